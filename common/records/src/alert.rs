@@ -1,0 +1,319 @@
+//! An alert: the record on the `alerts` topic, and the tolerant view of Microsoft's JSON inside it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AlertId, MachineId, TenantId};
+use crate::open_enum::open_enum;
+use crate::{Verbatim, lenient, schema_version};
+
+open_enum!(
+    /// How bad Defender thinks it is. Note the capital S of `UnSpecified`.
+    /// Source: Microsoft's page "Alert resource type".
+    Severity {
+        /// Not said.
+        UnSpecified,
+        /// For information.
+        Informational,
+        /// Low.
+        Low,
+        /// Medium.
+        Medium,
+        /// High.
+        High,
+    }
+);
+
+open_enum!(
+    /// Where the alert stands with the people who work on it. Source: "Alert resource type".
+    AlertStatus {
+        /// Not said.
+        Unknown,
+        /// Nobody has taken it.
+        New,
+        /// Somebody works on it.
+        InProgress,
+        /// Closed.
+        Resolved,
+    }
+);
+
+open_enum!(
+    /// What people found it to be. Source: "Alert resource type".
+    Classification {
+        /// A real attack.
+        TruePositive,
+        /// Real, but expected (a test, a tool of the company's own).
+        InformationalExpectedActivity,
+        /// A false alarm.
+        FalsePositive,
+    }
+);
+
+/// Microsoft's alert as this build understands it. Every field but the id may be absent; what has the wrong type
+/// is absent too. The whole JSON stays in [`AlertRecord::raw`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alert {
+    /// The alert's id.
+    pub id: AlertId,
+    /// The incident that Defender put it into.
+    #[serde(default, deserialize_with = "lenient::integer")]
+    pub incident_id: Option<i64>,
+    /// How bad it is.
+    #[serde(default, deserialize_with = "lenient::from_text")]
+    pub severity: Option<Severity>,
+    /// Where it stands.
+    #[serde(default, deserialize_with = "lenient::from_text")]
+    pub status: Option<AlertStatus>,
+    /// What people found it to be.
+    #[serde(default, deserialize_with = "lenient::from_text")]
+    pub classification: Option<Classification>,
+    /// The finer finding under the classification.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub determination: Option<String>,
+    /// State of Defender's own automated investigation.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub investigation_state: Option<String>,
+    /// Who has it: a user principal name, or `Automation`.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub assigned_to: Option<String>,
+    /// What raised it (`WindowsDefenderAtp`, `CustomDetection` …).
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub detection_source: Option<String>,
+    /// The detector's GUID.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub detector_id: Option<String>,
+    /// The kind of attack, MITRE-like.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub category: Option<String>,
+    /// The malware family.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub threat_family_name: Option<String>,
+    /// The threat's name.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub threat_name: Option<String>,
+    /// One line for people.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub title: Option<String>,
+    /// Text for people, of any length.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub description: Option<String>,
+    /// When Defender made the alert.
+    #[serde(default, deserialize_with = "lenient::instant")]
+    pub alert_creation_time: Option<Timestamp>,
+    /// The first event behind it.
+    #[serde(default, deserialize_with = "lenient::instant")]
+    pub first_event_time: Option<Timestamp>,
+    /// The last event behind it.
+    #[serde(default, deserialize_with = "lenient::instant")]
+    pub last_event_time: Option<Timestamp>,
+    /// The last change of any field; several alerts may share one.
+    #[serde(default, deserialize_with = "lenient::instant")]
+    pub last_update_time: Option<Timestamp>,
+    /// When it was closed.
+    #[serde(default, deserialize_with = "lenient::instant")]
+    pub resolved_time: Option<Timestamp>,
+    /// The machine it is about.
+    #[serde(default, deserialize_with = "lenient::or_absent")]
+    pub machine_id: Option<MachineId>,
+    /// That machine's name.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub computer_dns_name: Option<String>,
+    /// That machine's device group.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub rbac_group_name: Option<String>,
+    /// The tenant that Defender names.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub aad_tenant_id: Option<String>,
+    /// MITRE ATT&CK technique numbers.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub mitre_techniques: Vec<String>,
+    /// The user that Defender relates to it.
+    #[serde(default, deserialize_with = "lenient::or_absent")]
+    pub related_user: Option<RelatedUser>,
+    /// Users, files, addresses and so on that the alert rests on.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// The user on an alert.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelatedUser {
+    /// Account name without domain.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub user_name: Option<String>,
+    /// The account's domain.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub domain_name: Option<String>,
+}
+
+/// One thing that an alert rests on. Microsoft gives it no id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// `User`, `Process`, `File`, `Ip`, `Url`, `Registry` …
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub entity_type: Option<String>,
+    /// SHA-1 of a file.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub sha1: Option<String>,
+    /// SHA-256 of a file.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub sha256: Option<String>,
+    /// A file's name.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub file_name: Option<String>,
+    /// A file's folder.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub file_path: Option<String>,
+    /// A process's command line.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub process_command_line: Option<String>,
+    /// An IP address.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub ip_address: Option<String>,
+    /// A URL or a domain.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub url: Option<String>,
+    /// An account's name.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub account_name: Option<String>,
+    /// An account's domain.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub domain_name: Option<String>,
+    /// An account's user principal name.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub user_principal_name: Option<String>,
+    /// `Detected`, `Blocked`, `Prevented` …
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub detection_status: Option<String>,
+}
+
+impl Alert {
+    /// The newest moment at which the alert was news: the later of its making and its last event. The age guard
+    /// counts from here.
+    #[must_use]
+    pub fn newest_moment(&self) -> Option<Timestamp> {
+        self.alert_creation_time.max(self.last_event_time)
+    }
+
+    /// The user principal names on the alert, each once, in order of appearance.
+    #[must_use]
+    pub fn user_principal_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for name in self.evidence.iter().filter_map(|item| item.user_principal_name.as_ref()) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// The few facts that decisions, reports and mails carry along.
+    #[must_use]
+    pub fn summary(&self) -> AlertSummary {
+        AlertSummary {
+            id: self.id.clone(),
+            title: self.title.clone().unwrap_or_default(),
+            severity: self.severity.clone().unwrap_or(Severity::UnSpecified),
+            status: self.status.clone().unwrap_or(AlertStatus::Unknown),
+            classification: self.classification.clone(),
+            category: self.category.clone(),
+            incident_id: self.incident_id,
+            created: self.alert_creation_time,
+            newest_moment: self.newest_moment(),
+            last_update: self.last_update_time,
+            users: self.user_principal_names(),
+        }
+    }
+}
+
+/// What later records say of an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertSummary {
+    /// The alert's id.
+    pub id: AlertId,
+    /// One line for people; `""` when Defender gave none.
+    #[serde(default)]
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it stands.
+    pub status: AlertStatus,
+    /// What people found it to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
+    /// The kind of attack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// The incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident_id: Option<i64>,
+    /// When Defender made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// The later of making and last event; age counts from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_moment: Option<Timestamp>,
+    /// The vendor's last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update: Option<Timestamp>,
+    /// User principal names on the alert.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
+}
+
+/// Who brought the alert in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The MDE alert list, polled by ingest.
+    Mde,
+    /// A scheduled hunting query.
+    Hunt,
+}
+
+/// Whether the pipeline has seen this alert before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// First sight of the id.
+    New,
+    /// The id is known, its `lastUpdateTime` is not.
+    Updated,
+}
+
+/// A record on `alerts`: an alert seen, with the vendor's JSON verbatim. Keyed by alert id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertRecord {
+    /// Version of this record's shape.
+    #[serde(default = "schema_version")]
+    pub schema_version: u32,
+    /// `alert id@lastUpdateTime`: the same sight of the same alert has the same id.
+    pub id: String,
+    /// The alert's id.
+    pub alert_id: AlertId,
+    /// The tenant we polled.
+    pub tenant: TenantId,
+    /// Who brought it in.
+    pub source: Source,
+    /// New or updated.
+    pub change: Change,
+    /// The vendor's `lastUpdateTime`.
+    #[serde(default)]
+    pub last_update: Option<Timestamp>,
+    /// When we saw it.
+    pub seen_at: Timestamp,
+    /// Microsoft's JSON, byte for byte.
+    pub raw: Verbatim,
+}
+
+impl AlertRecord {
+    /// The id that one sight of an alert has, however often it is polled.
+    #[must_use]
+    pub fn record_id(alert: &AlertId, last_update: Option<Timestamp>) -> String {
+        last_update.map_or_else(|| format!("{alert}@"), |at| format!("{alert}@{at}"))
+    }
+}

@@ -1,0 +1,47 @@
+//! An alert with what it names: the record on the `enriched` topic.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Change, Source};
+use crate::ids::{AlertId, TenantId};
+use crate::{Verbatim, schema_version};
+
+/// A record on `enriched`: keyed by machine id, else by alert id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnrichedRecord {
+    /// Version of this record's shape.
+    #[serde(default = "schema_version")]
+    pub schema_version: u32,
+    /// The id of the alert record that this one expands.
+    pub id: String,
+    /// The alert's id.
+    pub alert_id: AlertId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who brought the alert in.
+    pub source: Source,
+    /// New or updated.
+    pub change: Change,
+    /// When ingest saw the alert.
+    pub seen_at: Timestamp,
+    /// When this record was made. A backtest takes it for "now".
+    pub enriched_at: Timestamp,
+    /// Microsoft's alert, byte for byte, with its evidence (users, files, addresses, domains).
+    pub alert: Verbatim,
+    /// Microsoft's machine, byte for byte; absent when it could not be had (see `missing`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Verbatim>,
+    /// What could not be had, and why. Not empty = the record is partial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
+}
+
+/// Something that a lookup should have brought and did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// What: `machine`, `evidence` …
+    pub what: String,
+    /// Why, for people.
+    pub why: String,
+}

@@ -1,0 +1,194 @@
+//! respond's memory: the records on the compacted `ledger` topic, and how two records of one action merge.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, ActionState, GuardVerdict, Mode};
+use crate::alert::AlertSummary;
+use crate::ids::{ActionKey, MachineActionId, RuleId};
+use crate::machine::MachineSummary;
+use crate::schema_version;
+
+/// A record on `ledger`. The Kafka key is [`LedgerRecord::key`], so that compaction keeps the newest of each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum LedgerRecord {
+    /// Which cluster this ledger belongs to. Written once, on request.
+    Genesis(Genesis),
+    /// Who writes now.
+    Claim(Claim),
+    /// Where one action stands.
+    Action(Box<LedgerEntry>),
+    /// The breaker: latched when a cap is reached, until a person resumes.
+    Breaker(Latch),
+    /// The pause switch.
+    Pause(Latch),
+    /// How far `commands` has been read: the next offset.
+    CommandsPosition {
+        /// Next offset to read.
+        next: i64,
+    },
+    /// The number of onboarded machines, for share caps.
+    FleetSize {
+        /// How many.
+        machines: u64,
+        /// When they were counted.
+        at: Timestamp,
+    },
+}
+
+impl LedgerRecord {
+    /// The Kafka key.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Genesis(_) => "genesis".into(),
+            Self::Claim(_) => "claim".into(),
+            Self::Action(entry) => format!("action/{}", entry.key),
+            Self::Breaker(_) => "breaker".into(),
+            Self::Pause(_) => "pause".into(),
+            Self::CommandsPosition { .. } => "commands".into(),
+            Self::FleetSize { .. } => "fleet".into(),
+        }
+    }
+}
+
+/// The ledger's birth certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Genesis {
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// When the ledger was made.
+    pub at: Timestamp,
+}
+
+/// "I write from here on." A higher epoch beats a lower one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// One more than the highest epoch before it.
+    pub epoch: u64,
+    /// Who: host, process and a random part.
+    pub owner: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A switch that stays where it was put.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latch {
+    /// On = actions are held.
+    pub on: bool,
+    /// Who or what put it there.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where one attempt stands in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// About to call. After a crash: in doubt.
+    Intent,
+    /// The call's outcome is unknown until the list of machine actions has been read.
+    InDoubt,
+    /// Settled as this report says.
+    Reported(ActionState),
+}
+
+impl AttemptState {
+    /// Place in the order of an attempt's life; later beats earlier when records merge.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Intent => 1,
+            Self::InDoubt => 2,
+            Self::Reported(state) => match state {
+                ActionState::Would
+                | ActionState::Held
+                | ActionState::Refused
+                | ActionState::Covered
+                | ActionState::InDoubt
+                | ActionState::NeedsHuman => 3,
+                ActionState::Accepted => 4,
+                ActionState::Succeeded
+                | ActionState::Failed
+                | ActionState::TimedOut
+                | ActionState::Cancelled
+                | ActionState::ClosedMeanwhile => 5,
+            },
+        }
+    }
+}
+
+/// Everything respond knows of one action key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Version of this record's shape.
+    #[serde(default = "schema_version")]
+    pub schema_version: u32,
+    /// The action.
+    pub key: ActionKey,
+    /// The epoch of the claim under which this was written.
+    pub epoch: u64,
+    /// Number of the newest attempt, from 1; 0 when none was made.
+    pub attempt: u32,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// When each attempt's INTENT was written, oldest first. Caps count these.
+    #[serde(default)]
+    pub intents: Vec<Timestamp>,
+    /// What is to be done.
+    pub action: Action,
+    /// The alert behind it.
+    pub alert: AlertSummary,
+    /// The machine.
+    pub machine: MachineSummary,
+    /// The rules that ask for it.
+    pub rules: Vec<RuleId>,
+    /// Their conditions, as written.
+    #[serde(default)]
+    pub conditions: Vec<String>,
+    /// The mode in force.
+    pub mode: Mode,
+    /// The rules' own limits: at most so many attempts in so many seconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<(u64, u32)>,
+    /// Why it stands there.
+    #[serde(default)]
+    pub reason: String,
+    /// Every guard that was asked.
+    #[serde(default)]
+    pub guards: Vec<GuardVerdict>,
+    /// Defender's id, once accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_action_id: Option<MachineActionId>,
+    /// Id of the decision behind it.
+    pub decision: String,
+    /// When a held action stops waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// When this was written.
+    pub at: Timestamp,
+}
+
+impl LedgerEntry {
+    /// Whether this record replaces `older` when both are read: a later attempt, or the same attempt further on
+    /// in its life. Equal standing goes to the record read later, so that merging in log order is deterministic.
+    #[must_use]
+    pub fn supersedes(&self, older: &Self) -> bool {
+        (self.attempt, self.state.rank()) >= (older.attempt, older.state.rank())
+    }
+
+    /// Whether the attempt is still on its way: a restart must go on with it.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(
+            self.state,
+            AttemptState::Intent
+                | AttemptState::InDoubt
+                | AttemptState::Reported(ActionState::Accepted | ActionState::InDoubt)
+        )
+    }
+}

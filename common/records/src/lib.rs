@@ -1,0 +1,52 @@
+//! The records that cross Kafka, and nothing else: ids, topics, headers, and one file per record.
+//!
+//! Pure types. This crate knows no broker, no HTTP client and no runtime, so that the policy, the backtest and
+//! any later tool can read a topic without them. Readers ignore unknown fields and default missing ones: a
+//! record written by any earlier version stays readable (`examples/` holds one of each and a test reads them).
+
+mod action;
+mod alert;
+mod clock;
+mod command;
+mod cursor;
+mod dead_letter;
+mod decision;
+mod enriched;
+mod error_class;
+mod headers;
+mod hex;
+mod ids;
+mod ledger;
+pub mod lenient;
+mod machine;
+mod open_enum;
+mod topics;
+mod verbatim;
+
+pub use action::{
+    Action, ActionRecord, ActionState, GuardVerdict, IsolationType, Mode, Notice, NoticeKind, Report, Ruling,
+};
+pub use alert::{
+    Alert, AlertRecord, AlertStatus, AlertSummary, Change, Classification, Evidence, RelatedUser, Severity, Source,
+};
+pub use clock::{Clock, SystemClock};
+pub use command::{Command, CommandRecord};
+pub use cursor::{CursorRecord, PollCursor};
+pub use dead_letter::{DeadLetterReason, header as dead_letter_header};
+pub use decision::{DecisionRecord, MatchedRule, PlannedAction, Verdict};
+pub use error_class::{Classified, ErrorClass};
+pub use enriched::{EnrichedRecord, Missing};
+pub use headers::{Header, Headers};
+pub use ids::{ActionKey, AlertId, IdError, MachineActionId, MachineId, RuleId, TenantId};
+pub use ledger::{AttemptState, Claim, Genesis, Latch, LedgerEntry, LedgerRecord};
+pub use machine::{Machine, MachineSummary};
+pub use topics::{Cleanup, Topic, TopicSpec};
+pub use verbatim::Verbatim;
+
+/// The version that this build writes into every record. It grows only when a reader must know the difference;
+/// a new optional field does not change it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+pub(crate) fn schema_version() -> u32 {
+    SCHEMA_VERSION
+}

@@ -1,0 +1,112 @@
+//! A machine, as Defender describes it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::MachineId;
+use crate::lenient;
+
+/// Microsoft's machine as this build understands it. Every field but the id may be absent.
+/// Source: Microsoft's page "Machine resource type", and fields seen on the wire beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Machine {
+    /// The machine's id.
+    pub id: MachineId,
+    /// Its name, often fully qualified.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub computer_dns_name: Option<String>,
+    /// `Windows10`, `Windows11`, `WindowsServer2022`, `macOS`, `Ubuntu` …
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub os_platform: Option<String>,
+    /// Release of the platform (`22H2`).
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub version: Option<String>,
+    /// Build number; absent on Linux.
+    #[serde(default, deserialize_with = "lenient::integer")]
+    pub os_build: Option<i64>,
+    /// Last full report, about once a day; not the portal's "last seen".
+    #[serde(default, deserialize_with = "lenient::instant")]
+    pub last_seen: Option<Timestamp>,
+    /// Address inside the network.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub last_ip_address: Option<String>,
+    /// Address seen from outside.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub last_external_ip_address: Option<String>,
+    /// `Active`, `Inactive`, `NoSensorData` …
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub health_status: Option<String>,
+    /// `Onboarded`, `CanBeOnboarded` …
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub onboarding_status: Option<String>,
+    /// The device group.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub rbac_group_name: Option<String>,
+    /// `None`, `Low`, `Medium`, `High`.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub risk_score: Option<String>,
+    /// `None`, `Low`, `Medium`, `High`.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub exposure_level: Option<String>,
+    /// `Low`, `Normal`, `High`: what the company says the machine is worth.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub device_value: Option<String>,
+    /// Joined to Entra.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub is_aad_joined: Option<bool>,
+    /// Tags that people gave it. Absent is not the same as empty: absent is a missing fact.
+    #[serde(default, deserialize_with = "lenient::or_absent", skip_serializing_if = "Option::is_none")]
+    pub machine_tags: Option<Vec<String>>,
+    /// The machine that this entry was merged into.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub merged_into_machine_id: Option<String>,
+    /// Taken out of Defender's view by people.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub is_excluded: Option<bool>,
+}
+
+impl Machine {
+    /// The few facts that decisions, reports and mails carry along.
+    #[must_use]
+    pub fn summary(&self) -> MachineSummary {
+        MachineSummary {
+            id: self.id.clone(),
+            name: self.computer_dns_name.clone(),
+            os: self.os_platform.clone(),
+            group: self.rbac_group_name.clone(),
+            value: self.device_value.clone(),
+            tags: self.machine_tags.clone(),
+        }
+    }
+}
+
+/// What later records say of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineSummary {
+    /// The machine's id.
+    pub id: MachineId,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    /// Its device group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Its worth to the company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Its tags; absent means unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+}
+
+impl MachineSummary {
+    /// What people call it: the name, else the id.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.id.as_str())
+    }
+}
