@@ -1,0 +1,135 @@
+//! One reading of a document: hands out sections, gathers the mistakes, and reports them together.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::document::Document;
+use crate::node::{Node, Source, Spot};
+use crate::problem::{Problem, Problems};
+use crate::section::Section;
+use crate::suggest::closest;
+
+/// Longest list of known keys that a message prints.
+const LISTED_KEYS: usize = 12;
+
+/// A reading in progress. [`Reader::finish`] ends it.
+#[derive(Debug)]
+pub struct Reader {
+    root: Arc<Node>,
+    ledger: Rc<Ledger>,
+}
+
+/// What the sections of one reading share.
+#[derive(Debug)]
+pub(crate) struct Ledger(RefCell<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    found: Vec<(Problem, Option<Arc<Source>>)>,
+    /// Values that are, or may be, secrets: never shown.
+    veiled: Vec<(Arc<Source>, Range<usize>)>,
+    /// Section path → keys that somebody asked for.
+    asked: BTreeMap<String, BTreeSet<String>>,
+    /// Section path → section whose reader is done.
+    closed: BTreeMap<String, Arc<Node>>,
+}
+
+impl Ledger {
+    pub fn report(&self, spot: &Spot, path: &str, message: impl Into<String>, help: Option<String>) {
+        let problem = Problem { help, ..spot.problem(path, message) };
+        self.0.borrow_mut().found.push((problem, Some(Arc::clone(&spot.source))));
+    }
+
+    /// Problems of another document come with their own source lines.
+    pub fn adopt(&self, problems: Problems) {
+        self.0.borrow_mut().found.extend(problems.0.into_iter().map(|problem| (problem, None)));
+    }
+
+    pub fn veil(&self, node: &Node) {
+        self.0.borrow_mut().veiled.push((Arc::clone(&node.spot.source), node.veil()));
+    }
+
+    pub fn asked(&self, section: &str, key: &str) {
+        self.0.borrow_mut().asked.entry(section.to_owned()).or_default().insert(key.to_owned());
+    }
+
+    pub fn close(&self, section: &str, node: &Arc<Node>) {
+        self.0.borrow_mut().closed.insert(section.to_owned(), Arc::clone(node));
+    }
+
+    /// Every key of a closed section that nobody asked for. Its value is veiled: it may be a secret whose key is
+    /// misspelt.
+    fn report_unknown_keys(&self) {
+        let closed = std::mem::take(&mut self.0.borrow_mut().closed);
+        for (section, node) in closed {
+            let known = self.0.borrow().asked.get(&section).cloned().unwrap_or_default();
+            for entry in node.entries().iter().filter(|entry| !known.contains(&entry.key)) {
+                self.veil(&entry.value);
+                self.report(&entry.spot, &join(&section, &entry.key), "unknown key", help(&entry.key, &known));
+            }
+        }
+    }
+
+    fn take(&self) -> Problems {
+        let notes = std::mem::take(&mut *self.0.borrow_mut());
+        let mut problems = Vec::new();
+        for (mut problem, source) in notes.found {
+            let hidden: Vec<_> = notes
+                .veiled
+                .iter()
+                .filter(|(veiled, _)| source.as_ref().is_some_and(|source| Arc::ptr_eq(source, veiled)))
+                .map(|(_, range)| range.clone())
+                .collect();
+            if let Some(source) = source {
+                problem.source_line = source.line(problem.line, &hidden);
+            }
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        Problems(problems)
+    }
+}
+
+fn help(key: &str, known: &BTreeSet<String>) -> Option<String> {
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    if let Some(name) = closest(key, &names) {
+        return Some(format!("did you mean \"{name}\"?"));
+    }
+    let listed = !names.is_empty() && names.len() <= LISTED_KEYS;
+    listed.then(|| format!("known keys: {}", names.join(", ")))
+}
+
+/// `act` and `mode` make `act.mode`; the root has no name.
+pub(crate) fn join(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
+}
+
+impl Reader {
+    /// Starts to read a document. Mistakes that the document already knows of are part of the reading.
+    #[must_use]
+    pub fn new(document: &Document) -> Self {
+        let found = document.problems.iter().map(|problem| (problem.clone(), None)).collect();
+        let ledger = Ledger(RefCell::new(Notes { found, ..Notes::default() }));
+        Self { root: Arc::clone(&document.root), ledger: Rc::new(ledger) }
+    }
+
+    /// The whole document as a section.
+    #[must_use]
+    pub fn root(&self) -> Section {
+        Section::new(Rc::clone(&self.ledger), String::new(), Arc::clone(&self.root), self.root.spot.clone())
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// Every mistake found, in the order of the lines: those of the document, those that the sections recorded, and
+    /// the keys that nobody asked for in sections that were finished.
+    pub fn finish(self) -> Result<(), Problems> {
+        self.ledger.report_unknown_keys();
+        self.ledger.take().into_result()
+    }
+}

@@ -1,0 +1,75 @@
+//! Durations and sizes with a unit. A bare number is refused: nobody remembers whether it meant seconds.
+
+use std::time::Duration;
+
+const DURATIONS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
+/// Reads `250ms`, `5s`, `5m`, `1h` or `1d`.
+///
+/// # Errors
+/// A message that says what is accepted.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    amount(text, &DURATIONS).map(Duration::from_millis).ok_or_else(|| {
+        let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let hint = if bare { format!("{text}s or {text}ms") } else { "250ms, 5s, 5m, 1h or 1d".to_owned() };
+        format!("expected a duration with a unit, such as {hint}")
+    })
+}
+
+/// Reads `512B`, `10KiB`, `10MiB` or `1GiB`, in bytes. Decimal units are refused rather than guessed.
+///
+/// # Errors
+/// A message that says what is accepted.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    amount(text, &SIZES).ok_or_else(|| "expected a size with a unit, such as 512B, 10KiB, 10MiB or 1GiB".to_owned())
+}
+
+/// A duration in its largest whole unit, as [`parse_duration`] reads it. Parts below a millisecond are dropped.
+#[must_use]
+pub fn format_duration(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let largest = DURATIONS.iter().rev().find(|(_, size)| millis >= *size && millis % size == 0);
+    largest.map_or_else(|| "0s".to_owned(), |(unit, size)| format!("{}{unit}", millis / size))
+}
+
+fn amount(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(split);
+    let (_, size) = units.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_and_sizes_need_a_unit() {
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse_duration("1d"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(parse_size("10MiB"), Ok(10 << 20));
+        for wrong in ["5", "", "s", "-5s", "5 s", "1.5h", "5S", "5w", "99999999999999999999d", "18446744073709551615d"]
+        {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["10", "10MB", "10mib", "10kB", "GiB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_duration("30").unwrap_err().contains("30s"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_duration_reads_back_as_itself(millis in 0_u64..=u64::MAX / 2) {
+            let duration = Duration::from_millis(millis);
+            prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+        }
+
+        #[test]
+        fn no_text_makes_the_unit_parsers_panic(text in "\\PC*") {
+            let _ = (parse_duration(&text), parse_size(&text));
+        }
+    }
+}
