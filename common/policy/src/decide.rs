@@ -1,0 +1,150 @@
+//! Decides what follows from one enriched alert. Pure: the same record and rules give the same decision.
+//!
+//! What cannot be judged is a decision for a person. A rule in shadow mode influences nothing, so its failure turns
+//! the decision to a person only where no other rule asks for anything.
+
+use cordon_records::{
+    Alert, Classified, DecisionRecord, EnrichedRecord, ErrorClass, Machine, MachineId, MatchedRule, Mode,
+    PlannedAction, SCHEMA_VERSION, Verdict,
+};
+use jiff::Timestamp;
+
+use crate::condition::Judged;
+use crate::facts::Facts;
+use crate::plan;
+use crate::rules::{Rule, RuleSet};
+use crate::text::one_line;
+
+/// Why no decision could be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// The record's alert is not an alert.
+    #[error("the alert in enriched record {record} cannot be read: {source}")]
+    Alert {
+        /// The record's id.
+        record: String,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+}
+
+impl Classified for DecideError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Alert { .. } => ErrorClass::Poison,
+        }
+    }
+}
+
+/// How one rule stands to the record.
+struct Stand<'a> {
+    rule: &'a Rule,
+    judged: Judged,
+}
+
+/// Decides. `id` names the enriched record (`topic/partition/offset`), `now` is when the decision is made; it has no
+/// influence on the outcome.
+///
+/// # Errors
+/// [`DecideError`] when the record's alert is not an alert; everything else is a decision.
+pub fn decide(
+    rules: &RuleSet,
+    record: &EnrichedRecord,
+    id: String,
+    now: Timestamp,
+) -> Result<DecisionRecord, DecideError> {
+    let alert: Alert =
+        record.alert.view().map_err(|source| DecideError::Alert { record: record.id.clone(), source })?;
+    let machine = machine(record, &alert);
+    let facts = Facts::new(&alert, machine.as_ref().ok());
+    let stands: Vec<Stand> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
+    let target = machine.as_ref().ok().map(|machine| machine.id.clone());
+    let conclusion = conclude(&stands, record, &alert, target.as_ref());
+    Ok(DecisionRecord {
+        schema_version: SCHEMA_VERSION,
+        id,
+        tenant: record.tenant.clone(),
+        alert: alert.summary(),
+        machine: machine.ok().map(|machine| machine.summary()),
+        verdict: conclusion.verdict,
+        reason: conclusion.reason,
+        matched: stands.iter().filter_map(matched).collect(),
+        planned: conclusion.planned,
+        rule_set: rules.hash().to_owned(),
+        seen_at: record.seen_at,
+        enriched_at: record.enriched_at,
+        decided_at: now,
+    })
+}
+
+/// The record's machine, or why there is none to judge on.
+fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String> {
+    let Some(wanted) = &alert.machine_id else { return Err("the alert names no machine".to_owned()) };
+    let Some(raw) = &record.machine else {
+        let why = record.missing.iter().find(|missing| missing.what == "machine").map_or("no reason given", |m| &m.why);
+        return Err(format!("machine {wanted} could not be had: {why}"));
+    };
+    let machine: Machine = raw.view().map_err(|error| format!("machine {wanted} cannot be read: {error}"))?;
+    if machine.id.as_str().eq_ignore_ascii_case(wanted.as_str()) {
+        Ok(machine)
+    } else {
+        Err(format!("the alert names machine {wanted}, but the record holds {}", machine.id))
+    }
+}
+
+/// Judges one rule. A rule that matches and acts on a machine needs that machine.
+fn stand<'a>(rule: &'a Rule, facts: &Facts, machine: &Result<Machine, String>) -> Stand<'a> {
+    let judged = match (rule.condition.judge(facts), machine) {
+        (Judged::True, Err(why)) if !rule.actions.is_empty() => Judged::Unknown(why.clone()),
+        (Judged::Unknown(problem), Err(why)) => Judged::Unknown(format!("{problem} ({why})")),
+        (judged, _) => judged,
+    };
+    Stand { rule, judged }
+}
+
+fn matched(stand: &Stand) -> Option<MatchedRule> {
+    let rule = stand.rule;
+    match stand.judged {
+        Judged::True => Some(MatchedRule { rule: rule.id.clone(), mode: rule.mode, when: rule.when.clone() }),
+        Judged::False | Judged::Unknown(_) => None,
+    }
+}
+
+struct Conclusion {
+    verdict: Verdict,
+    reason: String,
+    planned: Vec<PlannedAction>,
+}
+
+fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: Option<&MachineId>) -> Conclusion {
+    let matching: Vec<&Rule> =
+        stands.iter().filter(|stand| stand.judged == Judged::True).map(|stand| stand.rule).collect();
+    let planned = machine.map(|machine| plan::merge(&matching, &record.tenant, &alert.id, machine)).unwrap_or_default();
+    let acts = planned.iter().any(|action| action.mode != Mode::Shadow);
+    let failed = stands.iter().find_map(|stand| match &stand.judged {
+        Judged::Unknown(why) if stand.rule.mode != Mode::Shadow || !acts => Some((stand.rule, why)),
+        Judged::Unknown(_) | Judged::True | Judged::False => None,
+    });
+    if let Some((rule, why)) = failed {
+        let reason = one_line(&format!("rule {} could not be judged: {why}", rule.id));
+        return Conclusion { verdict: Verdict::NeedsHuman, reason, planned: Vec::new() };
+    }
+    let reason = one_line(&reason(&planned, &matching));
+    let verdict = if planned.is_empty() { Verdict::Nothing } else { Verdict::Act };
+    Conclusion { verdict, reason, planned }
+}
+
+/// The kind of the first planned action and the condition behind it.
+fn reason(planned: &[PlannedAction], matching: &[&Rule]) -> String {
+    let Some(first) = planned.first() else {
+        return match matching.first() {
+            Some(rule) => format!("rule {} matched and asks for no action", rule.id),
+            None => "no rule matched".to_owned(),
+        };
+    };
+    let when = matching.iter().find(|rule| first.rules.contains(&rule.id)).map_or("", |rule| rule.when.as_str());
+    format!("{}: {when}", first.action.kind())
+}
+
+#[cfg(test)]
+mod tests;

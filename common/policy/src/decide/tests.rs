@@ -1,0 +1,197 @@
+use cordon_records::{Action, IsolationType, Missing, Verbatim};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn record(alert: &Value, machine: Option<&Value>) -> EnrichedRecord {
+    let mut record: EnrichedRecord = serde_json::from_str(TEMPLATE).unwrap();
+    record.alert = Verbatim::parse(&alert.to_string()).unwrap();
+    record.machine = machine.map(|machine| Verbatim::parse(&machine.to_string()).unwrap());
+    record
+}
+
+/// Verbatim JSON is read from text only.
+const TEMPLATE: &str = r#"{"id":"a1@","alert_id":"a1","tenant":"t1","source":"mde","change":"new","alert":null,
+    "seen_at":"2026-01-01T00:00:00Z","enriched_at":"2026-01-01T00:00:01Z"}"#;
+
+fn high() -> Value {
+    json!({"id": "a1", "severity": "High", "status": "New", "machineId": "m1"})
+}
+
+fn machine_json() -> Value {
+    json!({"id": "m1", "computerDnsName": "pc1", "osPlatform": "Windows11"})
+}
+
+fn rule(id: &str, mode: &str, when: &str, rest: &str) -> String {
+    format!("  - {{id: {id}, mode: {mode}, when: '{when}', {rest}}}\n")
+}
+
+fn set(rules: &[String]) -> RuleSet {
+    let text = format!("rules:\n{}", rules.concat());
+    RuleSet::load(&[("r.yaml".to_owned(), text)]).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const FULL: &str = "actions: [{isolate: {comment: full}}]";
+const SELECTIVE: &str = "actions: [{isolate: {type: Selective, comment: selective}}]";
+const ON_HIGH: &str = "alert.severity == \"High\"";
+
+fn decided(rules: &[String], alert: &Value, machine: Option<&Value>) -> DecisionRecord {
+    decide(&set(rules), &record(alert, machine), "enriched/0/7".to_owned(), Timestamp::UNIX_EPOCH).unwrap()
+}
+
+#[test]
+fn a_matching_rule_plans_its_action_and_says_why() {
+    let decision = decided(&[rule("r", "auto", ON_HIGH, FULL)], &high(), Some(&machine_json()));
+    assert_eq!((decision.verdict, decision.reason.as_str()), (Verdict::Act, "isolate: alert.severity == \"High\""));
+    assert_eq!(decision.planned.len(), 1);
+    assert_eq!((decision.planned[0].mode, decision.id.as_str()), (Mode::Auto, "enriched/0/7"));
+    assert_eq!(decision.matched[0].when, ON_HIGH);
+    assert_eq!(decision.machine.unwrap().label(), "pc1");
+}
+
+#[test]
+fn nothing_matched_is_said_so() {
+    let low = json!({"id": "a1", "severity": "Low", "machineId": "m1"});
+    let decision = decided(&[rule("r", "auto", ON_HIGH, FULL)], &low, Some(&machine_json()));
+    assert_eq!((decision.verdict, decision.reason.as_str()), (Verdict::Nothing, "no rule matched"));
+    let decision = decided(&[rule("r", "auto", ON_HIGH, "actions: []")], &high(), Some(&machine_json()));
+    assert_eq!((decision.verdict, decision.matched.len()), (Verdict::Nothing, 1));
+}
+
+#[test]
+fn rules_that_agree_merge_approve_beats_auto_and_limits_to_the_tightest() {
+    let rules = [
+        rule("a", "auto", ON_HIGH, &format!("{SELECTIVE}, limits: {{1h: 9, 10m: 4}}")),
+        rule("b", "approve", ON_HIGH, &format!("{FULL}, limits: {{1h: 5}}")),
+        rule("c", "shadow", ON_HIGH, &format!("{FULL}, limits: {{1h: 1}}")),
+    ];
+    let decision = decided(&rules, &high(), Some(&machine_json()));
+    let [planned] = decision.planned.as_slice() else { panic!("{:?}", decision.planned) };
+    assert_eq!((planned.mode, planned.limits.as_slice()), (Mode::Approve, &[(600, 4), (3_600, 5)][..]));
+    let ids: Vec<&str> = planned.rules.iter().map(cordon_records::RuleId::as_str).collect();
+    assert_eq!(ids, ["a", "b"], "shadow rules influence nothing");
+    assert!(
+        matches!(&planned.action, Action::Isolate { isolation: IsolationType::Full, comment } if comment == "full")
+    );
+    assert_eq!(decision.matched.len(), 3);
+}
+
+#[test]
+fn a_shadow_rule_alone_plans_in_shadow() {
+    let decision = decided(&[rule("s", "shadow", ON_HIGH, FULL)], &high(), Some(&machine_json()));
+    assert_eq!((decision.verdict, decision.planned[0].mode), (Verdict::Act, Mode::Shadow));
+}
+
+#[test]
+fn an_absent_machine_is_a_persons_decision_with_the_reason() {
+    let rules = [rule("r", "auto", ON_HIGH, FULL)];
+    let mut partial = record(&high(), None);
+    partial.missing.push(Missing { what: "machine".to_owned(), why: "HTTP 503 until the deadline".to_owned() });
+    let decision = decide(&set(&rules), &partial, String::new(), Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!((decision.verdict, decision.planned.len()), (Verdict::NeedsHuman, 0));
+    assert!(decision.reason.contains("m1") && decision.reason.contains("HTTP 503"), "{}", decision.reason);
+
+    let nameless = json!({"id": "a1", "severity": "High"});
+    let decision = decided(&rules, &nameless, None);
+    assert_eq!(decision.verdict, Verdict::NeedsHuman);
+    assert!(decision.reason.contains("names no machine"), "{}", decision.reason);
+
+    let low = json!({"id": "a1", "severity": "Low"});
+    assert_eq!(decided(&rules, &low, None).verdict, Verdict::Nothing);
+    let asks = [rule("m", "auto", "alert.severity == \"High\" && machine.deviceValue == \"High\"", FULL)];
+    assert_eq!(decided(&asks, &low, None).verdict, Verdict::NeedsHuman);
+}
+
+#[test]
+fn the_record_of_another_machine_or_an_unreadable_one_is_no_machine() {
+    let rules = [rule("r", "auto", ON_HIGH, FULL)];
+    for other in [json!({"id": "m2"}), json!({"name": "x"}), json!([]), json!("m1")] {
+        let decision = decided(&rules, &high(), Some(&other));
+        assert_eq!((decision.verdict, decision.planned.len()), (Verdict::NeedsHuman, 0), "{other}");
+    }
+}
+
+#[test]
+fn a_failing_condition_is_a_persons_decision_but_in_shadow_it_influences_nothing() {
+    let failing = "alert.mitreTechniques[5] == \"\"";
+    let acting = rule("a", "auto", ON_HIGH, FULL);
+    let decision = decided(&[acting.clone(), rule("f", "auto", failing, FULL)], &high(), Some(&machine_json()));
+    assert_eq!((decision.verdict, decision.planned.len()), (Verdict::NeedsHuman, 0));
+    assert!(decision.reason.starts_with("rule f could not be judged"), "{}", decision.reason);
+
+    let decision = decided(&[acting, rule("f", "shadow", failing, FULL)], &high(), Some(&machine_json()));
+    assert_eq!((decision.verdict, decision.planned[0].mode), (Verdict::Act, Mode::Auto));
+    let decision = decided(&[rule("f", "shadow", failing, FULL)], &high(), Some(&machine_json()));
+    assert_eq!(decision.verdict, Verdict::NeedsHuman);
+}
+
+#[test]
+fn what_is_no_alert_is_poison() {
+    for wrong in [json!({}), json!([]), json!(null), json!({"id": "../x"}), json!("a1")] {
+        let error = decide(&set(&[]), &record(&wrong, None), String::new(), Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Poison, "{wrong}");
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        Just(json!("High")),
+        Just(json!("2026-01-01T00:00:00Z")),
+        Just(json!("-262143-01-01T00:00:00Z")),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map("[a-z]{1,6}", inner, 0..4).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+/// An object with some of the schema's fields, each holding anything.
+fn any_record(fields: &'static [crate::schema::FieldSpec], id: &'static str) -> impl Strategy<Value = Value> {
+    let entries = proptest::collection::vec((0..fields.len(), any_json()), 0..12);
+    entries.prop_map(move |entries| {
+        let mut record: serde_json::Map<String, Value> =
+            entries.into_iter().map(|(index, value)| (fields[index].name.to_owned(), value)).collect();
+        record.insert("id".to_owned(), Value::from(id));
+        Value::Object(record)
+    })
+}
+
+proptest! {
+    #[test]
+    fn hostile_json_never_makes_decide_panic_and_never_acts_without_a_machine(
+        mut alert in any_record(crate::schema::ALERT, "a1"),
+        machine in proptest::option::of(any_record(crate::schema::MACHINE, "m1")),
+        names_it in any::<bool>(),
+    ) {
+        if names_it {
+            alert["machineId"] = json!("m1");
+        }
+        let rules = [
+            rule("a", "auto", ON_HIGH, FULL),
+            rule("b", "approve", "alert.evidence.exists(e, e.sha1 == alert.title || size(users) > 1)", SELECTIVE),
+            rule("c", "auto", "machine.machineTags.all(t, t.startsWith(alert.category)) && alert.incidentId > machine.osBuild", FULL),
+            rule("d", "shadow", "has(alert.resolvedTime) && alert.resolvedTime - alert.alertCreationTime > duration(\"1h\")", FULL),
+            rule("e", "auto", "alert.title.matches(alert.description)", FULL),
+        ];
+        let record = record(&alert, machine.as_ref());
+        let decision = decide(&set(&rules), &record, String::new(), Timestamp::UNIX_EPOCH).unwrap();
+        prop_assert!(decision.planned.is_empty() || (machine.is_some() && decision.machine.is_some()));
+        prop_assert_eq!(decision.verdict == Verdict::Act, !decision.planned.is_empty());
+        prop_assert!(decision.reason.chars().count() <= 160 && !decision.reason.contains('\n'));
+    }
+
+    #[test]
+    fn any_json_in_place_of_alert_and_machine_is_an_error_or_a_decision(alert in any_json(), machine in any_json()) {
+        let rules = set(&[rule("a", "auto", "machine.riskScore == alert.severity", FULL)]);
+        let _ = decide(&rules, &record(&alert, Some(&machine)), String::new(), Timestamp::UNIX_EPOCH);
+        let _ = decide(&rules, &record(&high(), Some(&machine)), String::new(), Timestamp::UNIX_EPOCH);
+    }
+}

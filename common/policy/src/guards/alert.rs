@@ -1,0 +1,51 @@
+//! Guards that ask about the alert: whether people closed it, how old it is, whose it is.
+
+use cordon_records::{AlertStatus, Classification};
+use jiff::SignedDuration;
+
+use super::judge::Word;
+use super::machine::contains;
+use super::{Case, Guards};
+use crate::window;
+
+/// What people closed stays closed.
+pub fn closed(case: &Case) -> Word {
+    let found =
+        case.alert.classification.as_ref().filter(|found| {
+            matches!(found, Classification::FalsePositive | Classification::InformationalExpectedActivity)
+        });
+    match (&case.alert.status, found) {
+        (AlertStatus::Resolved, _) => Word::refuse("alert was closed: its status is Resolved".to_owned()),
+        (_, Some(found)) => Word::refuse(format!("alert was closed: it is classified {found}")),
+        (status, None) => Word::pass(format!("status {status}")),
+    }
+}
+
+/// Old alerts are held, never acted on silently; an alert without a time counts as old.
+pub fn age(guards: &Guards, case: &Case) -> Word {
+    let limit = window::format(guards.hold.alert_older_than);
+    let Some(newest) = case.alert.newest_moment else {
+        return Word::hold("the alert's age is not known".to_owned());
+    };
+    let age = case.now.duration_since(newest);
+    let text = window::format(age.as_secs().max(0).unsigned_abs());
+    if age > seconds(guards.hold.alert_older_than) {
+        Word::hold(format!("the alert is {text} old, more than {limit}"))
+    } else {
+        Word::pass(format!("{text} old, at most {limit}"))
+    }
+}
+
+/// Users for whom a person decides.
+pub fn users(guards: &Guards, case: &Case) -> Word {
+    let mut involved = case.users.iter().chain(&case.alert.users);
+    match involved.find(|user| contains(&guards.hold.users, user)) {
+        Some(user) => Word::hold(format!("user {user} is on the hold list")),
+        None => Word::pass("no user on the hold list".to_owned()),
+    }
+}
+
+/// Seconds as a signed duration; more than it can hold is for ever.
+pub fn seconds(count: u64) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(count).unwrap_or(i64::MAX))
+}

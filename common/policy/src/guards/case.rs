@@ -1,0 +1,79 @@
+//! One case before the guards: an action, and everything known that bears on it.
+
+use cordon_records::{Action, AlertSummary, Latch, MachineActionId, MachineSummary, Mode, RuleId};
+use jiff::Timestamp;
+
+/// An attempt that was made: each INTENT that was written counts, whatever came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When the INTENT was written.
+    pub at: Timestamp,
+    /// The rules that asked for it.
+    pub rules: Vec<RuleId>,
+}
+
+/// The number of onboarded machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fleet {
+    /// How many.
+    pub machines: u64,
+    /// When they were counted.
+    pub at: Timestamp,
+}
+
+/// What Defender's list of machine actions says of the machine's isolation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Isolation {
+    /// The list could not be read.
+    Unknown,
+    /// No isolation stands or runs.
+    None,
+    /// One is on its way.
+    Running {
+        /// That action.
+        id: MachineActionId,
+    },
+    /// The newest finished action is an isolation that succeeded.
+    Isolated {
+        /// That action.
+        id: MachineActionId,
+    },
+    /// The newest finished action is a release.
+    Released {
+        /// When.
+        at: Timestamp,
+        /// Who asked for it.
+        by: String,
+    },
+}
+
+/// One action that the rules ask for, and the facts of the moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// What is to be done.
+    pub action: &'a Action,
+    /// The lower of the rules' mode and the stage's.
+    pub mode: Mode,
+    /// The rules' limits: at most so many attempts in so many seconds.
+    pub limits: &'a [(u64, u32)],
+    /// The rules that ask for it.
+    pub rules: &'a [RuleId],
+    /// The alert, freshly read.
+    pub alert: &'a AlertSummary,
+    /// The machine, freshly read; `None` when it could not be had.
+    pub machine: Option<&'a MachineSummary>,
+    /// User principal names on the alert or logged on.
+    pub users: &'a [String],
+    /// Whether the machine is isolated already.
+    pub isolation: &'a Isolation,
+    /// The moment to judge for.
+    pub now: Timestamp,
+    /// Every attempt of the longest window, in any order.
+    pub attempts: &'a [Attempt],
+    /// The fleet's size; `None` when it was never counted.
+    pub fleet: Option<Fleet>,
+    /// The breaker, if it was ever touched.
+    pub breaker: Option<&'a Latch>,
+    /// The pause switch, if it was ever touched.
+    pub pause: Option<&'a Latch>,
+}

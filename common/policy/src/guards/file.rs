@@ -1,0 +1,155 @@
+//! Reads `guards.yaml`. A key that is absent keeps its built-in default; every mistake is reported at once.
+
+use cordon_settings::{Document, Problems, Reader, Section};
+
+use super::settings::{Cap, Caps, Guards, HoldList, Maintenance, Never};
+use crate::window;
+
+impl Guards {
+    /// Reads a guards file. `origin` is its name in messages. An empty file is the built-in defaults.
+    ///
+    /// # Errors
+    /// Every mistake in it, with line and column. There is no half-read guards file: the caller refuses to start.
+    pub fn load(origin: &str, text: &str) -> Result<Self, Problems> {
+        let reader = Reader::new(&Document::parse(origin, text)?);
+        let mut root = reader.root();
+        let defaults = Self::built_in();
+        let mut scope = root.section("scope");
+        let guards = Self {
+            scope_tags: names(&mut scope, "tags", defaults.scope_tags),
+            allow_os: names(&mut root, "allow_os", defaults.allow_os),
+            never: never(root.section("never"), defaults.never),
+            hold: hold(root.section("hold"), defaults.hold),
+            caps: caps(root.section("caps"), defaults.caps),
+            maintenance: root.list_of_sections("maintenance").into_iter().filter_map(maintenance).collect(),
+        };
+        scope.finish();
+        root.finish();
+        reader.finish()?;
+        Ok(guards)
+    }
+}
+
+fn names(section: &mut Section, key: &str, default: Vec<String>) -> Vec<String> {
+    let no_blank = |names: &Vec<String>| match names.iter().any(|name| name.trim().is_empty()) {
+        true => Err("holds an empty name".to_owned()),
+        false => Ok(()),
+    };
+    section.texts(key).check(no_blank).or(default)
+}
+
+fn never(mut section: Section, default: Never) -> Never {
+    let never = Never {
+        tags: names(&mut section, "tags", default.tags),
+        names: names(&mut section, "names", default.names),
+        groups: names(&mut section, "groups", default.groups),
+    };
+    section.finish();
+    never
+}
+
+fn hold(mut section: Section, default: HoldList) -> HoldList {
+    let seconds =
+        |section: &mut Section, key: &str, default| section.duration(key).convert(window::whole_seconds).or(default);
+    let hold = HoldList {
+        tags: names(&mut section, "tags", default.tags),
+        users: names(&mut section, "users", default.users),
+        device_value: names(&mut section, "device_value", default.device_value),
+        alert_older_than: seconds(&mut section, "alert_older_than", default.alert_older_than),
+        released_within: seconds(&mut section, "released_by_person_within", default.released_within),
+    };
+    section.finish();
+    hold
+}
+
+fn caps(mut section: Section, default: Caps) -> Caps {
+    let mut caps = default;
+    if let Some(mut all_rules) = section.optional_section("all_rules") {
+        caps.all_rules = windows(&mut all_rules, &[], attempts);
+        at_least_one(&section, "all_rules", &caps.all_rules);
+    }
+    if let Some(mut share) = section.optional_section("fleet_share") {
+        caps.fleet_share = windows(&mut share, &["floor"], percent);
+        at_least_one(&section, "fleet_share", &caps.fleet_share);
+        caps.floor = share.integer("floor").convert(count_of).or(caps.floor);
+    }
+    section.finish();
+    caps
+}
+
+/// A section without any window would switch the cap off without saying so.
+fn at_least_one(section: &Section, key: &str, windows: &[Cap]) {
+    if windows.is_empty() {
+        section.problem_with_help(key, "names no window", "write at least one, such as `1h: 20`, or leave the key out");
+    }
+}
+
+/// A free-form section of windows, sorted by length. What fails to parse is reported and left out.
+pub fn windows(
+    section: &mut Section,
+    other_keys: &[&str],
+    value: impl Fn(&mut Section, &str) -> Option<u32>,
+) -> Vec<Cap> {
+    let mut found: Vec<Cap> = Vec::new();
+    for key in section.keys().iter().filter(|key| !other_keys.contains(&key.as_str())) {
+        let number = value(section, key);
+        match window::parse(key) {
+            Ok(length) if found.iter().any(|(known, _)| *known == length) => {
+                section.problem(key, "is given twice, in another unit");
+            }
+            Ok(length) => found.extend(number.map(|number| (length, number))),
+            Err(message) => section.problem(key, message),
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+/// How many attempts a window allows: a whole number from 1.
+pub fn attempts(section: &mut Section, key: &str) -> Option<u32> {
+    section.integer(key).convert(count_of).required()
+}
+
+fn count_of(number: i64) -> Result<u32, String> {
+    let hint = "expected a whole number of attempts, at least 1; to stop all actions use the pause switch";
+    u32::try_from(number).ok().filter(|count| *count > 0).ok_or_else(|| hint.to_owned())
+}
+
+/// A percentage such as `1%` or `0.25%`, in hundredths of a percent.
+fn percent(section: &mut Section, key: &str) -> Option<u32> {
+    section
+        .text(key)
+        .convert(|text| hundredths(&text).ok_or_else(|| format!("`{text}` is not a percentage such as 1%")))
+        .required()
+}
+
+fn hundredths(text: &str) -> Option<u32> {
+    let number = text.strip_suffix('%')?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "00"));
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit()) && !text.is_empty();
+    if !digits(whole) || !digits(fraction) || fraction.len() > 2 {
+        return None;
+    }
+    let value = whole.parse::<u32>().ok()?.checked_mul(100)? + format!("{fraction:0<2}").parse::<u32>().ok()?;
+    (1..=10_000).contains(&value).then_some(value)
+}
+
+fn maintenance(mut section: Section) -> Option<Maintenance> {
+    let (tags, names_) = (names(&mut section, "tags", Vec::new()), names(&mut section, "names", Vec::new()));
+    let (from, to) = (section.timestamp("from").required(), section.timestamp("to").required());
+    let (by, why) = (section.text("by").required(), section.text("why").required());
+    if !section.is_present("tags") && !section.is_present("names") {
+        section.problem_with_help(
+            "tags",
+            "names no machines",
+            "give tags or names; to leave every machine alone use the pause switch",
+        );
+    }
+    if let (Some(from), Some(to)) = (from, to)
+        && to <= from
+    {
+        section.problem("to", format!("{to} is not after {from}"));
+    }
+    section.finish();
+    Some(Maintenance { tags, names: names_, from: from?, to: to?, by: by?, why: why? })
+}

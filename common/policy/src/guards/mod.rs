@@ -1,0 +1,24 @@
+//! The guards: what stands between a decision and an action, whatever the rules say.
+//!
+//! [`Guards`] is the operator's `guards.yaml` (or the built-in defaults), [`judge`] asks every guard about one
+//! case. Each guard is a pure function; what it is not told it cannot know, and a missing fact holds the action.
+
+mod alert;
+mod caps;
+mod case;
+pub mod file;
+mod history;
+mod judge;
+mod machine;
+mod maintenance;
+mod print;
+mod settings;
+mod switches;
+
+pub use caps::Trip;
+pub use case::{Attempt, Case, Fleet, Isolation};
+pub use judge::{Judgement, guard, judge};
+pub use settings::Guards;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! Cordon's judgement: the operator's rules, what they decide of one enriched alert, and the guards that stand
+//! between a decision and an action.
+//!
+//! Pure: no runtime, no broker, no HTTP client, no clock. The same code runs live and in a backtest, so "now" is
+//! always an argument.
+
+mod condition;
+mod decide;
+mod facts;
+mod glob;
+mod guards;
+mod plan;
+mod rules;
+pub mod schema;
+mod text;
+mod window;
+
+pub use decide::{DecideError, decide};
+pub use guards::{Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
+pub use rules::{Rule, RuleSet, RuleTest, TestFailure, run_tests};

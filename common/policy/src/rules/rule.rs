@@ -1,0 +1,39 @@
+//! One rule.
+
+use cordon_records::{Action, Mode, RuleId};
+use serde_json::{Map, Value};
+
+use crate::condition::Condition;
+
+/// A checked rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its id, unique in the set.
+    pub id: RuleId,
+    /// One line for people; `""` when there is none.
+    pub description: String,
+    /// How far its actions may go.
+    pub mode: Mode,
+    /// Its condition as written, without white space around it.
+    pub when: String,
+    /// What it asks for; at most one action of each kind.
+    pub actions: Vec<Action>,
+    /// At most so many attempts in so many seconds; sorted by window.
+    pub limits: Vec<(u64, u32)>,
+    /// The tests that its file carries.
+    pub tests: Vec<RuleTest>,
+    pub(crate) condition: Condition,
+}
+
+/// A test that a rule's file carries: what is given over a built-in sample record, and what the rule must plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleTest {
+    /// What it shows.
+    pub name: String,
+    /// Fields of the alert that differ from the sample.
+    pub alert: Map<String, Value>,
+    /// Fields of the machine that differ from the sample; `None` when the machine is absent (`machine: null`).
+    pub machine: Option<Map<String, Value>>,
+    /// The kinds of action expected (`isolate`), or `needs_human` alone.
+    pub expect: Vec<String>,
+}

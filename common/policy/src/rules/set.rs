@@ -1,0 +1,83 @@
+//! The set of all rules, sorted by id, with a digest of what decides.
+
+use std::collections::BTreeMap;
+
+use cordon_settings::{Place, Problem, Problems};
+use sha2::{Digest, Sha256};
+
+use super::file::{self, Found};
+use super::rule::Rule;
+
+/// Every rule of the operator, checked, sorted by id.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    hash: String,
+}
+
+impl RuleSet {
+    /// Reads rule files: pairs of file name and text.
+    ///
+    /// # Errors
+    /// Every mistake in every file, with line and column; also a rule id that is used twice.
+    pub fn load(files: &[(String, String)]) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let mut rules: BTreeMap<String, (Rule, Place)> = BTreeMap::new();
+        for (origin, text) in files {
+            let (found, mistakes) = file::read(origin, text);
+            problems.extend(mistakes);
+            for Found { rule, place } in found {
+                if let Some((_, first)) = rules.get(rule.id.as_str()) {
+                    problems.extend(used_twice(&rule, place, first, text).into());
+                    continue;
+                }
+                rules.insert(rule.id.as_str().to_owned(), (rule, place));
+            }
+        }
+        problems.into_result()?;
+        Ok(Self::of(rules.into_values().map(|(rule, _)| rule).collect()))
+    }
+
+    /// A set of rules that are sorted and unique already.
+    pub(crate) fn of(rules: Vec<Rule>) -> Self {
+        let hash = digest(&rules);
+        Self { rules, hash }
+    }
+
+    /// A digest of what decides: id, mode, condition, actions and limits of every rule. Comments, descriptions, tests
+    /// and the order and names of files do not change it.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The rules, sorted by id.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+}
+
+fn used_twice(rule: &Rule, place: Place, first: &Place, text: &str) -> Problem {
+    Problem {
+        line: place.line,
+        column: place.column,
+        path: "id".to_owned(),
+        help: Some("ids must be unique over all rule files".to_owned()),
+        source_line: place.line.checked_sub(1).and_then(|index| text.lines().nth(index)).map(str::to_owned),
+        ..Problem::whole(
+            place.origin,
+            format!("rule id `{}` is used already at {}:{}:{}", rule.id, first.origin, first.line, first.column),
+        )
+    }
+}
+
+fn digest(rules: &[Rule]) -> String {
+    let mut hasher = Sha256::new();
+    for rule in rules {
+        let content = serde_json::json!([rule.id, rule.mode, rule.when, rule.actions, rule.limits]).to_string();
+        hasher.update((content.len() as u64).to_be_bytes());
+        hasher.update(content.as_bytes());
+    }
+    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

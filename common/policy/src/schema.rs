@@ -1,0 +1,148 @@
+//! What a rule may ask about: every field, its type and the default that stands in for an absent one.
+//!
+//! Microsoft leaves out or nulls nearly every field, so a rule never fails on an absent one: it reads the default
+//! here, and `has()` tells whether the field was given. Names are Microsoft's.
+//! Sources: Microsoft's pages "Alert resource type" and "Machine resource type".
+
+/// The type of a field, with its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    /// A text, and the text that stands in when it is absent.
+    Text(&'static str),
+    /// A whole number; 0 when absent.
+    Integer,
+    /// True or false; false when absent.
+    Flag,
+    /// An instant, a CEL `timestamp`; 1970-01-01T00:00:00Z when absent.
+    Instant,
+    /// A list of texts; empty when absent.
+    Texts,
+    /// A list of evidence items with [`EVIDENCE`]'s fields; empty when absent.
+    Evidence,
+}
+
+/// One field that a rule may ask about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldSpec {
+    /// Microsoft's name.
+    pub name: &'static str,
+    /// Type and default.
+    pub kind: FieldType,
+    /// What it says, for people.
+    pub meaning: &'static str,
+}
+
+const fn field(name: &'static str, kind: FieldType, meaning: &'static str) -> FieldSpec {
+    FieldSpec { name, kind, meaning }
+}
+
+const TEXT: FieldType = FieldType::Text("");
+
+/// The fields of `alert`.
+pub const ALERT: &[FieldSpec] = &[
+    field("id", TEXT, "the alert's id"),
+    field("incidentId", FieldType::Integer, "the incident that Defender put it into"),
+    field("severity", FieldType::Text("UnSpecified"), "UnSpecified, Informational, Low, Medium or High"),
+    field("status", FieldType::Text("Unknown"), "Unknown, New, InProgress or Resolved"),
+    field("classification", TEXT, "TruePositive, InformationalExpectedActivity or FalsePositive"),
+    field("determination", TEXT, "the finer finding: Malware, Phishing, SecurityTesting …"),
+    field("investigationState", TEXT, "state of Defender's own automated investigation"),
+    field("assignedTo", TEXT, "who has it: a user principal name, or Automation"),
+    field("detectionSource", TEXT, "what raised it: WindowsDefenderAtp, CustomDetection …"),
+    field("detectorId", TEXT, "the detector's GUID"),
+    field("category", TEXT, "the kind of attack: Malware, LateralMovement …"),
+    field("threatFamilyName", TEXT, "the malware family"),
+    field("threatName", TEXT, "the threat's name"),
+    field("title", TEXT, "one line for people"),
+    field("description", TEXT, "text for people"),
+    field("alertCreationTime", FieldType::Instant, "when Defender made it"),
+    field("firstEventTime", FieldType::Instant, "the first event behind it"),
+    field("lastEventTime", FieldType::Instant, "the last event behind it"),
+    field("lastUpdateTime", FieldType::Instant, "the last change of any field"),
+    field("resolvedTime", FieldType::Instant, "when it was closed"),
+    field("machineId", TEXT, "id of the machine it is about"),
+    field("computerDnsName", TEXT, "that machine's name"),
+    field("rbacGroupName", TEXT, "that machine's device group"),
+    field("aadTenantId", TEXT, "the tenant that Defender names"),
+    field("mitreTechniques", FieldType::Texts, "MITRE ATT&CK technique numbers"),
+    field("evidence", FieldType::Evidence, "users, files, addresses and so on that it rests on"),
+];
+
+/// The fields of one item of `alert.evidence`. All are texts; an empty one counts as absent for `has()`.
+pub const EVIDENCE: &[FieldSpec] = &[
+    field("entityType", TEXT, "User, Process, File, Ip, Url …"),
+    field("sha1", TEXT, "SHA-1 of a file"),
+    field("sha256", TEXT, "SHA-256 of a file"),
+    field("fileName", TEXT, "a file's name"),
+    field("filePath", TEXT, "a file's folder"),
+    field("processCommandLine", TEXT, "a process's command line"),
+    field("ipAddress", TEXT, "an IP address"),
+    field("url", TEXT, "a URL or a domain"),
+    field("accountName", TEXT, "an account's name"),
+    field("domainName", TEXT, "an account's domain"),
+    field("userPrincipalName", TEXT, "an account's user principal name"),
+    field("detectionStatus", TEXT, "Detected, Blocked, Prevented …"),
+];
+
+/// The fields of `machine`.
+pub const MACHINE: &[FieldSpec] = &[
+    field("id", TEXT, "the machine's id"),
+    field("computerDnsName", TEXT, "its name, often fully qualified"),
+    field("osPlatform", TEXT, "Windows10, Windows11, WindowsServer2022, macOS, Ubuntu …"),
+    field("version", TEXT, "release of the platform, such as 22H2"),
+    field("osBuild", FieldType::Integer, "build number"),
+    field("lastSeen", FieldType::Instant, "last full report, about once a day"),
+    field("lastIpAddress", TEXT, "address inside the network"),
+    field("lastExternalIpAddress", TEXT, "address seen from outside"),
+    field("healthStatus", TEXT, "Active, Inactive, NoSensorData …"),
+    field("onboardingStatus", TEXT, "Onboarded, CanBeOnboarded …"),
+    field("rbacGroupName", TEXT, "the device group"),
+    field("riskScore", TEXT, "None, Low, Medium or High"),
+    field("exposureLevel", TEXT, "None, Low, Medium or High"),
+    field("deviceValue", FieldType::Text("Normal"), "Low, Normal or High"),
+    field("isAadJoined", FieldType::Flag, "joined to Entra"),
+    field("machineTags", FieldType::Texts, "tags that people gave it"),
+    field("mergedIntoMachineId", TEXT, "the machine that this entry was merged into"),
+    field("isExcluded", FieldType::Flag, "taken out of Defender's view by people"),
+];
+
+/// The variables of a condition: two records and the list of user principal names on the alert.
+pub const VARIABLES: &[&str] = &["alert", "machine", "users"];
+
+/// The fields of a variable; `None` for one that is no record.
+pub(crate) fn fields_of(variable: &str) -> Option<&'static [FieldSpec]> {
+    match variable {
+        "alert" => Some(ALERT),
+        "machine" => Some(MACHINE),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use cordon_records::{Alert, Evidence, Machine};
+
+    use super::*;
+
+    fn names(fields: &[FieldSpec]) -> BTreeSet<String> {
+        fields.iter().map(|field| field.name.to_owned()).collect()
+    }
+
+    fn keys(value: &serde_json::Value) -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_table_names_every_field_that_a_record_parses() {
+        let alert: Alert = serde_json::from_str(r#"{"id":"a"}"#).unwrap();
+        let mut alert = keys(&serde_json::to_value(alert).unwrap());
+        assert!(alert.remove("relatedUser"), "a record of its own; rules read `users` and evidence instead");
+        assert_eq!(names(ALERT), alert);
+
+        let machine: Machine = serde_json::from_str(r#"{"id":"m","machineTags":[]}"#).unwrap();
+        assert_eq!(names(MACHINE), keys(&serde_json::to_value(machine).unwrap()));
+        assert_eq!(names(EVIDENCE), keys(&serde_json::to_value(Evidence::default()).unwrap()));
+    }
+}
