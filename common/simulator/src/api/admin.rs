@@ -1,0 +1,156 @@
+//! The admin interface under `/sim/`, for a simulator that runs in a process of its own. The crate's front page
+//! describes it.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cordon_records::MachineId;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Call;
+use crate::answer::Answer;
+use crate::fault::{Fault, FaultKind};
+use crate::mail::MailSource;
+use crate::state::State;
+use crate::tenant::alert::SimAlert;
+use crate::tenant::machine::SimMachine;
+
+/// Answers a call whose path began with `/sim`.
+pub(crate) fn answer(call: &Call, state: &mut State, now: Timestamp) -> Answer {
+    let segments: Vec<&str> = call.segments.iter().skip(1).map(String::as_str).collect();
+    match (call.method.as_str(), segments.as_slice()) {
+        ("GET", ["requests"]) => Answer::text(200, "application/x-ndjson", state.log.to_jsonl()),
+        ("GET", ["mails"]) => Answer::json(200, &mails(state)),
+        ("POST", ["machines"]) => each(call, |fields| put_machine(fields, state, now)),
+        ("POST", ["alerts"]) => each(call, |fields| put_alert(fields, state, now)),
+        ("PATCH", ["alerts", id]) => each(call, |fields| patch_alert(id, fields, state, now)),
+        ("POST", ["faults"]) => each(call, |fields| put_fault(fields, state)),
+        _ => refusal(404, "there is no such admin operation"),
+    }
+}
+
+fn refusal(status: u16, message: &str) -> Answer {
+    Answer::json(status, &json!({"error": message}))
+}
+
+/// Carries an operation out for the object in the body, or for each object of an array.
+fn each(call: &Call, mut carry_out: impl FnMut(&Map<String, Value>) -> Result<Value, String>) -> Answer {
+    let objects = match serde_json::from_slice(&call.body) {
+        Ok(Value::Array(items)) => items,
+        Ok(item @ Value::Object(_)) => vec![item],
+        _ => return refusal(400, "the body must be a JSON object or an array of them"),
+    };
+    let mut results = Vec::new();
+    for item in &objects {
+        let fields = item.as_object().ok_or_else(|| "every item must be a JSON object".to_owned());
+        match fields.and_then(&mut carry_out) {
+            Ok(result) => results.push(result),
+            Err(message) => return refusal(400, &message),
+        }
+    }
+    Answer::json(200, &json!({"value": results}))
+}
+
+fn put_machine(fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let id = text("id").ok_or("a machine needs an id")?;
+    let known = state.tenant.machine(id).cloned();
+    let mut machine = match known {
+        Some(machine) => machine,
+        None => SimMachine::new(
+            MachineId::new(id).map_err(|error| error.to_string())?,
+            text("computerDnsName").unwrap_or(id),
+        ),
+    };
+    machine.apply_json(fields);
+    let wire = machine.to_json(now);
+    state.tenant.put_machine(machine, now);
+    Ok(Value::Object(wire))
+}
+
+fn put_alert(fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
+    let machine = fields.get("machineId").and_then(Value::as_str).and_then(|id| state.tenant.machine(id));
+    let mut alert = machine.map_or_else(SimAlert::default, SimAlert::on);
+    alert.apply_json(fields);
+    let id = state.tenant.put_alert(alert, now);
+    Ok(state.tenant.alert_wire(id.as_str()).cloned().map_or(Value::Null, Value::Object))
+}
+
+fn patch_alert(id: &str, fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
+    let mut alert = state.tenant.alert(id).cloned().ok_or_else(|| format!("there is no alert {id}"))?;
+    let own_id = alert.id.clone();
+    alert.updated = Some(now);
+    alert.apply_json(fields);
+    alert.id = own_id;
+    state.tenant.put_alert(alert, now);
+    Ok(state.tenant.alert_wire(id).cloned().map_or(Value::Null, Value::Object))
+}
+
+fn mails(state: &State) -> Value {
+    let mail = |mail: &crate::mail::Mail| {
+        let source = match mail.source {
+            MailSource::Smtp => "smtp",
+            MailSource::Graph => "graph",
+        };
+        json!({"at": mail.at, "source": source, "from": mail.from, "to": mail.to, "raw": STANDARD.encode(&mail.raw)})
+    };
+    state.mails.iter().map(mail).collect()
+}
+
+/// A fault as JSON. Which of the optional fields matter depends on the kind.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FaultBody {
+    #[serde(default = "any")]
+    method: String,
+    #[serde(default)]
+    path_contains: String,
+    #[serde(default = "once")]
+    times: u32,
+    kind: String,
+    #[serde(default)]
+    status: u16,
+    #[serde(default)]
+    body: String,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    milliseconds: u64,
+    #[serde(default)]
+    bytes: u64,
+}
+
+fn any() -> String {
+    "*".to_owned()
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn put_fault(fields: &Map<String, Value>, state: &mut State) -> Result<Value, String> {
+    let body: FaultBody = serde_json::from_value(Value::Object(fields.clone())).map_err(|error| error.to_string())?;
+    let time = Duration::from_millis(body.milliseconds);
+    let what = match body.kind.as_str() {
+        "status" if (100..1000).contains(&body.status) => {
+            FaultKind::Status { code: body.status, body: body.body, headers: body.headers }
+        }
+        "status" => return Err("a fault of kind status needs a status from 100 to 999".to_owned()),
+        "html502" => FaultKind::Html502,
+        "hang" => FaultKind::Hang(time),
+        "dropBeforeAnswer" => FaultKind::DropBeforeAnswer,
+        "refuseBeforeEffect" => FaultKind::RefuseBeforeEffect,
+        "truncatedJson" => FaultKind::TruncatedJson,
+        "cutMidBody" => FaultKind::CutMidBody,
+        "garbage" => FaultKind::Garbage,
+        "delay" => FaultKind::Delay(time),
+        "slowBody" => FaultKind::SlowBody(time),
+        "hugeBody" => FaultKind::HugeBody(body.bytes),
+        other => return Err(format!("there is no fault of kind {other}")),
+    };
+    state.script.add(Fault { method: body.method, path_contains: body.path_contains, times: body.times, what });
+    Ok(json!({"left": state.script.left()}))
+}

@@ -1,0 +1,68 @@
+//! `GET /api/machineactions`, the single action, and its cancellation.
+
+use serde_json::{Map, Value};
+
+use super::respond::{Body, body_of};
+use super::{Request, bad_request, entity, list_options, not_found, page};
+use crate::answer::Answer;
+use crate::odata::Kind;
+use crate::state::State;
+use crate::wire_time::before;
+
+/// What the list can be filtered by ("List machine actions").
+const PROPERTIES: &[(&str, Kind)] = &[
+    ("id", Kind::Text),
+    ("status", Kind::Text),
+    ("machineId", Kind::Text),
+    ("type", Kind::Text),
+    ("requestor", Kind::Text),
+    ("creationDateTimeUtc", Kind::Time),
+];
+
+/// The list as it was `list_lag` ago, newest first (as in the documentation's sample).
+pub(crate) fn list(request: &Request<'_>, state: &mut State) -> Answer {
+    let query = match list_options(request.call, state, PROPERTIES) {
+        Ok(query) => query,
+        Err(refusal) => return refusal,
+    };
+    let time = before(request.now, state.options.list_lag);
+    let tenant = &state.tenant;
+    let mut seen: Vec<_> = tenant.actions().iter().filter(|action| action.created <= time).collect();
+    seen.sort_by_key(|action| std::cmp::Reverse(action.created));
+    let rows: Vec<Map<String, Value>> = seen.into_iter().map(|action| tenant.action_wire(action, time)).collect();
+    let selected = query.select(rows.iter(), &state.options.quirks);
+    let old_name = state.options.quirks.actions_update_time_utc;
+    page((request.call, state), "MachineActions", (&query, &selected), |row| {
+        if old_name && let Some(time) = row.remove("lastUpdateDateTimeUtc") {
+            row.insert("lastUpdateTimeUtc".to_owned(), time);
+        }
+    })
+}
+
+/// One action; it never lags.
+pub(crate) fn single(request: &Request<'_>, state: &mut State, id: &str) -> Answer {
+    let wire = state.tenant.action(id).map(|action| state.tenant.action_wire(action, request.now));
+    match wire {
+        Some(wire) => entity(request.call, "MachineActions", 200, &wire),
+        None => not_found(state, &format!("Machine action {id}")),
+    }
+}
+
+/// Cancels an action that is not final ("Cancel machine action").
+pub(crate) fn cancel(request: &Request<'_>, state: &mut State, id: &str) -> Answer {
+    let Body { comment, .. } = match body_of(request, state, &["Comment"]) {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let live = state.tenant.action(id).map(|action| state.tenant.action_state(action, request.now).is_live());
+    match live {
+        None => not_found(state, &format!("Machine action {id}")),
+        Some(false) => bad_request(state, "InvalidInput", "The action is in a final state and cannot be cancelled"),
+        Some(true) => {
+            if let Some(action) = state.tenant.action_mut(id) {
+                action.cancelled = Some((request.now, request.caller.client_id.clone(), comment));
+            }
+            single(request, state, id)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The admin interface for a simulator in a process of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
+
+mod common;
+
+use common::{MACHINE, answer, ids, world};
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test]
+async fn machines_alerts_and_faults_can_be_put_in_over_http() {
+    let world = world(|options| options.admin = true).await;
+    let other = "2".repeat(40);
+    let machines = json!([{"id": other, "computerDnsName": "srv-02", "machineTags": ["dc"], "users": ["LAB\\bob"]}]);
+    assert_eq!(world.post("/sim/machines", machines).await.0, 200);
+    let (_, body) =
+        world.post("/sim/alerts", json!({"machineId": other, "severity": "Low", "detectorId": "mine"})).await;
+    let alert = &body["value"][0];
+    assert_eq!((alert["computerDnsName"].as_str(), alert["severity"].as_str()), (Some("srv-02"), Some("Low")));
+    let path = format!("/sim/alerts/{}", alert["id"].as_str().unwrap());
+    world.clock.forward(60);
+    let patch = world.request(Method::PATCH, &path).json(&json!({"status": "Resolved"}));
+    assert_eq!(answer(patch.send().await.unwrap()).await.0, 200);
+    let (_, page) = world.get("/api/alerts").await;
+    assert_eq!(
+        (ids(&page).len(), &page["value"][0]["status"], &page["value"][0]["detectorId"]),
+        (1, &json!("Resolved"), &json!("mine"))
+    );
+    assert_eq!(page["value"][0]["lastUpdateTime"], "2026-11-22T18:01:00Z");
+    world.post("/sim/machines", json!({"id": MACHINE, "online": false})).await;
+    world.isolate().await;
+    world.clock.forward(60);
+    assert_eq!(world.get("/api/machineactions").await.1["value"][0]["status"], "Pending");
+    let fault = json!({"method": "GET", "pathContains": "/api/alerts", "kind": "status", "status": 503, "body": "{}"});
+    world.post("/sim/faults", fault).await;
+    assert_eq!(world.get("/api/alerts").await.0, 503);
+    let log = world.request(Method::GET, "/sim/requests").send().await.unwrap().text().await.unwrap();
+    assert_eq!(log.lines().count(), 5, "{log}");
+    assert!(!log.contains("/sim/"), "{log}");
+    assert_eq!(world.get("/sim/mails").await.1, json!([]));
+}
+
+#[tokio::test]
+async fn a_mistake_is_said_and_a_hostile_machine_id_is_served_as_it_is() {
+    let world = world(|options| options.admin = true).await;
+    for (path, body) in [
+        ("/sim/machines", json!({"computerDnsName": "x"})),
+        ("/sim/machines", json!({"id": "../x"})),
+        ("/sim/faults", json!({"kind": "nothing"})),
+        ("/sim/faults", json!({"kind": "html502", "pathContians": "x"})),
+        ("/sim/alerts", json!("x")),
+    ] {
+        let (status, answer) = world.post(path, body.clone()).await;
+        assert!(status == 400 && answer["error"].is_string(), "{body}: {status} {answer}");
+    }
+    world.post("/sim/alerts", json!({"machineId": "../../x", "title": "<b>\r\n"})).await;
+    assert_eq!(world.get("/api/alerts").await.1["value"][0]["machineId"], "../../x");
+}
+
+#[tokio::test]
+async fn without_the_option_there_is_no_admin_interface() {
+    let world = world(|_| {}).await;
+    assert_eq!(world.get("/sim/requests").await.0, 404);
+}
