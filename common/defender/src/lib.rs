@@ -1,0 +1,48 @@
+//! The client of Microsoft Defender for Endpoint, of Entra ID's token endpoint and of Graph's `sendMail`.
+//!
+//! What is hard about this API is not its shape but what an answer means: a list may ignore the filter, an
+//! error body may be HTML, and an isolation whose answer was lost may or may not have been done. So every
+//! failure has a class ([`ApiError`]), reads are repeated here and effects never are, calls wait for their
+//! share of the published quota, and a token leaves only for the configured origin.
+//!
+//! One file per area: `alerts`, `machines`, `machine_actions`, `respond`, `mail`, `probe`; below them
+//! `transport` (one HTTP exchange), `token`, `quota`, `retry`, `odata`, `wire`. No Kafka in here.
+
+mod alerts;
+mod base;
+mod cloud;
+mod defender;
+mod endpoint;
+mod error;
+mod exchange;
+mod gate;
+mod graph;
+mod machine_actions;
+mod machines;
+mod mail;
+mod next_link;
+mod observer;
+mod odata;
+mod page;
+mod probe;
+mod quota;
+mod respond;
+mod retry;
+mod settings;
+mod token;
+mod token_cache;
+mod transport;
+mod wire;
+
+pub use alerts::{AlertPage, AlertQuery};
+pub use cloud::Cloud;
+pub use defender::Defender;
+pub use error::{ApiError, Refusal};
+pub use graph::Graph;
+pub use machine_actions::{ActionQuery, ActionStatus, ActionType, MachineAction};
+pub use machines::MACHINES_PER_CALL;
+pub use next_link::{NextLink, RefusedLink};
+pub use observer::Observer;
+pub use settings::{DefenderSettings, GraphSettings, QuotaSettings};
+pub use token::{AccessToken, ClientSecret, TokenFacts, TokenFuture, TokenSource};
+pub use transport::{Ports, Timeouts};

@@ -1,0 +1,129 @@
+//! Error bodies, as they really come: JSON with odd codes, HTML from a front door, or nothing.
+//!
+//! Source: Microsoft's page "Common REST API error codes" (`{"error":{"code","message","target"}}`); Entra's
+//! token endpoint answers `{"error":"…","error_description":"…"}` (RFC 6749, section 5.2).
+
+use cordon_records::lenient;
+use serde::Deserialize;
+
+use crate::error::Refusal;
+
+/// The longest text taken over from a server, in characters.
+const MAX_TEXT: usize = 300;
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default, deserialize_with = "lenient::or_absent")]
+    error: Option<Detail>,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    #[serde(default, deserialize_with = "lenient::text")]
+    code: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    message: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    target: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TokenBody {
+    #[serde(default, deserialize_with = "lenient::text")]
+    error: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    error_description: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    correlation_id: Option<String>,
+}
+
+/// Reads the body of a failed API call; a body that is not JSON is shown by its first words.
+pub(crate) fn refusal(status: u16, body: &[u8]) -> Refusal {
+    match serde_json::from_slice::<Body>(body).ok().and_then(|body| body.error) {
+        Some(detail) => Refusal {
+            status,
+            code: detail.code.map(|code| clean(&code)).filter(|code| !code.is_empty()),
+            message: clean(&detail.message.unwrap_or_default()),
+            target: detail.target.map(|target| clean(&target)).filter(|target| !target.is_empty()),
+        },
+        None => unstructured(status, body),
+    }
+}
+
+/// Reads the body of a refused token request. Only the first line of the description is kept: the rest is trace
+/// ids and time.
+pub(crate) fn token_refusal(status: u16, body: &[u8]) -> Refusal {
+    match serde_json::from_slice::<TokenBody>(body) {
+        Ok(TokenBody { error: Some(code), error_description, correlation_id }) => Refusal {
+            status,
+            code: Some(clean(&code)),
+            message: clean(error_description.unwrap_or_default().lines().next().unwrap_or_default()),
+            target: correlation_id.map(|id| clean(&id)),
+        },
+        Ok(TokenBody { error: None, .. }) | Err(_) => unstructured(status, body),
+    }
+}
+
+fn unstructured(status: u16, body: &[u8]) -> Refusal {
+    Refusal { status, code: None, message: clean(&String::from_utf8_lossy(body)), target: None }
+}
+
+/// One line without control characters, cut to a length that a log line bears.
+pub(crate) fn clean(text: &str) -> String {
+    let spaced: String = text.chars().take(MAX_TEXT * 4).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn code_message_and_target_are_read_whatever_their_types() {
+        let read = refusal(
+            404,
+            br#"{"error":{"code":"ResourceNotFound","message":"Machine 12 was not found","target":"|f712.2d."}}"#,
+        );
+        assert_eq!(read.code.as_deref(), Some("ResourceNotFound"));
+        assert_eq!(read.to_string(), "HTTP 404 ResourceNotFound: Machine 12 was not found (correlation id |f712.2d.)");
+        assert_eq!(refusal(429, br#"{"error":{"code":429,"message":null}}"#).code.as_deref(), Some("429"));
+    }
+
+    #[test]
+    fn an_html_body_an_empty_body_and_another_json_still_give_a_refusal() {
+        assert_eq!(refusal(502, b"<html>\n<h1>Bad\tGateway</h1>").message, "<html> <h1>Bad Gateway</h1>");
+        assert_eq!(refusal(503, b"").to_string(), "HTTP 503");
+        assert_eq!(refusal(400, br#"{"message":"x"}"#).code, None);
+        assert_eq!(refusal(400, b"[1]").code, None);
+    }
+
+    #[test]
+    fn the_token_endpoints_first_line_is_kept() {
+        let body =
+            br#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret.\r\nTrace ID: 1"}"#;
+        let read = token_refusal(401, body);
+        assert_eq!(read.code.as_deref(), Some("invalid_client"));
+        assert_eq!(read.message, "AADSTS7000215: Invalid client secret.");
+    }
+
+    proptest! {
+        #[test]
+        fn a_cleaned_text_is_short_and_has_no_control_character(text in any::<String>()) {
+            let cleaned = clean(&text);
+            prop_assert!(cleaned.chars().count() <= MAX_TEXT + 1);
+            prop_assert!(!cleaned.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn any_bytes_give_a_refusal(status in 400u16..600, body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(refusal(status, &body).status, status);
+            prop_assert_eq!(token_refusal(status, &body).status, status);
+        }
+    }
+}
