@@ -11,7 +11,8 @@ pub(crate) const REMOVED: &str = "[removed]";
 /// One request that reached the simulator. Tokens and secrets are removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoggedRequest {
-    /// When it was received.
+    /// When it was received; `time` in the log file.
+    #[serde(rename = "time")]
     pub at: Timestamp,
     /// The HTTP method.
     pub method: String,

@@ -1,0 +1,311 @@
+//! The state that the poll thread and the workers share: which partitions are held, what is in flight on each, and
+//! who may still settle. Every question of "is this still ours" is answered here, under one lock.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use super::offsets::PartitionTracker;
+use super::records::Inbound;
+
+/// The right to work on one partition, from its assignment to its loss. A later assignment of the same partition
+/// has another epoch.
+#[derive(Debug, Clone)]
+pub(super) struct Lease {
+    pub(super) partition: i32,
+    epoch: u64,
+    /// Fires when the partition is about to go, or the process is: start nothing new.
+    pub(super) draining: CancellationToken,
+    /// Fires when it is gone: drop what is running.
+    pub(super) over: CancellationToken,
+}
+
+/// How much may be in flight before reading pauses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) pending: usize,
+    pub(super) bytes: usize,
+    /// Offsets between a partition's watermark and its newest record.
+    pub(super) span: i64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Board {
+    limits: Limits,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    partitions: BTreeMap<i32, Share>,
+    epochs: u64,
+}
+
+#[derive(Debug)]
+struct Share {
+    lease: Lease,
+    tracker: PartitionTracker,
+    running: usize,
+    records: UnboundedSender<Inbound>,
+}
+
+/// Work that is running under a lease; the drain waits until it is dropped.
+#[derive(Debug)]
+pub(super) struct Running<'a> {
+    board: &'a Board,
+    lease: &'a Lease,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.board.with_share(self.lease, |share| share.running = share.running.saturating_sub(1));
+        self.board.changed.notify_all();
+    }
+}
+
+impl Board {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// A poisoned lock only means that another thread panicked between two whole updates.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_share<T>(&self, lease: &Lease, act: impl FnOnce(&mut Share) -> T) -> Option<T> {
+        let mut state = self.lock();
+        let share = state.partitions.get_mut(&lease.partition).filter(|share| share.lease.epoch == lease.epoch)?;
+        Some(act(share))
+    }
+
+    /// A partition came. `stop` ends its lease together with the process.
+    pub(super) fn open(&self, partition: i32, stop: &CancellationToken, records: UnboundedSender<Inbound>) -> Lease {
+        let mut state = self.lock();
+        state.epochs = state.epochs.saturating_add(1);
+        let epoch = state.epochs;
+        let lease = Lease { partition, epoch, draining: stop.child_token(), over: CancellationToken::new() };
+        let share = Share { lease: lease.clone(), tracker: PartitionTracker::default(), running: 0, records };
+        if let Some(old) = state.partitions.insert(partition, share) {
+            old.lease.draining.cancel();
+            old.lease.over.cancel();
+        }
+        lease
+    }
+
+    /// A record came: it is tracked and passed to whoever works on its partition. One of a partition that is not
+    /// held, or that is in flight already, is dropped; it will be read again.
+    pub(super) fn receive(&self, record: Inbound) {
+        let mut state = self.lock();
+        let Some(share) = state.partitions.get_mut(&record.partition) else { return };
+        if share.tracker.receive(record.offset, record.size()) {
+            // Nobody listens only when the lease is over; then nothing of it will be stored.
+            let _ = share.records.send(record);
+        }
+    }
+
+    /// Begins a piece of work; `None` when the lease is over or ending.
+    pub(super) fn start<'a>(&'a self, lease: &'a Lease) -> Option<Running<'a>> {
+        if lease.draining.is_cancelled() {
+            return None;
+        }
+        self.with_share(lease, |share| share.running = share.running.saturating_add(1))?;
+        Some(Running { board: self, lease })
+    }
+
+    /// Whether the lease still allows results to be written and settled.
+    pub(super) fn is_current(&self, lease: &Lease) -> bool {
+        self.with_share(lease, |_| ()).is_some()
+    }
+
+    /// A record is done. `false` when the lease is over or the record is not pending: then it does not count.
+    pub(super) fn settle(&self, lease: &Lease, offset: i64) -> bool {
+        let settled = self.with_share(lease, |share| share.tracker.settle(offset)).unwrap_or(false);
+        self.changed.notify_all();
+        settled
+    }
+
+    /// The partitions that are held.
+    pub(super) fn partitions(&self) -> Vec<i32> {
+        self.lock().partitions.keys().copied().collect()
+    }
+
+    /// Records in flight on all partitions.
+    pub(super) fn pending(&self) -> usize {
+        self.lock().partitions.values().map(|share| share.tracker.pending()).sum()
+    }
+
+    /// Watermarks that moved since they were last asked for.
+    pub(super) fn advances(&self) -> Vec<(i32, i64)> {
+        let mut state = self.lock();
+        let shares = state.partitions.iter_mut();
+        shares.filter_map(|(partition, share)| Some((*partition, share.tracker.advance()?))).collect()
+    }
+
+    /// Partitions that have reached a limit; all of them when the sum has.
+    pub(super) fn full(&self) -> Vec<i32> {
+        self.beyond(self.limits)
+    }
+
+    /// Partitions that are still above half of a limit: pausing throws the prefetched records away, so reading does
+    /// not resume before there is room for a while.
+    pub(super) fn half_full(&self) -> Vec<i32> {
+        let Limits { pending, bytes, span } = self.limits;
+        self.beyond(Limits { pending: pending / 2, bytes: bytes / 2, span: span / 2 })
+    }
+
+    fn beyond(&self, limits: Limits) -> Vec<i32> {
+        let state = self.lock();
+        let shares = || state.partitions.iter();
+        let pending: usize = shares().map(|(_, share)| share.tracker.pending()).sum();
+        let bytes: usize = shares().map(|(_, share)| share.tracker.bytes()).sum();
+        let all = pending >= limits.pending || bytes >= limits.bytes;
+        let full = shares().filter(|(_, share)| all || share.tracker.span() >= limits.span);
+        full.map(|(partition, _)| *partition).collect()
+    }
+
+    /// Waits until something was settled, or for that long.
+    pub(super) fn wait_for_change(&self, at_most: Duration) {
+        let state = self.lock();
+        drop(self.changed.wait_timeout(state, at_most));
+    }
+
+    /// Lets nothing new start on these partitions and waits for what is running. Returns the partitions on which
+    /// something still runs at the deadline.
+    pub(super) fn drain(&self, partitions: &[i32], within: Duration) -> Vec<i32> {
+        let deadline = Instant::now().checked_add(within);
+        let mut state = self.lock();
+        for share in partitions.iter().filter_map(|partition| state.partitions.get(partition)) {
+            share.lease.draining.cancel();
+        }
+        loop {
+            let runs = |partition: &&i32| state.partitions.get(partition).is_some_and(|share| share.running > 0);
+            let busy: Vec<i32> = partitions.iter().filter(runs).copied().collect();
+            let left = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if busy.is_empty() || left.is_zero() {
+                return busy;
+            }
+            state = match self.changed.wait_timeout(state, left) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// These partitions are gone: their leases end, and nothing of them can be settled any more. Returns the last
+    /// watermarks that were not handed out yet.
+    pub(super) fn close(&self, partitions: &[i32]) -> Vec<(i32, i64)> {
+        let mut last = Vec::new();
+        let mut state = self.lock();
+        for partition in partitions {
+            let Some(mut share) = state.partitions.remove(partition) else { continue };
+            share.lease.draining.cancel();
+            share.lease.over.cancel();
+            last.extend(share.tracker.advance().map(|offset| (*partition, offset)));
+        }
+        drop(state);
+        self.changed.notify_all();
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::super::records::tests::inbound;
+    use super::*;
+
+    const LIMITS: Limits = Limits { pending: 4, bytes: 1000, span: 100 };
+
+    fn opened(board: &Board) -> (Lease, UnboundedReceiver<Inbound>) {
+        let (sender, receiver) = unbounded_channel();
+        (board.open(3, &CancellationToken::new(), sender), receiver)
+    }
+
+    #[test]
+    fn a_lease_that_is_over_settles_nothing_even_when_the_partition_came_back() {
+        let board = Board::new(LIMITS);
+        let (old, _records) = opened(&board);
+        board.receive(inbound(7, None, None));
+        board.close(&[3]);
+        let (new, _records) = opened(&board);
+        board.receive(inbound(7, None, None));
+        assert!(!board.settle(&old, 7));
+        assert!(old.over.is_cancelled() && !board.is_current(&old));
+        assert!(board.advances().is_empty());
+        assert!(board.settle(&new, 7));
+        assert_eq!(board.advances(), vec![(3, 8)]);
+    }
+
+    #[test]
+    fn nothing_starts_on_a_draining_partition_but_what_runs_may_still_settle() {
+        let board = Board::new(LIMITS);
+        let (lease, _records) = opened(&board);
+        board.receive(inbound(0, None, None));
+        let running = board.start(&lease).unwrap();
+        assert_eq!(board.drain(&[3], Duration::from_millis(1)), vec![3]);
+        assert!(board.start(&lease).is_none());
+        assert!(board.settle(&lease, 0));
+        drop(running);
+        assert!(board.drain(&[3], Duration::from_secs(5)).is_empty());
+    }
+
+    #[test]
+    fn a_drain_ends_as_soon_as_the_last_work_ends() {
+        let board = Arc::new(Board::new(LIMITS));
+        let (lease, _records) = opened(&board);
+        let worker = {
+            let board = Arc::clone(&board);
+            let (started, ready) = std::sync::mpsc::channel();
+            let thread = std::thread::spawn(move || {
+                let running = board.start(&lease);
+                started.send(()).unwrap();
+                while !lease.draining.is_cancelled() {
+                    std::thread::yield_now();
+                }
+                drop(running);
+            });
+            ready.recv().unwrap();
+            thread
+        };
+        assert!(board.drain(&[3], Duration::from_secs(30)).is_empty());
+        worker.join().unwrap();
+    }
+
+    #[test]
+    fn a_full_board_has_room_again_only_below_half() {
+        let board = Board::new(LIMITS);
+        let (lease, _records) = opened(&board);
+        for offset in 0..4 {
+            board.receive(inbound(offset, None, None));
+        }
+        assert_eq!(board.full(), vec![3]);
+        board.settle(&lease, 0);
+        assert!(board.full().is_empty());
+        assert_eq!(board.half_full(), vec![3]);
+        board.settle(&lease, 1);
+        board.settle(&lease, 2);
+        assert!(board.half_full().is_empty());
+    }
+
+    #[test]
+    fn one_stuck_record_pauses_its_partition_by_span() {
+        let board = Board::new(Limits { pending: 1000, bytes: usize::MAX, span: 10 });
+        let (lease, _records) = opened(&board);
+        for offset in 0..11 {
+            board.receive(inbound(offset, None, None));
+        }
+        for offset in 1..11 {
+            board.settle(&lease, offset);
+        }
+        assert_eq!(board.full(), vec![3]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Stages that share partitions: a handler answers each record with an outcome, and the loop does the rest.
+//!
+//! The loop writes what the handler emits and waits until it is confirmed, and only then settles the input. Records
+//! with one key are handled in their order, one at a time; everything else runs side by side up to the concurrency.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordon_records::{DeadLetterReason, Topic};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use super::board::Limits;
+use super::error::KafkaFailure;
+use super::lanes::Lanes;
+use super::poll::{Event, PollSpec, Poller};
+use super::records::{Inbound, Outbound};
+use super::settings::Role;
+use crate::context::Context;
+
+/// Records in flight over all partitions; twenty keys at work are enough, the rest waits for confirmations.
+const PENDING: usize = 1000;
+/// Bytes in flight; alerts are a few KiB, but one may have a megabyte.
+const BYTES: usize = 32 * 1024 * 1024;
+/// Offsets that a restart may repeat on one partition.
+const SPAN: i64 = 5000;
+
+/// What became of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Write these; the input is done when all are confirmed.
+    Emit(Vec<Outbound>),
+    /// Nothing to do, for this reason (a metric label).
+    Skip(&'static str),
+    /// It cannot be handled, ever.
+    DeadLetter {
+        /// Why.
+        reason: DeadLetterReason,
+        /// For people; no bodies, no tokens.
+        detail: String,
+    },
+    /// Try again later. The record's key waits, others go on.
+    Retry {
+        /// When.
+        after: Duration,
+        /// For the log.
+        why: String,
+    },
+    /// Stop the stage; the record stays unsettled.
+    Halt(String),
+}
+
+/// The work of a stage on one record.
+pub trait Handler: Send + Sync + 'static {
+    /// Handles a record. It may be called again for the same record, after a retry, a rebalance or a restart.
+    fn handle(&self, record: &Inbound) -> impl Future<Output = Outcome> + Send;
+}
+
+/// What a stage reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The topic.
+    pub topic: Topic,
+    /// The group, without the prefix.
+    pub group: String,
+    /// How many records are handled at once.
+    pub concurrency: usize,
+}
+
+/// Reads a topic as a member of a group until `shutdown`. On shutdown and on revocation, running work gets up to 10 s
+/// to end. A new group starts at the beginning of the topic.
+///
+/// # Errors
+/// Fatal ones only: a dead client, a handler that halts, too many dead letters in a row. A broker that cannot be
+/// reached and a topic that does not exist are waited for.
+pub async fn consume<H: Handler>(
+    subscription: Subscription,
+    handler: Arc<H>,
+    context: &Context,
+    shutdown: CancellationToken,
+) -> Result<(), KafkaFailure> {
+    let concurrency = subscription.concurrency.max(1);
+    let spec = PollSpec {
+        topic: subscription.topic,
+        group: subscription.group,
+        role: Role::Handler,
+        reset: "earliest",
+        limits: Limits { pending: PENDING.max(concurrency.saturating_mul(4)), bytes: BYTES, span: SPAN },
+    };
+    let mut poller = Poller::start(spec, context, &shutdown)?;
+    let (failed, mut failures) = unbounded_channel();
+    let lanes = Arc::new(Lanes::new(handler, context, Arc::clone(&poller.board), (concurrency, failed)));
+    let ended = loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break Ok(()),
+            Some(failure) = failures.recv() => break Err(failure),
+            event = poller.events.recv() => match event {
+                Some(Event::Assigned(assigned)) => drop(tokio::spawn(Arc::clone(&lanes).serve(assigned))),
+                Some(Event::Failed(failure)) => break Err(failure),
+                None => break Err(KafkaFailure::Dead("the poll thread ended".to_owned())),
+            },
+        }
+    };
+    poller.close().await;
+    // What failed while the rest was ending is not lost.
+    ended.and_then(|()| failures.try_recv().map_or(Ok(()), Err))
+}

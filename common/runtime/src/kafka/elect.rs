@@ -1,0 +1,274 @@
+//! Stages of which one may act: whoever holds the one partition of a topic.
+//!
+//! Kafka's group protocol is the election. The holder works through its [`Inbox`] under a [`Tenure`] and settles
+//! records in any order; when the tenure is lost, what it settles no longer counts.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use cordon_records::{Classified, DeadLetterReason, ErrorClass, Topic};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::board::{Board, Lease, Limits};
+use super::error::KafkaFailure;
+use super::panics::guarded;
+use super::poll::{Assigned, Event, PollSpec, Poller};
+use super::records::Inbound;
+use super::settings::Role;
+use crate::context::Context;
+use crate::telemetry::StageMetrics;
+
+/// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses.
+const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 5000 };
+
+/// What is elected on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Election {
+    /// A topic of one partition.
+    pub topic: Topic,
+    /// The group, without the prefix.
+    pub group: String,
+    /// Where a group without committed offsets begins.
+    pub start: Start,
+}
+
+/// Where a group without committed offsets begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the beginning of the topic.
+    Earliest,
+    /// Nowhere: it is an error, because a new beginning would act on old records and the end would skip some.
+    Committed,
+}
+
+/// What the holder of the partition does.
+pub trait Holder: Send + 'static {
+    /// Its own failures.
+    type Error: Classified + Send + Sync + 'static;
+
+    /// Called once per tenure. It must return soon after [`Tenure::lost`] fires (10 s at most, or the process ends);
+    /// returning while the tenure is held ends the election.
+    fn hold(&mut self, tenure: Tenure, inbox: Inbox) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// The time during which this process holds the partition.
+#[derive(Debug, Clone)]
+pub struct Tenure {
+    lease: Lease,
+}
+
+impl Tenure {
+    /// Whether the partition is still held, as far as this process knows.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.lease.draining.is_cancelled()
+    }
+
+    /// Waits until the partition is about to go, or the process is.
+    pub async fn lost(&self) {
+        self.lease.draining.cancelled().await;
+    }
+}
+
+/// The partition's records, in order.
+#[derive(Debug)]
+pub struct Inbox {
+    records: UnboundedReceiver<Inbound>,
+    settler: Settler,
+}
+
+impl Inbox {
+    /// The next record; `None` when the tenure is over. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Inbound> {
+        let record = tokio::select! {
+            biased;
+            () = self.settler.lease.draining.cancelled() => None,
+            record = self.records.recv() => record,
+        }?;
+        self.settler.metrics.received();
+        Some(record)
+    }
+
+    /// The handle by which records are settled.
+    #[must_use]
+    pub fn settler(&self) -> Settler {
+        self.settler.clone()
+    }
+}
+
+/// How a record ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// What follows from it is written and confirmed.
+    Sent,
+    /// Nothing followed, for this reason (a metric label).
+    Skipped(&'static str),
+    /// It is in the dead letters.
+    DeadLettered(DeadLetterReason),
+}
+
+/// Settles records of one tenure, in any order; the committed offset follows the lowest one that is open.
+#[derive(Clone)]
+pub struct Settler {
+    board: Arc<Board>,
+    lease: Lease,
+    metrics: StageMetrics,
+}
+
+impl std::fmt::Debug for Settler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settler").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+impl Settler {
+    /// Settles a record. `false` when it does not count: the tenure is over, or it was settled before.
+    pub fn settle(&self, offset: i64, fate: Fate) -> bool {
+        if !self.board.settle(&self.lease, offset) {
+            return false;
+        }
+        match fate {
+            Fate::Sent => self.metrics.sent(),
+            Fate::Skipped(reason) => self.metrics.skipped(reason),
+            Fate::DeadLettered(reason) => self.metrics.dead_lettered(reason),
+        }
+        true
+    }
+}
+
+/// Why an election ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ElectError<E: Classified + 'static> {
+    /// The Kafka half.
+    #[error(transparent)]
+    Kafka(#[from] KafkaFailure),
+    /// The holder.
+    #[error(transparent)]
+    Holder(E),
+}
+
+impl<E: Classified + 'static> Classified for ElectError<E> {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Kafka(failure) => failure.class(),
+            Self::Holder(error) => error.class(),
+        }
+    }
+}
+
+/// Stands for election until `shutdown`, and runs the holder whenever this process is elected.
+///
+/// # Errors
+/// The holder's errors, and fatal ones of Kafka: no committed offset with [`Start::Committed`], a holder that does
+/// not give way, a topic of more than one partition, a dead client.
+pub async fn elect<H: Holder>(
+    election: Election,
+    mut holder: H,
+    context: &Context,
+    shutdown: CancellationToken,
+) -> Result<(), ElectError<H::Error>> {
+    let reset = match election.start {
+        Start::Earliest => "earliest",
+        Start::Committed => "error",
+    };
+    let (topic, group) = (election.topic, election.group);
+    let spec = PollSpec { topic, group, role: Role::Elected, reset, limits: LIMITS };
+    let mut poller = Poller::start(spec, context, &shutdown)?;
+    let ended = govern(&mut poller, &mut holder, &context.metrics, &shutdown).await;
+    poller.close().await;
+    ended
+}
+
+/// How one tenure ended.
+enum Reign {
+    /// The partition went; after a lost session it may be back already.
+    Lost(Option<Assigned>),
+    Finished,
+}
+
+async fn govern<H: Holder>(
+    poller: &mut Poller,
+    holder: &mut H,
+    metrics: &StageMetrics,
+    shutdown: &CancellationToken,
+) -> Result<(), ElectError<H::Error>> {
+    let mut back = None;
+    loop {
+        let event = match back.take() {
+            Some(assigned) => Some(Event::Assigned(assigned)),
+            None => tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                event = poller.events.recv() => event,
+            },
+        };
+        match event {
+            Some(Event::Assigned(assigned)) => match reign(poller, holder, metrics, assigned).await? {
+                Reign::Lost(again) => back = again,
+                Reign::Finished => return Ok(()),
+            },
+            Some(Event::Failed(failure)) => return Err(failure.into()),
+            None => return Err(KafkaFailure::Dead("the poll thread ended".to_owned()).into()),
+        }
+    }
+}
+
+async fn reign<H: Holder>(
+    poller: &mut Poller,
+    holder: &mut H,
+    metrics: &StageMetrics,
+    assigned: Assigned,
+) -> Result<Reign, ElectError<H::Error>> {
+    let Assigned { lease, records } = assigned;
+    let topic = poller.topic_name.to_string();
+    if lease.partition != 0 {
+        return Err(KafkaFailure::NotOnePartition { topic }.into());
+    }
+    let board = Arc::clone(&poller.board);
+    let Some(running) = board.start(&lease) else { return Ok(Reign::Lost(None)) };
+    let settler = Settler { board: Arc::clone(&board), lease: lease.clone(), metrics: metrics.clone() };
+    let inbox = Inbox { records, settler };
+    let mut hold = pin!(guarded(holder.hold(Tenure { lease: lease.clone() }, inbox)));
+    let patience = poller.drain;
+    let mut overstayed = pin!(async {
+        lease.draining.cancelled().await;
+        tokio::time::sleep(patience).await;
+    });
+    let (mut failure, mut back) = (None, None);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut hold => break ended,
+            () = &mut overstayed => {
+                let late = KafkaFailure::Overstayed { topic, seconds: patience.as_secs() };
+                return Err(failure.unwrap_or(late).into());
+            }
+            event = poller.events.recv(), if failure.is_none() => match event {
+                Some(Event::Assigned(assigned)) if assigned.lease.partition == 0 => back = Some(assigned),
+                event => {
+                    failure = Some(disturbance(event, &topic));
+                    poller.stop();
+                }
+            },
+        }
+    };
+    drop(running);
+    match (ended, failure) {
+        (Err(text), _) => Err(KafkaFailure::Panicked { topic, text }.into()),
+        (Ok(Err(error)), _) => Err(ElectError::Holder(error)),
+        (Ok(Ok(())), Some(failure)) => Err(failure.into()),
+        (Ok(Ok(())), None) if lease.draining.is_cancelled() => Ok(Reign::Lost(back)),
+        (Ok(Ok(())), None) => Ok(Reign::Finished),
+    }
+}
+
+/// Whatever the poll thread says during a tenure ends it, except that it was lost, which the lease tells.
+fn disturbance(event: Option<Event>, topic: &str) -> KafkaFailure {
+    match event {
+        Some(Event::Failed(failure)) => failure,
+        Some(Event::Assigned(_)) => KafkaFailure::NotOnePartition { topic: topic.to_owned() },
+        None => KafkaFailure::Dead("the poll thread ended".to_owned()),
+    }
+}

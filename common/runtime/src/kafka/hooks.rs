@@ -1,0 +1,235 @@
+//! What librdkafka calls back on the poll thread: rebalances, statistics, commits; and what follows for health.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cordon_records::Topic;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::board::Board;
+use super::error::is_forbidden;
+use super::poll::{Assigned, Event, store};
+use super::statistics::{Statistics, log_librdkafka};
+use crate::context::Context;
+use crate::telemetry::{Health, StageMetrics};
+
+/// The same complaint is logged again after this long.
+const REPEAT: Duration = Duration::from_secs(30);
+
+/// The consumer's context.
+pub(super) struct Hooks {
+    board: Arc<Board>,
+    events: UnboundedSender<Event>,
+    topic: (Arc<str>, Topic),
+    metrics: StageMetrics,
+    health: Health,
+    stop: CancellationToken,
+    drain: Duration,
+    paused: Mutex<BTreeSet<i32>>,
+    ready: AtomicBool,
+    /// The topic is missing or forbidden; a connected broker does not change that.
+    blocked: AtomicBool,
+    complaint: Mutex<Option<(RDKafkaErrorCode, Instant)>>,
+    /// This loop's part of the in-flight gauge.
+    shown: AtomicI64,
+}
+
+impl Hooks {
+    pub(super) fn new(
+        board: Arc<Board>,
+        events: UnboundedSender<Event>,
+        context: &Context,
+        topic: (Arc<str>, Topic),
+    ) -> Self {
+        let (metrics, health) = (context.metrics.clone(), context.health.clone());
+        health.set_ready(topic.1.suffix(), false, "joining the consumer group");
+        Self {
+            board,
+            events,
+            topic,
+            metrics,
+            health,
+            stop: CancellationToken::new(),
+            drain: Duration::ZERO,
+            paused: Mutex::default(),
+            ready: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            complaint: Mutex::default(),
+            shown: AtomicI64::new(0),
+        }
+    }
+
+    /// Leases end with `stop`; a revocation waits at most `drain` for running work.
+    pub(super) fn ending_with(self, stop: CancellationToken, drain: Duration) -> Self {
+        Self { stop, drain, ..self }
+    }
+
+    /// One stage may read several topics, each with a loop of its own.
+    fn component(&self) -> &'static str {
+        self.topic.1.suffix()
+    }
+
+    /// The partitions that are paused.
+    pub(super) fn paused(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The broker answers.
+    pub(super) fn connected(&self) {
+        if !self.ready.swap(true, Ordering::Relaxed) {
+            self.health.set_ready(self.component(), true, "");
+        }
+    }
+
+    fn unready(&self, why: &str) {
+        self.ready.store(false, Ordering::Relaxed);
+        self.health.set_ready(self.component(), false, why);
+    }
+
+    /// The poll thread is alive.
+    pub(super) fn beat(&self, pending: usize) {
+        self.health.beat(self.component());
+        self.show_in_flight(pending);
+    }
+
+    /// The poll thread ends, and not because it is stuck.
+    pub(super) fn rest(&self) {
+        self.show_in_flight(0);
+        self.health.rest(self.component());
+    }
+
+    fn show_in_flight(&self, pending: usize) {
+        let pending = i64::try_from(pending).unwrap_or(i64::MAX);
+        self.metrics.in_flight_changed(pending - self.shown.swap(pending, Ordering::Relaxed));
+    }
+
+    /// Something is wrong that librdkafka keeps working on. A single broken connection is no reason for alarm.
+    pub(super) fn complain(&self, code: RDKafkaErrorCode) {
+        let missing = matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic);
+        if missing || is_forbidden(code) {
+            self.blocked.store(true, Ordering::Relaxed);
+            self.unready(if missing { "the topic does not exist" } else { "access to the topic or group is denied" });
+        } else if is_disconnected(code) {
+            self.unready("no broker can be reached");
+        }
+        let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|(same, at)| same == code && at.elapsed() < REPEAT) {
+            return;
+        }
+        *last = Some((code, Instant::now()));
+        let topic = &*self.topic.0;
+        if missing {
+            tracing::warn!(topic, "the topic does not exist yet; waiting for it (cordon topics apply creates it)");
+        } else if matches!(code, RDKafkaErrorCode::BrokerTransportFailure) {
+            tracing::debug!(topic, "a connection to a broker was lost; reconnecting");
+        } else {
+            tracing::warn!(topic, error = %code, "kafka is not available; trying again");
+        }
+    }
+
+    fn assigned(&self, list: &TopicPartitionList) {
+        // A member without partitions may be a standby, or one whose topic is missing.
+        if list.count() > 0 {
+            self.blocked.store(false, Ordering::Relaxed);
+        }
+        if !self.blocked.load(Ordering::Relaxed) {
+            self.connected();
+        }
+        tracing::info!(topic = &*self.topic.0, partitions = ?partitions(list), "partitions assigned");
+        for partition in partitions(list) {
+            self.paused().remove(&partition);
+            let (sender, records) = unbounded_channel();
+            let lease = self.board.open(partition, &self.stop, sender);
+            // Nobody listens only while the stage is stopping.
+            let _ = self.events.send(Event::Assigned(Assigned { lease, records }));
+        }
+    }
+
+    fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let partitions = partitions(list);
+        if consumer.assignment_lost() {
+            // Someone else may have them already: what runs is dropped, nothing is stored.
+            self.board.close(&partitions);
+            tracing::warn!(topic = &*self.topic.0, ?partitions, "partitions lost");
+        } else {
+            let busy = self.board.drain(&partitions, self.drain);
+            store(consumer, &self.topic.0, &self.board.close(&partitions));
+            tracing::info!(topic = &*self.topic.0, ?partitions, unfinished = ?busy, "partitions revoked");
+        }
+        for partition in partitions {
+            self.paused().remove(&partition);
+            self.metrics.lag(&self.topic.0, partition, 0);
+        }
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
+}
+
+fn is_disconnected(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::Resolve
+            | RDKafkaErrorCode::SSL
+            | RDKafkaErrorCode::Authentication
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+    )
+}
+
+impl ClientContext for Hooks {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_librdkafka(level, facility, message);
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        let statistics = Statistics::parse(json);
+        if statistics.is_connected() && !self.blocked.load(Ordering::Relaxed) {
+            self.connected();
+        }
+        let held = self.board.partitions();
+        for (partition, lag) in statistics.lags(&self.topic.0) {
+            if held.contains(&partition) {
+                self.metrics.lag(&self.topic.0, partition, lag);
+            }
+        }
+    }
+
+    /// The same errors come out of `poll`, where they are judged.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka client reports an error");
+    }
+}
+
+impl ConsumerContext for Hooks {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Revoke(list) => self.revoked(consumer, list),
+            Rebalance::Assign(_) => {}
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance reports an error"),
+        }
+    }
+
+    fn post_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance {
+            self.assigned(list);
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        match result {
+            // "No offset" means that there was nothing to commit.
+            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Err(error) => tracing::warn!(%error, "offsets were not committed; their records may be read again"),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Who works on which record: one lane per key and partition, all lanes under one limit of concurrency.
+
+use std::collections::hash_map::{DefaultHasher, Entry};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cordon_records::{Classified, DeadLetterReason, ErrorClass};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::board::{Board, Lease};
+use super::consume::{Handler, Outcome};
+use super::dead_letter::{capped, dead_letter};
+use super::error::KafkaFailure;
+use super::panics::guarded;
+use super::poll::Assigned;
+use super::records::{Inbound, Outbound};
+use crate::context::Context;
+
+/// So many dead letters in a row are believed; one more, and the fault is ours (the rule is Sentry Arroyo's).
+const DEAD_LETTERS_IN_A_ROW: u32 = 20;
+/// Pause before what was not confirmed is written again.
+const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
+
+/// The workers of one stage.
+pub(super) struct Lanes<H> {
+    handler: Arc<H>,
+    context: Context,
+    board: Arc<Board>,
+    permits: Semaphore,
+    dead_in_a_row: AtomicU32,
+    failed: UnboundedSender<KafkaFailure>,
+}
+
+/// Records that wait behind one of the same key. A key that is here has a task. Keys are kept as hashes: two keys
+/// that collide share a lane, which costs nothing but time.
+type Waiting = Mutex<HashMap<u64, VecDeque<Inbound>>>;
+
+/// How one attempt ended.
+enum Attempt {
+    Settled,
+    Again(Duration),
+    /// The lease is over, or the stage is stopping: leave the record unsettled.
+    Over,
+}
+
+/// How writing the outputs ended.
+enum Sending {
+    Done,
+    Refused(String),
+    Over,
+}
+
+impl<H: Handler> Lanes<H> {
+    pub(super) fn new(
+        handler: Arc<H>,
+        context: &Context,
+        board: Arc<Board>,
+        (concurrency, failed): (usize, UnboundedSender<KafkaFailure>),
+    ) -> Self {
+        let permits = Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS));
+        Self { handler, context: context.clone(), board, permits, dead_in_a_row: AtomicU32::new(0), failed }
+    }
+
+    /// Works on one partition until it goes.
+    pub(super) async fn serve(self: Arc<Self>, assigned: Assigned) {
+        let Assigned { lease, mut records } = assigned;
+        let waiting: Arc<Waiting> = Arc::default();
+        loop {
+            let record = tokio::select! {
+                biased;
+                () = lease.draining.cancelled() => return,
+                record = records.recv() => record,
+            };
+            let Some(record) = record else { return };
+            self.context.metrics.received();
+            self.admit(&lease, &waiting, record);
+        }
+    }
+
+    /// Puts a record into its lane; the first of a lane starts its task. Records without a key have no order.
+    fn admit(self: &Arc<Self>, lease: &Lease, waiting: &Arc<Waiting>, record: Inbound) {
+        let Some(lane) = record.key.as_deref().map(lane_of) else {
+            let (this, lease) = (Arc::clone(self), lease.clone());
+            tokio::spawn(async move { this.work(&lease, &record).await });
+            return;
+        };
+        match waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(lane) {
+            Entry::Occupied(mut queue) => {
+                queue.get_mut().push_back(record);
+                return;
+            }
+            Entry::Vacant(place) => drop(place.insert(VecDeque::new())),
+        }
+        let (this, lease, waiting) = (Arc::clone(self), lease.clone(), Arc::clone(waiting));
+        tokio::spawn(async move {
+            let mut next = Some(record);
+            while let Some(record) = next {
+                if !this.work(&lease, &record).await {
+                    // The lane stays closed: nothing may overtake an unsettled record of its key.
+                    return;
+                }
+                next = pop(&waiting, lane);
+            }
+        });
+    }
+
+    /// Tries until the record is settled; `false` when it must stay unsettled.
+    async fn work(&self, lease: &Lease, record: &Inbound) -> bool {
+        loop {
+            match self.attempt(lease, record).await {
+                Attempt::Settled => return true,
+                Attempt::Over => return false,
+                Attempt::Again(after) => tokio::select! {
+                    () = lease.draining.cancelled() => return false,
+                    () = tokio::time::sleep(after) => {}
+                },
+            }
+        }
+    }
+
+    async fn attempt(&self, lease: &Lease, record: &Inbound) -> Attempt {
+        let permit = tokio::select! {
+            biased;
+            () = lease.draining.cancelled() => return Attempt::Over,
+            permit = self.permits.acquire() => permit,
+        };
+        let Some(_running) = self.board.start(lease) else { return Attempt::Over };
+        let outcome = tokio::select! {
+            biased;
+            () = lease.over.cancelled() => return Attempt::Over,
+            outcome = guarded(self.handler.handle(record)) => outcome,
+        };
+        // The confirmation is waited for outside the limit: many may be under way.
+        drop(permit);
+        if !self.board.is_current(lease) {
+            return Attempt::Over;
+        }
+        tokio::select! {
+            biased;
+            () = lease.over.cancelled() => Attempt::Over,
+            attempt = self.finish(lease, record, outcome) => attempt,
+        }
+    }
+
+    async fn finish(&self, lease: &Lease, record: &Inbound, outcome: Result<Outcome, String>) -> Attempt {
+        let metrics = &self.context.metrics;
+        match outcome {
+            Ok(Outcome::Emit(outputs)) => match self.deliver(lease, outputs).await {
+                Sending::Done => self.settle(lease, record, || metrics.sent()),
+                Sending::Refused(detail) => self.bury(lease, record, DeadLetterReason::Oversize, &detail).await,
+                Sending::Over => Attempt::Over,
+            },
+            Ok(Outcome::Skip(reason)) => self.settle(lease, record, || metrics.skipped(reason)),
+            Ok(Outcome::DeadLetter { reason, detail }) => self.bury(lease, record, reason, &detail).await,
+            Err(panic) => self.bury(lease, record, DeadLetterReason::Panic, &panic).await,
+            Ok(Outcome::Retry { after, why }) => {
+                metrics.retried();
+                tracing::debug!(position = %record.position(), why, ?after, "record will be tried again");
+                Attempt::Again(after)
+            }
+            Ok(Outcome::Halt(why)) => self.fail(KafkaFailure::Halted { position: record.position(), why }),
+        }
+    }
+
+    fn settle(&self, lease: &Lease, record: &Inbound, count: impl FnOnce()) -> Attempt {
+        if !self.board.settle(lease, record.offset) {
+            return Attempt::Over;
+        }
+        self.dead_in_a_row.store(0, Ordering::Relaxed);
+        count();
+        Attempt::Settled
+    }
+
+    fn fail(&self, failure: KafkaFailure) -> Attempt {
+        // Nobody listens only when the stage is stopping for another failure.
+        let _ = self.failed.send(failure);
+        Attempt::Over
+    }
+
+    /// Writes all outputs, then waits for all confirmations, and repeats those that were not confirmed: at least
+    /// once, in the order of the list.
+    async fn deliver(&self, lease: &Lease, mut outputs: Vec<Outbound>) -> Sending {
+        while !outputs.is_empty() {
+            let mut queued = Vec::with_capacity(outputs.len());
+            for output in &outputs {
+                queued.push(self.context.producer.enqueue(output).await);
+            }
+            let mut open = Vec::new();
+            for (output, report) in outputs.into_iter().zip(queued) {
+                let answer = match report {
+                    Ok(report) => self.context.producer.delivered(report).await.map(|_| ()),
+                    Err(failure) => Err(failure),
+                };
+                let Err(failure) = answer else { continue };
+                match failure.class() {
+                    ErrorClass::Poison => return Sending::Refused(failure.to_string()),
+                    ErrorClass::Fatal => {
+                        self.fail(failure);
+                        return Sending::Over;
+                    }
+                    ErrorClass::Transient | ErrorClass::Ambiguous => {
+                        tracing::warn!(error = %failure, "an output was not confirmed; writing it again");
+                        open.push(output);
+                    }
+                }
+            }
+            outputs = open;
+            if !outputs.is_empty() && !pause(lease).await {
+                return Sending::Over;
+            }
+        }
+        Sending::Done
+    }
+
+    /// Writes a dead letter and settles its input, unless too many died in a row.
+    async fn bury(&self, lease: &Lease, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Attempt {
+        let count = self.dead_in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if count > DEAD_LETTERS_IN_A_ROW {
+            let (last, detail) = (reason.as_str(), capped(detail).to_owned());
+            return self.fail(KafkaFailure::TooManyDeadLetters { count, last, detail });
+        }
+        while let Err(failure) = dead_letter(&self.context, record, reason, detail).await {
+            match failure.class() {
+                ErrorClass::Poison | ErrorClass::Fatal => return self.fail(failure),
+                ErrorClass::Transient | ErrorClass::Ambiguous => {
+                    tracing::warn!(error = %failure, "a dead letter was not confirmed; writing it again");
+                }
+            }
+            if !pause(lease).await {
+                return Attempt::Over;
+            }
+        }
+        let (position, detail) = (record.position(), capped(detail));
+        tracing::warn!(position, reason = reason.as_str(), detail, "record is a dead letter");
+        if !self.board.settle(lease, record.offset) {
+            return Attempt::Over;
+        }
+        self.context.metrics.dead_lettered(reason);
+        Attempt::Settled
+    }
+}
+
+/// Waits before the next write; `false` when the partition goes meanwhile.
+async fn pause(lease: &Lease) -> bool {
+    tokio::select! {
+        () = lease.draining.cancelled() => false,
+        () = tokio::time::sleep(DELIVERY_PAUSE) => true,
+    }
+}
+
+fn lane_of(key: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The next record of a lane; an empty lane is removed.
+fn pop(waiting: &Waiting, lane: u64) -> Option<Inbound> {
+    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = waiting.get_mut(&lane).and_then(VecDeque::pop_front);
+    if next.is_none() {
+        waiting.remove(&lane);
+    }
+    next
+}

@@ -1,0 +1,39 @@
+//! What a stage does with topics: read them through one loop, write them through one producer, and be elected by a
+//! partition.
+//!
+//! Read in this order: [`settings`] (how clients are configured), [`records`], [`producer`], [`offsets`] (which offset
+//! may be committed), [`poll`] (the one thread that talks to the group), then [`consume`] and [`elect`], which are
+//! the two ways to use it. [`state_log`] reads a compacted topic as memory; [`topics`] looks at the broker from
+//! outside; [`memory`] is a broker without a broker.
+
+mod board;
+pub mod consume;
+pub mod dead_letter;
+pub mod elect;
+pub mod error;
+mod gate;
+mod hooks;
+mod lanes;
+pub mod memory;
+pub mod offsets;
+mod panics;
+mod poll;
+pub mod producer;
+pub mod records;
+pub mod settings;
+pub mod snapshot;
+pub mod state_log;
+mod statistics;
+pub mod topics;
+
+pub use consume::{Handler, Outcome, Subscription, consume};
+pub use dead_letter::dead_letter;
+pub use elect::{ElectError, Election, Fate, Holder, Inbox, Settler, Start, Tenure, elect};
+pub use error::KafkaFailure;
+pub use memory::MemoryBroker;
+pub use producer::{Delivered, Producer};
+pub use records::{Inbound, Outbound, Undecodable};
+pub use settings::{KafkaSettings, Property};
+pub use snapshot::{read_all, read_since};
+pub use state_log::{StateLog, claim};
+pub use topics::{Applied, TopicsError, apply_topics, check_topics, cluster_id, commit_end, has_committed};

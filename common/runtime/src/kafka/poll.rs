@@ -1,0 +1,239 @@
+//! The one thread that talks to the group. It polls, keeps the rebalance promises, stores offsets, and stops.
+//!
+//! It is a thread of its own around `BaseConsumer`, because rebalance hooks run inside `poll` and must be able to
+//! wait for work in flight; `StreamConsumer` would block an executor thread for that, and its wake-ups are
+//! edge-triggered (rust-rdkafka issues #638, #665). Offsets are only stored here: librdkafka commits what is stored
+//! in the background, on revocation and on close. An explicit synchronous commit has no timeout (librdkafka #3740).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cordon_records::Topic;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::board::{Board, Lease, Limits};
+use super::error::{KafkaFailure, is_fatal};
+use super::gate::Gate;
+use super::hooks::Hooks;
+use super::records::Inbound;
+use super::settings::Role;
+use crate::context::Context;
+
+/// Longest wait for a message; rebalances and the stop signal are noticed within it.
+const POLL: Duration = Duration::from_millis(100);
+/// How often offsets are stored and gauges are set.
+const TICK: Duration = Duration::from_millis(100);
+/// Records between two looks at the limits.
+const GLANCE: u32 = 32;
+/// How long running work may take to end when its partition goes; never more than a third of the session.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long closing the consumer may take. Without a broker it takes the whole session timeout, and sometimes for
+/// ever (rust-rdkafka #453, librdkafka #3740); all that matters is committed before.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// What to read, and as whom.
+pub(super) struct PollSpec {
+    pub(super) topic: Topic,
+    /// Without the prefix.
+    pub(super) group: String,
+    pub(super) role: Role,
+    /// `auto.offset.reset`.
+    pub(super) reset: &'static str,
+    pub(super) limits: Limits,
+}
+
+/// What the thread tells the stage.
+pub(super) enum Event {
+    /// A partition is ours from now on.
+    Assigned(Assigned),
+    /// Reading cannot go on.
+    Failed(KafkaFailure),
+}
+
+/// A partition that came, with the queue of its records. The queue ends with the lease.
+pub(super) struct Assigned {
+    pub(super) lease: Lease,
+    pub(super) records: UnboundedReceiver<Inbound>,
+}
+
+/// The stage's end of the thread.
+pub(super) struct Poller {
+    pub(super) board: Arc<Board>,
+    pub(super) events: UnboundedReceiver<Event>,
+    pub(super) topic_name: Arc<str>,
+    pub(super) drain: Duration,
+    stop: CancellationToken,
+    done: oneshot::Receiver<()>,
+    /// A stage that is dropped in the middle stops its thread, too.
+    _guard: DropGuard,
+}
+
+impl Poller {
+    /// Joins the group and starts reading.
+    pub(super) fn start(spec: PollSpec, context: &Context, shutdown: &CancellationToken) -> Result<Self, KafkaFailure> {
+        let config = context.kafka.consumer(context.stage, &spec.group, spec.role, spec.reset)?;
+        let topic_name: Arc<str> = context.kafka.topic(spec.topic).into();
+        let (board, stop) = (Arc::new(Board::new(spec.limits)), shutdown.child_token());
+        let (sender, events) = unbounded_channel();
+        let drain = drain_deadline(&config);
+        let hooks = Hooks::new(Arc::clone(&board), sender.clone(), context, (Arc::clone(&topic_name), spec.topic))
+            .ending_with(stop.clone(), drain);
+        let consumer: BaseConsumer<Hooks> =
+            config.create_with_context(hooks).map_err(|source| KafkaFailure::Client { what: "consumer", source })?;
+        consumer.subscribe(&[&topic_name]).map_err(|source| KafkaFailure::Client { what: "consumer", source })?;
+        let (finished, done) = oneshot::channel();
+        let thread = PollThread {
+            consumer,
+            board: Arc::clone(&board),
+            sender,
+            stop: stop.clone(),
+            topic: (Arc::clone(&topic_name), spec.topic),
+            group: context.kafka.group(&spec.group),
+            drain,
+            gate: Gate::default(),
+        };
+        std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
+            thread.run();
+            let _ = finished.send(());
+        })?;
+        let guard = stop.clone().drop_guard();
+        Ok(Self { board, events, topic_name, drain, stop, done, _guard: guard })
+    }
+
+    /// Asks the thread to stop; leases begin to end at once.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Stops, waits for running work to end, for the last offsets to be stored and for the group to be left.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        // An error means that the thread is gone already.
+        let _ = self.done.await;
+    }
+}
+
+fn drain_deadline(config: &ClientConfig) -> Duration {
+    let session = config.get("session.timeout.ms").and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    session.map_or(DRAIN, |session| DRAIN.min(session / 3))
+}
+
+struct PollThread {
+    consumer: BaseConsumer<Hooks>,
+    board: Arc<Board>,
+    sender: UnboundedSender<Event>,
+    stop: CancellationToken,
+    topic: (Arc<str>, Topic),
+    group: String,
+    drain: Duration,
+    gate: Gate,
+}
+
+impl PollThread {
+    fn run(mut self) {
+        let (mut ticked, mut unseen) = (Instant::now(), 0_u32);
+        while !self.stop.is_cancelled() {
+            if ticked.elapsed() >= TICK || unseen >= GLANCE {
+                unseen = 0;
+                self.gate.step(&self.board, &self.consumer, &self.topic.0);
+                if ticked.elapsed() >= TICK {
+                    ticked = Instant::now();
+                    self.tick();
+                }
+            }
+            if self.gate.is_parked() {
+                self.board.wait_for_change(POLL / 2);
+                unseen = GLANCE;
+                continue;
+            }
+            if let Some(failure) = self.poll(&mut unseen) {
+                let _ = self.sender.send(Event::Failed(failure));
+                break;
+            }
+        }
+        self.close();
+    }
+
+    /// One poll; a failure is one that ends reading.
+    fn poll(&self, unseen: &mut u32) -> Option<KafkaFailure> {
+        match self.consumer.poll(POLL)? {
+            Ok(message) => {
+                *unseen = unseen.saturating_add(1);
+                self.board.receive(Inbound::detach(&message, self.topic.1, &self.topic.0));
+                self.consumer.context().connected();
+                None
+            }
+            Err(error) => self.judge(&error),
+        }
+    }
+
+    /// Most errors are the weather: librdkafka keeps trying by itself. A few end the consumer.
+    fn judge(&self, error: &KafkaError) -> Option<KafkaFailure> {
+        match error {
+            KafkaError::MessageConsumptionFatal(_) => Some(KafkaFailure::Dead(error.to_string())),
+            KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => {
+                Some(KafkaFailure::NoOffset { group: self.group.clone(), topic: self.topic.0.to_string() })
+            }
+            KafkaError::MessageConsumption(code) if is_fatal(*code) => Some(KafkaFailure::Dead(error.to_string())),
+            KafkaError::MessageConsumption(code) => {
+                self.consumer.context().complain(*code);
+                None
+            }
+            other => {
+                tracing::warn!(error = %other, topic = %self.topic.0, "reading from kafka reports an error");
+                None
+            }
+        }
+    }
+
+    fn tick(&self) {
+        store(&self.consumer, &self.topic.0, &self.board.advances());
+        self.consumer.context().beat(self.board.pending());
+    }
+
+    /// Lets running work end, stores what is settled, and leaves the group on a side thread under a watchdog.
+    fn close(self) {
+        self.stop.cancel();
+        let partitions = self.board.partitions();
+        let busy = self.board.drain(&partitions, self.drain);
+        if !busy.is_empty() {
+            tracing::warn!(partitions = ?busy, "work did not end in time; its records will be read again");
+        }
+        store(&self.consumer, &self.topic.0, &self.board.close(&partitions));
+        self.consumer.context().rest();
+        let (closed, wait) = std::sync::mpsc::channel();
+        let consumer = self.consumer;
+        let thread = std::thread::Builder::new().name("kafka-close".to_owned()).spawn(move || {
+            drop(consumer);
+            let _ = closed.send(());
+        });
+        if thread.is_err() || wait.recv_timeout(CLOSE).is_err() {
+            tracing::warn!("leaving the group takes too long; going on without waiting");
+        }
+    }
+}
+
+/// Stores next-to-read offsets for the background commit. The list lives only for this call: one that is alive when
+/// the consumer is dropped pins the partition, and the drop never returns (rust-rdkafka #453). `store_offsets` takes
+/// the number as it is, whereas `store_offset` would add one.
+pub(super) fn store(consumer: &BaseConsumer<Hooks>, topic: &str, offsets: &[(i32, i64)]) {
+    if offsets.is_empty() {
+        return;
+    }
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    let added = offsets
+        .iter()
+        .try_for_each(|(partition, at)| list.add_partition_offset(topic, *partition, Offset::Offset(*at)));
+    match added.and_then(|()| consumer.store_offsets(&list)) {
+        Ok(()) => {}
+        // The partition is no longer ours: whoever has it now reads these records again.
+        Err(KafkaError::StoreOffset(RDKafkaErrorCode::State)) => {}
+        Err(error) => tracing::warn!(%error, topic, "cannot store offsets; their records may be read again"),
+    }
+}

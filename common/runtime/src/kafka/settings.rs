@@ -1,0 +1,381 @@
+//! The `kafka` section, and the client configurations that follow from it.
+//!
+//! Defaults and their reasons: librdkafka's CONFIGURATION.md and INTRODUCTION.md (2.12). The operator's
+//! `kafka.properties` come last, so that any cluster can be reached; only the few on which correctness rests are
+//! refused.
+
+use std::collections::BTreeMap;
+
+use cordon_records::Topic;
+use cordon_settings::{Secret, Section};
+use rdkafka::ClientConfig;
+use secrecy::ExposeSecret;
+
+use super::error::KafkaFailure;
+
+/// Where the broker is and how to talk to it.
+#[derive(Debug, Clone)]
+pub struct KafkaSettings {
+    /// Comma-separated `host:port`.
+    pub bootstrap_servers: String,
+    /// What every topic name and group id begins with.
+    pub topic_prefix: String,
+    /// The operator's librdkafka properties.
+    pub properties: BTreeMap<String, Property>,
+    /// The broker is librdkafka's in-process one: it has no admin API and forgets at exit.
+    pub in_memory: bool,
+}
+
+/// The value of one librdkafka property.
+#[derive(Debug, Clone)]
+pub enum Property {
+    /// In the open.
+    Plain(String),
+    /// Read from the environment or a file when a client is made.
+    Secret(Secret),
+}
+
+/// What a consumer is for; the settings differ in how much may be in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A stage that shares partitions.
+    Handler,
+    /// The holder of one partition.
+    Elected,
+}
+
+const DEFAULT_PREFIX: &str = "cordon.";
+
+/// What the names of properties that hold secrets contain; for these only references are taken.
+const SECRET_MARKS: [&str; 6] =
+    ["password", "secret", "passphrase", "private.key.pem", "ssl.key.pem", "sasl.oauthbearer.config"];
+
+/// Properties that the operator may not set, and why.
+const REFUSED: [(&str, &str); 8] = [
+    ("bootstrap.servers", "it is kafka.bootstrap_servers"),
+    ("group.id", "groups are named after the stage and kafka.topic_prefix"),
+    ("enable.auto.offset.store", "offsets are stored only when a record is settled; otherwise a crash loses records"),
+    ("enable.auto.commit", "stored offsets are committed in the background; without it every restart repeats all"),
+    ("auto.offset.reset", "each stage has the only safe value; another one skips or repeats records silently"),
+    ("isolation.level", "reading uncommitted records would act on what was taken back"),
+    ("acks", "a record counts as written only when all in-sync replicas have it"),
+    ("enable.idempotence", "without it a retry can duplicate and reorder records"),
+];
+
+/// Properties of the classic group protocol; librdkafka refuses them beside `group.protocol=consumer`.
+const CLASSIC_ONLY: [&str; 3] = ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"];
+
+impl KafkaSettings {
+    /// Reads the `kafka` section: `bootstrap_servers`, `topic_prefix`, `properties`. `None` after recording problems.
+    pub fn read(section: &mut Section) -> Option<Self> {
+        let bootstrap_servers = section.text("bootstrap_servers").check(|text| host_list(text)).required();
+        let topic_prefix = section.text("topic_prefix").check(|text| prefix(text)).or(DEFAULT_PREFIX.to_owned());
+        let mut properties = section.section("properties");
+        let read = read_properties(&mut properties);
+        refuse_mixed_protocols(&properties, &read);
+        properties.finish();
+        section.clone().finish();
+        Some(Self { bootstrap_servers: bootstrap_servers?, topic_prefix, properties: read, in_memory: false })
+    }
+
+    /// Settings for the in-process broker.
+    #[must_use]
+    pub fn in_memory(bootstrap: &str) -> Self {
+        Self {
+            bootstrap_servers: bootstrap.to_owned(),
+            topic_prefix: DEFAULT_PREFIX.to_owned(),
+            properties: BTreeMap::new(),
+            in_memory: true,
+        }
+    }
+
+    /// The topic's name on the broker.
+    #[must_use]
+    pub fn topic(&self, topic: Topic) -> String {
+        topic.name(&self.topic_prefix)
+    }
+
+    /// The group's full id.
+    #[must_use]
+    pub fn group(&self, group: &str) -> String {
+        format!("{}{group}", self.topic_prefix)
+    }
+
+    /// A producer: idempotent, all replicas, compressed, placing keys as Java clients do.
+    pub(crate) fn producer(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
+        let mut config = self.base(client);
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("linger.ms", "5")
+            .set("compression.type", "zstd")
+            .set("delivery.timeout.ms", "120000")
+            .set("message.max.bytes", "1000000")
+            .set("queue.buffering.max.messages", "20000")
+            .set("queue.buffering.max.kbytes", "65536")
+            .set("partitioner", "murmur2_random");
+        self.finish(config)
+    }
+
+    /// A member of a group. Offsets are stored by hand and committed in the background.
+    pub(crate) fn consumer(
+        &self,
+        client: &str,
+        group: &str,
+        role: Role,
+        reset: &'static str,
+    ) -> Result<ClientConfig, KafkaFailure> {
+        let mut config = self.base(client);
+        config
+            .set("group.id", self.group(group))
+            .set("enable.auto.commit", "true")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", reset);
+        self.fetch_settings(&mut config);
+        match role {
+            Role::Handler => config
+                .set("auto.commit.interval.ms", "1000")
+                .set("max.poll.interval.ms", "300000")
+                .set("session.timeout.ms", "45000")
+                .set("queued.min.messages", "1000")
+                .set("queued.max.messages.kbytes", "16384"),
+            Role::Elected => config
+                .set("auto.commit.interval.ms", "500")
+                .set("max.poll.interval.ms", "120000")
+                .set("session.timeout.ms", "30000")
+                .set("queued.min.messages", "100")
+                .set("queued.max.messages.kbytes", "4096"),
+        };
+        self.choose_protocol(&mut config);
+        self.finish(config)
+    }
+
+    /// A reader by manual assignment: no membership, no commits. librdkafka wants a group id all the same.
+    pub(crate) fn reader(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
+        let mut config = self.base(client);
+        config
+            .set("group.id", self.group(&format!("{client}.reader")))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            .set("queued.min.messages", "10000")
+            .set("queued.max.messages.kbytes", "16384");
+        self.fetch_settings(&mut config);
+        self.without_group(config)
+    }
+
+    /// A client that asks and commits on behalf of a group without joining it.
+    pub(crate) fn inquirer(&self, group: Option<&str>) -> Result<ClientConfig, KafkaFailure> {
+        let mut config = self.base("admin");
+        config.set("enable.auto.commit", "false");
+        if let Some(group) = group {
+            config.set("group.id", self.group(group));
+        }
+        self.without_group(config)
+    }
+
+    fn base(&self, client: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            .set("client.id", format!("cordon-{client}"))
+            .set("socket.keepalive.enable", "true")
+            .set("statistics.interval.ms", "15000");
+        config
+    }
+
+    /// The classic protocol with cooperative rebalances, unless the broker or the operator wants KIP-848.
+    fn choose_protocol(&self, config: &mut ClientConfig) {
+        if self.in_memory {
+            config.set("group.protocol", "consumer");
+        }
+        if self.in_memory || self.plain("group.protocol") == Some("consumer") {
+            for key in CLASSIC_ONLY {
+                config.remove(key);
+            }
+        } else {
+            config.set("heartbeat.interval.ms", "3000").set("partition.assignment.strategy", "cooperative-sticky");
+        }
+    }
+
+    /// Small prefetch and short waits: stages are bound by HTTP, not by the broker. A backoff of 1 s, the default, stalls
+    /// a consumer with a small queue (librdkafka issue #2879).
+    fn fetch_settings(&self, config: &mut ClientConfig) {
+        // The in-process broker lets a fetch wait to its end even when a record arrives meanwhile (measured).
+        let wait = if self.in_memory { "10" } else { "100" };
+        config
+            .set("isolation.level", "read_committed")
+            .set("fetch.queue.backoff.ms", "100")
+            .set("fetch.error.backoff.ms", "100")
+            .set("fetch.wait.max.ms", wait)
+            .set("fetch.min.bytes", "1")
+            .set("check.crcs", "true")
+            .set("allow.auto.create.topics", "false")
+            // A subscribed topic that does not exist yet is looked for this often; the default is five minutes.
+            .set("topic.metadata.refresh.interval.ms", "30000");
+    }
+
+    fn without_group(&self, config: ClientConfig) -> Result<ClientConfig, KafkaFailure> {
+        let mut config = self.finish(config)?;
+        for key in CLASSIC_ONLY.iter().chain(&["group.protocol", "group.instance.id", "group.remote.assignor"]) {
+            config.remove(key);
+        }
+        Ok(config)
+    }
+
+    fn plain(&self, key: &str) -> Option<&str> {
+        match self.properties.get(key)? {
+            Property::Plain(value) => Some(value),
+            Property::Secret(_) => None,
+        }
+    }
+
+    /// The operator's word comes last.
+    fn finish(&self, mut config: ClientConfig) -> Result<ClientConfig, KafkaFailure> {
+        for (key, property) in &self.properties {
+            match property {
+                Property::Plain(value) => config.set(key, value),
+                Property::Secret(secret) => {
+                    let value = secret.reveal().map_err(|source| KafkaFailure::Secret { key: key.clone(), source })?;
+                    config.set(key, value.expose_secret())
+                }
+            };
+        }
+        Ok(config)
+    }
+}
+
+fn read_properties(properties: &mut Section) -> BTreeMap<String, Property> {
+    let mut read = BTreeMap::new();
+    for key in properties.keys() {
+        if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == key) {
+            properties.problem(&key, format!("{key} cannot be set here: {why}"));
+        } else if SECRET_MARKS.iter().any(|mark| key.contains(mark)) {
+            read.extend(properties.secret(&key).optional().map(|secret| (key, Property::Secret(secret))));
+        } else {
+            read.extend(properties.text(&key).optional().map(|value| (key, Property::Plain(value))));
+        }
+    }
+    read
+}
+
+fn refuse_mixed_protocols(section: &Section, properties: &BTreeMap<String, Property>) {
+    let new = matches!(properties.get("group.protocol"), Some(Property::Plain(value)) if value == "consumer");
+    for key in CLASSIC_ONLY.iter().filter(|key| new && properties.contains_key(**key)) {
+        section.problem(key, format!("{key} has no meaning with group.protocol=consumer: the broker decides it"));
+    }
+}
+
+fn host_list(text: &str) -> Result<(), String> {
+    let good = text.split(',').all(|host| {
+        host.trim().rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
+    });
+    if good { Ok(()) } else { Err("expected host:port, or several of them separated by commas".to_owned()) }
+}
+
+/// Kafka's rule for topic names is `[a-zA-Z0-9._-]{1,249}`; the prefix leaves room for the longest suffix.
+fn prefix(text: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if text.len() <= 200 && text.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err("expected at most 200 letters, digits, '.', '_' and '-': Kafka takes no others in a topic name".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_settings::{Document, Problems, Reader};
+
+    use super::*;
+
+    fn read(yaml: &str) -> Result<KafkaSettings, Problems> {
+        let document = Document::parse("cordon.yaml", yaml)?;
+        let reader = Reader::new(&document);
+        let mut root = reader.root();
+        let settings = KafkaSettings::read(&mut root.section("kafka"));
+        root.finish();
+        reader.finish()?;
+        Ok(settings.expect("no problem, so settings"))
+    }
+
+    fn consumer(settings: &KafkaSettings) -> ClientConfig {
+        settings.consumer("enrich", "enrich", Role::Handler, "earliest").unwrap()
+    }
+
+    #[test]
+    fn the_defaults_are_classic_cooperative_and_commit_only_what_is_stored() {
+        let config = consumer(&read("kafka: {bootstrap_servers: 'a:9092,b:9092'}").unwrap());
+        for (key, value) in [
+            ("group.id", "cordon.enrich"),
+            ("enable.auto.commit", "true"),
+            ("enable.auto.offset.store", "false"),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("auto.offset.reset", "earliest"),
+        ] {
+            assert_eq!(config.get(key), Some(value), "{key}");
+        }
+        assert_eq!(config.get("group.protocol"), None);
+    }
+
+    #[test]
+    fn the_new_group_protocol_goes_without_the_classic_settings() {
+        let yaml = "kafka: {bootstrap_servers: 'a:9092', properties: {group.protocol: consumer}}";
+        for settings in [read(yaml).unwrap(), KafkaSettings::in_memory("a:9092")] {
+            let config = consumer(&settings);
+            assert_eq!(config.get("group.protocol"), Some("consumer"));
+            for key in CLASSIC_ONLY {
+                assert_eq!(config.get(key), None, "{key}");
+            }
+            config.create::<rdkafka::consumer::BaseConsumer>().expect("librdkafka takes it");
+        }
+    }
+
+    #[test]
+    fn properties_come_last_and_numbers_and_flags_are_taken_as_written() {
+        let yaml = "kafka: {bootstrap_servers: 'a:9092', properties: {linger.ms: 0, socket.keepalive.enable: false}}";
+        let config = read(yaml).unwrap().producer("ingest").unwrap();
+        assert_eq!((config.get("linger.ms"), config.get("socket.keepalive.enable")), (Some("0"), Some("false")));
+        assert_eq!(config.get("enable.idempotence"), Some("true"));
+    }
+
+    #[test]
+    fn properties_on_which_correctness_rests_are_refused_with_the_reason() {
+        for (key, _) in REFUSED {
+            let problems = read(&format!("kafka: {{bootstrap_servers: 'a:9092', properties: {{{key}: x}}}}"));
+            let text = problems.unwrap_err().to_string();
+            assert!(text.contains(&format!("{key} cannot be set here: ")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_open_is_refused_and_not_printed() {
+        for key in ["sasl.password", "ssl.key.pem", "ssl.key.password", "sasl.oauthbearer.client.secret"] {
+            let yaml = format!("kafka:\n  bootstrap_servers: a:9092\n  properties:\n    {key}: hunter2\n");
+            let text = read(&yaml).unwrap_err().to_string();
+            assert!(text.contains("expected a reference to a secret") && !text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn session_settings_beside_the_new_protocol_are_a_mistake() {
+        let yaml =
+            "kafka: {bootstrap_servers: 'a:9092', properties: {group.protocol: consumer, session.timeout.ms: 6000}}";
+        assert!(read(yaml).unwrap_err().to_string().contains("no meaning with group.protocol=consumer"));
+    }
+
+    #[test]
+    fn a_bootstrap_server_without_a_port_is_a_mistake() {
+        assert!(read("kafka: {bootstrap_servers: broker}").unwrap_err().to_string().contains("host:port"));
+        assert!(read("kafka: {bootstrap_servers: 'a:9092', topic_prefix: 'a b'}").is_err());
+    }
+
+    #[test]
+    fn a_reader_takes_no_part_in_a_group() {
+        let yaml = "kafka: {bootstrap_servers: 'a:9092', properties: {group.protocol: consumer, group.instance.id: a}}";
+        let config = read(yaml).unwrap().reader("act").unwrap();
+        assert_eq!((config.get("group.protocol"), config.get("group.instance.id")), (None, None));
+        assert_eq!(config.get("enable.auto.commit"), Some("false"));
+    }
+}

@@ -1,0 +1,95 @@
+//! The records that a topic holds now: all of them, or those since an instant.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cordon_records::Topic;
+use jiff::Timestamp;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::error::KafkaFailure;
+use super::producer::Quiet;
+use super::records::Inbound;
+use super::settings::KafkaSettings;
+
+/// Longest silence before reading is given up.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// Reads every partition of a topic from its beginning to its present end; in order within a partition.
+///
+/// # Errors
+/// Transient when the broker is silent for 15 s.
+pub async fn read_all(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbound>, KafkaFailure> {
+    read_from(kafka, topic, None).await
+}
+
+/// Reads what every partition of a topic holds from the first record whose timestamp is at or after `since`. The
+/// in-memory broker cannot seek by time (librdkafka #4755), so there it reads everything.
+///
+/// # Errors
+/// Transient when the broker is silent for 15 s.
+pub async fn read_since(kafka: &KafkaSettings, topic: Topic, since: Timestamp) -> Result<Vec<Inbound>, KafkaFailure> {
+    read_from(kafka, topic, (!kafka.in_memory).then_some(since)).await
+}
+
+async fn read_from(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    since: Option<Timestamp>,
+) -> Result<Vec<Inbound>, KafkaFailure> {
+    let kafka = kafka.clone();
+    match tokio::task::spawn_blocking(move || read(&kafka, topic, since)).await {
+        Ok(records) => records,
+        Err(_) => Err(KafkaFailure::Dead("a blocking call was aborted".to_owned())),
+    }
+}
+
+fn read(kafka: &KafkaSettings, topic: Topic, since: Option<Timestamp>) -> Result<Vec<Inbound>, KafkaFailure> {
+    let name: Arc<str> = kafka.topic(topic).into();
+    let what = || format!("read {name}");
+    let consumer: BaseConsumer<Quiet> = kafka
+        .reader("snapshot")?
+        .create_with_context(Quiet)
+        .map_err(|source| KafkaFailure::Client { what: "reader", source })?;
+    let mut open = assign(&consumer, &name, since).map_err(|source| KafkaFailure::request(what(), source))?;
+    let (mut records, mut heard) = (Vec::new(), Instant::now());
+    while !open.is_empty() {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                heard = Instant::now();
+                records.push(Inbound::detach(&message, topic, &name));
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                heard = Instant::now();
+                open.remove(&partition);
+            }
+            Some(Err(error)) => tracing::debug!(%error, topic = %name, "reading reports an error; trying again"),
+            None => {}
+        }
+        if heard.elapsed() > SILENCE {
+            return Err(KafkaFailure::NoAnswer { what: what(), seconds: SILENCE.as_secs() });
+        }
+    }
+    records.sort_by_key(|record| (record.partition, record.offset));
+    Ok(records)
+}
+
+fn assign(consumer: &BaseConsumer<Quiet>, name: &str, since: Option<Timestamp>) -> Result<BTreeSet<i32>, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(name), SILENCE)?;
+    let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
+    let partitions: BTreeSet<i32> = topics.flat_map(|topic| topic.partitions().iter().map(|p| p.id())).collect();
+    let start = since.map_or(Offset::Beginning, |since| Offset::Offset(since.as_millisecond()));
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in &partitions {
+        list.add_partition_offset(name, *partition, start)?;
+    }
+    if since.is_some() {
+        // The list goes out with times and comes back with offsets.
+        list = consumer.offsets_for_times(list, SILENCE)?;
+    }
+    consumer.assign(&list)?;
+    Ok(partitions)
+}

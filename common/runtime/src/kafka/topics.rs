@@ -1,0 +1,262 @@
+//! The broker from outside: are the topics there and as they must be, make those that are missing, and place a
+//! group's offsets by hand. The in-process broker has no admin API; its topics are made when it starts.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use cordon_records::{Classified, Cleanup, ErrorClass, Topic};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::error::KafkaFailure;
+use super::producer::Quiet;
+use super::settings::KafkaSettings;
+
+mod compare;
+
+use compare::{Seen, Verdict, compare, topic_settings};
+
+/// How long one question to the broker may take.
+const ASK: Duration = Duration::from_secs(10);
+
+/// Why the topics will not do.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicsError {
+    /// The broker could not be asked.
+    #[error(transparent)]
+    Kafka(#[from] KafkaFailure),
+    /// Topics are missing or differ; one line each.
+    #[error("the topics are not as they must be: {}", .0.join("; "))]
+    Wrong(Vec<String>),
+}
+
+impl Classified for TopicsError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Kafka(failure) => failure.class(),
+            Self::Wrong(_) => ErrorClass::Fatal,
+        }
+    }
+}
+
+/// What [`apply_topics`] did about one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It was missing and is made now.
+    Created {
+        /// Its full name.
+        topic: String,
+    },
+    /// It is there and as it must be.
+    Exists {
+        /// Its full name.
+        topic: String,
+        /// What is weaker than advised.
+        advice: Vec<String>,
+    },
+    /// It is there and differs. Nothing was changed: a person decides.
+    Differs {
+        /// Its full name.
+        topic: String,
+        /// How.
+        differences: Vec<String>,
+    },
+}
+
+/// Looks at the topics a stage needs: present, with the specified partitions and cleanup. A replication that can lose
+/// confirmed records is logged as a warning.
+///
+/// # Errors
+/// [`TopicsError::Wrong`] names everything that is wrong at once; transient when the broker does not answer.
+pub async fn check_topics(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(), TopicsError> {
+    if kafka.in_memory {
+        return Ok(());
+    }
+    let mut wrong = Vec::new();
+    for (topic, seen) in topics.iter().zip(look(kafka, topics).await?.0) {
+        let name = kafka.topic(*topic);
+        let Some(seen) = seen else {
+            wrong.push(format!("{name} does not exist"));
+            continue;
+        };
+        let verdict = compare(*topic, &seen);
+        wrong.extend(verdict.differences.iter().map(|difference| format!("{name} {difference}")));
+        for advice in verdict.advice {
+            tracing::warn!(topic = name, advice, "the topic is weaker than advised");
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(TopicsError::Wrong(wrong)) }
+}
+
+/// Makes the topics that are missing and reports on the others. Replication is 3, or the number of brokers if less;
+/// with 3, two in-sync replicas must have a record before it is confirmed.
+///
+/// # Errors
+/// When the broker does not answer or refuses.
+pub async fn apply_topics(kafka: &KafkaSettings) -> Result<Vec<Applied>, TopicsError> {
+    let mut applied = Vec::new();
+    if kafka.in_memory {
+        return Ok(applied);
+    }
+    let (seen, brokers) = look(kafka, &Topic::ALL).await?;
+    for (topic, seen) in Topic::ALL.into_iter().zip(seen) {
+        let name = kafka.topic(topic);
+        let Some(seen) = seen else {
+            create(kafka, topic, brokers).await?;
+            applied.push(Applied::Created { topic: name });
+            continue;
+        };
+        let Verdict { differences, advice } = compare(topic, &seen);
+        applied.push(if differences.is_empty() {
+            Applied::Exists { topic: name, advice }
+        } else {
+            Applied::Differs { topic: name, differences }
+        });
+    }
+    Ok(applied)
+}
+
+/// The cluster's id.
+///
+/// # Errors
+/// Transient when the broker does not answer within 10 s.
+pub async fn cluster_id(kafka: &KafkaSettings) -> Result<String, KafkaFailure> {
+    let answer = ask(kafka, None, |consumer| Ok(consumer.client().fetch_cluster_id(ASK)), "ask for the cluster id");
+    answer.await?.ok_or(KafkaFailure::NoAnswer { what: "ask for the cluster id".into(), seconds: ASK.as_secs() })
+}
+
+/// Whether the group has a committed offset on partition 0 of the topic.
+///
+/// # Errors
+/// Transient when the broker does not answer within 10 s.
+pub async fn has_committed(kafka: &KafkaSettings, group: &str, topic: Topic) -> Result<bool, KafkaFailure> {
+    let name = kafka.topic(topic);
+    let what = format!("ask for the offsets of group {}", kafka.group(group));
+    let committed = move |consumer: &BaseConsumer<Quiet>| {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&name, 0);
+        let answer = consumer.committed_offsets(list, ASK)?;
+        Ok(answer.elements().iter().any(|element| matches!(element.offset(), Offset::Offset(_))))
+    };
+    ask(kafka, Some(group), committed, &what).await
+}
+
+/// Commits the present end of partition 0 for a group that is not running, and returns it: a deliberate new
+/// beginning.
+///
+/// # Errors
+/// Transient when the broker does not answer; a group with running members refuses.
+pub async fn commit_end(kafka: &KafkaSettings, group: &str, topic: Topic) -> Result<i64, KafkaFailure> {
+    let name = kafka.topic(topic);
+    let what = format!("commit the end of {name} for group {}", kafka.group(group));
+    let commit = move |consumer: &BaseConsumer<Quiet>| {
+        let (_, end) = consumer.fetch_watermarks(&name, 0, ASK)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&name, 0, Offset::Offset(end))?;
+        consumer.commit(&list, CommitMode::Sync)?;
+        Ok(end)
+    };
+    ask(kafka, Some(group), commit, &what).await
+}
+
+/// What the broker says of some topics; `None` for one that does not exist.
+async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<Seen>>, usize), KafkaFailure> {
+    let list = |consumer: &BaseConsumer<Quiet>| {
+        let metadata = consumer.fetch_metadata(None, ASK)?;
+        let found = metadata.topics().iter().filter(|found| found.error().is_none());
+        let shapes = found.map(|found| {
+            let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min();
+            (found.name().to_owned(), (found.partitions().len(), replicas.unwrap_or(0)))
+        });
+        Ok((shapes.collect::<HashMap<_, _>>(), metadata.brokers().len()))
+    };
+    let (shapes, brokers) = ask(kafka, None, list, "list the topics").await?;
+    let names: Vec<String> = topics.iter().map(|topic| kafka.topic(*topic)).collect();
+    let there: Vec<&str> = names.iter().filter(|name| shapes.contains_key(*name)).map(String::as_str).collect();
+    let mut settings = describe(kafka, &there).await?;
+    let seen = names.iter().map(|name| {
+        let (partitions, replicas) = *shapes.get(name)?;
+        Some(Seen { partitions, replicas, settings: settings.remove(name).unwrap_or_default() })
+    });
+    Ok((seen.collect(), brokers))
+}
+
+type TopicSettings = Vec<(String, String)>;
+
+async fn describe(kafka: &KafkaSettings, names: &[&str]) -> Result<HashMap<String, TopicSettings>, KafkaFailure> {
+    let what = "read the settings of the topics";
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let specifiers: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let answer = admin(kafka)?.describe_configs(&specifiers, &options()).await;
+    let mut settings = HashMap::new();
+    for resource in answer.map_err(|source| KafkaFailure::request(what, source))? {
+        let resource = resource.map_err(|code| KafkaFailure::request(what, KafkaError::AdminOp(code)))?;
+        if let OwnedResourceSpecifier::Topic(name) = resource.specifier {
+            let known = resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
+            settings.insert(name, known.collect());
+        }
+    }
+    Ok(settings)
+}
+
+async fn create(kafka: &KafkaSettings, topic: Topic, brokers: usize) -> Result<(), KafkaFailure> {
+    let name = kafka.topic(topic);
+    let what = format!("create topic {name}");
+    let replicas = i32::try_from(brokers.clamp(1, 3)).unwrap_or(1);
+    let settings = topic_settings(topic, replicas);
+    let new = NewTopic::new(&name, topic.spec().partitions, TopicReplication::Fixed(replicas));
+    let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+    let answer = admin(kafka)?.create_topics([&new], &options()).await;
+    for result in answer.map_err(|source| KafkaFailure::request(what.clone(), source))? {
+        // Somebody else may have been quicker; the next look will tell whether it is as it must be.
+        if let Err((_, code)) = result
+            && code != RDKafkaErrorCode::TopicAlreadyExists
+        {
+            return Err(KafkaFailure::request(what, KafkaError::AdminOp(code)));
+        }
+    }
+    Ok(())
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ASK)).operation_timeout(Some(ASK))
+}
+
+fn admin(kafka: &KafkaSettings) -> Result<AdminClient<Quiet>, KafkaFailure> {
+    let config = kafka.inquirer(None)?;
+    config.create_with_context(Quiet).map_err(|source| KafkaFailure::Client { what: "admin client", source })
+}
+
+/// Asks on a thread for blocking calls, with a deadline of its own: some of librdkafka's have none.
+async fn ask<T: Send + 'static>(
+    kafka: &KafkaSettings,
+    group: Option<&str>,
+    question: impl FnOnce(&BaseConsumer<Quiet>) -> Result<T, KafkaError> + Send + 'static,
+    what: &str,
+) -> Result<T, KafkaFailure> {
+    let config = kafka.inquirer(group)?;
+    let consumer: BaseConsumer<Quiet> =
+        config.create_with_context(Quiet).map_err(|source| KafkaFailure::Client { what: "admin client", source })?;
+    let deadline = ASK.saturating_mul(2);
+    let asked = tokio::task::spawn_blocking(move || question(&consumer));
+    match tokio::time::timeout(deadline, asked).await {
+        Ok(Ok(Ok(answer))) => Ok(answer),
+        Ok(Ok(Err(source))) => Err(KafkaFailure::request(what, source)),
+        Ok(Err(_)) => Err(KafkaFailure::Dead("a blocking call was aborted".to_owned())),
+        Err(_) => Err(KafkaFailure::NoAnswer { what: what.to_owned(), seconds: deadline.as_secs() }),
+    }
+}
+
+/// How long records of a deleted kind are kept, in milliseconds, as Kafka wants it.
+fn retention_ms(cleanup: Cleanup) -> Option<u128> {
+    match cleanup {
+        Cleanup::Delete(kept) => Some(kept.as_millis()),
+        Cleanup::Compact => None,
+    }
+}

@@ -1,0 +1,119 @@
+//! What a topic must look like, compared with what the broker says; pure.
+
+use cordon_records::{Cleanup, Topic};
+
+use super::retention_ms;
+
+/// What the broker says of a topic.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) partitions: usize,
+    /// The smallest number of replicas of a partition.
+    pub(super) replicas: usize,
+    pub(super) settings: Vec<(String, String)>,
+}
+
+/// Where a topic differs from what it must be, and where it is weaker than advised.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) differences: Vec<String>,
+    pub(super) advice: Vec<String>,
+}
+
+/// The settings of a new topic. Compacted topics are compacted early and small, because a restart reads them whole;
+/// values from Kafka's topic configuration reference.
+pub(super) fn topic_settings(topic: Topic, replicas: i32) -> Vec<(&'static str, String)> {
+    let cleanup = topic.spec().cleanup;
+    let mut settings = vec![
+        ("cleanup.policy", policy(cleanup).to_owned()),
+        ("min.insync.replicas", if replicas >= 3 { "2" } else { "1" }.to_owned()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+        ("max.message.bytes", "1048588".to_owned()),
+        ("compression.type", "producer".to_owned()),
+    ];
+    match retention_ms(cleanup) {
+        Some(kept) => settings.push(("retention.ms", kept.to_string())),
+        None => settings.extend([
+            ("min.cleanable.dirty.ratio", "0.1".to_owned()),
+            ("segment.ms", "86400000".to_owned()),
+            ("delete.retention.ms", "604800000".to_owned()),
+        ]),
+    }
+    settings
+}
+
+fn policy(cleanup: Cleanup) -> &'static str {
+    match cleanup {
+        Cleanup::Delete(_) => "delete",
+        Cleanup::Compact => "compact",
+    }
+}
+
+/// Compares. Partitions must be exactly as specified: fewer or more would place keys elsewhere, and whatever elects
+/// one owner needs one.
+pub(super) fn compare(topic: Topic, seen: &Seen) -> Verdict {
+    let (spec, mut verdict) = (topic.spec(), Verdict::default());
+    if i32::try_from(seen.partitions) != Ok(spec.partitions) {
+        let text = format!("has {} partitions and must have {}", seen.partitions, spec.partitions);
+        verdict.differences.push(text);
+    }
+    let setting = |name: &str| seen.settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let wanted = policy(spec.cleanup);
+    if let Some(found) = setting("cleanup.policy").filter(|found| *found != wanted) {
+        verdict.differences.push(format!("has cleanup.policy={found} and must have {wanted}"));
+    }
+    if seen.replicas < 2 {
+        verdict.advice.push("it has one replica: a lost disk loses it".to_owned());
+    } else if setting("min.insync.replicas").and_then(|text| text.parse::<u32>().ok()).is_some_and(|min| min < 2) {
+        verdict.advice.push("min.insync.replicas is below 2: one broker alone may confirm".to_owned());
+    }
+    let kept = setting("retention.ms").and_then(|text| text.parse::<u128>().ok());
+    if let (Some(wanted), Some(kept)) = (retention_ms(spec.cleanup), kept)
+        && kept < wanted
+    {
+        verdict.advice.push(format!("retention.ms={kept} is shorter than {wanted}: replays reach back less far"));
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(topic: Topic, replicas: i32) -> Seen {
+        let settings = topic_settings(topic, replicas);
+        Seen {
+            partitions: usize::try_from(topic.spec().partitions).unwrap(),
+            replicas: usize::try_from(replicas).unwrap(),
+            settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_created_is_what_is_wanted() {
+        for topic in Topic::ALL {
+            assert_eq!(compare(topic, &seen(topic, 3)), Verdict::default(), "{topic:?}");
+        }
+    }
+
+    #[test]
+    fn a_ledger_that_forgets_by_age_is_refused() {
+        let mut ledger = seen(Topic::Ledger, 3);
+        ledger.settings.retain(|(key, _)| key != "cleanup.policy");
+        ledger.settings.push(("cleanup.policy".into(), "compact,delete".into()));
+        assert_eq!(compare(Topic::Ledger, &ledger).differences.len(), 1);
+    }
+
+    #[test]
+    fn a_second_partition_on_a_topic_that_elects_is_refused() {
+        let mut decisions = seen(Topic::Decisions, 3);
+        decisions.partitions = 2;
+        assert_eq!(compare(Topic::Decisions, &decisions).differences, ["has 2 partitions and must have 1"]);
+    }
+
+    #[test]
+    fn one_replica_is_advised_against_and_not_refused() {
+        let verdict = compare(Topic::Alerts, &seen(Topic::Alerts, 1));
+        assert!(verdict.differences.is_empty() && verdict.advice.len() == 1);
+    }
+}

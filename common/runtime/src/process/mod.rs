@@ -1,0 +1,142 @@
+//! The frame of a stage process: command line, settings, logs, probes, signals, exit codes.
+//!
+//! A stage implements [`Stage`] and its `main` is one call of [`main`]. The `cordon` command runs the same stages
+//! inside one process through [`run_embedded`].
+
+mod command_line;
+mod configuration;
+mod exit;
+mod failure;
+mod run;
+mod signals;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+
+use cordon_records::{Classified, SystemClock, Topic};
+use cordon_settings::Section;
+use prometheus::Registry;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::telemetry::{logs, serve};
+use command_line::CommandLine;
+use signals::Ended;
+
+pub use command_line::NoArgs;
+pub use configuration::{Configuration, SECTIONS, load, read_root, read_stage, warn_allow_http};
+pub use failure::StageFailure;
+pub use run::{DRAIN_BUDGET, run_embedded};
+
+/// One stage of the pipeline.
+pub trait Stage: Send + Sized + 'static {
+    /// Its name: `ingest`. The binary is `cordon-` and this.
+    const NAME: &'static str;
+    /// Flags beside `--config` and `--check`; [`NoArgs`] for none. `Default` is what the `cordon` command passes.
+    type Args: clap::Args + Clone + Default + Send + 'static;
+    /// What the stage reads from the configuration.
+    type Settings: Send + 'static;
+    /// Why it can end.
+    type Error: Classified + Send + Sync + 'static;
+    /// The topics it needs; [`run_embedded`] checks them before [`Stage::run`].
+    const TOPICS: &'static [Topic];
+
+    /// Reads the stage's own sections (`ingest`, `defender` …) and finishes them. `None` only after problems were
+    /// recorded.
+    fn read(root: &mut Section) -> Option<Self::Settings>;
+
+    /// Works until `shutdown`, then settles what is under way and returns, within [`DRAIN_BUDGET`].
+    fn run(
+        settings: Self::Settings,
+        args: Self::Args,
+        context: Context,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// The `main` of a stage's binary.
+///
+/// Exit codes: 0 done, 2 wrong usage, 69 something outside is missing (topics, or a service that the stage gave up on),
+/// 70 the stage failed or did not stop in time, 78 wrong configuration, 128 + number on a second signal.
+///
+/// The first SIGTERM or SIGINT lets the stage finish what is under way; a second one stops at once. A switch
+/// `allow_http: true` anywhere in the configuration is warned of at every start.
+#[must_use]
+pub fn main<S: Stage>() -> ExitCode {
+    let line = match command_line::parse::<S>() {
+        Ok(line) => line,
+        Err(error) => return exit::usage(&error),
+    };
+    let read = load(&line.config).and_then(|document| Ok((Configuration::<S>::read(&document)?, document)));
+    let (configuration, document) = match read {
+        Ok(read) => read,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return exit::CONFIGURATION.into();
+        }
+    };
+    if line.check {
+        println!("{}: ok", line.config.display());
+        return ExitCode::SUCCESS;
+    }
+    if let Err(error) = logs::install(&configuration.telemetry) {
+        eprintln!("error: {error}");
+        return exit::SOFTWARE.into();
+    }
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "this is a fault of cordon")));
+    warn_allow_http(&document);
+    match start(configuration, line) {
+        Ok(code) => code,
+        Err(failure) => exit::failed(S::NAME, &failure),
+    }
+}
+
+/// Makes rustls use the `ring` provider for every TLS connection of this process. Calling it again changes nothing.
+pub fn install_tls() {
+    // The error only says that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Runs the stage on its own threads while this one waits for whatever ends first: the stage, a second signal, or the
+/// watchdog. Code that blocks every worker can therefore not keep the process from ending.
+fn start<S: Stage>(configuration: Configuration<S>, line: CommandLine<S::Args>) -> Result<ExitCode, StageFailure> {
+    install_tls();
+    let shutdown = CancellationToken::new();
+    let (ended, wait) = mpsc::channel();
+    signals::listen(shutdown.clone(), ended.clone()).map_err(StageFailure::Start)?;
+    let runtime = Runtime::new().map_err(StageFailure::Start)?;
+    let work = runtime.spawn(work(configuration, line.stage, shutdown));
+    runtime.spawn(async move {
+        let outcome = work.await.unwrap_or_else(|error| Err(StageFailure::Panicked(error.to_string())));
+        // Nobody listens any more only when the process is ending anyway.
+        let _ = ended.send(Ended::Finished(outcome));
+    });
+    let first = wait.recv();
+    runtime.shutdown_background();
+    match first {
+        Ok(Ended::Finished(Ok(()))) => Ok(ExitCode::SUCCESS),
+        Ok(Ended::Finished(Err(failure))) => Err(failure),
+        Ok(Ended::Interrupted(signal)) => Ok(exit::interrupted(S::NAME, signal)),
+        Ok(Ended::Stuck) | Err(mpsc::RecvError) => Err(StageFailure::Stuck),
+    }
+}
+
+async fn work<S: Stage>(
+    configuration: Configuration<S>,
+    args: S::Args,
+    shutdown: CancellationToken,
+) -> Result<(), StageFailure> {
+    let Configuration { kafka, telemetry, settings } = configuration;
+    tracing::info!(stage = S::NAME, version = env!("CARGO_PKG_VERSION"), broker = kafka.bootstrap_servers, "starting");
+    let context = Context::open(S::NAME, kafka, Registry::new(), Arc::new(SystemClock))?;
+    // The probes answer until the very end, so that a draining stage is seen as unready and not as gone.
+    let probes = CancellationToken::new();
+    let _stop_probes = probes.clone().drop_guard();
+    context.health.set_ready("process", false, "starting");
+    if let Some(listen) = telemetry.listen {
+        serve(listen, context.registry.clone(), vec![context.health.clone()], probes).await?;
+    }
+    run_embedded::<S>(settings, args, context, shutdown).await
+}

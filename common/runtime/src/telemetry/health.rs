@@ -1,0 +1,108 @@
+//! Whether the process lives and whether it can work: two questions with two answers.
+//!
+//! Not ready means "something I need is missing, leave me alone"; not alive means "restart me". A broker that is down
+//! makes a stage unready, never dead: a restart would not bring the broker back.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A component that beats and has been silent for longer is stuck.
+pub const SILENCE: Duration = Duration::from_secs(60);
+
+/// The health of one stage; copies share it.
+#[derive(Debug, Clone)]
+pub struct Health {
+    stage: &'static str,
+    components: Arc<Mutex<BTreeMap<&'static str, Component>>>,
+}
+
+#[derive(Debug, Default)]
+struct Component {
+    /// Why it is not ready; `None` when it is, or never spoke of readiness.
+    unready: Option<String>,
+    last_beat: Option<Instant>,
+}
+
+impl Health {
+    /// A stage without components: alive and ready.
+    #[must_use]
+    pub fn new(stage: &'static str) -> Self {
+        Self { stage, components: Arc::default() }
+    }
+
+    /// Says whether a component can do its work, and if not, why.
+    pub fn set_ready(&self, component: &'static str, ready: bool, why: &str) {
+        self.change(component, |entry| entry.unready = (!ready).then(|| why.to_owned()));
+    }
+
+    /// Says that a component's loop turns. From the first beat on, silence for more than [`SILENCE`] means stuck.
+    pub fn beat(&self, component: &'static str) {
+        let now = Instant::now();
+        self.change(component, |entry| entry.last_beat = Some(now));
+    }
+
+    /// A component that ends, or waits on purpose, is not expected to beat until its next beat.
+    pub fn rest(&self, component: &'static str) {
+        self.change(component, |entry| entry.last_beat = None);
+    }
+
+    /// What is stuck, as `stage/component: since when`; empty when the process is alive.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<String> {
+        self.complaints(|entry| {
+            let silent = entry.last_beat?.elapsed();
+            (silent > SILENCE).then(|| format!("silent for {} s", silent.as_secs()))
+        })
+    }
+
+    /// What is missing, as `stage/component: why`; empty when the process can work.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        self.complaints(|entry| entry.unready.clone())
+    }
+
+    fn complaints(&self, complaint: impl Fn(&Component) -> Option<String>) -> Vec<String> {
+        let components = self.components.lock().unwrap_or_else(PoisonError::into_inner);
+        let complaints = components.iter().filter_map(|(name, entry)| Some((name, complaint(entry)?)));
+        complaints.map(|(name, why)| format!("{}/{name}: {why}", self.stage)).collect()
+    }
+
+    fn change(&self, component: &'static str, change: impl FnOnce(&mut Component)) {
+        change(self.components.lock().unwrap_or_else(PoisonError::into_inner).entry(component).or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_is_ready_when_all_its_components_are_and_says_why_not() {
+        let health = Health::new("act");
+        assert!(health.missing().is_empty());
+        health.set_ready("kafka", false, "broker unreachable");
+        health.set_ready("ledger", false, "restoring");
+        assert_eq!(health.missing(), ["act/kafka: broker unreachable", "act/ledger: restoring"]);
+        health.set_ready("kafka", true, "");
+        health.set_ready("ledger", true, "");
+        assert!(health.missing().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_component_that_beat_and_fell_silent_is_stuck() {
+        let health = Health::new("ingest");
+        health.set_ready("kafka", true, "");
+        tokio::time::advance(SILENCE * 2).await;
+        assert!(health.stuck().is_empty(), "what never beats is not expected to");
+        health.beat("poll");
+        tokio::time::advance(SILENCE).await;
+        assert!(health.stuck().is_empty());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(health.stuck(), ["ingest/poll: silent for 61 s"]);
+        health.rest("poll");
+        assert!(health.stuck().is_empty());
+    }
+}

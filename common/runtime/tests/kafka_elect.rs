@@ -1,0 +1,309 @@
+//! Elected stages and their state logs against librdkafka's in-process broker, or a real one at `CORDON_TEST_KAFKA`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(dead_code, reason = "the support module is shared with other tests")]
+
+mod kafka_support;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cordon_records::{Classified, ErrorClass, Headers, Topic};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{
+    ElectError, Election, Fate, Holder, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog, Tenure, claim,
+    commit_end, elect, has_committed,
+};
+use kafka_support::*;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the holder gave up")]
+struct GaveUp;
+
+impl Classified for GaveUp {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Poison
+    }
+}
+
+/// What a holder does with a record of that value.
+type Habit = fn(&str) -> Act;
+
+enum Act {
+    Settle,
+    Keep,
+    GiveUp,
+    Return,
+    Panic,
+}
+
+/// What a holder tells the test.
+enum News {
+    Elected(Tenure, Settler),
+    Got(i64, String),
+    Ended,
+}
+
+struct Clerk {
+    habit: Habit,
+    news: UnboundedSender<News>,
+}
+
+impl Holder for Clerk {
+    type Error = GaveUp;
+
+    async fn hold(&mut self, tenure: Tenure, mut inbox: Inbox) -> Result<(), GaveUp> {
+        let settler = inbox.settler();
+        let _ = self.news.send(News::Elected(tenure, settler.clone()));
+        while let Some(record) = inbox.next().await {
+            let text = value(&record);
+            let act = (self.habit)(&text);
+            if matches!(act, Act::Settle) {
+                settler.settle(record.offset, Fate::Sent);
+            }
+            let _ = self.news.send(News::Got(record.offset, text));
+            match act {
+                Act::Settle | Act::Keep => {}
+                Act::GiveUp => return Err(GaveUp),
+                Act::Return => return Ok(()),
+                Act::Panic => panic!("in the middle"),
+            }
+        }
+        let _ = self.news.send(News::Ended);
+        Ok(())
+    }
+}
+
+struct Candidate {
+    context: Context,
+    stop: CancellationToken,
+    news: UnboundedReceiver<News>,
+    task: JoinHandle<Result<(), ElectError<GaveUp>>>,
+}
+
+impl Candidate {
+    fn stand(kafka: &KafkaSettings, start: Start, habit: Habit) -> Self {
+        Self::stand_in("act", kafka, start, habit)
+    }
+
+    fn stand_in(group: &str, kafka: &KafkaSettings, start: Start, habit: Habit) -> Self {
+        let (context, stop) = (process(kafka.clone()), CancellationToken::new());
+        let (sender, news) = unbounded_channel();
+        let (inside, token, group) = (context.clone(), stop.clone(), group.to_owned());
+        let task = tokio::spawn(async move {
+            let election = Election { topic: Topic::Decisions, group, start };
+            elect(election, Clerk { habit, news: sender }, &inside, token).await
+        });
+        Self { context, stop, news, task }
+    }
+
+    async fn next(&mut self) -> News {
+        tokio::time::timeout(PATIENCE, self.news.recv()).await.expect("no news in time").expect("the candidate ended")
+    }
+
+    async fn elected(&mut self) -> (Tenure, Settler) {
+        let News::Elected(tenure, settler) = self.next().await else { panic!("something else came first") };
+        (tenure, settler)
+    }
+
+    async fn gets(&mut self) -> (i64, String) {
+        let News::Got(offset, text) = self.next().await else { panic!("something else came first") };
+        (offset, text)
+    }
+
+    async fn stop(self) -> Result<(), ElectError<GaveUp>> {
+        self.stop.cancel();
+        self.task.await.unwrap()
+    }
+}
+
+async fn decide(context: &Context, texts: &[&str]) {
+    for text in texts {
+        context.producer.send(record(Topic::Decisions, "m", text)).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standby_takes_over_when_the_holder_goes_and_reads_what_was_not_settled() {
+    let broker = broker().await;
+    let kafka = broker.settings();
+    let writer = process(kafka.clone());
+    let mut first = Candidate::stand(&kafka, Start::Earliest, |text| if text == "b" { Act::Keep } else { Act::Settle });
+    let (tenure, settler) = first.elected().await;
+    let mut second = Candidate::stand(&kafka, Start::Earliest, |_| Act::Settle);
+    decide(&writer, &["a", "b", "c"]).await;
+    for expected in ["a", "b", "c"] {
+        assert_eq!(first.gets().await.1, expected);
+    }
+    assert!(tenure.is_held());
+    assert!(second.news.try_recv().is_err(), "two holders at once");
+    assert_eq!(counts(&first.context), [3, 2, 0, 0]);
+    first.stop().await.unwrap();
+    assert!(!tenure.is_held());
+
+    let (held, _) = second.elected().await;
+    assert_eq!(second.gets().await, (1, "b".to_owned()));
+    assert_eq!(second.gets().await, (2, "c".to_owned()));
+    assert!(held.is_held());
+    // What the former holder settles now does not count: not for the offsets, not for the metrics.
+    assert!(!settler.settle(1, Fate::Sent));
+    second.stop().await.unwrap();
+    let mut third = Candidate::stand(&kafka, Start::Earliest, |_| Act::Settle);
+    third.elected().await;
+    decide(&writer, &["d"]).await;
+    assert_eq!(third.gets().await, (3, "d".to_owned()));
+    third.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_without_offsets_is_refused_until_a_beginning_is_made() {
+    let broker = broker().await;
+    let kafka = broker.settings();
+    let writer = process(kafka.clone());
+    decide(&writer, &["old"]).await;
+    assert!(!has_committed(&kafka, "act", Topic::Decisions).await.unwrap());
+    // Another group, because the broker in memory takes no commit from outside once a group has had members.
+    let refused = Candidate::stand_in("other", &kafka, Start::Committed, |_| Act::Settle);
+    let failure = tokio::time::timeout(PATIENCE, refused.task).await.unwrap().unwrap().unwrap_err();
+    assert!(matches!(failure, ElectError::Kafka(KafkaFailure::NoOffset { .. })), "{failure}");
+    assert!(failure.to_string().contains("--init-ledger"));
+
+    assert_eq!(commit_end(&kafka, "act", Topic::Decisions).await.unwrap(), 1);
+    assert!(has_committed(&kafka, "act", Topic::Decisions).await.unwrap());
+    let mut holder = Candidate::stand(&kafka, Start::Committed, |_| Act::Settle);
+    holder.elected().await;
+    decide(&writer, &["new"]).await;
+    assert_eq!(holder.gets().await, (1, "new".to_owned()));
+    holder.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_fails_returns_or_panics_ends_the_election() {
+    let broker = broker().await;
+    let kafka = broker.settings();
+    decide(&process(kafka.clone()), &["x"]).await;
+    let end = |habit: Habit| {
+        let candidate = Candidate::stand(&kafka, Start::Earliest, habit);
+        async move { tokio::time::timeout(PATIENCE, candidate.task).await.unwrap().unwrap() }
+    };
+    assert!(matches!(end(|_| Act::GiveUp).await, Err(ElectError::Holder(GaveUp))));
+    assert!(matches!(end(|_| Act::Panic).await, Err(ElectError::Kafka(KafkaFailure::Panicked { .. }))));
+    end(|_| Act::Return).await.unwrap();
+}
+
+/// A holder that does not give way.
+struct Squatter(UnboundedSender<()>);
+
+impl Holder for Squatter {
+    type Error = GaveUp;
+
+    async fn hold(&mut self, _tenure: Tenure, _inbox: Inbox) -> Result<(), GaveUp> {
+        let _ = self.0.send(());
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_does_not_give_way_ends_the_process() {
+    let broker = broker().await;
+    let (context, stop) = (process(broker.settings()), CancellationToken::new());
+    let (sender, mut begun) = unbounded_channel();
+    let (inside, token) = (context.clone(), stop.clone());
+    let task = tokio::spawn(async move {
+        let election = Election { topic: Topic::Decisions, group: "act".into(), start: Start::Earliest };
+        elect(election, Squatter(sender), &inside, token).await
+    });
+    tokio::time::timeout(PATIENCE, begun.recv()).await.unwrap().unwrap();
+    stop.cancel();
+    let failure = tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap().unwrap_err();
+    assert!(matches!(failure, ElectError::Kafka(KafkaFailure::Overstayed { .. })), "{failure}");
+}
+
+async fn claim_once(context: Context, owner: &'static str) -> (u64, i64, StateLog, Vec<String>) {
+    let mut log = StateLog::open(&context, Topic::Ledger).await.unwrap();
+    let (mut folded, mut last) = (Vec::new(), -1);
+    let epoch = claim(
+        &mut log,
+        |epoch| ("claim".to_owned(), Headers::default(), format!("{owner} {epoch}").into_bytes()),
+        |input| value(input).split_once(' ')?.1.parse().ok(),
+        |input| {
+            assert_eq!(input.offset, last + 1, "a record was left out");
+            last = input.offset;
+            folded.push(value(&input));
+        },
+    )
+    .await
+    .unwrap();
+    (epoch, last, log, folded)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owners_that_race_for_the_log_get_distinct_epochs_and_see_who_won() {
+    let broker = broker().await;
+    let context = process(broker.settings());
+    context.producer.send(record(Topic::Ledger, "other", "unrelated")).await.unwrap();
+    context.producer.send(record(Topic::Ledger, "claim", "past 7")).await.unwrap();
+    let racers = ["one", "two", "three"].map(|owner| tokio::spawn(claim_once(context.clone(), owner)));
+    let mut won = Vec::new();
+    for racer in racers {
+        won.push(tokio::time::timeout(PATIENCE, racer).await.unwrap().unwrap());
+    }
+    let epochs: BTreeSet<u64> = won.iter().map(|(epoch, ..)| *epoch).collect();
+    assert!(epochs.len() == 3 && epochs.iter().all(|epoch| *epoch > 7), "{epochs:?}");
+    let highest = *epochs.last().unwrap();
+    for (epoch, _, mut log, mut folded) in won {
+        assert_eq!(folded.first().map(String::as_str), Some("unrelated"));
+        // Whoever did not win finds the higher claim when reading on.
+        while !folded.iter().any(|text| text.ends_with(&format!(" {highest}"))) {
+            assert_ne!(epoch, highest);
+            folded.push(value(&tokio::time::timeout(PATIENCE, log.next()).await.unwrap().unwrap()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_log_reads_from_its_beginning_tails_and_knows_its_end() {
+    let broker = broker().await;
+    let context = process(broker.settings());
+    let mut log = StateLog::open(&context, Topic::Cursors).await.unwrap();
+    assert_eq!(log.end().await.unwrap(), 0);
+    assert_eq!(log.append("k", Headers::default(), b"one".to_vec()).await.unwrap(), 0);
+    assert_eq!(value(&log.next().await.unwrap()), "one");
+    // A wait that is given up loses nothing.
+    assert!(tokio::time::timeout(Duration::from_millis(200), log.next()).await.is_err());
+    assert_eq!(log.append("k", Headers::default(), b"two".to_vec()).await.unwrap(), 1);
+    assert_eq!(value(&tokio::time::timeout(PATIENCE, log.next()).await.unwrap().unwrap()), "two");
+    assert_eq!(log.end().await.unwrap(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cluster_has_an_id() {
+    let broker = broker().await;
+    let id = cordon_runtime::kafka::cluster_id(&broker.settings()).await.unwrap();
+    assert!(!id.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settling_out_of_order_commits_only_the_contiguous_part() {
+    let broker = broker().await;
+    let kafka = broker.settings();
+    decide(&process(kafka.clone()), &["0", "1", "2"]).await;
+    let mut first = Candidate::stand(&kafka, Start::Earliest, |_| Act::Keep);
+    let (_, settler) = first.elected().await;
+    for _ in 0..3 {
+        first.gets().await;
+    }
+    let order: Arc<Mutex<Vec<bool>>> = Arc::default();
+    for offset in [2, 0, 0, 9] {
+        order.lock().unwrap().push(settler.settle(offset, Fate::Skipped("test")));
+    }
+    assert_eq!(*order.lock().unwrap(), [true, true, false, false]);
+    first.stop().await.unwrap();
+    let mut second = Candidate::stand(&kafka, Start::Earliest, |_| Act::Settle);
+    second.elected().await;
+    assert_eq!(second.gets().await.0, 1);
+    second.stop().await.unwrap();
+}
