@@ -1,0 +1,212 @@
+//! Runs poll rounds: asks the API what the round wants to know, and produces what it finds.
+
+use cordon_defender::{AlertPage, AlertQuery, ApiError, Defender, NextLink};
+use cordon_runtime::kafka::{Fate, KafkaFailure};
+use cordon_runtime::telemetry::StageMetrics;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use crate::courier::Courier;
+use crate::dialect::Dialect;
+use crate::error::IngestError;
+use crate::item::Item;
+use crate::round::{Ask, Link, MAX_PAGE, News, Next, Plan, Round, Stall};
+use crate::seen::Seen;
+
+/// Records under way at once; it bounds the memory that a page of 10,000 takes.
+const AT_ONCE: usize = 500;
+
+/// How a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that the list held at its start is produced and confirmed.
+    Complete {
+        /// The newest `lastUpdateTime` received so far.
+        watermark: Timestamp,
+    },
+    /// What was served is produced, but it cannot be proven to be everything.
+    Incomplete(Stall),
+}
+
+/// What a round needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Ask for alerts updated at or after this instant.
+    pub since: Timestamp,
+    /// The newest `lastUpdateTime` of the rounds before.
+    pub watermark: Timestamp,
+    /// Stamps beyond this do not become the watermark.
+    pub believable_until: Timestamp,
+}
+
+/// Runs rounds, and remembers between them what was produced and what the server can be asked.
+pub struct Driver {
+    api: Defender,
+    courier: Courier,
+    metrics: StageMetrics,
+    seen: Seen,
+    dialect: Dialect,
+    sorted: bool,
+    top: u32,
+    largest_top: u32,
+}
+
+impl Driver {
+    /// A driver that has produced what `seen` holds.
+    #[must_use]
+    pub fn new(api: Defender, courier: Courier, metrics: StageMetrics, seen: Seen, top: u32) -> Self {
+        let dialect = Dialect::default();
+        Self { api, courier, metrics, seen, dialect, sorted: true, top, largest_top: MAX_PAGE }
+    }
+
+    /// What has been produced.
+    #[must_use]
+    pub const fn seen(&mut self) -> &mut Seen {
+        &mut self.seen
+    }
+
+    /// One round. May be dropped at any point: what was confirmed is remembered only if it was counted.
+    ///
+    /// # Errors
+    /// When a call or a delivery failed; the next round asks for the same again.
+    pub async fn round(&mut self, window: Window) -> Result<Ended, IngestError> {
+        let mut round = Round::new(self.plan(window));
+        let mut next = Next::Ask(round.first());
+        let mut link: Option<NextLink> = None;
+        loop {
+            let (page, top) = match (next, link.take()) {
+                (Next::Ask(ask), _) => (self.ask(ask, &mut round).await, ask.top),
+                (Next::Follow, Some(link)) => (self.api.more_alerts(&link).await, self.largest_top),
+                (Next::Follow, None) => return Ok(Ended::Incomplete(Stall::LinkRefused)),
+                (Next::Complete, _) => return Ok(Ended::Complete { watermark: round.watermark() }),
+                (Next::Incomplete(stall), _) => return Ok(Ended::Incomplete(stall)),
+            };
+            next = match page {
+                Ok(mut page) => {
+                    link = page.next.take();
+                    self.take(page, link.is_some(), &mut round).await?
+                }
+                Err(ApiError::TooLarge { .. }) => self.ask_for_less(top, &mut round),
+                Err(error) => return Err(error.into()),
+            };
+        }
+    }
+
+    const fn plan(&self, window: Window) -> Plan {
+        Plan {
+            since: window.since,
+            watermark: window.watermark,
+            believable_until: window.believable_until,
+            top: self.top,
+            largest_top: self.largest_top,
+            sorted: self.sorted && self.dialect.order,
+        }
+    }
+
+    /// Asks in the server's dialect; a 400 makes the question simpler, and what worked is remembered.
+    async fn ask(&mut self, ask: Ask, round: &mut Round) -> Result<AlertPage, ApiError> {
+        let mut dialect = self.dialect;
+        let page = loop {
+            let query = AlertQuery {
+                updated_since: Some(ask.since),
+                top: ask.top,
+                expand_evidence: dialect.expand,
+                order: dialect.order,
+            };
+            match self.api.list_alerts(&query).await {
+                Err(error) if is_bad_request(&error) => match dialect.simpler() {
+                    Some(simpler) => dialect = simpler,
+                    None => return Err(error),
+                },
+                other => break other?,
+            }
+        };
+        if dialect != self.dialect {
+            tracing::warn!(
+                order = dialect.order,
+                expand = dialect.expand,
+                "the server refuses options of the alert list; asking without them from here on"
+            );
+            self.dialect = dialect;
+        }
+        if !dialect.order {
+            round.unordered();
+        }
+        Ok(page)
+    }
+
+    fn ask_for_less(&mut self, top: u32, round: &mut Round) -> Next {
+        self.largest_top = (top / 2).max(1);
+        self.top = self.top.min(self.largest_top);
+        tracing::warn!(top, now = self.largest_top, "a page of the alert list is too large; asking for smaller ones");
+        round.too_large()
+    }
+
+    async fn take(&mut self, page: AlertPage, linked: bool, round: &mut Round) -> Result<Next, IngestError> {
+        if let Some(refused) = &page.refused_next {
+            tracing::warn!(%refused, "the alert list is paged by time instead");
+        }
+        let link = match (linked, &page.refused_next) {
+            (true, _) => Link::Usable,
+            (false, Some(_)) => Link::Refused,
+            (false, None) => Link::None,
+        };
+        let items = page.items.into_iter().chain(page.unreadable).map(Item::read).collect();
+        let step = round.take(items, link, &self.seen);
+        if self.sorted && !round.sorted() {
+            tracing::warn!("the server does not sort the alert list; only pages that hold everything prove anything");
+            self.sorted = false;
+        }
+        (0..step.seen).for_each(|_| self.count(Fate::Skipped("seen")));
+        (0..step.outside).for_each(|_| self.count(Fate::Skipped("before_window")));
+        let mut news = step.news.into_iter();
+        loop {
+            let some: Vec<_> = news.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(step.next);
+            }
+            self.produce(some).await?;
+        }
+    }
+
+    /// Writes some items side by side. Each is remembered once it is confirmed, whatever became of the others.
+    async fn produce(&mut self, news: Vec<News>) -> Result<(), IngestError> {
+        let mut under_way = JoinSet::new();
+        for one in news {
+            let courier = self.courier.clone();
+            under_way.spawn(async move {
+                let fate = courier.deliver(&one).await;
+                (one.item, fate)
+            });
+        }
+        let mut failed = None;
+        while let Some(joined) = under_way.join_next().await {
+            match joined {
+                Ok((item, Ok(fate))) => {
+                    self.seen.insert(&item);
+                    self.count(fate);
+                }
+                Ok((_, Err(error))) => {
+                    self.metrics.retried();
+                    failed.get_or_insert(error);
+                }
+                Err(error) => return Err(KafkaFailure::Dead(error.to_string()).into()),
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Counts an item with its fate, so that what came in is always what went out, was skipped or dead-lettered.
+    fn count(&self, fate: Fate) {
+        self.metrics.received();
+        match fate {
+            Fate::Sent => self.metrics.sent(),
+            Fate::Skipped(why) => self.metrics.skipped(why),
+            Fate::DeadLettered(reason) => self.metrics.dead_lettered(reason),
+        }
+    }
+}
+
+fn is_bad_request(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused { refusal, .. } if refusal.status == 400)
+}

@@ -1,0 +1,56 @@
+//! cordon-ingest: polls the alerts of Defender for Endpoint onto the topic `alerts`, once each version of each alert.
+//!
+//! Read in this order: [`round`] (what one poll round asks and when it is complete), [`seen`] (what has been
+//! produced), then `drive` and `poll`, which run it. The cursor advances only after a complete round whose records
+//! are all confirmed, so a crash at any point can only duplicate.
+
+pub mod config;
+mod courier;
+mod cursor;
+mod dialect;
+mod drive;
+pub mod error;
+pub mod item;
+mod metrics;
+mod outgoing;
+mod poll;
+mod restore;
+pub mod round;
+pub mod seen;
+
+use cordon_records::Topic;
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{ElectError, Election, Start, elect};
+use cordon_runtime::process::{NoArgs, Stage};
+use cordon_settings::Section;
+use tokio_util::sync::CancellationToken;
+
+pub use config::IngestSettings;
+pub use error::IngestError;
+
+/// The stage.
+#[derive(Debug, Clone, Copy)]
+pub struct Ingest;
+
+impl Stage for Ingest {
+    const NAME: &'static str = "ingest";
+    type Args = NoArgs;
+    type Settings = IngestSettings;
+    type Error = ElectError<IngestError>;
+    const TOPICS: &'static [Topic] = &[Topic::Alerts, Topic::Cursors, Topic::DeadLetters];
+
+    fn read(root: &mut Section) -> Option<Self::Settings> {
+        IngestSettings::read(root)
+    }
+
+    async fn run(
+        settings: Self::Settings,
+        _args: Self::Args,
+        context: Context,
+        shutdown: CancellationToken,
+    ) -> Result<(), Self::Error> {
+        let poller = poll::Poller::new(settings, context.clone()).map_err(ElectError::Holder)?;
+        let election = Election { topic: Topic::Cursors, group: "ingest".to_owned(), start: Start::Earliest };
+        elect(election, poller, &context, shutdown).await
+    }
+}

@@ -1,0 +1,83 @@
+//! ingest's own metrics, beside those that every stage has.
+
+use cordon_runtime::telemetry::metrics::register;
+use jiff::Timestamp;
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// What ingest publishes.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    covered_until: Gauge,
+    rounds: IntCounterVec,
+    incomplete: IntCounter,
+    seen: IntGauge,
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoundEnd {
+    /// Everything that the list held is on the topic.
+    Complete,
+    /// That could not be proven.
+    Incomplete,
+    /// A call or a delivery failed.
+    Failed,
+}
+
+impl RoundEnd {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Metrics {
+    /// Makes and registers the metrics.
+    ///
+    /// # Errors
+    /// When a name is taken by a metric with other labels.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            covered_until: register(
+                registry,
+                Gauge::new(
+                    "cordon_ingest_covered_until_timestamp_seconds",
+                    "Every alert that the API served before this instant is on the topic (Unix time).",
+                )?,
+            )?,
+            rounds: register(
+                registry,
+                IntCounterVec::new(Opts::new("cordon_ingest_rounds_total", "Poll rounds, by end."), &["end"])?,
+            )?,
+            incomplete: register(
+                registry,
+                IntCounter::new(
+                    "cordon_ingest_incomplete_rounds_total",
+                    "Poll rounds that could not be proven complete; coverage stood still.",
+                )?,
+            )?,
+            seen: register(registry, IntGauge::new("cordon_ingest_seen", "Alert versions remembered as produced.")?)?,
+        })
+    }
+
+    /// Notes how far the poll has come.
+    pub fn covered(&self, until: Timestamp) {
+        self.covered_until.set(until.as_duration().as_secs_f64());
+    }
+
+    /// Notes a round's end.
+    pub fn round(&self, end: RoundEnd) {
+        self.rounds.with_label_values(&[end.as_str()]).inc();
+        if end == RoundEnd::Incomplete {
+            self.incomplete.inc();
+        }
+    }
+
+    /// Notes the size of the memory.
+    pub fn seen(&self, size: usize) {
+        self.seen.set(i64::try_from(size).unwrap_or(i64::MAX));
+    }
+}

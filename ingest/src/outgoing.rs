@@ -1,0 +1,102 @@
+//! What an item becomes on Kafka: a record on `alerts`, or a dead letter.
+
+use cordon_records::{
+    AlertId, AlertRecord, Change, DeadLetterReason, Headers, SCHEMA_VERSION, Source, TenantId, Topic,
+    dead_letter_header as header,
+};
+use cordon_runtime::kafka::Outbound;
+use jiff::Timestamp;
+
+use crate::item::{Fingerprint, Item};
+
+/// The longest detail in a dead letter's headers, in bytes.
+const MAX_DETAIL: usize = 512;
+/// What is kept of an item that the broker finds too large.
+const MAX_KEPT: usize = 64 * 1024;
+
+/// The record of an alert seen, keyed by its id.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn alert(
+    item: &Item,
+    id: &AlertId,
+    change: Change,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<Outbound, serde_json::Error> {
+    let record = AlertRecord {
+        schema_version: SCHEMA_VERSION,
+        id: AlertRecord::record_id(id, item.stamp),
+        alert_id: id.clone(),
+        tenant: tenant.clone(),
+        source: Source::Mde,
+        change,
+        last_update: item.stamp,
+        seen_at: now,
+        raw: item.raw.clone(),
+    };
+    let headers = Headers::event("ingest", "alert.seen", &record.id, now, id.as_str());
+    Outbound::json(Topic::Alerts, id.as_str(), headers, &record)
+}
+
+/// The dead letter of an item that is no alert, or too large for a record. It comes from no topic, so the headers name
+/// none; the key is the content's fingerprint, which tells repetitions apart from other items.
+#[must_use]
+pub fn dead_letter(item: &Item, reason: DeadLetterReason, detail: &str, now: Timestamp) -> Outbound {
+    let fingerprint = Fingerprint::of(item.raw.get()).to_string();
+    let key = item.alert_id().map_or(fingerprint.clone(), ToString::to_string);
+    let mut headers = Headers::event("ingest", "alert.unreadable", &fingerprint, now, &key);
+    headers.set(header::STAGE, "ingest");
+    headers.set(header::REASON, reason.as_str());
+    headers.set(header::DETAIL, cut(detail, MAX_DETAIL));
+    headers.set(header::FAILED_AT, &now.to_string());
+    let value = cut(item.raw.get(), MAX_KEPT).as_bytes().to_vec();
+    Outbound { topic: Topic::DeadLetters, key: Some(key), headers, value: Some(value) }
+}
+
+/// The longest beginning of at most so many bytes that ends between characters.
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_records::Verbatim;
+
+    use super::*;
+
+    fn item(json: &str) -> Item {
+        Item::read(Verbatim::parse(json).unwrap())
+    }
+
+    #[test]
+    fn an_alert_goes_out_byte_for_byte_under_an_id_that_repeats_with_it() {
+        let json = r#"{ "id":"da1_2",  "lastUpdateTime":"2026-01-01T00:00:00.84Z","unknown":[1.0] }"#;
+        let id = AlertId::new("da1_2").unwrap();
+        let tenant = TenantId::new("t").unwrap();
+        let out = alert(&item(json), &id, Change::New, &tenant, Timestamp::UNIX_EPOCH).unwrap();
+        let record: AlertRecord = serde_json::from_slice(out.value.as_deref().unwrap()).unwrap();
+        assert_eq!(record.raw.get(), json);
+        assert_eq!(record.id, "da1_2@2026-01-01T00:00:00.84Z");
+        assert_eq!((out.topic, out.key.as_deref()), (Topic::Alerts, Some("da1_2")));
+    }
+
+    #[test]
+    fn a_dead_letter_carries_the_item_its_reason_and_a_bounded_detail() {
+        let out =
+            dead_letter(&item(r#"{"id":"a/b"}"#), DeadLetterReason::Decode, &"ü".repeat(400), Timestamp::UNIX_EPOCH);
+        assert_eq!(out.value.as_deref(), Some(br#"{"id":"a/b"}"#.as_slice()));
+        assert_eq!(out.headers.text(header::REASON), Some("decode"));
+        assert_eq!(out.headers.text(header::DETAIL).map(str::len), Some(512));
+        assert_eq!(out.headers.text(header::TOPIC), None);
+    }
+
+    #[test]
+    fn of_an_oversize_item_only_the_beginning_is_kept() {
+        let big = format!(r#"{{"id":"a","title":"{}"}}"#, "x".repeat(100_000));
+        let out = dead_letter(&item(&big), DeadLetterReason::Oversize, "too large", Timestamp::UNIX_EPOCH);
+        assert_eq!(out.value.map(|value| value.len()), Some(MAX_KEPT));
+        assert_eq!(out.key.as_deref(), Some("a"));
+    }
+}

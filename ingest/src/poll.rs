@@ -1,0 +1,185 @@
+//! The poller: whoever holds the one partition of `cursors` polls, round after round.
+
+use cordon_defender::Defender;
+use cordon_records::{Classified, ErrorClass, PollCursor};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{Fate, Holder, Inbox, StateLog, Tenure};
+use jiff::Timestamp;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::config::IngestSettings;
+use crate::courier::Courier;
+use crate::cursor;
+use crate::drive::{Driver, Ended, Window};
+use crate::error::IngestError;
+use crate::metrics::{Metrics, RoundEnd};
+use crate::restore::{Restored, earlier, later, restore};
+
+/// Failed rounds in a row after which the stage is no longer ready.
+const PATIENCE: u32 = 3;
+/// The part of health that tells whether the API can be polled.
+const COMPONENT: &str = "defender";
+
+/// Polls alerts while it is elected.
+pub struct Poller {
+    settings: IngestSettings,
+    api: Defender,
+    context: Context,
+    metrics: Metrics,
+}
+
+impl Poller {
+    /// A poller that has not been elected yet.
+    ///
+    /// # Errors
+    /// When an address of the API must not be used, or the metrics' names are taken.
+    pub fn new(settings: IngestSettings, context: Context) -> Result<Self, IngestError> {
+        let api = Defender::new(settings.defender.clone(), context.clock.clone())?;
+        let metrics = Metrics::register(&context.registry)?;
+        Ok(Self { settings, api, context, metrics })
+    }
+
+    /// Polls until something fatal happens; dropped when the tenure is lost.
+    async fn poll(&self, tenure: &Tenure) -> Result<(), IngestError> {
+        let Restored { log, epoch, cursor, watermark, seen } = self.restore().await?;
+        if let Some(cursor) = &cursor {
+            self.metrics.covered(cursor.covered_until);
+        }
+        let courier = Courier::new(&self.context, self.settings.defender.tenant_id.clone());
+        let page_size = self.settings.page_size;
+        let driver = Driver::new(self.api.clone(), courier, self.context.metrics.clone(), seen, page_size);
+        let mut watch = Watch { poller: self, tenure, log, epoch, watermark, driver, failures: 0 };
+        let mut ticks = interval(self.settings.poll_interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            watch.round().await?;
+        }
+    }
+}
+
+impl Poller {
+    /// Takes over; a broker that does not answer is asked again, under a new claim.
+    async fn restore(&self) -> Result<Restored, IngestError> {
+        loop {
+            match restore(&self.context, &self.settings).await {
+                Err(error) if !ends_the_stage(&error) => {
+                    tracing::warn!(%error, "cannot take the poll over yet; trying again");
+                    sleep(self.settings.poll_interval).await;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Holder for Poller {
+    type Error = IngestError;
+
+    async fn hold(&mut self, tenure: Tenure, inbox: Inbox) -> Result<(), IngestError> {
+        let ended = tokio::select! {
+            biased;
+            () = tenure.lost() => Ok(()),
+            () = settle_all(inbox) => Ok(()),
+            ended = self.poll(&tenure) => ended,
+        };
+        // Whoever does not poll is ready to take over.
+        self.context.health.set_ready(COMPONENT, true, "");
+        ended
+    }
+}
+
+/// The partition is held for the election only: its records are read from the log.
+async fn settle_all(mut inbox: Inbox) {
+    let settler = inbox.settler();
+    while let Some(record) = inbox.next().await {
+        settler.settle(record.offset, Fate::Skipped("own_state"));
+    }
+}
+
+/// One tenure's poll.
+struct Watch<'a> {
+    poller: &'a Poller,
+    tenure: &'a Tenure,
+    log: StateLog,
+    epoch: u64,
+    watermark: Timestamp,
+    driver: Driver,
+    failures: u32,
+}
+
+impl Watch<'_> {
+    async fn round(&mut self) -> Result<(), IngestError> {
+        let started = self.poller.context.clock.now();
+        let overlap = self.poller.settings.overlap;
+        let window = Window {
+            since: earlier(self.watermark, overlap),
+            watermark: self.watermark,
+            believable_until: later(started, overlap),
+        };
+        let ended = match self.driver.round(window).await {
+            Ok(Ended::Complete { watermark }) => self.advance(watermark, started).await,
+            Ok(Ended::Incomplete(stall)) => {
+                self.poller.metrics.round(RoundEnd::Incomplete);
+                tracing::warn!(%stall, since = %window.since, "the poll round is incomplete; coverage stands still");
+                self.answered();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        self.poller.metrics.seen(self.driver.seen().len());
+        match ended {
+            Ok(()) => Ok(()),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// Writes the cursor; only then does coverage grow.
+    async fn advance(&mut self, watermark: Timestamp, started: Timestamp) -> Result<(), IngestError> {
+        if !self.tenure.is_held() {
+            return Ok(());
+        }
+        let cursor = PollCursor { watermark, covered_until: started, epoch: self.epoch };
+        let (key, headers, value) = cursor::poll(&cursor, self.poller.context.clock.now());
+        self.log.append(&key, headers, value).await?;
+        self.watermark = watermark;
+        self.driver.seen().forget_before(earlier(watermark, self.poller.settings.overlap));
+        self.poller.metrics.covered(started);
+        self.poller.metrics.round(RoundEnd::Complete);
+        self.answered();
+        Ok(())
+    }
+
+    fn answered(&mut self) {
+        self.failures = 0;
+        self.poller.context.health.set_ready(COMPONENT, true, "");
+    }
+
+    /// A failed round is tried again at the next tick; only what a restart would not make worse ends the stage.
+    fn failed(&mut self, error: IngestError) -> Result<(), IngestError> {
+        self.poller.metrics.round(RoundEnd::Failed);
+        self.failures += 1;
+        let failures = self.failures;
+        if ends_the_stage(&error) {
+            return Err(error);
+        }
+        tracing::warn!(%error, failures, "the poll round failed; it is tried again at the next interval");
+        if failures >= PATIENCE {
+            let why = format!("{failures} poll rounds in a row failed: {error}");
+            self.poller.context.health.set_ready(COMPONENT, false, &why);
+        }
+        Ok(())
+    }
+}
+
+/// A refused token or permission does not: people mend it while the stage waits, and readiness tells them.
+fn ends_the_stage(error: &IngestError) -> bool {
+    match error {
+        IngestError::Api(_) => false,
+        IngestError::Kafka(failure) => match failure.class() {
+            ErrorClass::Fatal => true,
+            ErrorClass::Poison | ErrorClass::Transient | ErrorClass::Ambiguous => false,
+        },
+        IngestError::Encode(_) | IngestError::Metrics(_) => true,
+    }
+}

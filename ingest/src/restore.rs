@@ -1,0 +1,83 @@
+//! Taking over: claim the cursor log, read how far the poll has come, and remember what is on `alerts` already.
+
+use cordon_records::{AlertId, AlertRecord, PollCursor, Topic};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{Inbound, StateLog, claim, read_since};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::IngestSettings;
+use crate::cursor::{self, Cursors};
+use crate::error::IngestError;
+use crate::item::Item;
+use crate::seen::Seen;
+
+/// How far Kafka's clock may be behind Microsoft's when old records are left undecoded.
+const SKEW: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a new holder of the poll starts from.
+pub struct Restored {
+    /// The cursor log, claimed.
+    pub log: StateLog,
+    /// The epoch of the claim.
+    pub epoch: u64,
+    /// The newest cursor; absent on the very first start.
+    pub cursor: Option<PollCursor>,
+    /// From where the first round asks.
+    pub watermark: Timestamp,
+    /// What has been produced since the window's beginning.
+    pub seen: Seen,
+}
+
+/// Takes the poll over.
+///
+/// # Errors
+/// Those of reading and writing the cursor log, and of reading `alerts`.
+pub async fn restore(context: &Context, settings: &IngestSettings) -> Result<Restored, IngestError> {
+    let mut log = StateLog::open(context, Topic::Cursors).await?;
+    let mut cursors = Cursors::default();
+    let make = |epoch| cursor::claim(epoch, &context.owner, context.clock.now());
+    let epoch = claim(&mut log, make, cursor::claimed_epoch, |record| cursors.fold(&record)).await?;
+    let cursor = cursors.newest();
+    let watermark = match &cursor {
+        Some(cursor) => cursor.watermark,
+        None => earlier(context.clock.now(), settings.lookback),
+    };
+    let seen = recall(context, earlier(watermark, settings.overlap)).await?;
+    tracing::info!(epoch, %watermark, first_start = cursor.is_none(), remembered = seen.len(), "holding the poll");
+    Ok(Restored { log, epoch, cursor, watermark, seen })
+}
+
+/// An instant before another, or the earliest there is.
+#[must_use]
+pub fn earlier(at: Timestamp, by: std::time::Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// An instant after another, or the latest there is.
+#[must_use]
+pub fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+async fn recall(context: &Context, since: Timestamp) -> Result<Seen, IngestError> {
+    let mut seen = Seen::default();
+    let written_since = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
+    for record in read_since(&context.kafka, Topic::Alerts, written_since).await? {
+        remember(&mut seen, &record, since);
+    }
+    Ok(seen)
+}
+
+/// Remembers one record of `alerts`: its alert's id, and its version if the poll will be served it again. An alert that
+/// was last written before the window is not remembered: its next update is then called new, which no rule and no
+/// guard depends on.
+fn remember(seen: &mut Seen, record: &Inbound, since: Timestamp) {
+    if let Some(id) = record.key_text().and_then(|key| AlertId::new(key).ok()) {
+        seen.know(id);
+    }
+    match record.json::<AlertRecord>() {
+        Ok(alert) if alert.last_update.is_none_or(|stamp| stamp >= since) => seen.insert(&Item::read(alert.raw)),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(position = %record.position(), %error, "left aside an unreadable alert record"),
+    }
+}

@@ -1,0 +1,216 @@
+//! The stage between a simulated tenant and a broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod support;
+
+use cordon_records::{Change, Topic, dead_letter_header as header};
+use cordon_simulator::{ALL_ROLES, App, CLIENT_ID, CLIENT_SECRET, Fault, FaultKind, Quirks, SimAlert};
+use serde_json::json;
+use support::{Bench, metric, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_alert_served_arrives_exactly_once_and_its_updates_too() {
+    let bench = Bench::start(Quirks::default());
+    let mut ids = bench.add(130);
+    let poller = bench.poller();
+    bench.until_produced(&ids).await;
+    ids.extend(bench.add(7));
+    bench.tenant.update_alert(&ids[3], |alert| alert.status = "InProgress".to_owned());
+    bench.assert_each_once(&ids).await;
+    until("the update is on the topic", || async {
+        let alerts = bench.alerts().await;
+        let of_three: Vec<_> = alerts.iter().filter(|alert| alert.alert_id == ids[3]).map(|a| a.change).collect();
+        if of_three == [Change::New, Change::Updated] { Ok(()) } else { Err(format!("{of_three:?}")) }
+    })
+    .await;
+    bench.until_covered().await;
+    let context = poller.stop().await;
+    assert_eq!(bench.counts().await.len(), 138);
+    assert_accounts_balance(&context);
+    assert_eq!(metric(&context, "cordon_records_sent_total", ""), 138);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_produces_nothing_twice_and_skips_nothing() {
+    let bench = Bench::start(Quirks::default());
+    let mut ids = bench.add(50);
+    let poller = bench.poller();
+    bench.until_produced(&ids).await;
+    bench.until_covered().await;
+    poller.stop().await;
+    let before = bench.cursors().await.pop().unwrap();
+    ids.extend(bench.add(30));
+    let poller = bench.poller();
+    bench.assert_each_once(&ids).await;
+    bench.until_covered().await;
+    let context = poller.stop().await;
+    assert_eq!(metric(&context, "cordon_records_sent_total", ""), 30);
+    let after = bench.cursors().await.pop().unwrap();
+    assert!(after.epoch > before.epoch && after.watermark >= before.watermark, "{before:?} then {after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_produced_before_the_first_cursor_is_not_produced_again_after_a_restart() {
+    let elsewhere = Some("https://elsewhere.example".to_owned());
+    let bench = Bench::start(Quirks { page_cap: Some(5), next_link_host: elsewhere, ..Quirks::default() });
+    let now = bench.tenant.now();
+    let ids: Vec<_> = (0..12).map(|_| bench.tenant.add_alert(SimAlert::default().at(now))).collect();
+    // Twelve alerts of one stamp behind pages of five: no round is complete.
+    let poller = bench.poller();
+    until("some alerts are produced", || async {
+        if bench.counts().await.is_empty() { Err("none is".to_owned()) } else { Ok(()) }
+    })
+    .await;
+    poller.stop().await;
+    assert_eq!(bench.cursors().await, []);
+    bench.tenant.set_quirks(Quirks::default());
+    let poller = bench.poller();
+    bench.until_covered().await;
+    poller.stop().await;
+    bench.assert_each_once(&ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_pollers_one_polls_and_the_other_takes_over() {
+    let bench = Bench::start(Quirks::default());
+    let mut ids = bench.add(10);
+    let (one, two) = (bench.poller(), bench.poller());
+    bench.until_produced(&ids).await;
+    bench.until_covered().await;
+    let rounds = |poller: &support::Poller| poller.metric("cordon_ingest_rounds_total", "complete");
+    let (active, standby) = if rounds(&one) > 0 { (one, two) } else { (two, one) };
+    assert_eq!(rounds(&standby), 0, "both poll");
+    assert!(rounds(&active) > 0);
+    until("the standby is ready", || async {
+        let missing = standby.context.health.missing();
+        if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?}")) }
+    })
+    .await;
+    active.stop().await;
+    ids.extend(bench.add(5));
+    bench.assert_each_once(&ids).await;
+    assert!(rounds(&standby) > 0 || standby.metric("cordon_records_sent_total", "") == 5);
+    standby.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ignores_or_caps_what_it_is_asked_loses_nothing() {
+    let elsewhere = Some("https://elsewhere.example".to_owned());
+    let servers = [
+        Quirks { ignore_filter: true, ..Quirks::default() },
+        Quirks { ignore_orderby: true, ..Quirks::default() },
+        Quirks { ignore_top: true, ..Quirks::default() },
+        Quirks { ignore_expand: true, ..Quirks::default() },
+        Quirks { page_cap: Some(7), ..Quirks::default() },
+        Quirks { page_cap: Some(7), ignore_orderby: true, ..Quirks::default() },
+        Quirks { page_cap: Some(7), next_link_host: elsewhere, ..Quirks::default() },
+        Quirks { page_cap: Some(7), next_link_loops: true, ..Quirks::default() },
+        Quirks { ignore_filter: true, ignore_orderby: true, ignore_top: true, ..Quirks::default() },
+    ];
+    for quirks in servers {
+        let bench = Bench::start(quirks.clone());
+        let ids = bench.add(61);
+        let poller = bench.poller();
+        bench.assert_each_once(&ids).await;
+        bench.until_covered().await;
+        let context = poller.stop().await;
+        assert_accounts_balance(&context);
+        println!("fine with {quirks:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_that_the_server_refuses_are_left_out_from_then_on() {
+    for option in ["orderby", "expand"] {
+        let bench = Bench::start(Quirks::default());
+        let refused = FaultKind::status(400, "ODataError", "no such option");
+        bench.tenant.script(Fault::on("GET", option, refused).times(1_000));
+        let ids = bench.add(61);
+        let poller = bench.poller();
+        bench.assert_each_once(&ids).await;
+        bench.until_covered().await;
+        poller.stop().await;
+        let refusals = bench.tenant.requests().iter().filter(|request| request.status == 400).count();
+        assert!(refusals <= 2, "{refusals} refused questions because of {option}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_cannot_be_proven_complete_produces_and_leaves_the_cursor() {
+    let elsewhere = Some("https://elsewhere.example".to_owned());
+    let bench = Bench::start(Quirks { page_cap: Some(5), next_link_host: elsewhere, ..Quirks::default() });
+    let now = bench.tenant.now();
+    for _ in 0..12 {
+        bench.tenant.add_alert(SimAlert::default().at(now));
+    }
+    let poller = bench.poller();
+    until("two rounds are incomplete", || async {
+        match poller.metric("cordon_ingest_incomplete_rounds_total", "") {
+            rounds @ 0..2 => Err(format!("{rounds} are")),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    let context = poller.stop().await;
+    assert_eq!(bench.cursors().await, []);
+    assert_eq!(bench.counts().await.values().sum::<usize>(), 5);
+    assert_accounts_balance(&context);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_cannot_be_read_is_dead_lettered_once_and_holds_nothing_up() {
+    let bench = Bench::start(Quirks::default());
+    bench.tenant.add_alert(SimAlert::default().field("id", json!("../../machines/x/isolate")));
+    bench.tenant.add_alert(SimAlert::default().field("id", json!({"not": "text"})));
+    let ids = bench.add(3);
+    let poller = bench.poller();
+    bench.assert_each_once(&ids).await;
+    bench.until_covered().await;
+    bench.until_covered().await;
+    let context = poller.stop().await;
+    let dead = bench.records(Topic::DeadLetters).await;
+    assert_eq!(dead.len(), 2, "{dead:#?}");
+    for letter in dead {
+        assert_eq!(letter.headers.text(header::REASON), Some("decode"));
+        assert_eq!(letter.headers.text(header::STAGE), Some("ingest"));
+        assert!(letter.json::<serde_json::Value>().unwrap()["severity"] == "High");
+    }
+    assert_eq!(bench.counts().await.len(), 3);
+    assert_accounts_balance(&context);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_identity_makes_the_stage_unready_and_its_return_makes_it_ready() {
+    let bench = Bench::start(Quirks::default());
+    bench.tenant.set_apps(vec![App::new(CLIENT_ID, CLIENT_SECRET, &["Machine.Read.All"])]);
+    let ids = bench.add(3);
+    let poller = bench.poller();
+    until("the stage is unready", || async {
+        let missing = poller.context.health.missing();
+        if missing.iter().any(|why| why.contains("ingest/defender")) { Ok(()) } else { Err(format!("{missing:?}")) }
+    })
+    .await;
+    assert_eq!(bench.cursors().await, []);
+    bench.tenant.set_apps(vec![App::new(CLIENT_ID, CLIENT_SECRET, &ALL_ROLES)]);
+    bench.tenant.revoke_tokens();
+    bench.assert_each_once(&ids).await;
+    until("the stage is ready", || async {
+        let missing = poller.context.health.missing();
+        if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?}")) }
+    })
+    .await;
+    poller.stop().await;
+}
+
+/// What came in went out, was skipped, or is in the dead letters.
+fn assert_accounts_balance(context: &cordon_runtime::context::Context) {
+    let count = |name: &str| metric(context, name, "");
+    let received = count("cordon_records_received_total");
+    let ended = [
+        count("cordon_records_sent_total"),
+        count("cordon_records_skipped_total"),
+        count("cordon_records_dead_lettered_total"),
+    ];
+    assert!(received > 0);
+    assert_eq!(received, ended.iter().sum::<u64>(), "sent, skipped and dead-lettered are {ended:?}");
+}
