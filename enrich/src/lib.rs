@@ -1,0 +1,67 @@
+//! cordon-enrich: expands what an alert only names, from `alerts` to `enriched`.
+//!
+//! The list that ingest polls returns alerts with their evidence, so what is left to look up is the machine: cached,
+//! coalesced, batched ([`machine_cache`]). When a lookup fails or takes too long, the alert goes on without it and says
+//! what is missing and why: an alert that waits is worse than one that is incomplete.
+
+pub mod config;
+pub mod error;
+pub mod expand;
+mod fetch;
+mod handler;
+pub mod lookup;
+pub mod machine_cache;
+mod metrics;
+
+use std::sync::Arc;
+
+use cordon_defender::Defender;
+use cordon_records::Topic;
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{Subscription, consume};
+use cordon_runtime::process::{NoArgs, Stage};
+use cordon_settings::Section;
+use tokio_util::sync::CancellationToken;
+
+pub use config::EnrichSettings;
+pub use error::EnrichError;
+pub use metrics::Metrics;
+
+use config::Lookup;
+use handler::Enricher;
+use machine_cache::MachineCache;
+
+/// The stage.
+#[derive(Debug, Clone, Copy)]
+pub struct Enrich;
+
+impl Stage for Enrich {
+    const NAME: &'static str = "enrich";
+    type Args = NoArgs;
+    type Settings = EnrichSettings;
+    type Error = EnrichError;
+    const TOPICS: &'static [Topic] = &[Topic::Alerts, Topic::Enriched, Topic::DeadLetters];
+
+    fn read(root: &mut Section) -> Option<Self::Settings> {
+        EnrichSettings::read(root)
+    }
+
+    async fn run(
+        settings: Self::Settings,
+        _args: Self::Args,
+        context: Context,
+        shutdown: CancellationToken,
+    ) -> Result<(), Self::Error> {
+        let metrics = Metrics::register(&context.registry)?;
+        let api = Defender::new(settings.defender, Arc::clone(&context.clock))?;
+        let machines = settings
+            .lookups
+            .contains(&Lookup::Machine)
+            .then(|| MachineCache::start(Arc::new(api), settings.cache_ttl, metrics));
+        let enricher = Enricher::new(machines, settings.deadline, Arc::clone(&context.clock), context.health.clone());
+        let subscription =
+            Subscription { topic: Topic::Alerts, group: "enrich".to_owned(), concurrency: settings.concurrency };
+        consume(subscription, Arc::new(enricher), &context, shutdown).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! The port to the API: what enrich asks of it, and how an answer can fail. Defender's client is one implementation;
+//! tests bring their own.
+
+use std::future::Future;
+
+use cordon_defender::{ApiError, Defender};
+use cordon_records::{Classified, ErrorClass, MachineId, Verbatim};
+
+/// Why a lookup brought nothing. It goes to everybody who asked for the same, so it can be copied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// There is no such machine (HTTP 404).
+    #[error("Defender does not know this machine")]
+    Unknown,
+    /// The call failed; another one may not.
+    #[error("the lookup failed: {0}")]
+    Failed(String),
+    /// The API takes no such question; asked otherwise, it may answer.
+    #[error("the lookup was not understood: {0}")]
+    Rejected(String),
+    /// The API refuses us: token, permission or address.
+    #[error("the lookup is refused: {0}")]
+    Refused(String),
+    /// No answer came within the deadline.
+    #[error("the lookup took longer than its deadline of {0}")]
+    Late(String),
+}
+
+impl Classified for LookupError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unknown | Self::Rejected(_) => ErrorClass::Poison,
+            Self::Failed(_) | Self::Late(_) => ErrorClass::Transient,
+            Self::Refused(_) => ErrorClass::Fatal,
+        }
+    }
+}
+
+impl From<ApiError> for LookupError {
+    fn from(error: ApiError) -> Self {
+        if error.is_not_found() {
+            return Self::Unknown;
+        }
+        match error.class() {
+            ErrorClass::Fatal => Self::Refused(error.to_string()),
+            ErrorClass::Poison => Self::Rejected(error.to_string()),
+            ErrorClass::Transient | ErrorClass::Ambiguous => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Looks machines up.
+pub trait MachineLookup: Send + Sync + 'static {
+    /// One machine by id.
+    fn machine(&self, id: &MachineId) -> impl Future<Output = Result<Verbatim, LookupError>> + Send;
+
+    /// Several machines with one call. Those that the list does not hold are left out.
+    fn machines(&self, ids: &[MachineId]) -> impl Future<Output = Result<Vec<Verbatim>, LookupError>> + Send;
+}
+
+impl MachineLookup for Defender {
+    async fn machine(&self, id: &MachineId) -> Result<Verbatim, LookupError> {
+        Ok(Self::machine(self, id).await?)
+    }
+
+    async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
+        Ok(Self::machines(self, ids).await?)
+    }
+}
