@@ -1,0 +1,52 @@
+//! The decide role: what the rules say of one enriched alert. A pure function in a consumer's clothes; it scales
+//! with the partitions of `enriched`.
+
+use std::sync::Arc;
+
+use cordon_policy::{DecideError, RuleSet, decide};
+use cordon_records::{Clock, DeadLetterReason, EnrichedRecord, Headers, TenantId, Topic};
+use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome};
+
+/// The consumer group of decide, without the prefix.
+pub const GROUP: &str = "act-decide";
+
+/// Judges every record by one rule set.
+pub struct Decide {
+    /// The rules.
+    pub rules: RuleSet,
+    /// The only tenant whose records are judged.
+    pub tenant: TenantId,
+    /// For `decided_at`.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Handler for Decide {
+    async fn handle(&self, inbound: &Inbound) -> Outcome {
+        let record: EnrichedRecord = match inbound.json() {
+            Ok(record) => record,
+            Err(error) => return dead(DeadLetterReason::Decode, error.to_string()),
+        };
+        if record.tenant != self.tenant {
+            return dead(DeadLetterReason::Foreign, format!("the record belongs to tenant {}", record.tenant));
+        }
+        match self.judge(&record, inbound.position()) {
+            Ok(outbound) => Outcome::Emit(vec![outbound]),
+            Err(why) => dead(DeadLetterReason::Decode, why),
+        }
+    }
+}
+
+impl Decide {
+    fn judge(&self, record: &EnrichedRecord, id: String) -> Result<Outbound, String> {
+        let decision =
+            decide(&self.rules, record, id, self.clock.now()).map_err(|error: DecideError| error.to_string())?;
+        let key = decision.machine.as_ref().map_or(decision.alert.id.as_str(), |machine| machine.id.as_str());
+        let trace = decision.alert.id.as_str();
+        let headers = Headers::event("act", "alert.decided", &decision.id, decision.decided_at, trace);
+        Outbound::json(Topic::Decisions, key, headers, &decision).map_err(|error| error.to_string())
+    }
+}
+
+fn dead(reason: DeadLetterReason, detail: String) -> Outcome {
+    Outcome::DeadLetter { reason, detail }
+}

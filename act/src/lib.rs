@@ -1,0 +1,166 @@
+//! The act stage. Two roles in one binary: *decide* judges each enriched alert by the operator's rules, a pure
+//! function that scales with partitions; *respond* holds the only credential that can act, and is one writer.
+
+mod config;
+mod decide;
+mod error;
+mod metrics;
+pub mod respond;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use cordon_defender::Defender;
+use cordon_records::{Classified, ErrorClass, TenantId, Topic};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{self, Election, Start, Subscription};
+use cordon_runtime::process::Stage;
+use cordon_settings::Section;
+use tokio_util::sync::CancellationToken;
+
+pub use config::ActSettings;
+pub use error::ActError;
+
+use crate::decide::Decide;
+use crate::metrics::ActMetrics;
+use crate::respond::{DefenderTenant, Respond, Terms};
+
+/// How long an INTENT permits the call.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How long respond rests before it stands for election again after a passing failure.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// How many records are judged at the same time; judging is quick, the broker's round trip is not.
+const DECIDE_CONCURRENCY: usize = 64;
+
+/// Which half of the stage this process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Role {
+    /// Judge only: needs no credential.
+    Decide,
+    /// Act only.
+    Respond,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// Flags of `cordon-act`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ActArgs {
+    /// Which half of the stage this process runs
+    #[arg(long, value_enum, default_value_t, env = "CORDON_ACT_ROLE")]
+    pub role: Role,
+    /// Make a new ledger: start at the present end of `decisions`. Does nothing when there is a ledger
+    #[arg(long)]
+    pub init_ledger: bool,
+    /// Lift the breaker or the pause that this notice told of, for example
+    /// `breaker_latched@2026-11-22T18:00:00Z`. A later one stays
+    #[arg(long, value_name = "NOTICE")]
+    pub resume: Option<String>,
+}
+
+/// The stage.
+#[derive(Debug)]
+pub struct Act;
+
+impl Stage for Act {
+    const NAME: &'static str = "act";
+    const TOPICS: &'static [Topic] =
+        &[Topic::Enriched, Topic::Decisions, Topic::Actions, Topic::Commands, Topic::Ledger, Topic::DeadLetters];
+    type Args = ActArgs;
+    type Settings = ActSettings;
+    type Error = ActError;
+
+    fn read(root: &mut Section) -> Option<ActSettings> {
+        ActSettings::read(root)
+    }
+
+    async fn run(
+        settings: ActSettings,
+        args: ActArgs,
+        context: Context,
+        shutdown: CancellationToken,
+    ) -> Result<(), ActError> {
+        if args.init_ledger && args.role != Role::Decide {
+            context.health.set_ready("ledger", false, "the ledger is being made");
+            respond::init_ledger(&context).await?;
+            context.health.set_ready("ledger", true, "");
+        }
+        let tenant = settings.defender.tenant_id.clone();
+        let rules = settings.rules.clone();
+        let stop = shutdown.child_token();
+        let decide = async {
+            if args.role == Role::Respond { Ok(()) } else { decide(rules, tenant, &context, stop.clone()).await }
+        };
+        let respond = async {
+            if args.role == Role::Decide { Ok(()) } else { respond(settings, &args, &context, stop.clone()).await }
+        };
+        // Whichever role fails takes the other down with it: a process that does half its work looks healthy.
+        let stop_on_error = |result: Result<(), ActError>| {
+            if result.is_err() {
+                stop.cancel();
+            }
+            result
+        };
+        let (decided, responded) =
+            tokio::join!(async { stop_on_error(decide.await) }, async { stop_on_error(respond.await) });
+        decided.and(responded)
+    }
+}
+
+async fn decide(
+    rules: cordon_policy::RuleSet,
+    tenant: TenantId,
+    context: &Context,
+    shutdown: CancellationToken,
+) -> Result<(), ActError> {
+    tracing::info!(rules = rules.rules().len(), rule_set = rules.hash(), "decide starts");
+    let handler = Arc::new(Decide { rules, tenant, clock: context.clock.clone() });
+    let subscription =
+        Subscription { topic: Topic::Enriched, group: decide::GROUP.into(), concurrency: DECIDE_CONCURRENCY };
+    Ok(kafka::consume(subscription, handler, context, shutdown).await?)
+}
+
+async fn respond(
+    settings: ActSettings,
+    args: &ActArgs,
+    context: &Context,
+    shutdown: CancellationToken,
+) -> Result<(), ActError> {
+    let defender = Defender::new(settings.defender.clone(), context.clock.clone())?.for_respond();
+    let metrics = ActMetrics::new(&context.registry)?;
+    let terms = Terms {
+        mode: settings.mode,
+        guards: settings.guards,
+        lease: LEASE,
+        settle: settings.settle,
+        hold_for: settings.hold_for,
+        follow_up: settings.follow_up,
+    };
+    loop {
+        let holder = Respond {
+            tenant: DefenderTenant(defender.clone()),
+            context: context.clone(),
+            terms: terms.clone(),
+            resume: args.resume.clone(),
+            metrics: metrics.clone(),
+        };
+        let election = Election { topic: Topic::Decisions, group: respond::GROUP.into(), start: Start::Committed };
+        let ended: Result<(), ActError> =
+            kafka::elect(election, holder, context, shutdown.clone()).await.map_err(ActError::from);
+        let Err(error) = ended else { return Ok(()) };
+        match error.class() {
+            ErrorClass::Transient | ErrorClass::Ambiguous => {
+                tracing::warn!(error = %error, "respond lost its footing and starts again from the ledger");
+            }
+            ErrorClass::Poison | ErrorClass::Fatal => return Err(error),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = shutdown.cancelled() => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Metrics of act beside those that every stage has.
+
+use cordon_records::Report;
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::respond::Book;
+
+/// Counters and gauges of the respond role.
+#[derive(Clone)]
+pub struct ActMetrics {
+    reports: IntCounterVec,
+    breaker: IntGauge,
+    paused: IntGauge,
+    open: IntGauge,
+}
+
+impl ActMetrics {
+    /// Registers the metrics.
+    ///
+    /// # Errors
+    /// When a metric of that name is registered already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let reports = IntCounterVec::new(
+            Opts::new("cordon_act_reports_total", "Steps of actions and notices reported, by state."),
+            &["state"],
+        )?;
+        let breaker = IntGauge::new("cordon_act_breaker_latched", "1 while the breaker holds every action.")?;
+        let paused = IntGauge::new("cordon_act_paused", "1 while a person has paused all actions.")?;
+        let open = IntGauge::new("cordon_act_open_actions", "Actions on their way to an end.")?;
+        registry.register(Box::new(reports.clone()))?;
+        registry.register(Box::new(breaker.clone()))?;
+        registry.register(Box::new(paused.clone()))?;
+        registry.register(Box::new(open.clone()))?;
+        Ok(Self { reports, breaker, paused, open })
+    }
+
+    /// One report goes out.
+    pub fn reported(&self, report: &Report) {
+        let state = match report {
+            Report::Action(record) => {
+                tracing::info!(
+                    id = %record.id, alert = %record.alert.id, state = record.state.as_str(), reason = %record.reason,
+                    machine = record.machine.as_ref().map(|machine| machine.id.as_str()), "action reported"
+                );
+                record.state.as_str()
+            }
+            Report::Notice(notice) => {
+                tracing::error!(id = %notice.id, text = %notice.text, "notice");
+                notice.kind.as_str()
+            }
+        };
+        self.reports.with_label_values(&[state]).inc();
+    }
+
+    /// The switches and the open actions, as the book has them.
+    pub fn observe(&self, book: &Book) {
+        let on = |latch: Option<&cordon_records::Latch>| i64::from(latch.is_some_and(|latch| latch.on));
+        self.breaker.set(on(book.breaker.as_ref()));
+        self.paused.set(on(book.pause.as_ref()));
+        self.open.set(i64::try_from(book.open().count()).unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,126 @@
+//! respond's memory: the fold of the `ledger` topic. Pure.
+
+use std::collections::BTreeMap;
+
+use cordon_policy::{Attempt, Fleet, guard};
+use cordon_records::{
+    ActionKey, ActionState, AttemptState, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId, Mode, Ruling,
+};
+use jiff::Timestamp;
+
+/// What the ledger says, key by key.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    /// Which cluster the ledger belongs to.
+    pub genesis: Option<Genesis>,
+    /// The highest claim read.
+    pub epoch: u64,
+    /// The breaker.
+    pub breaker: Option<Latch>,
+    /// The pause switch.
+    pub pause: Option<Latch>,
+    /// The number of onboarded machines.
+    pub fleet: Option<Fleet>,
+    /// The next offset to read of `commands`.
+    pub commands_next: i64,
+    entries: BTreeMap<ActionKey, LedgerEntry>,
+}
+
+impl Book {
+    /// Takes one record in log order. Entries of one key merge monotonically: a stale writer's earlier state
+    /// never undoes a later one.
+    pub fn apply(&mut self, record: LedgerRecord) {
+        match record {
+            LedgerRecord::Genesis(genesis) => self.genesis = Some(genesis),
+            LedgerRecord::Claim(claim) => self.epoch = self.epoch.max(claim.epoch),
+            LedgerRecord::Action(entry) => self.put(*entry),
+            LedgerRecord::Breaker(latch) => self.breaker = Some(latch),
+            LedgerRecord::Pause(latch) => self.pause = Some(latch),
+            LedgerRecord::CommandsPosition { next } => self.commands_next = self.commands_next.max(next),
+            LedgerRecord::FleetSize { machines, at } => self.fleet = Some(Fleet { machines, at }),
+        }
+    }
+
+    /// Takes an entry, merging it with what is known of its key. The intents of both are kept: a cap that forgot
+    /// an attempt would be too generous.
+    pub fn put(&mut self, mut entry: LedgerEntry) {
+        if let Some(known) = self.entries.get_mut(&entry.key) {
+            let intents = merged(&known.intents, &entry.intents);
+            if !entry.supersedes(known) {
+                known.intents = intents;
+                return;
+            }
+            entry.intents = intents;
+        }
+        self.entries.insert(entry.key.clone(), entry);
+    }
+
+    /// What is known of a key.
+    #[must_use]
+    pub fn get(&self, key: &ActionKey) -> Option<&LedgerEntry> {
+        self.entries.get(key)
+    }
+
+    /// Entries whose attempt is still on its way.
+    pub fn open(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.entries.values().filter(|entry| entry.is_open())
+    }
+
+    /// The open entry that isolates this machine, if any, other than `but`.
+    #[must_use]
+    pub fn open_on(&self, machine: &MachineId, but: &ActionKey) -> Option<&LedgerEntry> {
+        self.open().find(|entry| &entry.machine.id == machine && &entry.key != but)
+    }
+
+    /// Why a new decision for this key changes nothing, or `None` when the key may be judged (again).
+    #[must_use]
+    pub fn settled(&self, key: &ActionKey, mode: Mode, now: Timestamp) -> Option<&'static str> {
+        let entry = self.entries.get(key)?;
+        let state = match entry.state {
+            AttemptState::Intent | AttemptState::InDoubt => return Some("in_progress"),
+            AttemptState::Reported(state) => state,
+        };
+        match state {
+            ActionState::Accepted | ActionState::InDoubt => Some("in_progress"),
+            ActionState::Succeeded
+            | ActionState::Failed
+            | ActionState::TimedOut
+            | ActionState::Cancelled
+            | ActionState::Covered
+            | ActionState::NeedsHuman
+            | ActionState::ClosedMeanwhile => Some("settled"),
+            // People may reopen an alert that was closed; every other refusal stands.
+            ActionState::Refused => (!refused_as_closed(entry)).then_some("refused"),
+            ActionState::Held => entry.expires_at.is_none_or(|until| now < until).then_some("held"),
+            ActionState::Would => (mode == Mode::Shadow).then_some("would"),
+        }
+    }
+
+    /// Every attempt since `since`, for the caps. A rehearsal counts what it would have done as well.
+    #[must_use]
+    pub fn attempts(&self, since: Timestamp, mode: Mode) -> Vec<Attempt> {
+        let mut attempts: Vec<Attempt> = self
+            .entries
+            .values()
+            .flat_map(|entry| {
+                let rehearsed = mode == Mode::Shadow && entry.state == AttemptState::Reported(ActionState::Would);
+                let extra = rehearsed.then_some(entry.at);
+                entry.intents.iter().copied().chain(extra).map(|at| Attempt { at, rules: entry.rules.clone() })
+            })
+            .filter(|attempt| attempt.at > since)
+            .collect();
+        attempts.sort_by_key(|attempt| attempt.at);
+        attempts
+    }
+}
+
+fn refused_as_closed(entry: &LedgerEntry) -> bool {
+    entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Refuse).all(|verdict| verdict.guard == guard::CLOSED)
+}
+
+fn merged(one: &[Timestamp], other: &[Timestamp]) -> Vec<Timestamp> {
+    let mut all: Vec<Timestamp> = one.iter().chain(other).copied().collect();
+    all.sort();
+    all.dedup();
+    all
+}

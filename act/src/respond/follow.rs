@@ -1,0 +1,143 @@
+//! Accepted actions are followed to their end, with one list call for all that are due. Pure.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cordon_defender::ActionStatus;
+use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineActionId, Report};
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::Standing;
+use super::report;
+use super::responder::{Afterwards, Effect, Moment, Responder, Unreadable};
+
+/// Defender itself gives up after about three days; an hour later nobody will answer any more.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(73);
+
+/// The list is asked from a little before the oldest INTENT: the two clocks may differ.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(10);
+
+#[derive(Debug)]
+struct FollowUp {
+    id: MachineActionId,
+    asked: Timestamp,
+    next: Instant,
+    step: u32,
+}
+
+/// Which accepted actions are due when.
+#[derive(Debug)]
+pub struct FollowUps {
+    first: Duration,
+    open: BTreeMap<ActionKey, FollowUp>,
+    under_way: bool,
+}
+
+impl FollowUps {
+    /// `first` is the distance of the first looks; later ones are wider.
+    pub(super) fn new(first: Duration) -> Self {
+        Self { first, open: BTreeMap::new(), under_way: false }
+    }
+
+    pub(super) fn add(&mut self, entry: &LedgerEntry, at: Moment) {
+        let Some(id) = entry.machine_action_id.clone() else { return };
+        let asked = entry.intents.last().copied().unwrap_or(entry.at);
+        let next = at.mono + distance(self.first, 0);
+        self.open.insert(entry.key.clone(), FollowUp { id, asked, next, step: 0 });
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        if self.under_way { None } else { self.open.values().map(|follow| follow.next).min() }
+    }
+
+    pub(super) fn due(&mut self, at: Moment) -> Option<Effect> {
+        if self.next_due().is_none_or(|next| next > at.mono) {
+            return None;
+        }
+        let due = || self.open.values().filter(|follow| follow.next <= at.mono);
+        let ids = due().map(|follow| follow.id.clone()).collect();
+        let oldest = due().map(|follow| follow.asked).min()?;
+        self.under_way = true;
+        Some(Effect::Follow { ids, since: oldest.saturating_sub(CLOCK_SLACK).unwrap_or(oldest) })
+    }
+
+    /// Moves everything that was due to its next look, and gives back what it was.
+    fn advance(&mut self, at: Moment) -> Vec<(ActionKey, MachineActionId, Timestamp)> {
+        self.under_way = false;
+        let mut looked_at = Vec::new();
+        for (key, follow) in &mut self.open {
+            if follow.next <= at.mono {
+                follow.step += 1;
+                follow.next = at.mono + distance(self.first, follow.step);
+                looked_at.push((key.clone(), follow.id.clone(), follow.asked));
+            }
+        }
+        looked_at
+    }
+}
+
+/// Six looks at the first distance, ten at six times it, then sixty times: with 5 s that is 5 s, 30 s and 5 min.
+fn distance(first: Duration, step: u32) -> Duration {
+    match step {
+        0..6 => first,
+        6..16 => first.saturating_mul(6),
+        _ => first.saturating_mul(60),
+    }
+}
+
+impl Responder {
+    pub(super) fn followed(&mut self, standings: Result<Vec<Standing>, Unreadable>, at: Moment) {
+        let looked_at = self.follow.advance(at);
+        let Ok(standings) = standings else { return };
+        for (key, id, asked) in looked_at {
+            let standing = standings.iter().find(|standing| standing.id == id);
+            let end = match standing {
+                Some(standing) => ended(standing),
+                None => None,
+            };
+            if let Some((state, reason)) = end {
+                self.end(&key, state, reason, at);
+            } else if at.wall.duration_since(asked) > GIVE_UP {
+                let why = "Defender names no outcome after 73 hours; look at the machine".into();
+                self.end(&key, ActionState::NeedsHuman, why, at);
+            }
+        }
+    }
+
+    fn end(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
+        self.follow.open.remove(key);
+        let Some(mut entry) = self.book.get(key).cloned() else { return };
+        entry.state = AttemptState::Reported(state);
+        entry.reason = reason;
+        entry.at = at.wall;
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        let reports = vec![Report::Action(Box::new(report::of(&entry, state)))];
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+    }
+}
+
+fn ended(standing: &Standing) -> Option<(ActionState, String)> {
+    let detail = |text: &str| match &standing.detail {
+        Some(detail) => format!("{text} ({detail})"),
+        None => text.to_owned(),
+    };
+    match &standing.status {
+        ActionStatus::Succeeded => Some((ActionState::Succeeded, "Defender says Succeeded".into())),
+        ActionStatus::Failed => Some((ActionState::Failed, detail("Defender says Failed"))),
+        ActionStatus::TimeOut => Some((ActionState::TimedOut, detail("Defender gave up waiting for the machine"))),
+        ActionStatus::Cancelled => Some((ActionState::Cancelled, detail("the action was cancelled"))),
+        ActionStatus::Pending | ActionStatus::InProgress | ActionStatus::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_five_seconds_then_thirty_then_five_minutes_apart() {
+        let at = |step| distance(Duration::from_secs(5), step).as_secs();
+        assert_eq!([at(0), at(5), at(6), at(15), at(16), at(1000)], [5, 5, 30, 30, 300, 300]);
+    }
+}

@@ -1,0 +1,95 @@
+//! The ledger's birth: written once, on request, so that an empty ledger is never mistaken for a fresh one.
+
+use std::time::{Duration, Instant};
+
+use cordon_records::{Genesis, Headers, LedgerRecord, Topic};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{self, Outbound};
+
+use super::GROUP;
+use super::book::Book;
+use crate::error::ActError;
+
+/// How long a group may stay busy with replicas that were started too early.
+const GROUP_EMPTIES: Duration = Duration::from_secs(90);
+
+/// The pause between two attempts to commit.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Writes the genesis record, unless there is one, and commits the present end of `decisions` for respond's group.
+///
+/// # Errors
+/// When the broker cannot be read or written, or the ledger already belongs to another cluster.
+pub async fn init_ledger(context: &Context) -> Result<(), ActError> {
+    let cluster_id = kafka::cluster_id(&context.kafka).await?;
+    let book = read_book(context).await?;
+    if let Some(genesis) = &book.genesis {
+        return check_cluster(genesis, &cluster_id);
+    }
+    commit_end_of_decisions(context).await?;
+    let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() });
+    context.producer.send(outbound(&record, context)?).await?;
+    tracing::info!("ledger initialised: respond starts at the present end of decisions");
+    Ok(())
+}
+
+/// Commits the present end, unless a position is committed already. A replica that was started too early makes the
+/// group busy, and a busy group takes no commit from outside; it ends by itself for want of a position, so this waits
+/// for it.
+async fn commit_end_of_decisions(context: &Context) -> Result<(), ActError> {
+    let deadline = Instant::now() + GROUP_EMPTIES;
+    loop {
+        if kafka::has_committed(&context.kafka, GROUP, Topic::Decisions).await? {
+            return Ok(());
+        }
+        match kafka::commit_end(&context.kafka, GROUP, Topic::Decisions).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() < deadline => {
+                tracing::warn!(error = %error, "the position cannot be committed yet; trying again");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Refuses a ledger without a genesis record, or of another cluster.
+///
+/// # Errors
+/// [`ActError::NoGenesis`] or [`ActError::OtherCluster`].
+pub fn check(book: &Book, cluster_id: &str) -> Result<(), ActError> {
+    book.genesis.as_ref().map_or(Err(ActError::NoGenesis), |genesis| check_cluster(genesis, cluster_id))
+}
+
+fn check_cluster(genesis: &Genesis, cluster_id: &str) -> Result<(), ActError> {
+    if genesis.cluster_id == cluster_id {
+        return Ok(());
+    }
+    Err(ActError::OtherCluster { ledger: genesis.cluster_id.clone(), here: cluster_id.to_owned() })
+}
+
+async fn read_book(context: &Context) -> Result<Book, ActError> {
+    let mut book = Book::default();
+    for inbound in kafka::read_all(&context.kafka, Topic::Ledger).await? {
+        book.apply(read(&inbound)?);
+    }
+    Ok(book)
+}
+
+/// Reads a ledger record. An unreadable one is fatal: guessing here could act twice.
+///
+/// # Errors
+/// [`ActError::Ledger`] with the record's place.
+pub fn read(inbound: &kafka::Inbound) -> Result<LedgerRecord, ActError> {
+    inbound.json().map_err(|error| ActError::Ledger { place: inbound.position(), why: error.to_string() })
+}
+
+/// The Kafka record of a ledger record.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn outbound(record: &LedgerRecord, context: &Context) -> Result<Outbound, ActError> {
+    let key = record.key();
+    let headers = Headers::event("act", "ledger.entry", &key, context.clock.now(), &key);
+    Ok(Outbound::json(Topic::Ledger, &key, headers, record)?)
+}

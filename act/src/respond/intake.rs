@@ -1,0 +1,201 @@
+//! From a decision to jobs: what is new, what is known, and what needs no fresh read. Pure.
+
+use cordon_policy::Isolation;
+use cordon_records::{
+    ActionKey, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, LedgerEntry, LedgerRecord,
+    MachineSummary, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
+};
+use cordon_runtime::kafka::Fate;
+
+use super::facts::Facts;
+use super::report;
+use super::responder::{Afterwards, Effect, Job, Moment, Phase, Responder, Waiting};
+
+impl Responder {
+    pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {
+        let closed = self.closed_meanwhile(decision, at);
+        let reported = !closed.is_empty();
+        match (decision.verdict, &decision.machine) {
+            (Verdict::Nothing, _) => self.conclude(offset, closed, "nothing_to_do"),
+            (Verdict::Act, Some(machine)) => {
+                let fate = if reported { Fate::Sent } else { Fate::Skipped("known") };
+                if reported {
+                    self.record(closed, Vec::new(), Afterwards::default());
+                }
+                self.take_jobs(offset, decision, machine, fate, at);
+            }
+            (Verdict::NeedsHuman, _) | (Verdict::Act, None) => {
+                let mut reports = closed;
+                reports.push(Report::Action(Box::new(needs_human(decision, at))));
+                self.conclude(offset, reports, "needs_human");
+            }
+        }
+    }
+
+    /// Settles a decision that plans nothing.
+    fn conclude(&mut self, offset: i64, reports: Vec<Report>, skipped: &'static str) {
+        if reports.is_empty() {
+            self.effects.push(Effect::Settle(offset, Fate::Skipped(skipped)));
+            return;
+        }
+        self.decisions.insert(offset, Waiting { left: 1, fate: Fate::Sent });
+        self.record(reports, Vec::new(), Afterwards { settle: Some((offset, Fate::Sent)), follow: None });
+    }
+
+    fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, fate: Fate, at: Moment) {
+        self.decisions.insert(offset, Waiting { left: decision.planned.len().max(1), fate });
+        if decision.planned.is_empty() {
+            self.one_done(offset, Fate::Skipped("nothing_to_do"));
+        }
+        for planned in &decision.planned {
+            let mode = planned.mode.min(self.terms.mode);
+            if self.jobs.contains_key(&planned.key) || self.book.settled(&planned.key, mode, at.wall).is_some() {
+                self.one_done(offset, Fate::Skipped("known"));
+                continue;
+            }
+            let entry = self.entry(decision, planned, machine, at);
+            let job = Job { entry, offset: Some(offset), phase: Phase::Queued, tries: 0, again: false };
+            self.jobs.insert(planned.key.clone(), job);
+            self.backlog.push_back(planned.key.clone());
+        }
+    }
+
+    fn entry(
+        &self,
+        decision: &DecisionRecord,
+        planned: &PlannedAction,
+        machine: &MachineSummary,
+        at: Moment,
+    ) -> LedgerEntry {
+        let matched = decision.matched.iter().filter(|rule| planned.rules.contains(&rule.rule));
+        let known = self.book.get(&planned.key);
+        LedgerEntry {
+            schema_version: SCHEMA_VERSION,
+            key: planned.key.clone(),
+            epoch: self.epoch,
+            attempt: known.map_or(0, |entry| entry.attempt),
+            state: AttemptState::Reported(ActionState::Would),
+            intents: known.map(|entry| entry.intents.clone()).unwrap_or_default(),
+            action: planned.action.clone(),
+            alert: decision.alert.clone(),
+            machine: machine.clone(),
+            rules: planned.rules.clone(),
+            conditions: matched.map(|rule| rule.when.clone()).collect(),
+            mode: planned.mode.min(self.terms.mode),
+            limits: planned.limits.clone(),
+            reason: decision.reason.clone(),
+            guards: Vec::new(),
+            machine_action_id: None,
+            decision: decision.id.clone(),
+            expires_at: None,
+            at: at.wall,
+        }
+    }
+
+    /// Starts a queued job: true when a fresh read is now under way. What the ledger or a switch already decides
+    /// costs no read, which is what keeps a storm from eating the quota.
+    pub(super) fn start(&mut self, key: &ActionKey, at: Moment) -> bool {
+        let Some(job) = self.jobs.get(key) else { return false };
+        let entry = &job.entry;
+        if let Some(open) = self.book.open_on(&entry.machine.id, key) {
+            let why = format!("{} is already being isolated for alert {}", entry.machine.label(), open.alert.id);
+            self.finish(key, ActionState::Covered, why, at);
+            return false;
+        }
+        let switched_off =
+            [&self.book.breaker, &self.book.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
+        if switched_off && entry.mode != cordon_records::Mode::Shadow {
+            let facts = Facts {
+                alert: Some(entry.alert.clone()),
+                machine: Some(entry.machine.clone()),
+                isolation: Isolation::None,
+            };
+            self.rule(key, facts, at);
+            return false;
+        }
+        let effect = Effect::Read {
+            key: key.clone(),
+            alert: entry.alert.id.clone(),
+            since: entry.alert.last_update,
+            machine: entry.machine.id.clone(),
+        };
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.phase = Phase::Reading;
+        }
+        self.effects.push(effect);
+        true
+    }
+
+    /// Ends a job with a report that stands in the ledger.
+    pub(super) fn finish(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
+        self.finish_with(key, state, reason, at, (Vec::new(), Vec::new()));
+    }
+
+    /// Like [`Self::finish`], with further reports and ledger records that must become durable first.
+    pub(super) fn finish_with(
+        &mut self,
+        key: &ActionKey,
+        state: ActionState,
+        reason: String,
+        at: Moment,
+        (mut reports, mut ledger): (Vec<Report>, Vec<LedgerRecord>),
+    ) {
+        let Some(mut job) = self.jobs.remove(key) else { return };
+        job.entry.state = AttemptState::Reported(state);
+        job.entry.reason = reason;
+        job.entry.at = at.wall;
+        job.entry.epoch = self.epoch;
+        self.book.put(job.entry.clone());
+        reports.push(Report::Action(Box::new(report::of(&job.entry, state))));
+        ledger.push(LedgerRecord::Action(Box::new(job.entry)));
+        let then = Afterwards {
+            settle: job.offset.map(|offset| (offset, Fate::Sent)),
+            follow: (state == ActionState::Accepted).then(|| key.clone()),
+        };
+        self.record(reports, ledger, then);
+    }
+
+    /// Reports for isolations that are still on their way although people have closed the alert.
+    fn closed_meanwhile(&self, decision: &DecisionRecord, at: Moment) -> Vec<Report> {
+        if decision.alert.status != AlertStatus::Resolved {
+            return Vec::new();
+        }
+        let accepted = AttemptState::Reported(ActionState::Accepted);
+        let open = self.book.open().filter(|entry| entry.alert.id == decision.alert.id && entry.state == accepted);
+        open.map(|entry| {
+            let mut late = entry.clone();
+            late.alert = decision.alert.clone();
+            late.at = at.wall;
+            late.reason =
+                "the alert was closed while the isolation is on its way; release the machine if that was meant".into();
+            Report::Action(Box::new(report::of(&late, ActionState::ClosedMeanwhile)))
+        })
+        .collect()
+    }
+}
+
+fn needs_human(decision: &DecisionRecord, at: Moment) -> ActionRecord {
+    ActionRecord {
+        schema_version: SCHEMA_VERSION,
+        id: format!("{}#0#{}", decision.alert.id, ActionState::NeedsHuman.as_str()),
+        key: None,
+        attempt: 0,
+        state: ActionState::NeedsHuman,
+        action: decision.planned.first().map(|planned| planned.action.clone()),
+        alert: decision.alert.clone(),
+        machine: decision.machine.clone(),
+        rules: decision.matched.iter().map(|matched| matched.rule.clone()).collect(),
+        conditions: decision.matched.iter().map(|matched| matched.when.clone()).collect(),
+        mode: decision.matched.iter().map(|matched| matched.mode).max().unwrap_or(cordon_records::Mode::Shadow),
+        reason: decision.reason.clone(),
+        guards: vec![cordon_records::GuardVerdict {
+            guard: "rules".into(),
+            ruling: Ruling::Hold,
+            why: decision.reason.clone(),
+        }],
+        machine_action_id: None,
+        decision: decision.id.clone(),
+        expires_at: None,
+        at: at.wall,
+    }
+}

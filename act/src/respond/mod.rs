@@ -1,0 +1,29 @@
+//! The respond role: the one writer that may act.
+//!
+//! `responder.rs` and the files it names are pure and decide everything; `hold.rs` is the shell around them;
+//! `tenant.rs` is the port to Defender.
+
+mod attempt;
+mod book;
+mod doubt;
+mod facts;
+mod follow;
+mod genesis;
+mod hold;
+mod intake;
+mod preflight;
+mod report;
+mod responder;
+mod switches;
+mod tenant;
+#[cfg(test)]
+mod tests;
+
+pub use book::Book;
+pub use genesis::init_ledger;
+pub use hold::Respond;
+pub use responder::Terms;
+pub use tenant::{DefenderTenant, Tenant};
+
+/// The consumer group of respond, without the prefix.
+pub const GROUP: &str = "act-respond";

@@ -1,0 +1,141 @@
+//! From fresh facts to a ruling, and from a ruling to an INTENT or a report. Pure.
+
+use std::time::Duration;
+
+use cordon_policy::{Case, Isolation, Judgement, judge};
+use cordon_records::{ActionKey, ActionState, AttemptState, GuardVerdict, Mode, Ruling};
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::Facts;
+use super::responder::{Effect, Moment, Phase, Responder, Unreadable};
+
+/// Failed reads in a row before the missing facts count as missing and the action is held.
+const READ_TRIES: u32 = 5;
+
+/// The longest window that a cap looks back.
+const CAP_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+impl Responder {
+    pub(super) fn facts(&mut self, key: &ActionKey, facts: Result<Facts, Unreadable>, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        match facts {
+            Ok(facts) => self.rule(key, facts, at),
+            Err(failure) if job.tries + 1 < READ_TRIES => {
+                job.tries += 1;
+                let pause = failure.retry_after.unwrap_or(Duration::from_secs(5 << job.tries));
+                job.phase = Phase::Resting(at.mono + pause);
+            }
+            Err(failure) => {
+                job.entry.reason = failure.why;
+                self.rule(key, Facts { alert: None, machine: None, isolation: Isolation::Unknown }, at);
+            }
+        }
+    }
+
+    /// Asks every guard and does what follows.
+    pub(super) fn rule(&mut self, key: &ActionKey, facts: Facts, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if let Some(alert) = &facts.alert {
+            job.entry.alert = alert.clone();
+        }
+        if let Some(machine) = &facts.machine {
+            job.entry.machine = machine.clone();
+        }
+        let Some(judgement) = self.judge(key, &facts, at.wall) else { return };
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        job.entry.guards = judgement.verdicts.clone();
+        match (judgement.ruling, job.entry.mode) {
+            (Ruling::Covered, _) => self.finish(key, ActionState::Covered, judgement.reason, at),
+            (ruling, Mode::Shadow) => self.finish(key, ActionState::Would, would(ruling, &judgement.reason), at),
+            (Ruling::Refuse, Mode::Approve | Mode::Auto) => {
+                self.finish(key, ActionState::Refused, judgement.reason, at);
+            }
+            (Ruling::Hold, _) | (Ruling::Pass, Mode::Approve) => self.hold(key, judgement, at),
+            (Ruling::Pass, Mode::Auto) => self.write_intent(key, judgement.reason, at),
+        }
+    }
+
+    fn judge(&self, key: &ActionKey, facts: &Facts, now: Timestamp) -> Option<Judgement> {
+        let entry = &self.jobs.get(key)?.entry;
+        let mut attempts = self.book.attempts(now - CAP_WINDOW, entry.mode);
+        if self.jobs.get(key).is_some_and(|job| job.again) {
+            // This attempt is counted already; made again under its number it counts once.
+            if let Some(own) = entry.intents.last()
+                && let Some(position) = attempts.iter().position(|attempt| &attempt.at == own)
+            {
+                attempts.remove(position);
+            }
+        }
+        let case = Case {
+            action: &entry.action,
+            mode: entry.mode,
+            limits: &entry.limits,
+            rules: &entry.rules,
+            alert: &entry.alert,
+            machine: facts.machine.as_ref(),
+            users: &entry.alert.users,
+            isolation: &facts.isolation,
+            now,
+            attempts: &attempts,
+            fleet: self.book.fleet,
+            breaker: self.book.breaker.as_ref(),
+            pause: self.book.pause.as_ref(),
+        };
+        let judgement = judge(&self.terms.guards, &case);
+        Some(if facts.alert.is_some() { judgement } else { without_alert(judgement, &entry.reason) })
+    }
+
+    fn hold(&mut self, key: &ActionKey, judgement: Judgement, at: Moment) {
+        let more = match judgement.tripped {
+            Some(trip) => self.latch_breaker(&trip, at),
+            None => (Vec::new(), Vec::new()),
+        };
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.entry.expires_at = at.wall.checked_add(self.terms.hold_for).ok();
+        }
+        self.finish_with(key, ActionState::Held, judgement.reason, at, more);
+    }
+
+    /// Counts the attempt and sends the INTENT. From here on the book knows of it, so that the next ruling sees
+    /// the cap as used.
+    fn write_intent(&mut self, key: &ActionKey, reason: String, at: Moment) {
+        let epoch = self.epoch;
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if job.again {
+            job.entry.intents.pop();
+        } else {
+            job.entry.attempt += 1;
+        }
+        job.again = false;
+        job.entry.intents.push(at.wall);
+        job.entry.state = AttemptState::Intent;
+        job.entry.epoch = epoch;
+        job.entry.reason = reason;
+        job.entry.at = at.wall;
+        job.entry.expires_at = None;
+        job.phase = Phase::IntentSent(at.mono);
+        self.book.put(job.entry.clone());
+        self.effects.push(Effect::WriteIntent(Box::new(job.entry.clone())));
+    }
+}
+
+/// The alert could not be read afresh, so nobody knows whether people closed it: a person decides.
+fn without_alert(mut judgement: Judgement, why: &str) -> Judgement {
+    let why = format!("the alert could not be read: {why}");
+    if judgement.ruling == Ruling::Pass {
+        judgement.ruling = Ruling::Hold;
+        judgement.reason.clone_from(&why);
+    }
+    judgement.tripped = None;
+    judgement.verdicts.push(GuardVerdict { guard: "fresh-read".into(), ruling: Ruling::Hold, why });
+    judgement
+}
+
+fn would(ruling: Ruling, reason: &str) -> String {
+    match ruling {
+        Ruling::Pass => format!("shadow mode: would have been done: {reason}"),
+        Ruling::Hold => format!("shadow mode: would have been held: {reason}"),
+        Ruling::Refuse => format!("shadow mode: would have been refused: {reason}"),
+        Ruling::Covered => reason.to_owned(),
+    }
+}

@@ -1,0 +1,419 @@
+//! The heart of respond: one state machine that turns events into effects. Pure; time is passed in.
+//!
+//! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
+//! blocks nobody else. The shell (`hold.rs`) carries the effects out and brings their outcomes back as events.
+//! The parts of an action's way, in order: `intake.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`;
+//! beside them `switches.rs` (breaker, pause, fleet size).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use cordon_defender::MachineAction;
+use cordon_policy::Guards;
+use cordon_records::{
+    ActionKey, AlertId, CommandRecord, DecisionRecord, IsolationType, LedgerEntry, LedgerRecord, MachineActionId,
+    MachineId, Mode, Report,
+};
+use cordon_runtime::kafka::Fate;
+use jiff::Timestamp;
+
+use super::book::Book;
+use super::facts::{Facts, Standing};
+use super::follow::FollowUps;
+
+/// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
+const READS_AT_ONCE: usize = 8;
+
+/// How many actions may wait for their turn before no further decision is taken in.
+const BACKLOG: usize = 256;
+
+/// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Wall-clock time, UTC.
+    pub wall: Timestamp,
+    /// Monotonic time of this process.
+    pub mono: Instant,
+}
+
+/// What the responder must know beside the ledger.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// The ceiling over the rules' modes.
+    pub mode: Mode,
+    /// The guards.
+    pub guards: Guards,
+    /// How long an INTENT permits the call, monotonic. 30 s by design.
+    pub lease: Duration,
+    /// How long an action in doubt rests before the list is believed. 120 s by design.
+    pub settle: Duration,
+    /// How long a held action waits for a person.
+    pub hold_for: Duration,
+    /// First distance of the follow-up.
+    pub follow_up: Duration,
+}
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A decision came in, at this offset.
+    Decision(i64, Box<DecisionRecord>),
+    /// A record of the ledger was read back, own or foreign.
+    Tailed(i64, Box<LedgerRecord>),
+    /// A person's word was read.
+    Command(i64, Option<CommandRecord>),
+    /// The fresh read ended.
+    Facts(ActionKey, Result<Box<Facts>, Unreadable>),
+    /// The broker confirmed an INTENT at this offset.
+    IntentWritten(ActionKey, i64),
+    /// The call ended.
+    Answered(ActionKey, Answer),
+    /// Everything of this ticket is durable.
+    Recorded(u64),
+    /// The list was read for an action in doubt.
+    Looked(ActionKey, Result<Vec<MachineAction>, Unreadable>),
+    /// The list was read for the follow-up.
+    Followed(Result<Vec<Standing>, Unreadable>),
+    /// The fleet was counted.
+    Counted(Result<u64, Unreadable>),
+    /// Time passed.
+    Tick,
+}
+
+/// A read that failed; trying again may work.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// Why, for people.
+    pub why: String,
+    /// The server's wish.
+    pub retry_after: Option<Duration>,
+}
+
+/// How a call that may isolate a machine ended.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Defender took it.
+    Accepted(Standing),
+    /// Certainly not done; the same attempt may be made again after this time.
+    NotDone {
+        /// Why, for people.
+        why: String,
+        /// When to try again.
+        after: Duration,
+    },
+    /// Defender says that such an action is already running on the machine.
+    AlreadyRunning,
+    /// Certainly not done, and it never will be.
+    Rejected(String),
+    /// Nobody knows.
+    Lost(String),
+}
+
+/// Something to be done by the shell.
+#[derive(Debug)]
+pub enum Effect {
+    /// Read alert, machine and the machine's actions afresh.
+    Read {
+        /// For which action.
+        key: ActionKey,
+        /// The alert.
+        alert: AlertId,
+        /// Its last change as far as known: where a list may be searched from.
+        since: Option<Timestamp>,
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Append the INTENT to the ledger and report the offset.
+    WriteIntent(Box<LedgerEntry>),
+    /// Isolate the machine, unless `until` has passed or the tenure is lost.
+    Isolate {
+        /// For which action.
+        key: ActionKey,
+        /// The machine.
+        machine: MachineId,
+        /// How much is cut.
+        isolation: IsolationType,
+        /// The comment with our mark.
+        comment: String,
+        /// The end of the lease.
+        until: Instant,
+    },
+    /// Publish the reports, then write the ledger records, then say so.
+    Record {
+        /// Names this write.
+        ticket: u64,
+        /// For `actions`.
+        reports: Vec<Report>,
+        /// For `ledger`.
+        ledger: Vec<LedgerRecord>,
+    },
+    /// List the machine's actions, for an action in doubt.
+    Look(ActionKey, MachineId),
+    /// List what became of these actions.
+    Follow {
+        /// Defender's ids.
+        ids: Vec<MachineActionId>,
+        /// When the oldest was asked for.
+        since: Timestamp,
+    },
+    /// Count the onboarded machines.
+    CountFleet,
+    /// The decision at this offset is done with.
+    Settle(i64, Fate),
+    /// Stop: another process holds a higher claim.
+    Superseded(u64),
+}
+
+/// Where a job stands between two events.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Phase {
+    /// Waits for its machine or its turn.
+    Queued,
+    /// The fresh read is under way.
+    Reading,
+    /// The INTENT, made at this monotonic instant, is on its way to the broker.
+    IntentSent(Instant),
+    /// The INTENT is at this offset and waits to be read back.
+    IntentAt(Instant, i64),
+    /// The call is under way.
+    Calling,
+    /// Nothing was done; the fresh read is repeated at this instant.
+    Resting(Instant),
+    /// The answer was lost; the list is read at this instant.
+    InDoubt(Instant),
+    /// The list is being read.
+    Looking,
+}
+
+/// One action on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub entry: LedgerEntry,
+    pub offset: Option<i64>,
+    pub phase: Phase,
+    /// Failed reads in a row.
+    pub tries: u32,
+    /// The attempt in `entry` was definitely not done and may be made again under its number.
+    pub again: bool,
+}
+
+/// What waits for a write.
+#[derive(Debug, Default)]
+pub(super) struct Afterwards {
+    pub settle: Option<(i64, Fate)>,
+    pub follow: Option<ActionKey>,
+}
+
+/// A decision whose offset waits for its actions.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub left: usize,
+    pub fate: Fate,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Responder {
+    pub(super) terms: Terms,
+    pub(super) book: Book,
+    pub(super) epoch: u64,
+    pub(super) jobs: BTreeMap<ActionKey, Job>,
+    pub(super) backlog: VecDeque<ActionKey>,
+    pub(super) decisions: BTreeMap<i64, Waiting>,
+    pub(super) tickets: BTreeMap<u64, Afterwards>,
+    pub(super) next_ticket: u64,
+    pub(super) tailed_to: i64,
+    pub(super) follow: FollowUps,
+    pub(super) count_at: Option<Instant>,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Responder {
+    /// Takes over a restored ledger under a claim of `epoch`. What was on its way goes on: accepted actions are
+    /// followed, intents without an outcome are in doubt from this moment. `tailed_to` is the last offset folded
+    /// into the book.
+    #[must_use]
+    pub fn new(terms: Terms, book: Book, epoch: u64, tailed_to: i64, at: Moment) -> Self {
+        let follow = FollowUps::new(terms.follow_up);
+        let mut responder = Self {
+            terms,
+            book,
+            epoch,
+            jobs: BTreeMap::new(),
+            backlog: VecDeque::new(),
+            decisions: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            tailed_to,
+            follow,
+            count_at: Some(at.mono),
+            effects: Vec::new(),
+        };
+        responder.resume_open(at);
+        responder
+    }
+
+    /// Takes one event and gives what is to be done, in order.
+    pub fn on(&mut self, event: Event, at: Moment) -> Vec<Effect> {
+        match event {
+            Event::Decision(offset, decision) => self.take_in(offset, &decision, at),
+            Event::Tailed(offset, record) => self.tailed(offset, *record, at),
+            Event::Command(offset, command) => self.obey(offset, command, at),
+            Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
+            Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
+            Event::Answered(key, answer) => self.answered(&key, answer, at),
+            Event::Recorded(ticket) => self.recorded(ticket, at),
+            Event::Looked(key, actions) => self.looked(&key, actions, at),
+            Event::Followed(standings) => self.followed(standings, at),
+            Event::Counted(machines) => self.counted(machines, at),
+            Event::Tick => {}
+        }
+        self.wake(at);
+        self.start_queued(at);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether another decision may be taken in.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.backlog.len() < BACKLOG
+    }
+
+    /// The book, for reports about the whole.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        let jobs = self.jobs.values().filter_map(|job| match job.phase {
+            Phase::Resting(until) | Phase::InDoubt(until) => Some(until),
+            Phase::Queued
+            | Phase::Reading
+            | Phase::IntentSent(_)
+            | Phase::IntentAt(..)
+            | Phase::Calling
+            | Phase::Looking => None,
+        });
+        jobs.chain(self.follow.next_due()).chain(self.count_at).min()
+    }
+
+    fn wake(&mut self, at: Moment) {
+        let due: Vec<ActionKey> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| matches!(job.phase, Phase::Resting(t) | Phase::InDoubt(t) if t <= at.mono))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in due {
+            self.wake_job(&key);
+        }
+        if let Some(effect) = self.follow.due(at) {
+            self.effects.push(effect);
+        }
+        self.count_when_due(at);
+    }
+
+    fn wake_job(&mut self, key: &ActionKey) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if matches!(job.phase, Phase::InDoubt(_)) {
+            job.phase = Phase::Looking;
+            self.effects.push(Effect::Look(key.clone(), job.entry.machine.id.clone()));
+        } else {
+            job.phase = Phase::Queued;
+            self.backlog.push_back(key.clone());
+        }
+    }
+
+    /// Starts as many queued jobs as may read at once, oldest first, one per machine.
+    fn start_queued(&mut self, at: Moment) {
+        let mut busy: BTreeSet<MachineId> = BTreeSet::new();
+        let mut reading = 0;
+        for job in self.jobs.values().filter(|job| job.phase != Phase::Queued) {
+            busy.insert(job.entry.machine.id.clone());
+            reading += usize::from(job.phase == Phase::Reading);
+        }
+        let mut later = VecDeque::new();
+        while let Some(key) = self.backlog.pop_front() {
+            let Some(job) = self.jobs.get(&key) else { continue };
+            if reading >= READS_AT_ONCE || busy.contains(&job.entry.machine.id) {
+                later.push_back(key);
+                continue;
+            }
+            let machine = job.entry.machine.id.clone();
+            if self.start(&key, at) {
+                reading += 1;
+                busy.insert(machine);
+            }
+        }
+        self.backlog = later;
+    }
+
+    /// Hands reports and ledger records to the shell; `then` happens once they are durable.
+    pub(super) fn record(&mut self, reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: Afterwards) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.tickets.insert(ticket, then);
+        self.effects.push(Effect::Record { ticket, reports, ledger });
+    }
+
+    fn recorded(&mut self, ticket: u64, at: Moment) {
+        let Some(then) = self.tickets.remove(&ticket) else { return };
+        if let Some((offset, fate)) = then.settle {
+            self.one_done(offset, fate);
+        }
+        if let Some(entry) = then.follow.and_then(|key| self.book.get(&key)) {
+            self.follow.add(entry, at);
+        }
+    }
+
+    /// One of the actions of the decision at `offset` is done with; the decision itself once all are. A decision
+    /// that led to any report counts as sent.
+    pub(super) fn one_done(&mut self, offset: i64, fate: Fate) {
+        let Some(waiting) = self.decisions.get_mut(&offset) else { return };
+        waiting.left = waiting.left.saturating_sub(1);
+        if matches!(fate, Fate::Sent) {
+            waiting.fate = Fate::Sent;
+        }
+        if waiting.left == 0
+            && let Some(done) = self.decisions.remove(&offset)
+        {
+            self.effects.push(Effect::Settle(offset, done.fate));
+        }
+    }
+
+    /// Follows the ledger's tail: own records prove that an INTENT stands with no higher claim before it; a
+    /// foreign one is a stale writer's, merged and written again under our epoch.
+    fn tailed(&mut self, offset: i64, record: LedgerRecord, at: Moment) {
+        self.tailed_to = self.tailed_to.max(offset);
+        match record {
+            LedgerRecord::Claim(claim) if claim.epoch > self.epoch => {
+                self.effects.push(Effect::Superseded(claim.epoch));
+                return;
+            }
+            LedgerRecord::Action(entry) if entry.epoch < self.epoch => self.rewrite(*entry, at),
+            LedgerRecord::Action(_)
+            | LedgerRecord::Claim(_)
+            | LedgerRecord::Genesis(_)
+            | LedgerRecord::Breaker(_)
+            | LedgerRecord::Pause(_)
+            | LedgerRecord::CommandsPosition { .. }
+            | LedgerRecord::FleetSize { .. } => {}
+        }
+        self.call_read_back(at);
+    }
+
+    fn rewrite(&mut self, stale: LedgerEntry, at: Moment) {
+        let key = stale.key.clone();
+        self.book.put(stale);
+        let Some(mut entry) = self.book.get(&key).cloned() else { return };
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        if entry.is_open() && !self.jobs.contains_key(&key) {
+            self.resume(&entry, at);
+        }
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+    }
+}

@@ -1,0 +1,107 @@
+//! What holds everything at once: the breaker and the pause switch; and the fleet's size for share caps. Pure.
+
+use std::time::Duration;
+
+use cordon_policy::{Fleet, Trip};
+use cordon_records::{Command, CommandRecord, Latch, LedgerRecord, Notice, NoticeKind, Report, SCHEMA_VERSION};
+
+use super::responder::{Afterwards, Effect, Moment, Responder, Unreadable};
+
+/// How often the fleet is counted.
+const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How soon a count that failed is tried again.
+const COUNT_AGAIN: Duration = Duration::from_secs(5 * 60);
+
+impl Responder {
+    /// Latches the breaker, once: the notice is loud and single.
+    pub(super) fn latch_breaker(&mut self, trip: &Trip, at: Moment) -> (Vec<Report>, Vec<LedgerRecord>) {
+        if self.book.breaker.as_ref().is_some_and(|latch| latch.on) {
+            return (Vec::new(), Vec::new());
+        }
+        let why = format!("{} reached: {} attempts in {}", trip.cap, trip.limit, window(trip.window_s));
+        let latch = Latch { on: true, by: "breaker".into(), why: why.clone(), at: at.wall };
+        self.book.breaker = Some(latch.clone());
+        let text = format!("{why}. Every further action is held until a person resumes.");
+        (vec![notice(NoticeKind::BreakerLatched, text, at)], vec![LedgerRecord::Breaker(latch)])
+    }
+
+    /// Does what a person said, once: the position in `commands` is kept in the ledger.
+    pub(super) fn obey(&mut self, offset: i64, command: Option<CommandRecord>, at: Moment) {
+        if offset < self.book.commands_next {
+            return;
+        }
+        self.book.commands_next = offset + 1;
+        let mut reports = Vec::new();
+        let mut ledger = Vec::new();
+        if let Some(record) = command {
+            match record.command {
+                Command::Pause => {
+                    let text = format!("{} paused all actions: {}", record.by, record.why);
+                    let latch = Latch { on: true, by: record.by, why: record.why, at: at.wall };
+                    self.book.pause = Some(latch.clone());
+                    ledger.push(LedgerRecord::Pause(latch));
+                    reports.push(notice(NoticeKind::Paused, text, at));
+                }
+            }
+        }
+        ledger.push(LedgerRecord::CommandsPosition { next: offset + 1 });
+        self.record(reports, ledger, Afterwards::default());
+    }
+
+    /// Lifts the switch that was put on by the happening of this notice id; anything else stays. Bound to one
+    /// happening, so that a restart with the same argument lifts nothing new.
+    pub fn resume_switch(&mut self, notice_id: &str, at: Moment) -> Vec<Effect> {
+        let mut ledger = Vec::new();
+        let off = |latch: &Latch| Latch { on: false, by: "operator".into(), why: notice_id.into(), at: latch.at };
+        if let Some(latch) = lifted(self.book.breaker.as_ref(), NoticeKind::BreakerLatched, notice_id).map(off) {
+            self.book.breaker = Some(latch.clone());
+            ledger.push(LedgerRecord::Breaker(latch));
+        }
+        if let Some(latch) = lifted(self.book.pause.as_ref(), NoticeKind::Paused, notice_id).map(off) {
+            self.book.pause = Some(latch.clone());
+            ledger.push(LedgerRecord::Pause(latch));
+        }
+        if !ledger.is_empty() {
+            let text = format!("actions go on: {notice_id} was lifted at the start of cordon-act");
+            self.record(vec![notice(NoticeKind::Resumed, text, at)], ledger, Afterwards::default());
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    pub(super) fn count_when_due(&mut self, at: Moment) {
+        if self.count_at.is_some_and(|due| due <= at.mono) {
+            self.count_at = None;
+            self.effects.push(Effect::CountFleet);
+        }
+    }
+
+    pub(super) fn counted(&mut self, machines: Result<u64, Unreadable>, at: Moment) {
+        self.count_at = Some(at.mono + if machines.is_ok() { COUNT_EVERY } else { COUNT_AGAIN });
+        if let Ok(machines) = machines {
+            self.book.fleet = Some(Fleet { machines, at: at.wall });
+            self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], Afterwards::default());
+        }
+    }
+}
+
+fn lifted<'a>(latch: Option<&'a Latch>, kind: NoticeKind, notice_id: &str) -> Option<&'a Latch> {
+    latch.filter(|latch| latch.on && notice_id == id(kind, latch.at))
+}
+
+fn id(kind: NoticeKind, at: jiff::Timestamp) -> String {
+    format!("{}@{at}", kind.as_str())
+}
+
+fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
+    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id: id(kind, at.wall), kind, text, at: at.wall })
+}
+
+fn window(seconds: u64) -> String {
+    match seconds {
+        s if s % 86_400 == 0 => format!("{} d", s / 86_400),
+        s if s % 3_600 == 0 => format!("{} h", s / 3_600),
+        s if s % 60 == 0 => format!("{} min", s / 60),
+        s => format!("{s} s"),
+    }
+}

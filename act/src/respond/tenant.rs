@@ -1,0 +1,164 @@
+//! The port through which respond sees and touches the tenant, and its one real implementation.
+
+use std::future::Future;
+use std::time::Duration;
+
+use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, MachineAction};
+use cordon_policy::Isolation;
+use cordon_records::{
+    Alert, AlertId, AlertSummary, Classified, ErrorClass, IsolationType, Machine, MachineActionId, MachineId,
+    MachineSummary,
+};
+use jiff::Timestamp;
+
+use super::facts::{self, Facts, Standing};
+use super::responder::{Answer, Unreadable};
+
+/// How long a call that was certainly not done rests when the server names no time.
+const REST: Duration = Duration::from_secs(5);
+
+/// What respond needs of the outside.
+pub trait Tenant: Clone + Send + Sync + 'static {
+    /// Reads alert, machine and the machine's actions afresh. What the server does not know is absent in the
+    /// facts; what could not be read at all is an error.
+    fn facts(
+        &self,
+        alert: &AlertId,
+        since: Option<Timestamp>,
+        machine: &MachineId,
+    ) -> impl Future<Output = Result<Facts, Unreadable>> + Send;
+
+    /// Isolates the machine if `permitted` still says so right before the request is sent.
+    fn isolate(
+        &self,
+        machine: &MachineId,
+        isolation: IsolationType,
+        comment: &str,
+        permitted: impl Fn() -> bool + Send + Sync,
+    ) -> impl Future<Output = Answer> + Send;
+
+    /// The machine's actions, newest first.
+    fn actions(&self, machine: &MachineId) -> impl Future<Output = Result<Vec<MachineAction>, Unreadable>> + Send;
+
+    /// What became of these actions; unknown ones are left out.
+    fn standings(
+        &self,
+        ids: &[MachineActionId],
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Standing>, Unreadable>> + Send;
+
+    /// The number of onboarded machines.
+    fn count_machines(&self) -> impl Future<Output = Result<u64, Unreadable>> + Send;
+}
+
+/// Microsoft Defender.
+#[derive(Clone)]
+pub struct DefenderTenant(pub Defender);
+
+impl Tenant for DefenderTenant {
+    async fn facts(&self, alert: &AlertId, since: Option<Timestamp>, machine: &MachineId) -> Result<Facts, Unreadable> {
+        let (alert, entity, actions) =
+            tokio::join!(self.alert(alert, since), self.machine(machine), self.actions_if_served(machine));
+        let isolation = actions?.map_or(Isolation::Unknown, |actions| facts::isolation(&actions));
+        Ok(Facts { alert: alert?, machine: entity?, isolation })
+    }
+
+    async fn isolate(
+        &self,
+        machine: &MachineId,
+        isolation: IsolationType,
+        comment: &str,
+        permitted: impl Fn() -> bool + Send + Sync,
+    ) -> Answer {
+        match self.0.isolate_if(machine, isolation, comment, permitted).await {
+            Ok(action) => Answer::Accepted(Standing::from(&action)),
+            Err(error) => answer(&error),
+        }
+    }
+
+    async fn actions(&self, machine: &MachineId) -> Result<Vec<MachineAction>, Unreadable> {
+        let query = ActionQuery { machine: Some(machine.clone()), created_since: None };
+        self.0.machine_actions(&query).await.map_err(|error| unreadable(&error))
+    }
+
+    async fn standings(&self, ids: &[MachineActionId], since: Timestamp) -> Result<Vec<Standing>, Unreadable> {
+        let query = ActionQuery { machine: None, created_since: Some(since) };
+        let listed = self.0.machine_actions(&query).await.map_err(|error| unreadable(&error))?;
+        let mut standings = Vec::with_capacity(ids.len());
+        for id in ids {
+            match listed.iter().find(|action| &action.id == id) {
+                Some(action) => standings.push(Standing::from(action)),
+                None => standings.extend(self.standing(id).await),
+            }
+        }
+        Ok(standings)
+    }
+
+    async fn count_machines(&self) -> Result<u64, Unreadable> {
+        self.0.count_machines().await.map_err(|error| unreadable(&error))
+    }
+}
+
+impl DefenderTenant {
+    /// The alert by its id; a server without that lookup is asked for its list instead.
+    async fn alert(&self, id: &AlertId, since: Option<Timestamp>) -> Result<Option<AlertSummary>, Unreadable> {
+        let raw = match self.0.alert(id).await {
+            Ok(raw) => Some(raw),
+            Err(error) if error.is_not_found() => {
+                let query = AlertQuery { updated_since: since, top: 1000, expand_evidence: false, order: false };
+                let page = self.0.list_alerts(&query).await.map_err(|error| unreadable(&error))?;
+                page.items.into_iter().find(|raw| raw.view::<Alert>().is_ok_and(|alert| &alert.id == id))
+            }
+            Err(error) => return Err(unreadable(&error)),
+        };
+        Ok(raw.and_then(|raw| raw.view::<Alert>().ok()).map(|alert| alert.summary()))
+    }
+
+    /// The machine by its id; a server without that lookup is asked for its list instead.
+    async fn machine(&self, id: &MachineId) -> Result<Option<MachineSummary>, Unreadable> {
+        let raw = match self.0.machine(id).await {
+            Ok(raw) => Some(raw),
+            Err(error) if error.is_not_found() => {
+                let found = self.0.machines(std::slice::from_ref(id)).await.map_err(|error| unreadable(&error))?;
+                found.into_iter().next()
+            }
+            Err(error) => return Err(unreadable(&error)),
+        };
+        Ok(raw.and_then(|raw| raw.view::<Machine>().ok()).map(|machine| machine.summary()))
+    }
+
+    /// The machine's actions, or `None` from a server that has no such list.
+    async fn actions_if_served(&self, machine: &MachineId) -> Result<Option<Vec<MachineAction>>, Unreadable> {
+        let query = ActionQuery { machine: Some(machine.clone()), created_since: None };
+        match self.0.machine_actions(&query).await {
+            Ok(actions) => Ok(Some(actions)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(unreadable(&error)),
+        }
+    }
+
+    async fn standing(&self, id: &MachineActionId) -> Option<Standing> {
+        match self.0.machine_action(id).await {
+            Ok(action) => Some(Standing::from(&action)),
+            Err(error) => {
+                tracing::debug!(action = %id, error = %error, "machine action could not be read");
+                None
+            }
+        }
+    }
+}
+
+fn unreadable(error: &ApiError) -> Unreadable {
+    Unreadable { why: error.to_string(), retry_after: error.retry_after() }
+}
+
+fn answer(error: &ApiError) -> Answer {
+    if error.code() == Some("ActiveRequestAlreadyExists") {
+        return Answer::AlreadyRunning;
+    }
+    match error.class() {
+        ErrorClass::Transient => Answer::NotDone { why: error.to_string(), after: error.retry_after().unwrap_or(REST) },
+        ErrorClass::Ambiguous => Answer::Lost(error.to_string()),
+        ErrorClass::Poison | ErrorClass::Fatal => Answer::Rejected(error.to_string()),
+    }
+}

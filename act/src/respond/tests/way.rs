@@ -1,0 +1,178 @@
+//! The ordinary way of one action.
+
+use std::time::Duration;
+
+use cordon_defender::ActionStatus;
+use cordon_policy::Isolation;
+use cordon_records::{ActionState, AlertStatus, Command, CommandRecord, Mode, Verdict};
+use cordon_runtime::kafka::Fate;
+
+use super::world::{World, decision, pending, start, terms};
+use crate::respond::facts::Facts;
+use crate::respond::responder::{Answer, Effect, Event, Unreadable};
+
+#[test]
+fn an_alert_that_matches_is_called_once_and_confirmed_by_the_follow_up() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run();
+    assert_eq!(world.calls.len(), 1);
+    assert!(world.calls[0].2.starts_with("High severity alert [cordon:"), "{}", world.calls[0].2);
+    assert!(world.calls[0].2.ends_with("#1]"));
+    assert_eq!(world.states(), [ActionState::Accepted]);
+    assert_eq!(world.settled, [(0, Fate::Sent)]);
+
+    world.pass(Duration::from_secs(5));
+    let followed = world.waiting.pop_front().expect("a look at the accepted action");
+    assert!(matches!(&followed, Effect::Follow { ids, .. } if ids.len() == 1), "{followed:?}");
+    let mut done = pending(&world.calls[0].0);
+    done.status = ActionStatus::Succeeded;
+    world.give(Event::Followed(Ok(vec![done])));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Accepted, ActionState::Succeeded]);
+    assert_eq!(world.calls.len(), 1);
+}
+
+#[test]
+fn nothing_is_called_before_the_intent_is_read_back() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    let key = decision("a1", "m1").planned[0].key.clone();
+    // The fleet count and the read are done; the INTENT is confirmed by the broker but not yet read back.
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+        assert!(world.step(&mut |_| unreachable!("no call yet")));
+    }
+    world.waiting.clear();
+    world.give(Event::IntentWritten(key, 1_000));
+    assert!(world.waiting.is_empty(), "{:?}", world.waiting);
+}
+
+#[test]
+fn the_same_alert_again_calls_nothing() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.decide(decision("a1", "m1"));
+        world.run();
+    }
+    assert_eq!(world.calls.len(), 1);
+    assert_eq!(world.settled, [(0, Fate::Sent), (1, Fate::Skipped("known")), (2, Fate::Skipped("known"))]);
+}
+
+#[test]
+fn a_second_alert_on_a_machine_that_is_being_isolated_is_covered_without_a_read() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run();
+    world.decide(decision("a2", "m1"));
+    assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Read { .. })));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Accepted, ActionState::Covered]);
+    assert_eq!(world.calls.len(), 1);
+}
+
+#[test]
+fn an_alert_that_was_closed_before_the_call_is_refused_and_may_come_back() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
+    let closed = decision("a1", "m1");
+    let mut alert = closed.alert.clone();
+    alert.status = AlertStatus::Resolved;
+    let facts = Facts { alert: Some(alert), machine: closed.machine.clone(), isolation: Isolation::None };
+    world.give(Event::Facts(key, Ok(Box::new(facts))));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Refused]);
+    assert!(world.calls.is_empty());
+
+    world.decide(decision("a1", "m1"));
+    world.run();
+    assert_eq!(world.calls.len(), 1, "people reopened the alert");
+}
+
+#[test]
+fn facts_that_cannot_be_read_hold_the_action_after_five_tries() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    for _ in 0..5 {
+        while let Some(effect) = world.waiting.pop_front() {
+            if let Effect::Read { key, .. } = effect {
+                let failure = Unreadable { why: "the server answered 503".into(), retry_after: None };
+                world.give(Event::Facts(key, Err(failure)));
+            }
+        }
+        world.pass(Duration::from_secs(400));
+    }
+    assert_eq!(world.settled, []);
+    world.run();
+    assert!(world.calls.is_empty());
+    assert!(matches!(
+        world.responder.book().settled(&decision("a1", "m1").planned[0].key, Mode::Auto, world.at.wall),
+        Some("held")
+    ));
+}
+
+#[test]
+fn in_shadow_mode_the_rehearsal_is_reported_and_nothing_is_called() {
+    let mut shadow = terms();
+    shadow.mode = Mode::Shadow;
+    let mut world = World::restored(shadow, Vec::new());
+    world.decide(decision("a1", "m1"));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Would]);
+    assert_eq!((world.calls.len(), world.intents()), (0, 0));
+}
+
+#[test]
+fn a_decision_that_needs_a_human_is_reported_and_settled() {
+    let mut world = World::new();
+    let mut unclear = decision("a1", "m1");
+    unclear.verdict = Verdict::NeedsHuman;
+    unclear.machine = None;
+    unclear.planned.clear();
+    world.decide(unclear);
+    world.run();
+    assert_eq!(world.states(), [ActionState::NeedsHuman]);
+    assert_eq!(world.settled, [(0, Fate::Sent)]);
+}
+
+#[test]
+fn a_pause_holds_everything_after_it_and_is_obeyed_once() {
+    let mut world = World::new();
+    let pause = CommandRecord {
+        schema_version: 1,
+        command: Command::Pause,
+        by: "anna".into(),
+        why: "drill".into(),
+        at: start(),
+    };
+    world.give(Event::Command(0, Some(pause.clone())));
+    world.give(Event::Command(0, Some(pause)));
+    world.decide(decision("a1", "m1"));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Held]);
+    assert_eq!((world.calls.len(), world.notices()), (0, 1));
+}
+
+#[test]
+fn an_alert_closed_while_its_isolation_is_on_its_way_is_reported() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run();
+    let mut closed = decision("a1", "m1");
+    closed.alert.status = AlertStatus::Resolved;
+    closed.verdict = Verdict::Nothing;
+    world.decide(closed);
+    world.run();
+    assert_eq!(world.states(), [ActionState::Accepted, ActionState::ClosedMeanwhile]);
+}
+
+#[test]
+fn a_definite_refusal_of_the_call_is_a_failure_and_is_not_repeated() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::Rejected("400 OsPlatformNotSupported".into()));
+    world.decide(decision("a1", "m1"));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Failed]);
+    assert_eq!(world.calls.len(), 1);
+}

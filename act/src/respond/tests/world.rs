@@ -1,0 +1,236 @@
+//! A world that carries out effects by hand, so that a test decides what happens when.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use cordon_defender::ActionStatus;
+use cordon_policy::{Guards, Isolation};
+use cordon_records::{
+    Action, ActionKey, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, Claim, DecisionRecord,
+    IsolationType, LedgerRecord, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId,
+    SCHEMA_VERSION, Severity, TenantId, Verdict,
+};
+use cordon_runtime::kafka::Fate;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::respond::book::Book;
+use crate::respond::facts::{Facts, Standing};
+use crate::respond::responder::{Answer, Effect, Event, Moment, Responder, Terms, Unreadable};
+
+pub fn terms() -> Terms {
+    Terms {
+        mode: Mode::Auto,
+        guards: Guards::built_in(),
+        lease: Duration::from_secs(30),
+        settle: Duration::from_secs(120),
+        hold_for: Duration::from_secs(86_400),
+        follow_up: Duration::from_secs(5),
+    }
+}
+
+pub fn decision(alert: &str, machine: &str) -> DecisionRecord {
+    let tenant = TenantId::new("tenant").unwrap();
+    let (alert, machine) = (AlertId::new(alert).unwrap(), MachineId::new(machine).unwrap());
+    let action = Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".into() };
+    let rule = RuleId::new("isolate-high").unwrap();
+    DecisionRecord {
+        schema_version: SCHEMA_VERSION,
+        id: format!("cordon.enriched/0/{alert}"),
+        tenant: tenant.clone(),
+        alert: summary(&alert),
+        machine: Some(laptop(&machine)),
+        verdict: Verdict::Act,
+        reason: "isolate: alert.severity == \"High\"".into(),
+        matched: vec![MatchedRule { rule: rule.clone(), mode: Mode::Auto, when: "alert.severity == \"High\"".into() }],
+        planned: vec![PlannedAction {
+            key: ActionKey::derive(&tenant, &alert, &machine, &action),
+            action,
+            mode: Mode::Auto,
+            rules: vec![rule],
+            limits: Vec::new(),
+        }],
+        rule_set: "rules".into(),
+        seen_at: start(),
+        enriched_at: start(),
+        decided_at: start(),
+    }
+}
+
+pub fn start() -> Timestamp {
+    "2026-11-22T18:00:00Z".parse().unwrap()
+}
+
+fn summary(alert: &AlertId) -> AlertSummary {
+    AlertSummary {
+        id: alert.clone(),
+        title: "Ransomware behaviour".into(),
+        severity: Severity::High,
+        status: AlertStatus::New,
+        classification: None,
+        category: None,
+        incident_id: None,
+        created: Some(start()),
+        newest_moment: Some(start()),
+        last_update: Some(start()),
+        users: Vec::new(),
+    }
+}
+
+fn laptop(machine: &MachineId) -> MachineSummary {
+    MachineSummary {
+        id: machine.clone(),
+        name: Some(format!("{machine}.example.com")),
+        os: Some("Windows11".into()),
+        group: Some("Clients".into()),
+        value: Some("Normal".into()),
+        tags: Some(Vec::new()),
+    }
+}
+
+/// A responder, a ledger of one partition, and everything that has come out.
+pub struct World {
+    pub responder: Responder,
+    pub at: Moment,
+    pub log: Vec<LedgerRecord>,
+    pub waiting: VecDeque<Effect>,
+    pub calls: Vec<(ActionKey, MachineId, String)>,
+    pub reports: Vec<Report>,
+    pub settled: Vec<(i64, Fate)>,
+    pub superseded: bool,
+    next_decision: i64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::restored(terms(), Vec::new())
+    }
+
+    /// A new holder that has restored this log.
+    pub fn restored(terms: Terms, mut log: Vec<LedgerRecord>) -> Self {
+        let mut book = Book::default();
+        log.iter().cloned().for_each(|record| book.apply(record));
+        let epoch = book.epoch + 1;
+        log.push(LedgerRecord::Claim(Claim { epoch, owner: "test".into(), at: start() }));
+        book.epoch = epoch;
+        let at = Moment { wall: start() + SignedDuration::from_secs(60), mono: Instant::now() };
+        let end = i64::try_from(log.len()).unwrap() - 1;
+        let responder = Responder::new(terms, book, epoch, end, at);
+        let mut world = Self {
+            responder,
+            at,
+            log,
+            waiting: VecDeque::new(),
+            calls: Vec::new(),
+            reports: Vec::new(),
+            settled: Vec::new(),
+            superseded: false,
+            next_decision: 0,
+        };
+        world.give(Event::Tick);
+        world
+    }
+
+    pub fn give(&mut self, event: Event) {
+        let effects = self.responder.on(event, self.at);
+        self.waiting.extend(effects);
+    }
+
+    pub fn decide(&mut self, decision: DecisionRecord) {
+        let offset = self.next_decision;
+        self.next_decision += 1;
+        self.give(Event::Decision(offset, Box::new(decision)));
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.at.mono += time;
+        self.at.wall += SignedDuration::try_from(time).unwrap();
+        self.give(Event::Tick);
+    }
+
+    /// Carries out one effect as a healthy world would; calls are answered by `answer`.
+    pub fn step(&mut self, answer: &mut dyn FnMut(&ActionKey) -> Answer) -> bool {
+        let Some(effect) = self.waiting.pop_front() else { return false };
+        match effect {
+            Effect::Settle(offset, fate) => self.settled.push((offset, fate)),
+            Effect::Superseded(_) => self.superseded = true,
+            Effect::Read { key, alert, machine, .. } => {
+                let facts =
+                    Facts { alert: Some(summary(&alert)), machine: Some(laptop(&machine)), isolation: Isolation::None };
+                self.give(Event::Facts(key, Ok(Box::new(facts))));
+            }
+            Effect::WriteIntent(entry) => {
+                let key = entry.key.clone();
+                let offset = self.append(LedgerRecord::Action(entry));
+                self.give(Event::IntentWritten(key, offset));
+            }
+            Effect::Record { ticket, reports, ledger } => {
+                self.reports.extend(reports);
+                for record in ledger {
+                    self.append(record);
+                }
+                self.give(Event::Recorded(ticket));
+            }
+            Effect::Isolate { key, machine, comment, .. } => {
+                self.calls.push((key.clone(), machine, comment));
+                let answer = answer(&key);
+                self.give(Event::Answered(key, answer));
+            }
+            Effect::Look(key, _) => self.give(Event::Looked(key, Ok(Vec::new()))),
+            Effect::Follow { .. } => self.give(Event::Followed(Ok(Vec::new()))),
+            Effect::CountFleet => {
+                self.give(Event::Counted(Err(Unreadable { why: "not counted here".into(), retry_after: None })));
+            }
+        }
+        true
+    }
+
+    /// Carries out everything, with calls accepted.
+    pub fn run(&mut self) {
+        self.run_with(&mut |key| Answer::Accepted(pending(key)));
+    }
+
+    pub fn run_with(&mut self, answer: &mut dyn FnMut(&ActionKey) -> Answer) {
+        for _ in 0..100_000 {
+            if !self.step(answer) {
+                return;
+            }
+        }
+        panic!("the responder never comes to rest");
+    }
+
+    pub fn append(&mut self, record: LedgerRecord) -> i64 {
+        self.log.push(record.clone());
+        let offset = i64::try_from(self.log.len()).unwrap() - 1;
+        self.give(Event::Tailed(offset, Box::new(record)));
+        offset
+    }
+
+    pub fn states(&self) -> Vec<ActionState> {
+        self.reports
+            .iter()
+            .filter_map(|report| match report {
+                Report::Action(record) => Some(record.state),
+                Report::Notice(_) => None,
+            })
+            .collect()
+    }
+
+    pub fn notices(&self) -> usize {
+        self.reports.iter().filter(|report| matches!(report, Report::Notice(_))).count()
+    }
+
+    pub fn intents(&self) -> usize {
+        let intent =
+            |record: &&LedgerRecord| matches!(record, LedgerRecord::Action(e) if e.state == AttemptState::Intent);
+        self.log.iter().filter(intent).count()
+    }
+}
+
+pub fn pending(key: &ActionKey) -> Standing {
+    Standing {
+        id: cordon_records::MachineActionId::new(format!("action-{key}")).unwrap(),
+        status: ActionStatus::Pending,
+        by: "cordon".into(),
+        detail: None,
+    }
+}
