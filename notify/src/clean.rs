@@ -1,0 +1,156 @@
+//! Makes foreign text harmless before it reaches a subject, a mail body or a log line.
+//!
+//! Alert fields are written by whoever attacks: file names, command lines and titles of their choice. Here they
+//! lose line breaks, control characters, characters that reorder or hide text (Unicode Technical Report 36,
+//! section 3), excess length, and links that a mail program would make clickable.
+
+/// Endings that look like a top-level domain but name a file; they stay readable.
+const FILE_ENDINGS: &[&str] = &[
+    "bat", "bin", "cmd", "csv", "dll", "dmp", "doc", "docm", "docx", "exe", "hta", "img", "iso", "jar", "js", "json",
+    "lnk", "log", "msi", "pdf", "png", "ps1", "scr", "sys", "tmp", "txt", "vbe", "vbs", "wsf", "xls", "xlsm", "xlsx",
+    "xml",
+];
+
+/// Text of ours or of the operator's on one line of at most `max` characters: line breaks become spaces, control,
+/// bidi and invisible characters go, schemes of URLs are defanged.
+#[must_use]
+pub fn line(text: &str, max: usize) -> String {
+    cut(&without_schemes(&one_line(text)), max)
+}
+
+/// Foreign text on one line of at most `max` characters: as [`line`], and the dots of domain names and addresses
+/// are put in brackets too (`hxxp://evil[.]example`), because mail programs link bare domains.
+#[must_use]
+pub fn foreign(text: &str, max: usize) -> String {
+    cut(&without_domains(&without_schemes(&one_line(text))), max)
+}
+
+/// Text of the operator's over several lines, at most `max` characters: line breaks stay, the rest is as [`line`].
+#[must_use]
+pub fn block(text: &str, max: usize) -> String {
+    let lines: Vec<String> =
+        text.trim().lines().map(|raw| visible(raw).collect::<String>().trim_end().to_owned()).collect();
+    cut(&without_schemes(&lines.join("\n")), max)
+}
+
+fn one_line(text: &str) -> String {
+    let spaced: String = visible(text).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Control characters and separators become spaces; what reorders or hides text goes.
+fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|c| !is_hidden(*c)).map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c })
+}
+
+/// Bidi controls, zero-width and other invisible characters, language tags.
+const fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(max.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// `https://` → `hxxps://`; any other scheme loses its colon's effect.
+fn without_schemes(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let scheme = out.chars().rev().take_while(char::is_ascii_alphanumeric).count();
+        let start = out.len() - scheme;
+        let rest = out.get(start..).unwrap_or_default().to_ascii_lowercase();
+        match rest.strip_prefix("http") {
+            Some(ending) => {
+                out.truncate(start);
+                out.push_str("hxxp");
+                out.push_str(ending);
+                out.push_str("://");
+            }
+            None => out.push_str("[:]//"),
+        }
+        out.push_str(part);
+    }
+    out
+}
+
+/// Brackets the dots of every run of letters, digits, dots and hyphens that reads as a domain or an IPv4 address.
+fn without_domains(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut run = String::new();
+    for c in text.chars() {
+        if c.is_alphanumeric() || c == '.' || c == '-' {
+            run.push(c);
+        } else {
+            push_run(&mut out, &run);
+            run.clear();
+            out.push(c);
+        }
+    }
+    push_run(&mut out, &run);
+    out
+}
+
+fn push_run(out: &mut String, run: &str) {
+    if is_linkable(run) { out.push_str(&run.replace('.', "[.]")) } else { out.push_str(run) }
+}
+
+fn is_linkable(run: &str) -> bool {
+    let labels: Vec<&str> = run.split('.').filter(|label| !label.is_empty()).collect();
+    let [_, .., last] = labels.as_slice() else { return false };
+    let domain = last.chars().count() >= 2
+        && (last.chars().all(char::is_alphabetic) || last.to_ascii_lowercase().starts_with("xn--"))
+        && !FILE_ENDINGS.contains(&last.to_lowercase().as_str());
+    let address = labels.len() == 4 && labels.iter().all(|label| label.parse::<u8>().is_ok());
+    domain || address || labels.first().is_some_and(|label| label.eq_ignore_ascii_case("www"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn line_breaks_become_spaces_and_reordering_characters_go() {
+        assert_eq!(line("a\r\nBcc: x\0y\u{202e}z\u{200b}", 99), "a Bcc: x yz");
+    }
+
+    #[test]
+    fn links_are_defanged_and_file_names_stay_readable() {
+        assert_eq!(foreign("get HTTPS://evil.example/a?b", 99), "get hxxps://evil[.]example/a?b");
+        assert_eq!(foreign("ftp://10.0.0.5 and www.x.js", 99), "ftp[:]//10[.]0[.]0[.]5 and www[.]x[.]js");
+        assert_eq!(foreign("mimikatz.exe ran. Version 1.2", 99), "mimikatz.exe ran. Version 1.2");
+        assert_eq!(
+            foreign("cap all_rules.10m, T1059.001, xn--e1a.xn--p1ai", 99),
+            "cap all_rules.10m, T1059.001, xn--e1a[.]xn--p1ai"
+        );
+        assert_eq!(foreign("see evil.com.", 99), "see evil[.]com[.]");
+        assert_eq!(line("https://a https://b", 99), "hxxps://a hxxps://b");
+    }
+
+    #[test]
+    fn a_block_keeps_its_lines() {
+        assert_eq!(block("a &&\n  b\t\n", 99), "a &&\n  b");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_foreign_stays_long_breaks_a_line_or_links(text in "\\PC{0,40}(https?://|\r\n|\u{202e})?\\PC{0,40}", max in 1_usize..60) {
+            let clean = foreign(&text, max);
+            prop_assert!(clean.chars().count() <= max);
+            prop_assert!(!clean.chars().any(|c| c.is_control() || is_hidden(c)), "{clean:?}");
+            prop_assert!(!clean.to_ascii_lowercase().contains("http://"), "{clean:?}");
+        }
+    }
+}

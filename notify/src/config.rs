@@ -1,0 +1,186 @@
+//! The stage's settings: section `notify`, and for mail through Microsoft Graph the identity in `graph`.
+
+use std::net::IpAddr;
+
+use cordon_defender::{DefenderSettings, GraphSettings};
+use cordon_settings::{Secret, Section};
+use lettre::message::Mailbox;
+use url::Url;
+
+use crate::render::Parties;
+
+/// What the stage needs to know.
+#[derive(Debug, Clone)]
+pub struct NotifySettings {
+    /// Who writes and who reads.
+    pub parties: Parties,
+    /// The way out.
+    pub route: Route,
+}
+
+/// The way out; exactly one.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// An SMTP server.
+    Smtp(SmtpSettings),
+    /// Microsoft Graph's `sendMail`.
+    Graph(Box<GraphRoute>),
+}
+
+/// Mail through Microsoft Graph.
+#[derive(Debug, Clone)]
+pub struct GraphRoute {
+    /// The mailbox that sends: a user principal name or an id.
+    pub sender: String,
+    /// Identity and addresses.
+    pub graph: GraphSettings,
+}
+
+/// Mail through an SMTP server.
+#[derive(Debug, Clone)]
+pub struct SmtpSettings {
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub encryption: Encryption,
+    /// User name and password, when the server wants them.
+    pub login: Option<(String, Secret)>,
+}
+
+/// How a connection to an SMTP server is protected. There is no "if the server offers it": whoever sits between
+/// could then take the offer away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// TLS from the first byte (RFC 8314, section 3.3).
+    Implicit,
+    /// STARTTLS, and nothing is sent without it (RFC 3207).
+    StartTls,
+    /// None: loopback, or asked for by `allow_plaintext`.
+    None,
+}
+
+const ONE_ROUTE: &str = "set exactly one of notify.smtp and notify.graph; without either nobody would learn what \
+                         Cordon did";
+
+impl NotifySettings {
+    /// Reads section `notify`, and `graph` (with what it takes over from `defender`) when mail goes that way. `None`
+    /// only after a problem was recorded.
+    pub fn read(root: &mut Section) -> Option<Self> {
+        let mut notify = root.section("notify");
+        let smtp = notify.optional_section("smtp");
+        let graph = notify.optional_section("graph");
+        let settings = match (smtp, graph) {
+            (Some(smtp), None) => read_smtp(smtp),
+            (None, Some(graph)) => read_graph(graph, root),
+            (Some(_), Some(_)) => {
+                notify.problem_with_help("graph", "mail has two ways out, smtp and graph", ONE_ROUTE);
+                None
+            }
+            (None, None) => {
+                root.problem_with_help("notify", "mail has no way out", ONE_ROUTE);
+                None
+            }
+        };
+        notify.finish();
+        settings
+    }
+}
+
+fn read_smtp(mut smtp: Section) -> Option<NotifySettings> {
+    let url = smtp.url("url").check(is_smtp).required();
+    let username = smtp.text("username").optional();
+    let password = smtp.secret("password").optional();
+    let plaintext = smtp.flag("allow_plaintext").or(false);
+    let from = smtp.text("from").convert(mailbox).required();
+    let to = smtp.texts("to").convert(mailboxes).required();
+    let login = match (username, password) {
+        (Some(username), Some(password)) => Some((username, password)),
+        (None, None) => None,
+        (Some(_), None) => {
+            smtp.problem("username", "a user name without password");
+            return None;
+        }
+        (None, Some(_)) => {
+            smtp.problem("password", "a password without username");
+            return None;
+        }
+    };
+    let encryption = encryption(url.as_ref()?, plaintext);
+    if login.is_some() && encryption == Encryption::None && !is_this_machine(url.as_ref()?) {
+        smtp.problem_with_help(
+            "allow_plaintext",
+            "the password would cross the network readable",
+            "remove allow_plaintext so that STARTTLS is required, or use smtps://",
+        );
+        return None;
+    }
+    smtp.finish();
+    let url = url?;
+    let port = url.port().unwrap_or(if encryption == Encryption::Implicit { 465 } else { 25 });
+    let host = host(&url).to_owned();
+    let route = Route::Smtp(SmtpSettings { host, port, encryption, login });
+    Some(NotifySettings { parties: Parties { from: from?, to: to? }, route })
+}
+
+fn read_graph(mut graph: Section, root: &mut Section) -> Option<NotifySettings> {
+    let sender = graph.text("sender").convert(|text| mailbox(text).map(|sender| sender.email.to_string())).required();
+    let from = graph.text("from").convert(mailbox).optional();
+    let to = graph.texts("to").convert(mailboxes).required();
+    graph.finish();
+    let defender = root.optional_section("defender").and_then(|mut section| {
+        let settings = DefenderSettings::read(&mut section);
+        section.finish();
+        settings
+    });
+    let identity = GraphSettings::read(root, defender.as_ref());
+    let sender = sender?;
+    let from = from.or_else(|| sender.parse().ok())?;
+    let route = Route::Graph(Box::new(GraphRoute { sender, graph: identity? }));
+    Some(NotifySettings { parties: Parties { from, to: to? }, route })
+}
+
+fn encryption(url: &Url, plaintext: bool) -> Encryption {
+    if url.scheme() == "smtps" {
+        Encryption::Implicit
+    } else if plaintext || is_this_machine(url) {
+        Encryption::None
+    } else {
+        Encryption::StartTls
+    }
+}
+
+/// Of a scheme that it does not know, the URL parser leaves an IPv4 address as a name, so the host is looked at here.
+fn is_this_machine(url: &Url) -> bool {
+    let host = host(url);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+fn is_smtp(url: &Url) -> Result<(), String> {
+    if !matches!(url.scheme(), "smtp" | "smtps") || url.host_str().is_none_or(str::is_empty) {
+        return Err("expected smtp://host:port (STARTTLS is required) or smtps://host:port (TLS at once)".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the address must not hold a user name or password; use username and password".to_owned());
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() {
+        return Err("an SMTP server has no path".to_owned());
+    }
+    Ok(())
+}
+
+fn mailbox(text: String) -> Result<Mailbox, String> {
+    text.parse().map_err(|error| format!("not a mail address such as \"Cordon <cordon@example.com>\": {error}"))
+}
+
+fn mailboxes(texts: Vec<String>) -> Result<Vec<Mailbox>, String> {
+    if texts.is_empty() {
+        return Err("expected at least one mail address".to_owned());
+    }
+    texts.into_iter().map(mailbox).collect()
+}

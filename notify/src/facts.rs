@@ -1,0 +1,80 @@
+//! The facts of a record as rows for people, and the links into Microsoft's portal.
+
+use cordon_records::{ActionRecord, AlertSummary, MachineSummary};
+use jiff::Timestamp;
+
+use crate::clean::{foreign, line};
+use crate::message::{MAX_LINE, Section};
+
+/// Where alerts and machines are looked at. The page addresses are those that the portal itself shows.
+const PORTAL: &str = "https://security.microsoft.com";
+/// More names than this are counted instead of listed.
+const MAX_NAMES: usize = 10;
+
+/// Alert, machine and action of a record.
+#[must_use]
+pub fn of_action(record: &ActionRecord) -> Vec<Section> {
+    let mut sections = vec![alert(&record.alert)];
+    sections.extend(record.machine.as_ref().map(machine));
+    sections.push(action(record));
+    sections
+}
+
+/// An instant for people, to the second, in UTC.
+#[must_use]
+pub fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+fn alert(alert: &AlertSummary) -> Section {
+    let mut facts = vec![
+        ("Title", if alert.title.is_empty() { "(none)".to_owned() } else { foreign(&alert.title, MAX_LINE) }),
+        ("Severity", foreign(alert.severity.as_str(), 40)),
+        ("Status", foreign(alert.status.as_str(), 40)),
+    ];
+    facts.extend(alert.classification.as_ref().map(|found| ("Classification", foreign(found.as_str(), 60))));
+    facts.extend(alert.category.as_ref().map(|category| ("Category", foreign(category, 100))));
+    if !alert.users.is_empty() {
+        facts.push(("Users", names(&alert.users)));
+    }
+    facts.extend(alert.created.map(|at| ("Raised", instant(at))));
+    facts.extend(alert.newest_moment.map(|at| ("Last event", instant(at))));
+    facts.extend(alert.incident_id.map(|id| ("Incident", id.to_string())));
+    facts.push(("Alert id", alert.id.to_string()));
+    Section { title: "Alert", facts, link: Some(("Open the alert", format!("{PORTAL}/alerts/{}", alert.id))) }
+}
+
+fn machine(machine: &MachineSummary) -> Section {
+    let mut facts = vec![("Name", line(machine.label(), 255))];
+    facts.extend(machine.os.as_ref().map(|os| ("Platform", foreign(os, 60))));
+    facts.extend(machine.group.as_ref().map(|group| ("Group", foreign(group, 100))));
+    facts.extend(machine.value.as_ref().map(|value| ("Value", foreign(value, 40))));
+    if let Some(tags) = machine.tags.as_ref().filter(|tags| !tags.is_empty()) {
+        facts.push(("Tags", names(tags)));
+    }
+    facts.push(("Machine id", machine.id.to_string()));
+    Section { title: "Machine", facts, link: Some(("Open the machine", format!("{PORTAL}/machines/{}", machine.id))) }
+}
+
+fn action(record: &ActionRecord) -> Section {
+    let mut facts = vec![("State", record.state.as_str().replace('_', " ")), ("Mode", record.mode.as_str().to_owned())];
+    if let Some(cordon_records::Action::Isolate { isolation, comment }) = &record.action {
+        facts.push(("Isolation", isolation.as_str().to_owned()));
+        facts.push(("Comment", foreign(comment, MAX_LINE)));
+    }
+    if record.attempt > 0 {
+        facts.push(("Attempt", record.attempt.to_string()));
+    }
+    facts.extend(record.machine_action_id.as_ref().map(|id| ("Defender action id", id.to_string())));
+    facts.extend(record.key.as_ref().map(|key| ("Action key", key.to_string())));
+    facts.extend(record.expires_at.map(|at| ("Waits until", instant(at))));
+    Section { title: "Action", facts, link: None }
+}
+
+fn names(all: &[String]) -> String {
+    let mut text = all.iter().take(MAX_NAMES).map(|name| line(name, 100)).collect::<Vec<_>>().join(", ");
+    if let Some(more) = all.len().checked_sub(MAX_NAMES).filter(|more| *more > 0) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! Mail through Microsoft Graph's `sendMail`, for tenants without an SMTP server.
+//!
+//! One call sends to all readers, so all are settled alike. Graph takes 30 mails a minute from one mailbox (Microsoft's
+//! page "Exchange Online limits"); beyond, it says when to come back.
+
+use cordon_defender::{ApiError, Graph};
+use cordon_records::{Classified, ErrorClass};
+
+use crate::error::DeliveryError;
+use crate::render::Mail;
+use crate::transport::{Handover, Transport};
+
+/// The way out through Microsoft Graph.
+#[derive(Clone)]
+pub struct GraphMail {
+    graph: Graph,
+    sender: String,
+}
+
+impl GraphMail {
+    /// A transport that sends from the mailbox of `sender`.
+    #[must_use]
+    pub fn new(graph: Graph, sender: String) -> Self {
+        Self { graph, sender }
+    }
+}
+
+impl Transport for GraphMail {
+    async fn deliver(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
+        let answer = self.graph.send_mail(&self.sender, &mail.mime).await;
+        let open = handover.open.clone();
+        match answer {
+            Ok(()) => open.iter().for_each(|reader| handover.take(reader)),
+            Err(error) if refuses_the_mail(&error) => {
+                let why = error.to_string();
+                open.iter().for_each(|reader| handover.refuse(reader, &why));
+            }
+            Err(error) => return Err(DeliveryError { why: error.to_string(), after: error.retry_after() }),
+        }
+        Ok(())
+    }
+
+    /// Only the identity: whether it may send cannot be seen in a token, because Exchange can grant that too.
+    async fn check(&self) -> Result<(), DeliveryError> {
+        match self.graph.token_facts().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(DeliveryError::later(error.to_string())),
+        }
+    }
+
+    fn label(&self) -> String {
+        format!("Microsoft Graph, mailbox {}", self.sender)
+    }
+}
+
+/// A mailbox that does not exist (404) is the set-up's fault, as a missing permission is: both can be mended while
+/// the mail waits. A lost answer may mean a mail that arrived; a second one has the same `Message-ID`.
+fn refuses_the_mail(error: &ApiError) -> bool {
+    match error.class() {
+        ErrorClass::Poison => !error.is_not_found(),
+        ErrorClass::Transient | ErrorClass::Ambiguous | ErrorClass::Fatal => false,
+    }
+}

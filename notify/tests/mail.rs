@@ -1,0 +1,246 @@
+//! What mails say, and that hostile records cannot make them say anything else.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
+
+mod support;
+
+use cordon_notify::message::{Fate, MAX_SUBJECT, Message, message_for};
+use cordon_notify::render::{Mail, Parties, Renderer};
+use cordon_records::{Action, ActionRecord, ActionState, IsolationType, NoticeKind, Report, Ruling};
+use mail_parser::{MessageParser, MimeHeaders};
+use support::{alert, instant, machine, notice, report, step, verdict};
+
+const MAILED: [(ActionState, &str, &str); 11] = [
+    (ActionState::Accepted, "laptop-anna.contoso.com", "laptop-anna: isolation requested, not yet confirmed"),
+    (ActionState::Succeeded, "LAPTOP-ANNA", "LAPTOP-ANNA is isolated"),
+    (ActionState::Refused, "DC-01.contoso.com", "ACTION NEEDED: DC-01 was not isolated"),
+    (ActionState::Held, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
+    (ActionState::Failed, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
+    (ActionState::TimedOut, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
+    (ActionState::Cancelled, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
+    (ActionState::NeedsHuman, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
+    (ActionState::Would, "LAPTOP-ANNA", "WOULD isolate LAPTOP-ANNA (shadow mode, nothing was done)"),
+    (ActionState::InDoubt, "LAPTOP-ANNA", "LAPTOP-ANNA: isolation requested, answer lost"),
+    (
+        ActionState::ClosedMeanwhile,
+        "LAPTOP-ANNA",
+        "ACTION NEEDED: LAPTOP-ANNA is being isolated but its alert was closed",
+    ),
+];
+
+fn message(report: &Report) -> Message {
+    match message_for(report) {
+        Fate::Mail(message) => *message,
+        Fate::Skip(reason) => panic!("no mail: {reason}"),
+    }
+}
+
+fn of(record: ActionRecord) -> Message {
+    message(&report(record))
+}
+
+fn parties() -> Parties {
+    Parties { from: "Cordon <cordon@contoso.com>".parse().unwrap(), to: vec!["soc@contoso.com".parse().unwrap()] }
+}
+
+fn mail(message: &Message) -> Mail {
+    Renderer::new().unwrap().mail(message, &parties(), instant("2026-11-20T09:13:11Z")).unwrap()
+}
+
+#[test]
+fn each_state_has_its_subject_and_its_text() {
+    let renderer = Renderer::new().unwrap();
+    for (state, name, subject) in MAILED {
+        let message = of(step(state, name));
+        assert_eq!(message.subject, subject, "{state:?}");
+        insta::assert_snapshot!(format!("text_{}", state.as_str()), renderer.text(&message).unwrap());
+    }
+}
+
+#[test]
+fn each_notice_has_its_subject_and_its_text() {
+    let renderer = Renderer::new().unwrap();
+    for (kind, subject) in [
+        (
+            NoticeKind::BreakerLatched,
+            "ACTION NEEDED: Cordon stopped isolating: all_rules.10m reached: 10 attempts in 10 min",
+        ),
+        (NoticeKind::Paused, "ACTION NEEDED: Cordon is paused"),
+        (NoticeKind::Resumed, "Cordon acts again"),
+    ] {
+        let message = message(&Report::Notice(notice(kind)));
+        assert_eq!(message.subject, subject);
+        insta::assert_snapshot!(format!("text_{}", kind.as_str()), renderer.text(&message).unwrap());
+    }
+}
+
+#[test]
+fn the_html_of_each_loudness_is_as_reviewed() {
+    let renderer = Renderer::new().unwrap();
+    for (state, name) in [
+        (ActionState::Accepted, "LAPTOP-ANNA"),
+        (ActionState::Succeeded, "LAPTOP-ANNA"),
+        (ActionState::Refused, "DC-01"),
+        (ActionState::Would, "LAPTOP-ANNA"),
+    ] {
+        insta::assert_snapshot!(format!("html_{}", state.as_str()), renderer.html(&of(step(state, name))).unwrap());
+    }
+    let latched = message(&Report::Notice(notice(NoticeKind::BreakerLatched)));
+    insta::assert_snapshot!("html_breaker_latched", renderer.html(&latched).unwrap());
+}
+
+#[test]
+fn only_a_confirmed_isolation_is_called_one() {
+    for (state, name, _) in MAILED {
+        let subject = of(step(state, name)).subject;
+        assert_eq!(subject.ends_with(" is isolated"), state == ActionState::Succeeded, "{subject}");
+    }
+}
+
+#[test]
+fn an_outcome_that_nobody_knows_is_not_reported_as_not_isolated() {
+    let mut record = step(ActionState::NeedsHuman, "LAPTOP-ANNA");
+    record.attempt = 1;
+    assert_eq!(of(record).subject, "ACTION NEEDED: it is unknown whether LAPTOP-ANNA was isolated");
+}
+
+#[test]
+fn a_selective_isolation_says_what_stays_open() {
+    let mut record = step(ActionState::Succeeded, "LAPTOP-ANNA");
+    record.action = Some(Action::Isolate { isolation: IsolationType::Selective, comment: String::new() });
+    assert!(of(record).summary.contains("Outlook, Teams and Skype"));
+}
+
+#[test]
+fn an_alert_without_a_machine_is_named_instead() {
+    let mut record = step(ActionState::NeedsHuman, "x");
+    (record.machine, record.key, record.action) = (None, None, None);
+    let message = of(record);
+    assert_eq!(message.subject, "ACTION NEEDED: alert da637472900382838869_1364969609 was not isolated");
+    mail(&message);
+}
+
+#[test]
+fn ten_alerts_on_one_machine_are_one_mail_a_day_but_each_action_is_followed() {
+    let key = |state, alert: &str, at: &str| {
+        let mut record = step(state, "DC-01");
+        record.alert.id = cordon_records::AlertId::new(alert).unwrap();
+        record.key = Some(cordon_records::ActionKey::new(format!("key-{alert}")).unwrap());
+        record.at = instant(at);
+        of(record).key
+    };
+    let (morning, evening, next_day) = ("2026-11-20T01:00:00Z", "2026-11-20T23:59:59Z", "2026-11-21T00:00:00Z");
+    for state in [ActionState::Refused, ActionState::Held, ActionState::Would, ActionState::NeedsHuman] {
+        assert_eq!(key(state, "a", morning), key(state, "b", evening), "{state:?}");
+        assert_ne!(key(state, "a", morning), key(state, "a", next_day), "{state:?}");
+    }
+    assert_ne!(key(ActionState::Refused, "a", morning), key(ActionState::Held, "a", morning));
+    for state in [ActionState::Accepted, ActionState::Succeeded, ActionState::Failed, ActionState::ClosedMeanwhile] {
+        assert_ne!(key(state, "a", morning), key(state, "b", morning), "{state:?}");
+        assert_eq!(key(state, "a", morning), key(state, "a", next_day), "{state:?}");
+    }
+}
+
+#[test]
+fn the_breakers_notice_speaks_for_what_it_alone_holds_and_for_nothing_else() {
+    let fate = |guards| {
+        let mut record = step(ActionState::Held, "DC-01");
+        record.guards = guards;
+        message_for(&report(record))
+    };
+    let caps = || verdict("caps", Ruling::Hold, "10 of 10");
+    let breaker = || verdict("breaker", Ruling::Hold, "latched");
+    let platform = || verdict("platform", Ruling::Hold, "a server");
+    assert_eq!(fate(vec![caps()]), Fate::Skip("told_by_breaker_notice"));
+    assert_eq!(fate(vec![breaker(), caps()]), Fate::Skip("told_by_breaker_notice"));
+    assert!(matches!(fate(vec![breaker(), platform()]), Fate::Mail(_)));
+    assert!(matches!(fate(vec![]), Fate::Mail(_)));
+    assert_eq!(message_for(&report(step(ActionState::Covered, "DC-01"))), Fate::Skip("covered"));
+}
+
+#[test]
+fn the_mime_has_two_readable_parts_and_headers_that_stop_loops() {
+    let message = of(step(ActionState::Refused, "DC-01"));
+    let mail = mail(&message);
+    let parsed = MessageParser::default().parse(&mail.mime).unwrap();
+    assert_eq!(parsed.subject(), Some("ACTION NEEDED: DC-01 was not isolated"));
+    assert_eq!(parsed.message_id().map(|id| format!("<{id}>")), Some(mail.message_id.clone()));
+    assert_eq!(parsed.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
+    assert_eq!(parsed.header_raw("X-Auto-Response-Suppress").map(str::trim), Some("All"));
+    assert_eq!(parsed.header_raw("Importance").map(str::trim), Some("high"));
+    assert!(parsed.content_type().is_some_and(|kind| kind.subtype() == Some("alternative")));
+    let renderer = Renderer::new().unwrap();
+    let same = |got: &str, want: String| assert_eq!(got.replace("\r\n", "\n").trim_end(), want.trim_end());
+    same(&parsed.body_text(0).unwrap(), renderer.text(&message).unwrap());
+    same(&parsed.body_html(0).unwrap(), renderer.html(&message).unwrap());
+    assert_eq!(parsed.attachment_count(), 0);
+}
+
+#[test]
+fn the_same_report_makes_the_same_mail_and_all_mails_of_one_action_share_a_thread() {
+    let requested = mail(&of(step(ActionState::Accepted, "LAPTOP-ANNA")));
+    let succeeded = mail(&of(step(ActionState::Succeeded, "LAPTOP-ANNA")));
+    assert_eq!(requested, mail(&of(step(ActionState::Accepted, "LAPTOP-ANNA"))));
+    assert_ne!(requested.message_id, succeeded.message_id);
+    for mail in [requested, succeeded] {
+        let parsed = MessageParser::default().parse(&mail.mime).unwrap();
+        assert_eq!(parsed.references().as_text(), Some("action-a1b2c3d4e5f60718@cordon"));
+        assert_eq!(parsed.in_reply_to().as_text(), Some("action-a1b2c3d4e5f60718@cordon"));
+    }
+}
+
+/// Every free text of the record carries line breaks, markup, a link and reordered text, ten kilobytes of it.
+fn hostile() -> ActionRecord {
+    let poison = format!(
+        "x\r\nBcc: thief@evil.example\r\n\r\n<script>alert(1)</script><img src=https://evil.example/p.png>\
+         {{{{ 7*7 }}}}\u{202e}gpj.exe\u{200b}\0 {}",
+        "A".repeat(10_000)
+    );
+    let mut record = step(ActionState::Refused, "x");
+    record.alert = alert();
+    record.alert.title.clone_from(&poison);
+    record.alert.category = Some(poison.clone());
+    record.alert.users = vec![poison.clone(); 200];
+    record.alert.severity = poison.as_str().into();
+    let mut target = machine(&poison, &poison);
+    (target.group, target.value, target.tags) =
+        (Some(poison.clone()), Some(poison.clone()), Some(vec![poison.clone()]));
+    record.machine = Some(target);
+    record.reason.clone_from(&poison);
+    record.conditions = vec![poison.clone()];
+    record.guards = vec![verdict(&poison, Ruling::Refuse, &poison)];
+    record.action = Some(Action::Isolate { isolation: IsolationType::Full, comment: poison });
+    record
+}
+
+#[test]
+fn a_hostile_record_stays_harmless() {
+    let message = of(hostile());
+    assert!(message.subject.chars().count() <= MAX_SUBJECT && !message.subject.contains(['\r', '\n']));
+    let mail = mail(&message);
+    assert!(mail.mime.is_ascii() && mail.mime.len() < 60_000, "{} bytes", mail.mime.len());
+    let parsed = MessageParser::default().parse(&mail.mime).unwrap();
+    assert!(parsed.header("Bcc").is_none());
+    let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
+    assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
+    for part in [&text, &html] {
+        assert!(!part.contains("https://evil") && !part.contains(['\u{202e}', '\u{200b}', '\0']), "{part}");
+        assert!(part.contains("7*7"), "the record's braces were taken for a template's: {part}");
+    }
+    assert!(!text.contains("\nBcc") && text.lines().all(|line| line.len() < 4_000));
+}
+
+#[test]
+fn links_lead_to_the_portal_and_nothing_is_loaded_from_elsewhere() {
+    let html = Renderer::new().unwrap().html(&of(hostile())).unwrap().replace("&#x2f;", "/");
+    let links: Vec<&str> = html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(
+        links,
+        [
+            "https://security.microsoft.com/alerts/da637472900382838869_1364969609",
+            "https://security.microsoft.com/machines/1e5bc9d7e413ddd7902c2932e418702b84d0cc07",
+        ]
+    );
+    for loading in ["url(", "@import", "<link", "<form", "<img", "<script", "<iframe"] {
+        assert!(!html.contains(loading), "{loading}");
+    }
+}

@@ -1,0 +1,149 @@
+//! The SMTP transport against servers that refuse, put off, hang up and offer no TLS.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
+
+#[path = "support/server.rs"]
+mod server;
+
+use std::sync::{Arc, Mutex};
+
+use cordon_notify::config::{Encryption, SmtpSettings};
+use cordon_notify::render::Mail;
+use cordon_notify::smtp::Smtp;
+use cordon_notify::transport::{Handover, Transport};
+use cordon_settings::Secret;
+use server::Server;
+
+fn transport(server: &Server, encryption: Encryption, login: Option<(&str, &str)>) -> Smtp {
+    let login = login.map(|(user, password)| (user.to_owned(), Secret::from_literal(password)));
+    Smtp::new(SmtpSettings { host: "127.0.0.1".into(), port: server.port, encryption, login })
+}
+
+fn mail(to: &[&str]) -> Mail {
+    Mail {
+        message_id: "<x@cordon>".into(),
+        from: "cordon@contoso.com".parse().unwrap(),
+        to: to.iter().map(|reader| reader.parse().unwrap()).collect(),
+        mime: b"Subject: x\r\n\r\nbody\r\n.\r\n..\r\n".to_vec(),
+    }
+}
+
+/// What was logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn yes(_: &str) -> Option<String> {
+    Some(String::new())
+}
+
+/// Answers `with` to the first word of a command, and obliges otherwise.
+fn answers(command: &'static str, with: &'static str) -> impl Fn(&str) -> Option<String> + Send + Sync + 'static {
+    move |line| Some(if line.starts_with(command) { with.to_owned() } else { String::new() })
+}
+
+async fn deliver(server: &Server, mail: &Mail) -> (Result<(), String>, Handover) {
+    let mut handover = Handover::new(mail);
+    let outcome = transport(server, Encryption::None, None).deliver(mail, &mut handover).await;
+    (outcome.map_err(|error| error.why), handover)
+}
+
+#[tokio::test]
+async fn an_obliging_server_takes_the_mail_for_all_readers_in_one_transaction() {
+    let server = Server::start(yes).await;
+    let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
+    assert_eq!((outcome, handover.taken, handover.open.len()), (Ok(()), 2, 0));
+    assert_eq!((server.count("DATA"), server.count("RCPT"), server.count(".")), (1, 2, 1));
+}
+
+#[tokio::test]
+async fn a_refused_reader_does_not_cost_the_others_their_mail() {
+    let server = Server::start(answers("RCPT TO:<a@", "550 5.1.1 no such user")).await;
+    let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
+    assert_eq!((outcome, handover.taken), (Ok(()), 1));
+    assert!(handover.refusals().contains("a@x.org") && handover.refusals().contains("no such user"));
+}
+
+#[tokio::test]
+async fn a_reader_that_is_put_off_is_served_later_and_the_others_not_again() {
+    let server = Server::start(answers("RCPT TO:<a@", "450 4.7.1 greylisted")).await;
+    let mail = mail(&["a@x.org", "b@x.org"]);
+    let (outcome, mut handover) = deliver(&server, &mail).await;
+    assert!(outcome.unwrap_err().contains("greylisted"));
+    assert_eq!((handover.taken, handover.open.len()), (1, 1));
+    let friendly = Server::start(yes).await;
+    transport(&friendly, Encryption::None, None).deliver(&mail, &mut handover).await.unwrap();
+    assert_eq!((handover.taken, friendly.count("RCPT")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_mail_that_the_server_refuses_is_refused_for_all() {
+    let server = Server::start(answers(".", "554 5.6.0 message refused")).await;
+    let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
+    assert_eq!((outcome, handover.taken, handover.refused.len()), (Ok(()), 0, 2));
+}
+
+#[tokio::test]
+async fn what_is_the_set_ups_fault_refuses_no_mail() {
+    for script in [
+        ("MAIL", "550 5.7.1 sender not allowed"),
+        ("RCPT", "530 5.7.0 authentication required"),
+        ("EHLO", "554 no service"),
+    ] {
+        let server = Server::start(answers(script.0, script.1)).await;
+        let (outcome, handover) = deliver(&server, &mail(&["a@x.org"])).await;
+        assert!(outcome.is_err() && handover.refused.is_empty() && handover.open.len() == 1, "{script:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lost_after_the_mail_leaves_it_open() {
+    let server = Server::start(|line| (line != ".").then(String::new)).await;
+    let (outcome, handover) = deliver(&server, &mail(&["a@x.org"])).await;
+    assert!(outcome.is_err() && handover.open.len() == 1);
+}
+
+#[tokio::test]
+async fn without_tls_where_tls_is_required_nothing_is_sent() {
+    let server = Server::start(yes).await;
+    let mail = mail(&["a@x.org"]);
+    let smtp = transport(&server, Encryption::StartTls, Some(("user", "hunter2")));
+    let error = smtp.deliver(&mail, &mut Handover::new(&mail)).await.unwrap_err();
+    assert!(error.why.contains("STARTTLS is not supported"), "{error}");
+    assert_eq!((server.count("AUTH"), server.count("MAIL")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_and_no_password_shows_in_errors_or_logs() {
+    let server = Server::start(|line| {
+        Some(match line.split(' ').next() {
+            Some("EHLO") => "250-test\r\n250 AUTH PLAIN".to_owned(),
+            Some("AUTH") => "535 5.7.8 authentication failed".to_owned(),
+            _ => String::new(),
+        })
+    })
+    .await;
+    let log = Log::default();
+    let writer = log.clone();
+    let capture = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    let _capture = tracing::subscriber::set_default(capture.finish());
+    let smtp = transport(&server, Encryption::None, Some(("user", "hunter2")));
+    let error = smtp.check().await.unwrap_err();
+    tracing::info!("after the session");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("after the session"), "the log was not captured");
+    // "\0user\0hunter2" in base64, as AUTH PLAIN carries it.
+    assert!(server.seen().iter().any(|line| line.contains("AHVzZXIAaHVudGVyMg==")), "{:?}", server.seen());
+    assert!(!logged.contains("AHVzZXIAaHVudGVyMg==") && !logged.contains("hunter2"), "{logged}");
+    assert!(error.why.contains("535") && !error.why.contains("hunter2"), "{error}");
+    assert!(!format!("{smtp:?}").contains("hunter2"));
+}

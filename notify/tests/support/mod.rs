@@ -1,0 +1,130 @@
+//! Records made for the tests.
+
+use cordon_records::{
+    Action, ActionKey, ActionRecord, ActionState, AlertId, AlertStatus, AlertSummary, GuardVerdict, IsolationType,
+    MachineActionId, MachineId, MachineSummary, Mode, Notice, NoticeKind, Report, RuleId, Ruling, Severity,
+};
+use jiff::Timestamp;
+
+pub fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn verdict(guard: &str, ruling: Ruling, why: &str) -> GuardVerdict {
+    GuardVerdict { guard: guard.into(), ruling, why: why.into() }
+}
+
+pub fn alert() -> AlertSummary {
+    AlertSummary {
+        id: AlertId::new("da637472900382838869_1364969609").unwrap(),
+        title: "Suspicious PowerShell command line fetched hta from https://evil.example/a".into(),
+        severity: Severity::High,
+        status: AlertStatus::New,
+        classification: None,
+        category: Some("Execution".into()),
+        incident_id: Some(4711),
+        created: Some(instant("2026-11-20T09:12:31Z")),
+        newest_moment: Some(instant("2026-11-20T09:12:40Z")),
+        last_update: Some(instant("2026-11-20T09:13:02Z")),
+        users: vec!["anna.berg@contoso.com".into()],
+    }
+}
+
+pub fn machine(name: &str, os: &str) -> MachineSummary {
+    MachineSummary {
+        id: MachineId::new("1e5bc9d7e413ddd7902c2932e418702b84d0cc07").unwrap(),
+        name: Some(name.into()),
+        os: Some(os.into()),
+        group: Some("Clients".into()),
+        value: Some("Normal".into()),
+        tags: Some(vec!["cordon-pilot".into()]),
+    }
+}
+
+/// A step of an isolation, with the guards' words that fit the state.
+pub fn step(state: ActionState, name: &str) -> ActionRecord {
+    let key = ActionKey::new("a1b2c3d4e5f60718").unwrap();
+    let begun = !matches!(
+        state,
+        ActionState::Refused | ActionState::Held | ActionState::Would | ActionState::Covered | ActionState::NeedsHuman
+    );
+    let attempt = u32::from(begun);
+    ActionRecord {
+        schema_version: 1,
+        id: ActionRecord::step_id(&key, attempt, state),
+        key: Some(key),
+        attempt,
+        state,
+        action: Some(Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".into() }),
+        alert: alert(),
+        machine: Some(machine(name, "Windows11")),
+        rules: vec![RuleId::new("isolate-high").unwrap()],
+        conditions: vec!["alert.severity == \"High\" && alert.status != \"Resolved\" &&\n!(alert.classification in [\"FalsePositive\"])".into()],
+        mode: Mode::Auto,
+        reason: reason(state).into(),
+        guards: guards(state),
+        machine_action_id: begun.then(|| MachineActionId::new("2d7b4c1e-6f1a-4a39-9b8e-0c5d5f7b9a11").unwrap()),
+        decision: "cordon.enriched/3/1207".into(),
+        expires_at: (state == ActionState::Held).then(|| instant("2026-11-21T09:13:10Z")),
+        at: instant("2026-11-20T09:13:10Z"),
+    }
+}
+
+fn reason(state: ActionState) -> &'static str {
+    match state {
+        ActionState::Refused => "never-list: the machine carries the tag cordon-never",
+        ActionState::Held => "platform: WindowsServer2022 is not among the platforms that may be isolated unasked",
+        ActionState::Would => "all guards passed; the mode is shadow",
+        ActionState::Covered => "an isolation of the machine already runs",
+        ActionState::InDoubt => "the isolate call got no answer within 20 s",
+        ActionState::Accepted => "Defender took the request, status Pending",
+        ActionState::Succeeded => "Defender reports Succeeded",
+        ActionState::Failed => "Defender answered 400 InvalidRequestBody: the machine does not support isolation",
+        ActionState::TimedOut => "Defender reports TimeOut",
+        ActionState::Cancelled => "Defender reports Cancelled",
+        ActionState::NeedsHuman => "the machine's facts could not be read",
+        ActionState::ClosedMeanwhile => "status became Resolved while the request was pending",
+    }
+}
+
+fn guards(state: ActionState) -> Vec<GuardVerdict> {
+    let never = if state == ActionState::Refused {
+        verdict("never-list", Ruling::Refuse, "the machine carries the tag cordon-never")
+    } else {
+        verdict("never-list", Ruling::Pass, "no tag, name or group forbids it")
+    };
+    let platform = if state == ActionState::Held {
+        verdict("platform", Ruling::Hold, "WindowsServer2022 is not among Windows10, Windows11, macOS")
+    } else {
+        verdict("platform", Ruling::Pass, "Windows11 may be isolated")
+    };
+    vec![
+        verdict("age", Ruling::Pass, "the alert is 30 s old, less than 1 h"),
+        platform,
+        never,
+        verdict("caps", Ruling::Pass, "3 of 10 in 10 m, 4 of 20 in 1 h, 4 of 50 in 1 d"),
+    ]
+}
+
+pub fn notice(kind: NoticeKind) -> Notice {
+    let text = match kind {
+        NoticeKind::BreakerLatched => {
+            "all_rules.10m reached: 10 attempts in 10 min. Every further action is held until a person resumes."
+        }
+        NoticeKind::Paused => "anna@soc-1 paused all actions: maintenance of the core switch",
+        NoticeKind::Resumed => {
+            "actions go on: breaker_latched@2026-11-20T09:20:00Z was lifted at the start of cordon-act"
+        }
+    };
+    Notice {
+        schema_version: 1,
+        id: format!("{}@2026-11-20T09:20:00Z", kind.as_str()),
+        kind,
+        text: text.into(),
+        at: instant("2026-11-20T09:20:00Z"),
+    }
+}
+
+pub fn report(record: ActionRecord) -> Report {
+    Report::Action(Box::new(record))
+}
