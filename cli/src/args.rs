@@ -1,0 +1,103 @@
+//! The command line, as clap reads it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Answers Microsoft Defender for Endpoint alerts: decides by your rules, isolates machines once and safely, and
+/// tells people.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cordon",
+    version,
+    after_help = "Examples:\n  cordon demo\n  cordon check --config cordon.yaml\n  cordon up --config cordon.yaml"
+)]
+pub struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `cordon` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Play a scenario with a make-believe company; nothing leaves this computer
+    Demo(DemoArgs),
+    /// Run all stages in one process against a real tenant
+    Up(ConfigArgs),
+    /// Run the simulated Microsoft tenant alone
+    Simulator(SimulatorArgs),
+    /// Try everything that the configuration names, and say what is missing
+    Check(CheckArgs),
+    /// Look after the Kafka topics
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// Hold every action from now on
+    Pause(PauseArgs),
+}
+
+/// What can be done with topics.
+#[derive(Debug, Subcommand)]
+pub enum TopicsCommand {
+    /// Make the topics that are not there, and say how the others differ
+    Apply(ConfigArgs),
+}
+
+/// The configuration file.
+#[derive(Debug, clap::Args)]
+pub struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, env = "CORDON_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// Flags of `cordon check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The configuration file
+    #[arg(long, env = "CORDON_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Read the file and the rules and guards that it names, and try nothing else
+    #[arg(long)]
+    pub read_only: bool,
+}
+
+/// Flags of `cordon demo`.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// End after the scenario
+    #[arg(long)]
+    pub exit: bool,
+    /// Keep mails, topics and the tenant's request log in this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Flags of `cordon simulator`.
+#[derive(Debug, clap::Args)]
+pub struct SimulatorArgs {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8480", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Where to take mail by SMTP; a free port beside `--listen` unless given
+    #[arg(long, value_name = "ADDR")]
+    pub smtp: Option<SocketAddr>,
+    /// A path before every path, as behind a gateway
+    #[arg(long, default_value = "", value_name = "PATH")]
+    pub prefix: String,
+}
+
+/// Flags of `cordon pause`.
+#[derive(Debug, clap::Args)]
+pub struct PauseArgs {
+    /// The configuration file
+    #[arg(long, env = "CORDON_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Why, for the record
+    #[arg(long)]
+    pub why: String,
+    /// Who asks
+    #[arg(long, env = "USER", default_value = "unknown")]
+    pub by: String,
+}

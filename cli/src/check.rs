@@ -1,0 +1,162 @@
+//! `cordon check`: tries everything that the configuration names, and says what is missing.
+//!
+//! One line a check, with what to do under a failed one. Nothing is changed anywhere and no mail is sent.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordon_defender::{ApiError, Defender, Graph, TokenFacts};
+use cordon_notify::config::Route;
+use cordon_notify::smtp::Smtp;
+use cordon_notify::transport::Transport as _;
+use cordon_records::{Classified, ErrorClass, SystemClock, Topic};
+use cordon_runtime::kafka::{self, KafkaSettings};
+
+use crate::args::CheckArgs;
+use crate::exit::Exit;
+use crate::stages::{self, Stages};
+
+/// Kafka and Entra refuse clients whose clocks are further off; leases do not care.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
+/// What each stage needs of Defender.
+const DEFENDER_ROLES: [(&str, &str); 4] = [
+    ("Alert.Read.All", "ingest, act"),
+    ("Machine.Read.All", "enrich, act"),
+    ("Machine.Isolate", "act"),
+    ("Mail.Send", "notify"),
+];
+
+/// One check's outcome.
+struct Finding {
+    what: &'static str,
+    exit: Exit,
+    text: String,
+}
+
+fn good(what: &'static str, text: impl Into<String>) -> Finding {
+    Finding { what, exit: Exit::Ok, text: text.into() }
+}
+
+fn bad(what: &'static str, exit: Exit, text: impl Into<String>) -> Finding {
+    Finding { what, exit, text: text.into() }
+}
+
+/// Runs every check, also after one has failed. The exit code is the gravest finding's.
+pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
+    let config = args.config.as_path();
+    let (stages, kafka) = stages::read(config, |root| {
+        let kafka = root.is_present("kafka").then(|| KafkaSettings::read(&mut root.section("kafka")));
+        root.known("telemetry");
+        Some((Stages::read(root)?, kafka))
+    })?;
+    if args.read_only {
+        println!("ok    configuration    {}", config.display());
+        return Ok(Exit::Ok);
+    }
+    let mut findings = vec![good("configuration", config.display().to_string())];
+    match kafka.flatten() {
+        Some(kafka) => findings.extend(broker(&kafka).await),
+        None => findings.push(good("broker", "none configured: `cordon up` uses one in its own process, shadow only")),
+    }
+    findings.extend(tenant(&stages).await);
+    findings.extend(mail(&stages).await);
+    for finding in &findings {
+        let mark = if finding.exit == Exit::Ok { "ok  " } else { "FAIL" };
+        println!("{mark}  {:<16} {}", finding.what, finding.text);
+    }
+    Ok(findings.iter().map(|finding| finding.exit).max().unwrap_or(Exit::Ok))
+}
+
+async fn broker(kafka: &KafkaSettings) -> Vec<Finding> {
+    let cluster = match kafka::cluster_id(kafka).await {
+        Ok(id) => good("broker", format!("cluster {id}")),
+        Err(error) => return vec![bad("broker", Exit::Unreachable, error.to_string())],
+    };
+    let topics = match kafka::check_topics(kafka, &Topic::ALL).await {
+        Ok(()) => good("topics", "all there, as they should be"),
+        Err(error) => bad("topics", Exit::Unreachable, format!("{error}; run `cordon topics apply`")),
+    };
+    vec![cluster, topics]
+}
+
+async fn tenant(stages: &Stages) -> Vec<Finding> {
+    let defender = match Defender::new(stages.act.defender.clone(), Arc::new(SystemClock)) {
+        Ok(defender) => defender,
+        Err(error) => return vec![bad("defender", Exit::Config, error.to_string())],
+    };
+    let clock = match defender.server_clock_ahead().await {
+        Ok(Some(ahead)) if ahead.unsigned_abs() > CLOCK_TOLERANCE => {
+            bad("clock", Exit::Negative, format!("Defender's clock is {ahead:#} ahead of ours; set the time by NTP"))
+        }
+        Ok(Some(ahead)) => good("clock", format!("{:.1} s apart from Defender's", ahead.as_secs_f64().abs())),
+        Ok(None) => good("clock", "Defender names no time"),
+        Err(error) => bad("clock", Exit::Unreachable, error.to_string()),
+    };
+    let mut findings = vec![clock];
+    match defender.token_facts().await {
+        Ok(facts) => {
+            findings.push(good("defender token", described(&facts)));
+            findings.extend(roles(&facts, &DEFENDER_ROLES[..3]));
+        }
+        Err(error) => findings.push(refused("defender token", &error)),
+    }
+    findings
+}
+
+async fn mail(stages: &Stages) -> Vec<Finding> {
+    match &stages.notify.route {
+        Route::Smtp(settings) => vec![match Smtp::new(settings.clone()).check().await {
+            Ok(()) => good("mail", "the SMTP server answers and takes the login"),
+            Err(error) => bad("mail", Exit::Unreachable, error.to_string()),
+        }],
+        Route::Graph(route) => {
+            let graph = match Graph::new(route.graph.clone(), Arc::new(SystemClock)) {
+                Ok(graph) => graph,
+                Err(error) => return vec![bad("graph", Exit::Config, error.to_string())],
+            };
+            match graph.token_facts().await {
+                Ok(facts) => {
+                    let mut findings = vec![good("graph token", described(&facts))];
+                    findings.extend(roles(&facts, &DEFENDER_ROLES[3..]));
+                    findings
+                }
+                Err(error) => vec![refused("graph token", &error)],
+            }
+        }
+    }
+}
+
+fn described(facts: &TokenFacts) -> String {
+    let audience = facts.audience.as_deref().unwrap_or("opaque: what it may do cannot be seen from outside");
+    format!("for {audience}, until {}", facts.expires_at)
+}
+
+/// A finding for each role that is missing; an opaque token cannot be judged.
+fn roles(facts: &TokenFacts, needed: &[(&str, &str)]) -> Vec<Finding> {
+    if facts.audience.is_none() {
+        return Vec::new();
+    }
+    let held: BTreeSet<&str> = facts.roles.iter().map(String::as_str).collect();
+    needed
+        .iter()
+        .map(|(role, stages)| {
+            if held.contains(role) {
+                good("permission", format!("{role} ({stages})"))
+            } else {
+                let text =
+                    format!("{role} is missing ({stages}): add the application permission in Entra and consent to it");
+                bad("permission", Exit::Denied, text)
+            }
+        })
+        .collect()
+}
+
+fn refused(what: &'static str, error: &ApiError) -> Finding {
+    let exit = match error.class() {
+        ErrorClass::Transient | ErrorClass::Ambiguous => Exit::Unreachable,
+        ErrorClass::Poison | ErrorClass::Fatal => Exit::Denied,
+    };
+    bad(what, exit, error.to_string())
+}

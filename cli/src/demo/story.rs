@@ -1,0 +1,203 @@
+//! The story: from happenings to lines that a person who has never seen Cordon can read. Pure but for the clock.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use cordon_policy::guard;
+use cordon_records::{ActionRecord, ActionState, AlertId, DecisionRecord, MachineId, Report, Ruling, Verdict};
+use cordon_simulator::LoggedRequest;
+
+use super::company::{End, Raised};
+use super::watch::{Happening, is_isolate};
+
+/// One alert's chapter.
+#[derive(Debug)]
+struct Chapter {
+    raised: Raised,
+    at: Instant,
+    decided: bool,
+    known: bool,
+    states: Vec<ActionState>,
+    mailed: bool,
+}
+
+/// What has been told so far.
+#[derive(Debug, Default)]
+pub struct Story {
+    chapters: Vec<Chapter>,
+    shown: Option<usize>,
+    decisions: usize,
+    mails: usize,
+    states: BTreeMap<&'static str, usize>,
+}
+
+impl Story {
+    /// Opens a chapter.
+    pub fn raised(&mut self, raised: &Raised, at: Instant) -> Vec<String> {
+        let chapter =
+            Chapter { raised: raised.clone(), at, decided: false, known: false, states: Vec::new(), mailed: false };
+        self.chapters.push(chapter);
+        Vec::new()
+    }
+
+    /// Whether the newest chapter about this alert is over.
+    pub fn is_over(&self, alert: &AlertId, end: End) -> bool {
+        let Some(chapter) = self.chapters.iter().rev().find(|chapter| &chapter.raised.alert == alert) else {
+            return true;
+        };
+        let told = |state| chapter.states.contains(&state) && chapter.mailed;
+        match end {
+            End::Decided => chapter.decided,
+            End::Known => chapter.known,
+            End::Requested => told(ActionState::Accepted),
+            End::Confirmed => told(ActionState::Succeeded),
+            End::Refused => told(ActionState::Refused),
+        }
+    }
+
+    /// Tells one happening.
+    pub fn tell(&mut self, happening: &Happening, now: Instant) -> Vec<String> {
+        match happening {
+            Happening::Decided(decision) => self.decided(decision, now),
+            Happening::Permitted(entry) => {
+                let passed = entry.guards.iter().find(|verdict| verdict.guard == guard::CAPS);
+                let text = passed.map_or_else(|| "passed".to_owned(), |verdict| verdict.why.clone());
+                self.line(Self::by_alert(&entry.alert.id), "guards", &text, now)
+            }
+            Happening::Called(request) => self.called(request, now),
+            Happening::Reported(report) => match report.as_ref() {
+                Report::Action(record) => self.reported(record, now),
+                Report::Notice(notice) => vec![format!("\n!! {}", notice.text)],
+            },
+            Happening::Mailed(subject) => self.mailed(subject, now),
+            Happening::Known => self.known(now),
+        }
+    }
+
+    fn decided(&mut self, decision: &DecisionRecord, now: Instant) -> Vec<String> {
+        self.decisions += 1;
+        let text = match decision.verdict {
+            Verdict::Act | Verdict::NeedsHuman => first_clause(&decision.reason),
+            Verdict::Nothing => format!("nothing to do: {}", decision.reason),
+        };
+        if let Some(chapter) = self.newest_mut(Self::by_alert(&decision.alert.id)) {
+            chapter.decided = true;
+        }
+        self.line(Self::by_alert(&decision.alert.id), "decided", &text, now)
+    }
+
+    fn called(&mut self, request: &LoggedRequest, now: Instant) -> Vec<String> {
+        let machine =
+            request.path.trim_end_matches("/isolate").rsplit('/').next().and_then(|id| MachineId::new(id).ok());
+        let answer = match request.status {
+            201 => "201 Pending".to_owned(),
+            0 => "no answer".to_owned(),
+            status => status.to_string(),
+        };
+        self.line(
+            move |chapter| Some(&chapter.raised.machine_id) == machine.as_ref(),
+            "called",
+            &format!("POST …/isolate → {answer}"),
+            now,
+        )
+    }
+
+    fn reported(&mut self, record: &ActionRecord, now: Instant) -> Vec<String> {
+        *self.states.entry(record.state.as_str()).or_default() += 1;
+        if let Some(chapter) = self.newest_mut(Self::by_alert(&record.alert.id)) {
+            chapter.states.push(record.state);
+            chapter.mailed = false;
+        }
+        let verdict = record.guards.iter().find(|verdict| verdict.ruling == Ruling::Refuse);
+        let text = verdict.map_or_else(|| record.reason.clone(), |v| format!("{}: {}", v.guard, v.why));
+        let label = match record.state {
+            ActionState::Accepted => return Vec::new(),
+            ActionState::Succeeded => "confirmed",
+            ActionState::Refused => "REFUSED",
+            ActionState::Held => "HELD",
+            ActionState::Covered => "covered",
+            ActionState::Would => "would",
+            ActionState::InDoubt => "in doubt",
+            ActionState::Failed | ActionState::TimedOut | ActionState::Cancelled => "FAILED",
+            ActionState::NeedsHuman | ActionState::ClosedMeanwhile => "LOOK",
+        };
+        self.line(Self::by_alert(&record.alert.id), label, &text, now)
+    }
+
+    fn mailed(&mut self, subject: &str, now: Instant) -> Vec<String> {
+        self.mails += 1;
+        let about = |chapter: &Chapter| {
+            let name = chapter.raised.machine.split(' ').next().unwrap_or_default();
+            !chapter.states.is_empty() && subject.to_uppercase().contains(name)
+        };
+        if let Some(chapter) = self.newest_mut(about) {
+            chapter.mailed = true;
+        }
+        self.line(about, "mailed", subject, now)
+    }
+
+    fn known(&mut self, now: Instant) -> Vec<String> {
+        if let Some(chapter) = self.chapters.last_mut() {
+            chapter.known = true;
+        }
+        let newest = self.chapters.len();
+        self.line(|chapter| chapter.raised.number == newest, "skipped", "this action has had its call", now)
+    }
+
+    fn by_alert(alert: &AlertId) -> impl Fn(&Chapter) -> bool + '_ {
+        move |chapter| &chapter.raised.alert == alert
+    }
+
+    fn newest(&self, about: impl Fn(&Chapter) -> bool) -> Option<&Chapter> {
+        self.chapters.iter().rev().find(|chapter| about(chapter))
+    }
+
+    fn newest_mut(&mut self, about: impl Fn(&Chapter) -> bool) -> Option<&mut Chapter> {
+        self.chapters.iter_mut().rev().find(|chapter| about(chapter))
+    }
+
+    /// A line in the chapter that it belongs to; the chapter's heading comes again when the story has moved on.
+    fn line(&mut self, about: impl Fn(&Chapter) -> bool, label: &str, text: &str, now: Instant) -> Vec<String> {
+        let Some(chapter) = self.newest(about) else { return vec![format!("   {label:<14} {text}")] };
+        let (number, heading) = (chapter.raised.number, heading(&chapter.raised));
+        let seconds = now.duration_since(chapter.at).as_secs_f32();
+        let mut lines = Vec::new();
+        if self.shown.replace(number) != Some(number) {
+            lines.push(format!("\n{heading}"));
+        }
+        lines.push(format!("   {seconds:>4.1}s {label:<10} {text}"));
+        lines
+    }
+
+    /// The last line: everything that came in, and what became of it.
+    pub fn sum(&self, requests: &[LoggedRequest]) -> String {
+        let posts: Vec<&str> =
+            requests.iter().filter(|request| is_isolate(request)).map(|request| request.path.as_str()).collect();
+        let mut machines = posts.clone();
+        machines.sort_unstable();
+        machines.dedup();
+        let count = |state: ActionState| self.states.get(state.as_str()).copied().unwrap_or_default();
+        let confirmed = count(ActionState::Succeeded);
+        format!(
+            "{} in = {} decided. {} calls: {confirmed} confirmed, {} pending. {} refused, {} lost, {} twice, {} mails.",
+            self.chapters.len(),
+            self.decisions,
+            posts.len(),
+            count(ActionState::Accepted) - confirmed,
+            count(ActionState::Refused),
+            self.chapters.len() - self.decisions,
+            posts.len() - machines.len(),
+            self.mails,
+        )
+    }
+}
+
+/// The first clause of a long condition says enough here; the mail and the record hold all of it.
+fn first_clause(reason: &str) -> String {
+    reason.split_once(" && ").map_or_else(|| reason.to_owned(), |(first, _)| format!("{first} && …"))
+}
+
+fn heading(raised: &Raised) -> String {
+    let again = if raised.again { ", the same alert again" } else { "" };
+    format!("{} {:<7} {} on {}{again}", raised.number, raised.severity.to_uppercase(), raised.title, raised.machine)
+}

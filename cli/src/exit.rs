@@ -1,0 +1,47 @@
+//! Exit codes: 0 ok, 1 a negative result, 69 something is unreachable, 70 a fault of ours, 77 a permission is
+//! missing, 78 the configuration is wrong.
+
+use std::process::ExitCode;
+
+use cordon_settings::Problems;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// All is well.
+    Ok,
+    /// The answer is no.
+    Negative,
+    /// Something that we need cannot be reached.
+    Unreachable,
+    /// A fault of ours.
+    Failed,
+    /// A permission is missing.
+    Denied,
+    /// The configuration is wrong.
+    Config,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Negative => 1,
+            Exit::Unreachable => 69,
+            Exit::Failed => 70,
+            Exit::Denied => 77,
+            Exit::Config => 78,
+        })
+    }
+}
+
+/// The code that fits an error.
+pub fn of(error: &anyhow::Error) -> Exit {
+    if error.downcast_ref::<Problems>().is_some() {
+        return Exit::Config;
+    }
+    if error.downcast_ref::<cordon_runtime::kafka::KafkaFailure>().is_some() {
+        return Exit::Unreachable;
+    }
+    Exit::Failed
+}

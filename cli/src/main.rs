@@ -1,0 +1,50 @@
+//! `cordon`: the operator's tool.
+
+mod args;
+mod check;
+mod demo;
+mod exit;
+mod pause;
+mod simulator;
+mod stages;
+mod topics;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command, TopicsCommand};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    cordon_runtime::process::install_tls();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime does not start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let exit = match runtime.block_on(run(args)) {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit::of(&error)
+        }
+    };
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    exit.into()
+}
+
+async fn run(args: Args) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Demo(demo) => demo::run(&demo).await,
+        Command::Up(config) => up::run(&config.config).await,
+        Command::Simulator(simulator) => simulator::run(&simulator).await,
+        Command::Check(check) => check::run(&check).await,
+        Command::Topics(TopicsCommand::Apply(config)) => topics::apply(&config.config).await,
+        Command::Pause(pause) => pause::run(&pause).await,
+    }
+}

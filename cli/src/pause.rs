@@ -1,0 +1,27 @@
+//! `cordon pause`: anybody may stop it, so no signature is asked for.
+
+use cordon_records::{Clock, Command, CommandRecord, Headers, SCHEMA_VERSION, SystemClock, Topic};
+use cordon_runtime::kafka::{Outbound, Producer};
+
+use crate::args::PauseArgs;
+use crate::exit::Exit;
+use crate::stages;
+
+/// Writes the command and waits for the broker's word.
+pub async fn run(args: &PauseArgs) -> anyhow::Result<Exit> {
+    let kafka = stages::kafka(&args.config)?;
+    let at = SystemClock.now();
+    let record = CommandRecord {
+        schema_version: SCHEMA_VERSION,
+        command: Command::Pause,
+        by: args.by.clone(),
+        why: args.why.clone(),
+        at,
+    };
+    let headers = Headers::event("cli", "command.pause", &format!("pause@{at}"), at, "pause");
+    let producer = Producer::open(&kafka, "cordon-cli")?;
+    producer.send(Outbound::json(Topic::Commands, "all", headers, &record)?).await?;
+    println!("paused: every action is held from now on");
+    println!("to go on, start cordon-act once with --resume and the id that its notice names");
+    Ok(Exit::Ok)
+}
