@@ -1,0 +1,211 @@
+//! The whole pipeline as an operator runs it: one process per stage replica, a real broker, a simulated tenant.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cordon_records::{ActionRecord, ActionState, MachineId, Report, Topic};
+use cordon_runtime::kafka::{KafkaSettings, apply_topics, read_all};
+use cordon_simulator::{CLIENT_ID, CLIENT_SECRET, Options, SimMachine, Simulator, TENANT_ID};
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+
+use crate::broker::RealKafka;
+use crate::processes::Process;
+use crate::wait::until;
+
+/// The stages, in the order of an alert's way.
+pub const STAGES: [&str; 4] = ["cordon-ingest", "cordon-enrich", "cordon-act", "cordon-notify"];
+
+/// The rule that every pipeline runs, as it is shipped.
+const RULE: &str = include_str!("../../deploy/rules/isolate-high.yaml");
+
+/// How long anything in a healthy pipeline may take.
+pub const SOON: Duration = Duration::from_secs(60);
+
+/// How a pipeline differs from the ordinary one.
+pub struct Setup {
+    /// The tenant.
+    pub tenant: Options,
+    /// Replicas of each stage.
+    pub replicas: usize,
+    /// `act.mode`.
+    pub mode: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let tenant = Options { settle: Duration::from_secs(1), enforce_quota: false, ..Options::default() };
+        Self { tenant, replicas: 1, mode: "auto" }
+    }
+}
+
+/// Everything that runs. Dropping it kills the processes.
+pub struct Pipeline {
+    /// The simulated tenant; its request log is the oracle.
+    pub tenant: Simulator,
+    /// The broker and the prefix of this pipeline's topics.
+    pub kafka: KafkaSettings,
+    processes: BTreeMap<(&'static str, usize), Process>,
+    config: PathBuf,
+    _folder: TempDir,
+}
+
+impl Pipeline {
+    /// Starts everything and waits until every stage is ready; nothing where no broker can be had.
+    pub async fn start(test: &str, setup: Setup) -> Option<Self> {
+        let kafka = RealKafka::obtain()?.settings(test);
+        apply_topics(&kafka).await.expect("the topics can be made");
+        let tenant = Simulator::start(setup.tenant).expect("the tenant starts");
+        let folder = tempfile::Builder::new().prefix("cordon-pipeline-").tempdir().expect("a folder");
+        let config = folder.path().join("cordon.yaml");
+        std::fs::write(folder.path().join("secret"), CLIENT_SECRET).expect("the secret is written");
+        std::fs::write(folder.path().join("isolate-high.yaml"), RULE).expect("the rule is written");
+        std::fs::write(&config, configuration(&kafka, &tenant, setup.mode, folder.path()))
+            .expect("the configuration is written");
+        let mut pipeline = Self { tenant, kafka, processes: BTreeMap::new(), config, _folder: folder };
+        // The ledger is made by one replica before another may stand for election.
+        pipeline.start_stage("cordon-act", 0, &["--init-ledger"]);
+        pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
+        for stage in STAGES {
+            for replica in 0..setup.replicas {
+                if (stage, replica) != ("cordon-act", 0) {
+                    pipeline.start_stage(stage, replica, &[]);
+                }
+            }
+        }
+        for stage in STAGES {
+            pipeline.ready(stage, 0).await;
+        }
+        Some(pipeline)
+    }
+
+    /// Starts one replica.
+    pub fn start_stage(&mut self, stage: &'static str, replica: usize, args: &[&str]) {
+        let environment = [("CORDON_TELEMETRY__LISTEN", "127.0.0.1:0")];
+        let process = Process::stage(stage, &self.config, args, &environment);
+        self.processes.insert((stage, replica), process);
+    }
+
+    /// The process of one replica.
+    pub fn process(&mut self, stage: &'static str, replica: usize) -> &mut Process {
+        self.processes.get_mut(&(stage, replica)).expect("the replica was started")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self, stage: &'static str, replica: usize) {
+        self.processes.remove(&(stage, replica)).expect("the replica was started").kill();
+    }
+
+    async fn address(&mut self, stage: &'static str, replica: usize) -> String {
+        let line = self.process(stage, replica).line(SOON, "metrics and health are served").await;
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
+        line["bound"]
+            .as_str()
+            .or_else(|| line["fields"]["bound"].as_str())
+            .expect("the line names the address")
+            .to_owned()
+    }
+
+    async fn ready(&mut self, stage: &'static str, replica: usize) {
+        let url = format!("http://{}/readyz", self.address(stage, replica).await);
+        until(SOON, &format!("{stage} to be ready"), async || {
+            let answer = get(&url).await;
+            if answer.starts_with("200") { Ok(()) } else { Err(answer) }
+        })
+        .await;
+    }
+
+    /// A counter of one stage, summed over its labels and its living replicas.
+    pub async fn counter(&mut self, stage: &'static str, name: &str) -> u64 {
+        let replicas: Vec<usize> =
+            self.processes.keys().filter(|(of, _)| *of == stage).map(|(_, replica)| *replica).collect();
+        let mut sum = 0.0;
+        for replica in replicas {
+            let url = format!("http://{}/metrics", self.address(stage, replica).await);
+            let page = get(&url).await;
+            let lines = page.lines().filter(|line| line.starts_with(name));
+            sum += lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>();
+        }
+        sum as u64
+    }
+
+    /// Every record of a topic, read as `T`.
+    pub async fn records<T: DeserializeOwned>(&self, topic: Topic) -> Vec<T> {
+        let records = read_all(&self.kafka, topic).await.expect("the topic can be read");
+        records.iter().map(|record| record.json().expect("our own record")).collect()
+    }
+
+    /// Every step of an action reported so far.
+    pub async fn actions(&self) -> Vec<ActionRecord> {
+        let reports: Vec<Report> = self.records(Topic::Actions).await;
+        let action = |report| match report {
+            Report::Action(record) => Some(*record),
+            Report::Notice(_) => None,
+        };
+        reports.into_iter().filter_map(action).collect()
+    }
+
+    /// Waits until this machine's action has been reported in this state.
+    pub async fn reported(&self, machine: &MachineId, state: ActionState, deadline: Duration) -> ActionRecord {
+        until(deadline, &format!("{machine} to be {}", state.as_str()), async || {
+            let all = self.actions().await;
+            let of = |record: &&ActionRecord| record.machine.as_ref().is_some_and(|it| &it.id == machine);
+            let seen: Vec<&str> = all.iter().filter(of).map(|record| record.state.as_str()).collect();
+            let found = all.iter().filter(of).find(|record| record.state == state).cloned();
+            found.ok_or_else(|| format!("{seen:?}"))
+        })
+        .await
+    }
+
+    /// Waits until a mail with this subject is in the mailbox.
+    pub async fn mailed(&self, subject: &str, deadline: Duration) {
+        until(deadline, &format!("a mail {subject:?}"), async || {
+            let subjects = self.subjects();
+            if subjects.iter().any(|found| found.contains(subject)) { Ok(()) } else { Err(format!("{subjects:?}")) }
+        })
+        .await;
+    }
+
+    /// Subjects of all mails, oldest first.
+    pub fn subjects(&self) -> Vec<String> {
+        self.tenant.mails().iter().map(|mail| mail.header("Subject").unwrap_or_default()).collect()
+    }
+}
+
+/// A machine of the make-believe company.
+pub fn machine(number: u32, name: &str) -> SimMachine {
+    let id = MachineId::new(format!("{number:040x}")).expect("hexadecimal digits are an id");
+    SimMachine::new(id, &format!("{name}.example.com")).os("Windows11")
+}
+
+fn configuration(kafka: &KafkaSettings, tenant: &Simulator, mode: &str, folder: &std::path::Path) -> String {
+    format!(
+        "kafka:\n  bootstrap_servers: '{bootstrap}'\n  topic_prefix: '{prefix}'\n  properties: {{session.timeout.ms: 6000, heartbeat.interval.ms: 1000}}\n\
+         defender:\n  tenant_id: {TENANT_ID}\n  client_id: {CLIENT_ID}\n  client_secret: 'file:{folder}/secret'\n  \
+           api_url: {api}\n  authority_url: {authority}\n  quota: {{per_minute: 60000, per_hour: 1000000}}\n\
+         ingest: {{poll_interval: 200ms, overlap: 10m, lookback: 1h}}\n\
+         enrich: {{lookups: [machine], deadline: 5s}}\n\
+         act: {{mode: {mode}, rules: [isolate-high.yaml], follow_up: 500ms}}\n\
+         notify:\n  smtp: {{url: '{smtp}', from: cordon@example.com, to: [soc@example.com]}}\n\
+         telemetry: {{log: info, format: json}}\n",
+        bootstrap = kafka.bootstrap_servers,
+        prefix = kafka.topic_prefix,
+        api = tenant.api_url(),
+        authority = tenant.authority_url(),
+        smtp = tenant.smtp_url(),
+        folder = folder.display(),
+    )
+}
+
+/// `STATUS BODY` of a GET, or why there is none.
+async fn get(url: &str) -> String {
+    cordon_runtime::process::install_tls();
+    match reqwest::get(url).await {
+        Ok(answer) => {
+            let status = answer.status().as_u16();
+            format!("{status} {}", answer.text().await.unwrap_or_default())
+        }
+        Err(error) => error.to_string(),
+    }
+}
