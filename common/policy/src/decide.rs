@@ -65,7 +65,7 @@ pub fn decide(
         id,
         tenant: record.tenant.clone(),
         alert: alert.summary(),
-        machine: machine.ok().map(|machine| machine.summary()),
+        machine: machine.ok().map(|machine| machine.summary()).or_else(|| alert.machine_summary()),
         verdict: conclusion.verdict,
         reason: conclusion.reason,
         matched: stands.iter().filter_map(matched).collect(),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AlertId, MachineId, TenantId};
+use crate::machine::MachineSummary;
 use crate::open_enum::open_enum;
 use crate::{Verbatim, lenient, schema_version};
 
@@ -211,6 +212,20 @@ impl Alert {
         names
     }
 
+    /// What the alert itself says of its machine, for people when the machine could not be had. Platform, worth and
+    /// tags are unknown, so guards hold on it.
+    #[must_use]
+    pub fn machine_summary(&self) -> Option<MachineSummary> {
+        Some(MachineSummary {
+            id: self.machine_id.clone()?,
+            name: self.computer_dns_name.clone(),
+            os: None,
+            group: self.rbac_group_name.clone(),
+            value: None,
+            tags: None,
+        })
+    }
+
     /// The few facts that decisions, reports and mails carry along.
     #[must_use]
     pub fn summary(&self) -> AlertSummary {
@@ -315,5 +330,36 @@ impl AlertRecord {
     #[must_use]
     pub fn record_id(alert: &AlertId, last_update: Option<Timestamp>) -> String {
         last_update.map_or_else(|| format!("{alert}@"), |at| format!("{alert}@{at}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_a_wrong_type_are_absent_and_the_alert_is_read_all_the_same() {
+        let text = r#"{"id":"a1","severity":7,"status":null,"lastUpdateTime":"soon","machineId":"a/b","evidence":{"entityType":"User","userPrincipalName":"u@example.com"},"mitreTechniques":"T1","relatedUser":3}"#;
+        let alert: Alert = serde_json::from_str(text).unwrap();
+        assert_eq!(alert.severity, Some(Severity::Other("7".into())));
+        assert_eq!((&alert.status, &alert.last_update_time, &alert.machine_id), (&None, &None, &None));
+        assert_eq!(alert.user_principal_names(), ["u@example.com"]);
+        assert_eq!(alert.mitre_techniques, ["T1"]);
+    }
+
+    #[test]
+    fn the_spelling_of_another_api_is_the_same_value_and_an_unknown_one_is_kept() {
+        let read = |text: &str| Severity::from(text);
+        assert_eq!(read("high"), Severity::High);
+        assert_eq!(read("Catastrophic").as_str(), "Catastrophic");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_json_is_in_the_fields_nothing_panics(id in "[a-z0-9_-]{1,20}", junk in proptest::prelude::any::<String>()) {
+            let text = serde_json::json!({"id": id, "title": junk, "severity": junk, "machineId": junk, "lastEventTime": junk, "evidence": [junk]});
+            let alert: Alert = serde_json::from_value(text).unwrap();
+            let _ = alert.summary();
+        }
     }
 }

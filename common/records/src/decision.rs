@@ -21,7 +21,8 @@ pub struct DecisionRecord {
     pub tenant: TenantId,
     /// The alert.
     pub alert: AlertSummary,
-    /// The machine, as enrich saw it; absent when the alert names none or it could not be had.
+    /// The machine, as enrich saw it; where it could not be had, what the alert says of it. Absent when the alert names
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineSummary>,
     /// What follows.
