@@ -1,7 +1,7 @@
 //! Machine actions: what was asked of machines and how far it got. Source: Microsoft's pages "List machine
 //! actions API" and "machineAction resource type", and fields seen on the wire beside them.
 
-use cordon_records::{MachineActionId, MachineId, Verbatim, lenient};
+use cordon_records::{MachineActionId, MachineId, Verbatim, lenient, open_enum};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -15,38 +15,7 @@ const LIST: &str = "/api/machineactions";
 /// Where reading a list stops.
 const MAX_PAGES: usize = 20;
 
-/// Defines an enum of Microsoft's: known texts, any case, plus `Other`.
-macro_rules! open {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$vdoc])* $variant,)+
-            /// A value that this build does not know, kept as it came; empty when it was absent.
-            Other(String),
-        }
-
-        impl $name {
-            /// The value as Microsoft spells it.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => stringify!($variant),)+
-                    Self::Other(text) => text,
-                }
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                $(if text.eq_ignore_ascii_case(stringify!($variant)) { return Self::$variant; })+
-                Self::Other(text.to_owned())
-            }
-        }
-    };
-}
-
-open!(
+open_enum!(
     /// What a machine action does.
     ActionType {
         /// Cut the machine off.
@@ -56,7 +25,7 @@ open!(
     }
 );
 
-open!(
+open_enum!(
     /// How far a machine action got. Pending and InProgress may last about three days for a machine that is off.
     ActionStatus {
         /// Accepted by Defender.

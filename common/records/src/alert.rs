@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AlertId, MachineId, TenantId};
 use crate::machine::MachineSummary;
-use crate::open_enum::open_enum;
+use crate::open_enum;
 use crate::{Verbatim, lenient, schema_version};
 
 open_enum!(

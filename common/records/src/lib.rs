@@ -43,6 +43,9 @@ pub use machine::{Machine, MachineSummary};
 pub use topics::{Cleanup, Topic, TopicSpec};
 pub use verbatim::Verbatim;
 
+#[doc(hidden)]
+pub use serde;
+
 /// The version that this build writes into every record. It grows only when a reader must know the difference;
 /// a new optional field does not change it.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -3,8 +3,8 @@
 use cordon_records::{AlertStatus, Classification};
 use jiff::SignedDuration;
 
-use super::judge::Word;
 use super::machine::contains;
+use super::word::Word;
 use super::{Case, Guards};
 use crate::window;
 

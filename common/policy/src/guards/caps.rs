@@ -6,7 +6,7 @@
 use cordon_records::RuleId;
 
 use super::alert::seconds;
-use super::judge::Word;
+use super::word::Word;
 use super::{Case, Fleet, Guards};
 use crate::window;
 

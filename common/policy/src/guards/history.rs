@@ -1,7 +1,7 @@
 //! Guards that ask what was done to the machine before: an isolation that stands, a release by a person.
 
 use super::alert::seconds;
-use super::judge::Word;
+use super::word::Word;
 use super::{Case, Guards, Isolation};
 use crate::window;
 

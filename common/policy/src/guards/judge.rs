@@ -45,35 +45,6 @@ pub mod guard {
     pub const FLEET_SHARE: &str = "fleet-share";
 }
 
-/// What a guard answers, before its name is put to it.
-#[derive(Debug)]
-pub struct Word {
-    pub ruling: Ruling,
-    pub why: String,
-}
-
-impl Word {
-    pub const fn pass(why: String) -> Self {
-        Self { ruling: Ruling::Pass, why }
-    }
-
-    pub const fn covered(why: String) -> Self {
-        Self { ruling: Ruling::Covered, why }
-    }
-
-    pub const fn hold(why: String) -> Self {
-        Self { ruling: Ruling::Hold, why }
-    }
-
-    pub const fn refuse(why: String) -> Self {
-        Self { ruling: Ruling::Refuse, why }
-    }
-
-    fn of(self, guard: &str) -> GuardVerdict {
-        GuardVerdict { guard: guard.to_owned(), ruling: self.ruling, why: self.why }
-    }
-}
-
 /// The guards' judgement of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {

@@ -3,7 +3,7 @@
 
 use cordon_records::MachineSummary;
 
-use super::judge::Word;
+use super::word::Word;
 use super::{Case, Guards};
 use crate::glob::fits_host;
 

@@ -1,8 +1,8 @@
 //! The maintenance guard: machines that somebody works on are left to a person.
 
-use super::judge::Word;
 use super::machine::tag_on;
 use super::settings::Maintenance;
+use super::word::Word;
 use super::{Case, Guards};
 use crate::glob::fits_host;
 

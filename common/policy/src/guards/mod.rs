@@ -14,6 +14,7 @@ mod maintenance;
 mod print;
 mod settings;
 mod switches;
+mod word;
 
 pub use caps::Trip;
 pub use case::{Attempt, Case, Fleet, Isolation};

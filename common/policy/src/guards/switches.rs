@@ -3,7 +3,7 @@
 use cordon_records::{Latch, Mode};
 
 use super::Case;
-use super::judge::Word;
+use super::word::Word;
 
 fn latch(latch: Option<&Latch>, name: &str) -> Word {
     match latch {
