@@ -1,7 +1,7 @@
 //! The whole pipeline as an operator runs it: one process per stage replica, a real broker, a simulated tenant.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cordon_records::{ActionRecord, ActionState, MachineId, Report, Topic};
@@ -59,8 +59,6 @@ impl Pipeline {
         let tenant = Simulator::start(setup.tenant).expect("the tenant starts");
         let folder = tempfile::Builder::new().prefix("cordon-pipeline-").tempdir().expect("a folder");
         let config = folder.path().join("cordon.yaml");
-        std::fs::write(folder.path().join("secret"), CLIENT_SECRET).expect("the secret is written");
-        std::fs::write(folder.path().join("isolate-high.yaml"), RULE).expect("the rule is written");
         std::fs::write(&config, configuration(&kafka, &tenant, setup.mode, folder.path()))
             .expect("the configuration is written");
         let mut pipeline = Self { tenant, kafka, processes: BTreeMap::new(), config, _folder: folder };
@@ -90,6 +88,11 @@ impl Pipeline {
     /// The process of one replica.
     pub fn process(&mut self, stage: &'static str, replica: usize) -> &mut Process {
         self.processes.get_mut(&(stage, replica)).expect("the replica was started")
+    }
+
+    /// The configuration file of all stages.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
     /// `kill -9`.
@@ -179,7 +182,10 @@ pub fn machine(number: u32, name: &str) -> SimMachine {
     SimMachine::new(id, &format!("{name}.example.com")).os("Windows11")
 }
 
-fn configuration(kafka: &KafkaSettings, tenant: &Simulator, mode: &str, folder: &std::path::Path) -> String {
+/// A configuration of all stages; the secret and the rule that it names are written into `folder`.
+pub fn configuration(kafka: &KafkaSettings, tenant: &Simulator, mode: &str, folder: &Path) -> String {
+    std::fs::write(folder.join("secret"), CLIENT_SECRET).expect("the secret is written");
+    std::fs::write(folder.join("isolate-high.yaml"), RULE).expect("the rule is written");
     format!(
         "kafka:\n  bootstrap_servers: '{bootstrap}'\n  topic_prefix: '{prefix}'\n  properties: {{session.timeout.ms: 6000, heartbeat.interval.ms: 1000}}\n\
          defender:\n  tenant_id: {TENANT_ID}\n  client_id: {CLIENT_ID}\n  client_secret: 'file:{folder}/secret'\n  \
