@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
 use cordon_policy::{Guards, RuleSet};
-use cordon_records::Mode;
+use cordon_records::{Mode, TenantId};
 use cordon_settings::{Problem, Problems, Section};
 
 /// The names of the modes in the file.
@@ -14,8 +14,10 @@ const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Ap
 /// What act must know.
 #[derive(Debug, Clone)]
 pub struct ActSettings {
-    /// The only identity that may act.
-    pub defender: DefenderSettings,
+    /// The only tenant whose records are judged and acted on.
+    pub tenant: TenantId,
+    /// The only identity that may act; absent where just the decide role runs, which needs none.
+    pub defender: Option<DefenderSettings>,
     /// The ceiling over the rules' modes; `shadow` unless the file says otherwise.
     pub mode: Mode,
     /// The operator's rules, checked.
@@ -34,9 +36,7 @@ impl ActSettings {
     /// Reads `defender` and `act`, and the files that `act` names.
     #[must_use]
     pub fn read(root: &mut Section) -> Option<Self> {
-        let mut section = root.section("defender");
-        let defender = DefenderSettings::read(&mut section);
-        section.finish();
+        let (tenant, defender) = read_identity(root.section("defender"));
         let mut act = root.section("act");
         let mode = act.choice("mode", &MODES).or(Mode::Shadow);
         let rules = read_rules(&mut act);
@@ -45,8 +45,30 @@ impl ActSettings {
         let hold_for = act.duration("hold_for").or(Duration::from_secs(24 * 60 * 60));
         let settle = act.duration("settle").check(long_enough).or(Duration::from_secs(120));
         act.finish();
-        Some(Self { defender: defender?, mode, rules: rules?, guards: guards?, follow_up, hold_for, settle })
+        Some(Self {
+            tenant: tenant?,
+            defender: defender?,
+            mode,
+            rules: rules?,
+            guards: guards?,
+            follow_up,
+            hold_for,
+            settle,
+        })
     }
+}
+
+/// The tenant, and the identity unless the file gives none at all: half an identity is a mistake, none is a process
+/// that only decides.
+fn read_identity(mut section: Section) -> (Option<TenantId>, Option<Option<DefenderSettings>>) {
+    let given = ["client_id", "client_secret"].into_iter().any(|key| section.is_present(key));
+    if given {
+        let defender = DefenderSettings::read(&mut section);
+        section.finish();
+        return (defender.as_ref().map(|defender| defender.tenant_id.clone()), defender.map(Some));
+    }
+    let tenant = section.text("tenant_id").convert(|text| TenantId::new(text).map_err(|error| error.to_string()));
+    (tenant.required(), Some(None))
 }
 
 /// Below lease (30 s), HTTP timeout (20 s) and the list's lag (60 s) together, a lost answer could be taken for

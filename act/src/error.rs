@@ -13,6 +13,12 @@ pub enum ActError {
     /// The Defender client could not be built.
     #[error(transparent)]
     Defender(#[from] cordon_defender::ApiError),
+    /// The respond role has nobody to act as.
+    #[error(
+        "role respond needs defender.client_id and defender.client_secret; give them, or start this process with \
+         --role decide, which needs no credential"
+    )]
+    NoIdentity,
     /// A rule could not be judged at all.
     #[error(transparent)]
     Decide(#[from] DecideError),
@@ -47,6 +53,9 @@ pub enum ActError {
         /// The higher epoch.
         epoch: u64,
     },
+    /// A write was not done, because an earlier one that it must not overtake failed.
+    #[error("a write to the ledger was left out, because the one before it failed")]
+    OutOfTurn,
     /// A task of ours panicked.
     #[error("a task of respond panicked")]
     Task,
@@ -69,11 +78,14 @@ impl Classified for ActError {
         match self {
             Self::Kafka(error) => error.class(),
             Self::Defender(error) => error.class(),
-            Self::Superseded { .. } | Self::Task => ErrorClass::Transient,
+            Self::Superseded { .. } | Self::OutOfTurn | Self::Task => ErrorClass::Transient,
             Self::Decide(_) => ErrorClass::Poison,
-            Self::Encode(_) | Self::Ledger { .. } | Self::NoGenesis | Self::OtherCluster { .. } | Self::Metrics(_) => {
-                ErrorClass::Fatal
-            }
+            Self::Encode(_)
+            | Self::Ledger { .. }
+            | Self::NoGenesis
+            | Self::NoIdentity
+            | Self::OtherCluster { .. }
+            | Self::Metrics(_) => ErrorClass::Fatal,
         }
     }
 }

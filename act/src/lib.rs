@@ -4,6 +4,8 @@
 mod config;
 mod decide;
 mod error;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 mod metrics;
 pub mod respond;
 
@@ -53,7 +55,8 @@ pub struct ActArgs {
     /// Which half of the stage this process runs
     #[arg(long, value_enum, default_value_t, env = "CORDON_ACT_ROLE")]
     pub role: Role,
-    /// Make a new ledger: start at the present end of `decisions`. Does nothing when there is a ledger
+    /// Make a new ledger: start at the present end of `decisions`. Leaves a ledger and a position
+    /// that are there as they are
     #[arg(long)]
     pub init_ledger: bool,
     /// Lift the breaker or the pause that this notice told of, for example
@@ -84,12 +87,14 @@ impl Stage for Act {
         context: Context,
         shutdown: CancellationToken,
     ) -> Result<(), ActError> {
+        #[cfg(feature = "failpoints")]
+        failpoint::announce();
         if args.init_ledger && args.role != Role::Decide {
             context.health.set_ready("ledger", false, "the ledger is being made");
             respond::init_ledger(&context).await?;
             context.health.set_ready("ledger", true, "");
         }
-        let tenant = settings.defender.tenant_id.clone();
+        let tenant = settings.tenant.clone();
         let rules = settings.rules.clone();
         let stop = shutdown.child_token();
         let decide = async {
@@ -130,7 +135,8 @@ async fn respond(
     context: &Context,
     shutdown: CancellationToken,
 ) -> Result<(), ActError> {
-    let defender = Defender::new(settings.defender.clone(), context.clock.clone())?.for_respond();
+    let identity = settings.defender.ok_or(ActError::NoIdentity)?;
+    let defender = Defender::new(identity, context.clock.clone())?.for_respond();
     let metrics = ActMetrics::new(&context.registry)?;
     let terms = Terms {
         mode: settings.mode,
@@ -143,6 +149,7 @@ async fn respond(
     loop {
         let holder = Respond {
             tenant: DefenderTenant(defender.clone()),
+            tenant_id: settings.tenant.clone(),
             context: context.clone(),
             terms: terms.clone(),
             resume: args.resume.clone(),

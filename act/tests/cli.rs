@@ -13,6 +13,7 @@ fn check(config: &str) -> (Option<i32>, String) {
     std::fs::write(&path, config).unwrap();
     std::fs::write(folder.path().join("broken.yaml"), "id: broken\nwhen: alert.severty == \"High\"\nactions: []\n")
         .unwrap();
+    std::fs::write(folder.path().join("rule.yaml"), include_str!("../../deploy/rules/isolate-high.yaml")).unwrap();
     let output = act(&["--check", "--config", path.to_str().unwrap()]);
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
@@ -48,4 +49,14 @@ fn a_settle_time_that_could_act_twice_is_refused() {
     );
     assert_eq!(code, Some(78));
     assert!(text.contains("at least 110s"), "{text}");
+}
+
+#[test]
+fn the_decide_role_needs_no_credential_and_half_a_credential_is_a_mistake() {
+    let rest = "kafka: {bootstrap_servers: 'localhost:9092'}\nact: {rules: [rule.yaml]}\n";
+    let (code, text) = check(&format!("{rest}defender: {{tenant_id: t}}\n"));
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = check(&format!("{rest}defender: {{tenant_id: t, client_id: c}}\n"));
+    assert_eq!(code, Some(78), "{text}");
+    assert!(text.contains("client_secret"), "{text}");
 }

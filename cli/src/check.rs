@@ -82,7 +82,10 @@ async fn broker(kafka: &KafkaSettings) -> Vec<Finding> {
 }
 
 async fn tenant(stages: &Stages) -> Vec<Finding> {
-    let defender = match Defender::new(stages.act.defender.clone(), Arc::new(SystemClock)) {
+    let Some(identity) = &stages.act.defender else {
+        return vec![bad("defender", Exit::Config, "no client_id and client_secret: nobody could act; give them")];
+    };
+    let defender = match Defender::new(identity.clone(), Arc::new(SystemClock)) {
         Ok(defender) => defender,
         Err(error) => return vec![bad("defender", Exit::Config, error.to_string())],
     };

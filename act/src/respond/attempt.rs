@@ -32,7 +32,7 @@ impl Responder {
     }
 
     fn call(&mut self, key: &ActionKey, at: Moment) {
-        let paused = self.book.pause.as_ref().is_some_and(|latch| latch.on);
+        let paused = self.is_paused();
         let Some(job) = self.jobs.get_mut(key) else { return };
         let Phase::IntentAt(since, _) = job.phase else { return };
         let until = since + self.terms.lease;
@@ -65,12 +65,7 @@ impl Responder {
                     job.phase = Phase::Resting(at.mono + after);
                 }
             }
-            Answer::AlreadyRunning => {
-                if let Some(job) = self.jobs.get_mut(key) {
-                    job.phase = Phase::Looking;
-                    self.effects.push(Effect::Look(key.clone(), job.entry.machine.id.clone()));
-                }
-            }
+            Answer::AlreadyRunning => self.look(key, false),
             Answer::Lost(why) => self.doubt(key, why, at),
         }
     }
@@ -85,12 +80,14 @@ impl Responder {
     }
 
     /// The answer was lost: reported and settled as in doubt, looked up later. The ledger drives it from here.
-    fn doubt(&mut self, key: &ActionKey, why: String, at: Moment) {
+    pub(super) fn doubt(&mut self, key: &ActionKey, why: String, at: Moment) {
         let until = at.mono + self.terms.settle;
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.entry.state = AttemptState::InDoubt;
         job.entry.reason = why;
         job.entry.at = at.wall;
+        job.entry.epoch = self.epoch;
+        job.tries = 0;
         job.phase = Phase::InDoubt(until);
         let entry = job.entry.clone();
         let settle = job.offset.take().map(|offset| (offset, Fate::Sent));

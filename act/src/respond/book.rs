@@ -1,6 +1,6 @@
 //! respond's memory: the fold of the `ledger` topic. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
@@ -24,6 +24,8 @@ pub struct Book {
     /// The next offset to read of `commands`.
     pub commands_next: i64,
     entries: BTreeMap<ActionKey, LedgerEntry>,
+    /// Which of the entries are open: few, and asked for at every step.
+    open: BTreeSet<ActionKey>,
 }
 
 impl Book {
@@ -41,8 +43,8 @@ impl Book {
         }
     }
 
-    /// Takes an entry, merging it with what is known of its key. The intents of both are kept: a cap that forgot
-    /// an attempt would be too generous.
+    /// Takes an entry, merging it with what is known of its key. Every attempt of both is kept: a cap that forgot
+    /// one would be too generous.
     pub fn put(&mut self, mut entry: LedgerEntry) {
         if let Some(known) = self.entries.get_mut(&entry.key) {
             let intents = merged(&known.intents, &entry.intents);
@@ -51,6 +53,11 @@ impl Book {
                 return;
             }
             entry.intents = intents;
+        }
+        if entry.is_open() {
+            self.open.insert(entry.key.clone());
+        } else {
+            self.open.remove(&entry.key);
         }
         self.entries.insert(entry.key.clone(), entry);
     }
@@ -63,13 +70,12 @@ impl Book {
 
     /// Entries whose attempt is still on its way.
     pub fn open(&self) -> impl Iterator<Item = &LedgerEntry> {
-        self.entries.values().filter(|entry| entry.is_open())
+        self.open.iter().filter_map(|key| self.entries.get(key))
     }
 
-    /// The open entry that isolates this machine, if any, other than `but`.
-    #[must_use]
-    pub fn open_on(&self, machine: &MachineId, but: &ActionKey) -> Option<&LedgerEntry> {
-        self.open().find(|entry| &entry.machine.id == machine && &entry.key != but)
+    /// The open entries that isolate this machine, other than `but`.
+    pub fn open_on(&self, machine: &MachineId, but: &ActionKey) -> impl Iterator<Item = &LedgerEntry> {
+        self.open().filter(move |entry| &entry.machine.id == machine && &entry.key != but)
     }
 
     /// Why a new decision for this key changes nothing, or `None` when the key may be judged (again).
@@ -96,14 +102,17 @@ impl Book {
         }
     }
 
-    /// Every attempt since `since`, for the caps. A rehearsal counts what it would have done as well.
+    /// Every attempt since `since`, for the caps. A rehearsal counts what it would have done as well; what it would
+    /// have held or refused is no attempt.
     #[must_use]
     pub fn attempts(&self, since: Timestamp, mode: Mode) -> Vec<Attempt> {
         let mut attempts: Vec<Attempt> = self
             .entries
             .values()
             .flat_map(|entry| {
-                let rehearsed = mode == Mode::Shadow && entry.state == AttemptState::Reported(ActionState::Would);
+                let rehearsed = mode == Mode::Shadow
+                    && entry.state == AttemptState::Reported(ActionState::Would)
+                    && entry.guards.iter().all(|verdict| verdict.ruling == Ruling::Pass);
                 let extra = rehearsed.then_some(entry.at);
                 entry.intents.iter().copied().chain(extra).map(|at| Attempt { at, rules: entry.rules.clone() })
             })
@@ -118,9 +127,9 @@ fn refused_as_closed(entry: &LedgerEntry) -> bool {
     entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Refuse).all(|verdict| verdict.guard == guard::CLOSED)
 }
 
+/// Attempt by attempt, the later instant: an attempt that was made again under its number counts once, from then on.
 fn merged(one: &[Timestamp], other: &[Timestamp]) -> Vec<Timestamp> {
-    let mut all: Vec<Timestamp> = one.iter().chain(other).copied().collect();
-    all.sort();
-    all.dedup();
-    all
+    let both = one.iter().zip(other).map(|(one, other)| *one.max(other));
+    let longer = if one.len() > other.len() { one } else { other };
+    both.chain(longer.iter().skip(one.len().min(other.len())).copied()).collect()
 }

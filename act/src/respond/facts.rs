@@ -29,39 +29,57 @@ fn mark(key: &str, attempt: u32) -> String {
     format!("{MARK}{key}#{attempt}]")
 }
 
-/// The action that this attempt caused, found by its mark.
+/// The action that this key caused, found by its mark: of this attempt, or else of an earlier one that the list shows
+/// only now.
 #[must_use]
 pub fn find_ours<'a>(actions: &'a [MachineAction], key: &str, attempt: u32) -> Option<&'a MachineAction> {
-    let mark = mark(key, attempt);
-    actions.iter().find(|action| action.comment.as_deref().is_some_and(|text| text.contains(&mark)))
+    let marked =
+        |mark: &str| actions.iter().find(|action| action.comment.as_deref().is_some_and(|text| text.contains(mark)));
+    marked(&mark(key, attempt)).or_else(|| marked(&format!("{MARK}{key}#")))
 }
 
-/// The isolation that is on its way, if any.
+/// The isolation that stands or is on its way, if any.
 #[must_use]
-pub fn running(actions: &[MachineAction]) -> Option<&MachineAction> {
-    actions.iter().find(|action| action.kind == ActionType::Isolate && is_live(action))
+pub fn isolating(actions: &[MachineAction]) -> Option<&MachineAction> {
+    let ran = |action: &&MachineAction| is_live(action) || action.status == ActionStatus::Succeeded;
+    newest(actions).filter(|action| action.kind == ActionType::Isolate).filter(ran)
 }
 
 fn is_live(action: &MachineAction) -> bool {
     matches!(action.status, ActionStatus::Pending | ActionStatus::InProgress)
 }
 
-/// Derives the machine's isolation from its actions: the machine entity itself has no such field. The newest
-/// isolate or unisolate that ran or runs decides; ones that failed or were cancelled say nothing.
+/// The newest step that bears on the isolation; one without a time counts as just made. Steps that failed say
+/// nothing, but an isolation that somebody cancelled does.
+fn newest(actions: &[MachineAction]) -> Option<&MachineAction> {
+    let bears = |action: &&MachineAction| match (&action.kind, &action.status) {
+        (ActionType::Isolate, ActionStatus::Failed | ActionStatus::TimeOut) => false,
+        (ActionType::Unisolate, ActionStatus::Failed | ActionStatus::TimeOut | ActionStatus::Cancelled) => false,
+        (ActionType::Isolate | ActionType::Unisolate, _) => true,
+        (ActionType::Other(_), _) => false,
+    };
+    let steps = actions.iter().filter(bears);
+    // The list comes newest first, so of two at one instant the first is the newer.
+    steps.min_by_key(|action| std::cmp::Reverse(action.created.unwrap_or(Timestamp::MAX)))
+}
+
+/// Derives the machine's isolation from its actions: the machine entity itself has no such field. A status that we do
+/// not know may mean anything, so nobody knows how the machine stands. Who cancelled an isolation wants the machine
+/// connected, as if they had released it.
 #[must_use]
 pub fn isolation(actions: &[MachineAction]) -> Isolation {
-    let mut steps: Vec<&MachineAction> = actions
-        .iter()
-        .filter(|action| matches!(action.kind, ActionType::Isolate | ActionType::Unisolate))
-        .filter(|action| is_live(action) || action.status == ActionStatus::Succeeded)
-        .collect();
-    steps.sort_by_key(|action| action.created);
-    let Some(newest) = steps.last() else { return Isolation::None };
-    if newest.kind == ActionType::Unisolate {
-        return released(newest);
-    }
+    let Some(newest) = newest(actions) else { return Isolation::None };
     let id = newest.id.clone();
-    if is_live(newest) { Isolation::Running { id } } else { Isolation::Isolated { id } }
+    match (&newest.kind, &newest.status) {
+        (_, ActionStatus::Other(_)) => Isolation::Unknown,
+        (ActionType::Isolate, ActionStatus::Cancelled) => Isolation::Released {
+            at: newest.updated.or(newest.created).unwrap_or(Timestamp::MAX),
+            by: newest.cancelled_by.clone().unwrap_or_else(|| "somebody".into()),
+        },
+        (ActionType::Isolate, ActionStatus::Pending | ActionStatus::InProgress) => Isolation::Running { id },
+        (ActionType::Isolate, _) => Isolation::Isolated { id },
+        (ActionType::Unisolate | ActionType::Other(_), _) => released(newest),
+    }
 }
 
 fn released(action: &MachineAction) -> Isolation {

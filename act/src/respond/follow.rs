@@ -88,7 +88,8 @@ fn distance(first: Duration, step: u32) -> Duration {
 impl Responder {
     pub(super) fn followed(&mut self, standings: Result<Vec<Standing>, Unreadable>, at: Moment) {
         let looked_at = self.follow.advance(at);
-        let Ok(standings) = standings else { return };
+        // A list that cannot be read tells as little as one that does not know the action.
+        let standings = standings.unwrap_or_default();
         for (key, id, asked) in looked_at {
             let standing = standings.iter().find(|standing| standing.id == id);
             let end = match standing {

@@ -16,7 +16,8 @@ const GROUP_EMPTIES: Duration = Duration::from_secs(90);
 /// The pause between two attempts to commit.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Writes the genesis record, unless there is one, and commits the present end of `decisions` for respond's group.
+/// Writes the genesis record, unless there is one, and commits the present end of `decisions` for respond's group,
+/// unless it has a position.
 ///
 /// # Errors
 /// When the broker cannot be read or written, or the ledger already belongs to another cluster.
@@ -24,7 +25,9 @@ pub async fn init_ledger(context: &Context) -> Result<(), ActError> {
     let cluster_id = kafka::cluster_id(&context.kafka).await?;
     let book = read_book(context).await?;
     if let Some(genesis) = &book.genesis {
-        return check_cluster(genesis, &cluster_id);
+        check_cluster(genesis, &cluster_id)?;
+        // A group that rested for longer than the broker keeps offsets has lost its own.
+        return commit_end_of_decisions(context).await;
     }
     commit_end_of_decisions(context).await?;
     let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() });

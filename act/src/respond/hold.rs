@@ -4,19 +4,23 @@
 //! a lost tenure first, then the ledger's tail (a higher claim must be seen before anything is begun), then
 //! outcomes, time, and last of all new work.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, Report, Topic};
+use cordon_records::{Classified, ErrorClass, Headers, LedgerRecord, Report, TenantId, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Fate, Holder, Inbound, Inbox, Outbound, Settler, StateLog, Tenure, dead_letter};
 use tokio::task::JoinSet;
 
-use super::book::Book;
-use super::genesis;
 use super::responder::{Effect, Event, Moment, Responder, Terms};
 use super::tenant::Tenant;
+use super::writes::Writes;
+use super::{genesis, inbound};
 use crate::error::ActError;
+#[cfg(feature = "failpoints")]
+use crate::failpoint::{self, Point};
 use crate::metrics::ActMetrics;
 
 /// respond's name among the components of its process.
@@ -30,8 +34,10 @@ const LAST_WRITES: Duration = Duration::from_secs(3);
 
 /// The holder of `decisions-0`.
 pub struct Respond<T> {
-    /// The tenant.
+    /// The way to the tenant.
     pub tenant: T,
+    /// Whose decisions are acted on.
+    pub tenant_id: TenantId,
     /// What the stage shares.
     pub context: Context,
     /// Mode, guards and times.
@@ -45,11 +51,15 @@ pub struct Respond<T> {
 /// What one tenure works with.
 struct Post<T> {
     tenant: T,
+    tenant_id: TenantId,
     context: Context,
     metrics: ActMetrics,
     tenure: Tenure,
     settler: Settler,
     work: JoinSet<Result<Event, ActError>>,
+    writes: Writes,
+    /// The pause switch, for calls that are already on their way to the socket.
+    paused: Arc<AtomicBool>,
 }
 
 impl<T: Tenant> Holder for Respond<T> {
@@ -57,10 +67,28 @@ impl<T: Tenant> Holder for Respond<T> {
 
     async fn hold(&mut self, tenure: Tenure, inbox: Inbox) -> Result<(), ActError> {
         self.context.health.set_ready("ledger", false, "the ledger is being restored");
+        let ended = self.serve(tenure, inbox).await;
+        // Who holds nothing waits for its turn: it is neither stuck nor unready.
+        self.context.health.rest(COMPONENT);
+        if ended.as_ref().err().is_none_or(|error| error.class() != ErrorClass::Fatal) {
+            self.context.health.set_ready("ledger", true, "");
+        }
+        ended
+    }
+}
+
+impl<T: Tenant> Respond<T> {
+    async fn serve(&self, tenure: Tenure, inbox: Inbox) -> Result<(), ActError> {
         let mut log = StateLog::open(&self.context, Topic::Ledger).await?;
         let commands = StateLog::open(&self.context, Topic::Commands).await?;
-        let (book, epoch, tailed_to) = tokio::select! {
-            restored = restore(&mut log, &self.context) => restored?,
+        let restored = async {
+            Ok::<_, ActError>((
+                inbound::restore(&mut log, &self.context).await?,
+                inbound::said_before(&self.context).await?,
+            ))
+        };
+        let ((book, epoch, tailed_to), said) = tokio::select! {
+            restored = restored => restored?,
             () = tenure.lost() => return Ok(()),
         };
         genesis::check(&book, &kafka::cluster_id(&self.context.kafka).await?)?;
@@ -74,17 +102,21 @@ impl<T: Tenant> Holder for Respond<T> {
             metrics: self.metrics.clone(),
             tenure,
             settler: inbox.settler(),
+            tenant_id: self.tenant_id.clone(),
             work: JoinSet::new(),
+            writes: Writes::default(),
+            paused: Arc::default(),
         };
+        for command in said {
+            post.advance(&mut responder, command)?;
+        }
         if let Some(notice) = &self.resume {
             let effects = responder.resume_switch(notice, at);
             post.carry_out(effects)?;
         }
         post.run(responder, log, commands, inbox).await
     }
-}
 
-impl<T: Tenant> Respond<T> {
     fn moment(&self) -> Moment {
         Moment { wall: self.context.clock.now(), mono: Instant::now() }
     }
@@ -92,39 +124,6 @@ impl<T: Tenant> Respond<T> {
 
 fn announce(guards: &Guards, terms: &Terms, epoch: u64) {
     tracing::info!(epoch, mode = terms.mode.as_str(), guards = %guards, "respond holds the ledger");
-}
-
-/// Claims the ledger and folds it up to the own claim.
-async fn restore(log: &mut StateLog, context: &Context) -> Result<(Book, u64, i64), ActError> {
-    let mut book = Book::default();
-    let mut broken = None;
-    let mut tailed_to = -1;
-    let make = |epoch| {
-        let claim = LedgerRecord::Claim(Claim { epoch, owner: context.owner.clone(), at: context.clock.now() });
-        let headers = Headers::event("act", "ledger.claim", &format!("claim-{epoch}"), context.clock.now(), "claim");
-        (claim.key(), headers, serde_json::to_vec(&claim).unwrap_or_default())
-    };
-    let epoch_of = |inbound: &Inbound| match genesis::read(inbound) {
-        Ok(LedgerRecord::Claim(claim)) => Some(claim.epoch),
-        Ok(
-            LedgerRecord::Genesis(_)
-            | LedgerRecord::Action(_)
-            | LedgerRecord::Breaker(_)
-            | LedgerRecord::Pause(_)
-            | LedgerRecord::CommandsPosition { .. }
-            | LedgerRecord::FleetSize { .. },
-        )
-        | Err(_) => None,
-    };
-    let epoch = kafka::claim(log, make, epoch_of, |inbound: Inbound| {
-        tailed_to = inbound.offset;
-        match genesis::read(&inbound) {
-            Ok(record) => book.apply(record),
-            Err(error) => broken = Some(error),
-        }
-    })
-    .await?;
-    broken.map_or(Ok((book, epoch, tailed_to)), Err)
 }
 
 impl<T: Tenant> Post<T> {
@@ -136,8 +135,7 @@ impl<T: Tenant> Post<T> {
         mut inbox: Inbox,
     ) -> Result<(), ActError> {
         loop {
-            let effects = responder.on(Event::Tick, self.moment());
-            self.carry_out(effects)?;
+            self.advance(&mut responder, Event::Tick)?;
             self.metrics.observe(responder.book());
             self.context.health.beat(COMPONENT);
             let heartbeat = Instant::now() + HEARTBEAT;
@@ -145,12 +143,9 @@ impl<T: Tenant> Post<T> {
             let event = tokio::select! {
                 biased;
                 () = self.tenure.lost() => break,
-                tail = log.next() => {
-                    let inbound = tail?;
-                    Some(Event::Tailed(inbound.offset, Box::new(genesis::read(&inbound)?)))
-                }
+                tail = log.next() => inbound::tail(&tail?)?,
                 Some(done) = self.work.join_next() => Some(done.map_err(|_| ActError::Task)??),
-                command = commands.next() => Some(said(&command?)),
+                command = commands.next() => Some(inbound::command(&command?)),
                 () = tokio::time::sleep_until(wake.into()) => None,
                 inbound = inbox.next(), if responder.has_room() => match inbound {
                     Some(inbound) => self.decision(&inbound).await?,
@@ -158,21 +153,42 @@ impl<T: Tenant> Post<T> {
                 },
             };
             if let Some(event) = event {
-                let effects = responder.on(event, self.moment());
-                self.carry_out(effects)?;
+                self.advance(&mut responder, event)?;
             }
         }
-        self.finish_writes().await;
-        self.context.health.rest(COMPONENT);
+        self.finish_work(&mut responder).await;
         Ok(())
+    }
+
+    fn advance(&mut self, responder: &mut Responder, event: Event) -> Result<(), ActError> {
+        let effects = responder.on(event, self.moment());
+        self.paused.store(responder.is_paused(), Ordering::Relaxed);
+        self.carry_out(effects)
     }
 
     /// A call under way when the tenure ends is let go to its end within the drain budget, so that its answer is
     /// on record; whatever is missing then is in doubt for the next holder.
-    async fn finish_writes(&mut self) {
-        let rest = async { while self.work.join_next().await.is_some() {} };
+    async fn finish_work(&mut self, responder: &mut Responder) {
+        let rest = async {
+            while let Some(done) = self.work.join_next().await {
+                if let Ok(Ok(event @ Event::Answered(..))) = done {
+                    self.put_on_record(responder, event);
+                }
+            }
+        };
         if tokio::time::timeout(LAST_WRITES, rest).await.is_err() {
             tracing::warn!("work was under way when the tenure ended; the next holder settles it");
+        }
+    }
+
+    /// Writes what an answer gives to write, and begins nothing new.
+    fn put_on_record(&mut self, responder: &mut Responder, answered: Event) {
+        for effect in responder.on(answered, self.moment()) {
+            if let Effect::Record { ticket, reports, ledger } = effect
+                && let Err(error) = self.write(ticket, &reports, &ledger)
+            {
+                tracing::warn!(error = %error, "an answer could not be put on record; the next holder looks it up");
+            }
         }
     }
 
@@ -181,11 +197,10 @@ impl<T: Tenant> Post<T> {
     }
 
     async fn decision(&self, inbound: &Inbound) -> Result<Option<Event>, ActError> {
-        match inbound.json::<DecisionRecord>() {
+        match inbound::decision(inbound, &self.tenant_id) {
             Ok(decision) => Ok(Some(Event::Decision(inbound.offset, Box::new(decision)))),
-            Err(error) => {
-                let reason = if inbound.value.is_none() { DeadLetterReason::Empty } else { DeadLetterReason::Decode };
-                dead_letter(&self.context, inbound, reason, &error.to_string()).await?;
+            Err((reason, detail)) => {
+                dead_letter(&self.context, inbound, reason, &detail).await?;
                 self.settler.settle(inbound.offset, Fate::DeadLettered(reason));
                 Ok(None)
             }
@@ -197,6 +212,8 @@ impl<T: Tenant> Post<T> {
             match effect {
                 Effect::Settle(offset, fate) => {
                     self.settler.settle(offset, fate);
+                    #[cfg(feature = "failpoints")]
+                    failpoint::hit_soon(Point::C6);
                 }
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,
@@ -211,27 +228,50 @@ impl<T: Tenant> Post<T> {
     }
 
     fn write_intent(&mut self, entry: cordon_records::LedgerEntry) -> Result<(), ActError> {
+        #[cfg(feature = "failpoints")]
+        failpoint::hit(Point::C0);
         let key = entry.key.clone();
-        let outbound = genesis::outbound(&LedgerRecord::Action(Box::new(entry)), &self.context)?;
+        let record = LedgerRecord::Action(Box::new(entry));
+        let outbound = genesis::outbound(&record, &self.context)?;
+        let mut turn = self.writes.turn([record.key()]);
         let producer = self.context.producer.clone();
-        self.work.spawn(async move { Ok(Event::IntentWritten(key, producer.send(outbound).await?.offset)) });
+        self.work.spawn(async move {
+            turn.come().await?;
+            let sent = producer.send(outbound);
+            #[cfg(feature = "failpoints")]
+            let sent = failpoint::during(Point::C1, Duration::ZERO, sent);
+            let offset = sent.await?.offset;
+            turn.done();
+            Ok(Event::IntentWritten(key, offset))
+        });
         Ok(())
     }
 
     fn write(&mut self, ticket: u64, reports: &[Report], ledger: &[LedgerRecord]) -> Result<(), ActError> {
-        let mut outbounds = Vec::with_capacity(reports.len() + ledger.len());
+        let mut said = Vec::with_capacity(reports.len());
         for report in reports {
             self.metrics.reported(report);
-            outbounds.push(report_outbound(report, &self.context)?);
+            said.push(report_outbound(report, &self.context)?);
         }
-        for record in ledger {
-            outbounds.push(genesis::outbound(record, &self.context)?);
-        }
+        let kept: Vec<Outbound> =
+            ledger.iter().map(|record| genesis::outbound(record, &self.context)).collect::<Result<_, _>>()?;
+        #[cfg(feature = "failpoints")]
+        let accepted = failpoint::accepts(reports);
+        let mut turn = self.writes.turn(ledger.iter().map(LedgerRecord::key));
         let producer = self.context.producer.clone();
         self.work.spawn(async move {
-            for outbound in outbounds {
-                producer.send(outbound).await?;
+            turn.come().await?;
+            for report in said {
+                producer.send(report).await?;
             }
+            #[cfg(feature = "failpoints")]
+            failpoint::hit_if(accepted, Point::C4Reported);
+            for record in kept {
+                producer.send(record).await?;
+            }
+            #[cfg(feature = "failpoints")]
+            failpoint::hit_if(accepted, Point::C5);
+            turn.done();
             Ok(Event::Recorded(ticket))
         });
         Ok(())
@@ -239,11 +279,18 @@ impl<T: Tenant> Post<T> {
 
     fn isolate(&mut self, effect: Effect) {
         let Effect::Isolate { key, machine, isolation, comment, until } = effect else { return };
-        let (tenant, tenure) = (self.tenant.clone(), self.tenure.clone());
+        let (tenant, tenure, paused) = (self.tenant.clone(), self.tenure.clone(), Arc::clone(&self.paused));
         tracing::info!(key = %key, machine = %machine, "isolating");
         self.work.spawn(async move {
-            let permitted = move || tenure.is_held() && Instant::now() < until;
-            let answer = tenant.isolate(&machine, isolation, &comment, permitted).await;
+            let permitted = move || tenure.is_held() && Instant::now() < until && !paused.load(Ordering::Relaxed);
+            #[cfg(feature = "failpoints")]
+            failpoint::hit(Point::C2);
+            let call = tenant.isolate(&machine, isolation, &comment, permitted);
+            #[cfg(feature = "failpoints")]
+            let call = failpoint::during(Point::C3, failpoint::UNDER_WAY, call);
+            let answer = call.await;
+            #[cfg(feature = "failpoints")]
+            failpoint::hit(Point::C4);
             tracing::info!(key = %key, machine = %machine, answer = ?answer, "isolate answered");
             Ok(Event::Answered(key, answer))
         });
@@ -268,14 +315,6 @@ impl<T: Tenant> Post<T> {
             })
         });
     }
-}
-
-fn said(inbound: &Inbound) -> Event {
-    let command = inbound.json::<CommandRecord>();
-    if let Err(error) = &command {
-        tracing::warn!(place = %inbound.position(), error = %error, "a command could not be read and does nothing");
-    }
-    Event::Command(inbound.offset, command.ok())
 }
 
 fn report_outbound(report: &Report, context: &Context) -> Result<Outbound, ActError> {

@@ -14,15 +14,19 @@ use super::responder::{Afterwards, Effect, Job, Moment, Phase, Responder, Waitin
 impl Responder {
     pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {
         let closed = self.closed_meanwhile(decision, at);
-        let reported = !closed.is_empty();
         match (decision.verdict, &decision.machine) {
             (Verdict::Nothing, _) => self.conclude(offset, closed, "nothing_to_do"),
             (Verdict::Act, Some(machine)) => {
-                let fate = if reported { Fate::Sent } else { Fate::Skipped("known") };
-                if reported {
-                    self.record(closed, Vec::new(), Afterwards::default());
+                let fate = Fate::Skipped(if decision.planned.is_empty() { "nothing_to_do" } else { "known" });
+                let left = decision.planned.len() + usize::from(!closed.is_empty());
+                self.decisions.insert(offset, Waiting { left: left.max(1), fate });
+                if !closed.is_empty() {
+                    let then = Afterwards { settle: Some((offset, Fate::Sent)), follow: None };
+                    self.record(closed, Vec::new(), then);
+                } else if decision.planned.is_empty() {
+                    self.one_done(offset, fate);
                 }
-                self.take_jobs(offset, decision, machine, fate, at);
+                self.take_jobs(offset, decision, machine, at);
             }
             (Verdict::NeedsHuman, _) | (Verdict::Act, None) => {
                 let mut reports = closed;
@@ -42,11 +46,7 @@ impl Responder {
         self.record(reports, Vec::new(), Afterwards { settle: Some((offset, Fate::Sent)), follow: None });
     }
 
-    fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, fate: Fate, at: Moment) {
-        self.decisions.insert(offset, Waiting { left: decision.planned.len().max(1), fate });
-        if decision.planned.is_empty() {
-            self.one_done(offset, Fate::Skipped("nothing_to_do"));
-        }
+    fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, at: Moment) {
         for planned in &decision.planned {
             let mode = planned.mode.min(self.terms.mode);
             if self.jobs.contains_key(&planned.key) || self.book.settled(&planned.key, mode, at.wall).is_some() {
@@ -97,7 +97,8 @@ impl Responder {
     pub(super) fn start(&mut self, key: &ActionKey, at: Moment) -> bool {
         let Some(job) = self.jobs.get(key) else { return false };
         let entry = &job.entry;
-        if let Some(open) = self.book.open_on(&entry.machine.id, key) {
+        let accepted = self.book.open_on(&entry.machine.id, key).find(|open| !self.jobs.contains_key(&open.key));
+        if let Some(open) = accepted {
             let why = format!("{} is already being isolated for alert {}", entry.machine.label(), open.alert.id);
             self.finish(key, ActionState::Covered, why, at);
             return false;
@@ -128,15 +129,14 @@ impl Responder {
 
     /// Ends a job with a report that stands in the ledger.
     pub(super) fn finish(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
-        self.finish_with(key, state, reason, at, (Vec::new(), Vec::new()));
+        self.finish_with(key, (state, reason), at, (Vec::new(), Vec::new()));
     }
 
     /// Like [`Self::finish`], with further reports and ledger records that must become durable first.
     pub(super) fn finish_with(
         &mut self,
         key: &ActionKey,
-        state: ActionState,
-        reason: String,
+        (state, reason): (ActionState, String),
         at: Moment,
         (mut reports, mut ledger): (Vec<Report>, Vec<LedgerRecord>),
     ) {
@@ -160,8 +160,7 @@ impl Responder {
         if decision.alert.status != AlertStatus::Resolved {
             return Vec::new();
         }
-        let accepted = AttemptState::Reported(ActionState::Accepted);
-        let open = self.book.open().filter(|entry| entry.alert.id == decision.alert.id && entry.state == accepted);
+        let open = self.book.open().filter(|entry| entry.alert.id == decision.alert.id);
         open.map(|entry| {
             let mut late = entry.clone();
             late.alert = decision.alert.clone();

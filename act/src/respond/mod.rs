@@ -10,6 +10,7 @@ mod facts;
 mod follow;
 mod genesis;
 mod hold;
+mod inbound;
 mod intake;
 mod preflight;
 mod report;
@@ -18,6 +19,7 @@ mod switches;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod writes;
 
 pub use book::Book;
 pub use genesis::init_ledger;

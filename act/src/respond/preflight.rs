@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordon_policy::{Case, Isolation, Judgement, judge};
-use cordon_records::{ActionKey, ActionState, AttemptState, GuardVerdict, Mode, Ruling};
+use cordon_records::{ActionKey, ActionState, AttemptState, GuardVerdict, LedgerEntry, MachineSummary, Mode, Ruling};
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Facts;
@@ -12,14 +12,14 @@ use super::responder::{Effect, Moment, Phase, Responder, Unreadable};
 /// Failed reads in a row before the missing facts count as missing and the action is held.
 const READ_TRIES: u32 = 5;
 
-/// The longest window that a cap looks back.
-const CAP_WINDOW: SignedDuration = SignedDuration::from_hours(24);
-
 impl Responder {
     pub(super) fn facts(&mut self, key: &ActionKey, facts: Result<Facts, Unreadable>, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         match facts {
-            Ok(facts) => self.rule(key, facts, at),
+            Ok(facts) => {
+                job.tries = 0;
+                self.rule(key, facts, at);
+            }
             Err(failure) if job.tries + 1 < READ_TRIES => {
                 job.tries += 1;
                 let pause = failure.retry_after.unwrap_or(Duration::from_secs(5 << job.tries));
@@ -39,12 +39,16 @@ impl Responder {
             job.entry.alert = alert.clone();
         }
         if let Some(machine) = &facts.machine {
-            job.entry.machine = machine.clone();
+            // Servers spell ids in either case; the one that was decided on stays.
+            let id = job.entry.machine.id.clone();
+            job.entry.machine = MachineSummary { id, ..machine.clone() };
         }
         let Some(judgement) = self.judge(key, &facts, at.wall) else { return };
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.entry.guards = judgement.verdicts.clone();
         match (judgement.ruling, job.entry.mode) {
+            // It may be our own earlier attempt, which the list shows only now: then it is ours to follow.
+            (Ruling::Covered, _) if job.entry.attempt > 0 => self.look(key, true),
             (Ruling::Covered, _) => self.finish(key, ActionState::Covered, judgement.reason, at),
             (ruling, Mode::Shadow) => self.finish(key, ActionState::Would, would(ruling, &judgement.reason), at),
             (Ruling::Refuse, Mode::Approve | Mode::Auto) => {
@@ -57,11 +61,12 @@ impl Responder {
 
     fn judge(&self, key: &ActionKey, facts: &Facts, now: Timestamp) -> Option<Judgement> {
         let entry = &self.jobs.get(key)?.entry;
-        let mut attempts = self.book.attempts(now - CAP_WINDOW, entry.mode);
+        let mut attempts = self.book.attempts(self.counted_since(entry, now), entry.mode);
         if self.jobs.get(key).is_some_and(|job| job.again) {
             // This attempt is counted already; made again under its number it counts once.
             if let Some(own) = entry.intents.last()
-                && let Some(position) = attempts.iter().position(|attempt| &attempt.at == own)
+                && let Some(position) =
+                    attempts.iter().position(|attempt| &attempt.at == own && attempt.rules == entry.rules)
             {
                 attempts.remove(position);
             }
@@ -85,6 +90,14 @@ impl Responder {
         Some(if facts.alert.is_some() { judgement } else { without_alert(judgement, &entry.reason) })
     }
 
+    /// Where the longest window of any cap or limit begins.
+    fn counted_since(&self, entry: &LedgerEntry, now: Timestamp) -> Timestamp {
+        let limits = entry.limits.iter().map(|(window_s, _)| *window_s);
+        let longest = limits.chain([self.terms.guards.longest_window()]).max().unwrap_or(0);
+        let length = SignedDuration::from_secs(i64::try_from(longest).unwrap_or(i64::MAX));
+        now.checked_sub(length).unwrap_or(Timestamp::MIN)
+    }
+
     fn hold(&mut self, key: &ActionKey, judgement: Judgement, at: Moment) {
         let more = match judgement.tripped {
             Some(trip) => self.latch_breaker(&trip, at),
@@ -93,7 +106,7 @@ impl Responder {
         if let Some(job) = self.jobs.get_mut(key) {
             job.entry.expires_at = at.wall.checked_add(self.terms.hold_for).ok();
         }
-        self.finish_with(key, ActionState::Held, judgement.reason, at, more);
+        self.finish_with(key, (ActionState::Held, judgement.reason), at, more);
     }
 
     /// Counts the attempt and sends the INTENT. From here on the book knows of it, so that the next ruling sees

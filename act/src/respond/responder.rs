@@ -182,7 +182,10 @@ pub(super) enum Phase {
     /// The answer was lost; the list is read at this instant.
     InDoubt(Instant),
     /// The list is being read.
-    Looking,
+    Looking {
+        /// Whether the settle time has passed.
+        settled: bool,
+    },
 }
 
 /// One action on its way.
@@ -273,10 +276,26 @@ impl Responder {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether another decision may be taken in.
+    /// Whether another decision may be taken in. What only waits for its own machine takes no room: one machine in
+    /// doubt must not keep all others waiting.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.backlog.len() < BACKLOG
+        let busy = self.busy();
+        let waits_for_turn =
+            |key: &&ActionKey| self.jobs.get(key).is_some_and(|job| !busy.contains(&job.entry.machine.id));
+        self.backlog.iter().filter(waits_for_turn).count() < BACKLOG
+    }
+
+    /// Whether a person has paused all actions.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.book.pause.as_ref().is_some_and(|latch| latch.on)
+    }
+
+    /// The machines for which something is under way.
+    fn busy(&self) -> BTreeSet<MachineId> {
+        let jobs = self.jobs.values().filter(|job| job.phase != Phase::Queued);
+        jobs.map(|job| job.entry.machine.id.clone()).collect()
     }
 
     /// The book, for reports about the whole.
@@ -295,7 +314,7 @@ impl Responder {
             | Phase::IntentSent(_)
             | Phase::IntentAt(..)
             | Phase::Calling
-            | Phase::Looking => None,
+            | Phase::Looking { .. } => None,
         });
         jobs.chain(self.follow.next_due()).chain(self.count_at).min()
     }
@@ -319,8 +338,7 @@ impl Responder {
     fn wake_job(&mut self, key: &ActionKey) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         if matches!(job.phase, Phase::InDoubt(_)) {
-            job.phase = Phase::Looking;
-            self.effects.push(Effect::Look(key.clone(), job.entry.machine.id.clone()));
+            self.look(key, true);
         } else {
             job.phase = Phase::Queued;
             self.backlog.push_back(key.clone());
@@ -329,16 +347,12 @@ impl Responder {
 
     /// Starts as many queued jobs as may read at once, oldest first, one per machine.
     fn start_queued(&mut self, at: Moment) {
-        let mut busy: BTreeSet<MachineId> = BTreeSet::new();
-        let mut reading = 0;
-        for job in self.jobs.values().filter(|job| job.phase != Phase::Queued) {
-            busy.insert(job.entry.machine.id.clone());
-            reading += usize::from(job.phase == Phase::Reading);
-        }
+        let mut busy = self.busy();
+        let mut reading = self.jobs.values().filter(|job| job.phase == Phase::Reading).count();
         let mut later = VecDeque::new();
         while let Some(key) = self.backlog.pop_front() {
             let Some(job) = self.jobs.get(&key) else { continue };
-            if reading >= READS_AT_ONCE || busy.contains(&job.entry.machine.id) {
+            if reading >= READS_AT_ONCE || busy.contains(&job.entry.machine.id) || self.waits(job) {
                 later.push_back(key);
                 continue;
             }
@@ -349,6 +363,15 @@ impl Responder {
             }
         }
         self.backlog = later;
+    }
+
+    /// Whether another action on the same machine was begun and has no outcome yet. It goes first: a guard may still
+    /// stop it, and then it covers nobody. Of two that were begun, the one with the lower key goes first.
+    fn waits(&self, job: &Job) -> bool {
+        let key = &job.entry.key;
+        let begun = self.book.get(key).is_some_and(LedgerEntry::is_open);
+        let mut others = self.book.open_on(&job.entry.machine.id, key);
+        others.any(|other| self.jobs.contains_key(&other.key) && !(begun && *key < other.key))
     }
 
     /// Hands reports and ledger records to the shell; `then` happens once they are durable.
@@ -411,9 +434,27 @@ impl Responder {
         let Some(mut entry) = self.book.get(&key).cloned() else { return };
         entry.epoch = self.epoch;
         self.book.put(entry.clone());
+        let offset = self.give_way(&entry);
         if entry.is_open() && !self.jobs.contains_key(&key) {
             self.resume(&entry, at);
         }
-        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+        let settle = offset.map(|offset| (offset, Fate::Sent));
+        let then = Afterwards { settle, follow: None };
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], then);
+    }
+
+    /// Ends our job if the stale writer got further with the same action than we did, and none of our own attempts
+    /// is on its way. Gives back the offset that the job would have settled.
+    fn give_way(&mut self, entry: &LedgerEntry) -> Option<i64> {
+        let job = self.jobs.get(&entry.key)?;
+        let further = entry.attempt > 0
+            && entry.supersedes(&job.entry)
+            && (entry.attempt, entry.state) != (job.entry.attempt, job.entry.state);
+        match job.phase {
+            Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => None,
+            Phase::Queued | Phase::Reading | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => {
+                if further { self.jobs.remove(&entry.key)?.offset } else { None }
+            }
+        }
     }
 }

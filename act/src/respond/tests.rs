@@ -1,6 +1,9 @@
 //! The responder against a make-believe broker and tenant: events in, effects out, time in hand.
 
+mod caps;
 mod crash;
+mod doubt;
+mod shell;
 mod storm;
 mod way;
-mod world;
+pub(super) mod world;

@@ -109,10 +109,11 @@ impl AttemptState {
                 | ActionState::Held
                 | ActionState::Refused
                 | ActionState::Covered
-                | ActionState::InDoubt
-                | ActionState::NeedsHuman => 3,
+                | ActionState::InDoubt => 3,
                 ActionState::Accepted => 4,
-                ActionState::Succeeded
+                // A person is asked for at the end of an accepted action, too: that nobody knows its outcome.
+                ActionState::NeedsHuman
+                | ActionState::Succeeded
                 | ActionState::Failed
                 | ActionState::TimedOut
                 | ActionState::Cancelled

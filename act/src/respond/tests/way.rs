@@ -176,3 +176,126 @@ fn a_definite_refusal_of_the_call_is_a_failure_and_is_not_repeated() {
     assert_eq!(world.states(), [ActionState::Failed]);
     assert_eq!(world.calls.len(), 1);
 }
+
+#[test]
+fn an_alert_waits_for_an_action_that_may_still_be_stopped_and_is_then_judged_by_itself() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(60) });
+    world.decide(decision("a2", "m1"));
+    world.pass(Duration::from_secs(61));
+    // People closed the first alert while it rested.
+    let Some(Effect::Read { key, alert, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
+    assert_eq!(alert.as_str(), "a1", "the action that was begun goes first");
+    let mut closed = decision("a1", "m1");
+    closed.alert.status = AlertStatus::Resolved;
+    let facts = Facts { alert: Some(closed.alert), machine: closed.machine, isolation: Isolation::None };
+    world.give(Event::Facts(key, Ok(Box::new(facts))));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Refused, ActionState::Accepted]);
+}
+
+#[test]
+fn many_alerts_on_a_machine_in_doubt_leave_room_for_other_machines() {
+    let mut world = World::new();
+    world.decide(decision("a0", "m1"));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    for n in 1..400 {
+        world.decide(decision(&format!("a{n}"), "m1"));
+    }
+    assert!(world.responder.has_room());
+    world.decide(decision("b", "m2"));
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Accepted));
+}
+
+#[test]
+fn what_waits_for_its_turn_takes_room() {
+    let mut world = World::new();
+    for n in 0..300 {
+        world.decide(decision(&format!("a{n}"), &format!("m{n}")));
+    }
+    assert!(!world.responder.has_room());
+}
+
+#[test]
+fn a_decision_is_settled_only_after_the_report_that_its_alert_was_closed_is_durable() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run();
+    let mut closed = decision("a1", "m1");
+    closed.alert.status = AlertStatus::Resolved;
+    world.decide(closed);
+    assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Settle(..))), "{:?}", world.waiting);
+    world.run();
+    assert_eq!(world.states(), [ActionState::Accepted, ActionState::ClosedMeanwhile]);
+    assert_eq!(world.settled, [(0, Fate::Sent), (1, Fate::Sent)]);
+}
+
+#[test]
+fn a_decision_that_plans_nothing_is_settled() {
+    let mut world = World::new();
+    let mut empty = decision("a1", "m1");
+    empty.planned.clear();
+    world.decide(empty);
+    world.run();
+    assert_eq!(world.settled, [(0, Fate::Skipped("nothing_to_do"))]);
+}
+
+#[test]
+fn the_fresh_read_cannot_turn_the_action_to_another_spelling_of_the_machine() {
+    let mut world = World::new();
+    world.decide(decision("a1", "ABC"));
+    let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
+    let facts = decision("a1", "abc");
+    let facts = Facts { alert: Some(facts.alert), machine: facts.machine, isolation: Isolation::None };
+    world.give(Event::Facts(key, Ok(Box::new(facts))));
+    world.run();
+    assert_eq!(world.calls[0].1.as_str(), "ABC");
+}
+
+#[test]
+fn a_pause_between_the_intent_and_the_call_stops_the_call() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+        assert!(world.step(&mut |_| unreachable!("no call yet")));
+    }
+    let pause = CommandRecord {
+        schema_version: 1,
+        command: Command::Pause,
+        by: "anna".into(),
+        why: "drill".into(),
+        at: start(),
+    };
+    world.give(Event::Command(0, Some(pause)));
+    world.run();
+    assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));
+}
+
+#[test]
+fn an_alert_that_defender_no_longer_knows_is_held() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
+    let facts = Facts { alert: None, machine: decision("a1", "m1").machine, isolation: Isolation::None };
+    world.give(Event::Facts(key, Ok(Box::new(facts))));
+    world.run();
+    assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));
+}
+
+#[test]
+fn a_decision_is_settled_only_after_its_outcome_is_durable() {
+    for answer in [Answer::Rejected("400".into()), Answer::Lost("the connection broke".into())] {
+        let mut world = World::new();
+        world.decide(decision("a1", "m1"));
+        while world.calls.is_empty() {
+            world.step(&mut |_| answer.clone());
+        }
+        let recorded = world.waiting.iter().any(|effect| matches!(effect, Effect::Record { .. }));
+        let settled = world.waiting.iter().any(|effect| matches!(effect, Effect::Settle(..)));
+        assert!(recorded && !settled && world.settled.is_empty(), "{:?}", world.waiting);
+        world.run();
+        assert_eq!(world.settled, [(0, Fate::Sent)]);
+    }
+}

@@ -215,6 +215,16 @@ impl World {
             .collect()
     }
 
+    pub fn reasons(&self) -> Vec<String> {
+        self.reports
+            .iter()
+            .filter_map(|report| match report {
+                Report::Action(record) => Some(record.reason.clone()),
+                Report::Notice(_) => None,
+            })
+            .collect()
+    }
+
     pub fn notices(&self) -> usize {
         self.reports.iter().filter(|report| matches!(report, Report::Notice(_))).count()
     }

@@ -63,6 +63,13 @@ fn texts(items: &[&str]) -> Vec<String> {
 }
 
 impl Guards {
+    /// The longest window of any cap, in seconds: attempts older than this no cap counts.
+    #[must_use]
+    pub fn longest_window(&self) -> u64 {
+        let shares = self.caps.fleet_share.iter();
+        self.caps.all_rules.iter().chain(shares).map(|(window_s, _)| *window_s).max().unwrap_or(0)
+    }
+
     /// The defaults that hold without a guards file.
     #[must_use]
     pub fn built_in() -> Self {

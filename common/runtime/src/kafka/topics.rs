@@ -2,7 +2,7 @@
 //! group's offsets by hand. The in-process broker has no admin API; its topics are made when it starts.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, Cleanup, ErrorClass, Topic};
 use rdkafka::admin::{
@@ -22,6 +22,9 @@ use compare::{Seen, Verdict, compare, topic_settings};
 
 /// How long one question to the broker may take.
 const ASK: Duration = Duration::from_secs(10);
+
+/// The pause between two looks for topics that were just made.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why the topics will not do.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +120,25 @@ pub async fn apply_topics(kafka: &KafkaSettings) -> Result<Vec<Applied>, TopicsE
             Applied::Differs { topic: name, differences }
         });
     }
+    until_visible(kafka).await?;
     Ok(applied)
+}
+
+/// Waits until every topic can be seen: a broker confirms a new topic before all of its metadata tells of it, and a
+/// stage started in between would find it missing.
+async fn until_visible(kafka: &KafkaSettings) -> Result<(), TopicsError> {
+    let deadline = Instant::now() + ASK;
+    loop {
+        let (seen, _) = look(kafka, &Topic::ALL).await?;
+        if seen.iter().all(Option::is_some) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let what = "see the topics that were just made".to_owned();
+            return Err(KafkaFailure::NoAnswer { what, seconds: ASK.as_secs() }.into());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// The cluster's id.

@@ -1,0 +1,216 @@
+//! What comes in from topics, read: decisions that may be acted on, commands, and the restored ledger.
+
+use std::collections::BTreeMap;
+
+use cordon_records::{
+    ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, TenantId, Topic,
+};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{self, Inbound, StateLog, Undecodable};
+
+use super::book::Book;
+use super::genesis;
+use super::responder::Event;
+use crate::error::ActError;
+
+/// The largest decision that is taken in, in bytes. Ordinary ones have a few thousand; what follows from one repeats
+/// most of it and must fit a record of 1 MB.
+const MAX_DECISION: usize = 512 * 1024;
+
+/// Reads a decision. It must be of our tenant, and the key of every action must be the one that tenant, alert, machine
+/// and kind give: what was done before is known by nothing else.
+///
+/// # Errors
+/// The reason for the dead letters, and the detail for people.
+pub fn decision(inbound: &Inbound, tenant: &TenantId) -> Result<DecisionRecord, (DeadLetterReason, String)> {
+    if inbound.size() > MAX_DECISION {
+        let why = format!("the decision has {} bytes, more than {MAX_DECISION}", inbound.size());
+        return Err((DeadLetterReason::Oversize, why));
+    }
+    let decision: DecisionRecord = inbound.json().map_err(|error| match error {
+        Undecodable::Empty => (DeadLetterReason::Empty, error.to_string()),
+        Undecodable::Shape(_) => (DeadLetterReason::Decode, error.to_string()),
+    })?;
+    if &decision.tenant != tenant {
+        return Err((DeadLetterReason::Foreign, format!("the decision belongs to tenant {}", decision.tenant)));
+    }
+    if let Some(machine) = &decision.machine {
+        let derive = |action| ActionKey::derive(tenant, &decision.alert.id, &machine.id, action);
+        if let Some(wrong) = decision.planned.iter().find(|planned| planned.key != derive(&planned.action)) {
+            let why = format!("action key {} is not that of the alert, the machine and the kind", wrong.key);
+            return Err((DeadLetterReason::Decode, why));
+        }
+    }
+    Ok(decision)
+}
+
+/// Reads a command. One that cannot be read does nothing but move the position.
+pub fn command(inbound: &Inbound) -> Event {
+    let command = inbound.json::<CommandRecord>();
+    if let Err(error) = &command {
+        tracing::warn!(place = %inbound.position(), error = %error, "a command could not be read and does nothing");
+    }
+    Event::Command(inbound.offset, command.ok())
+}
+
+/// Reads a record of the ledger's tail. A tombstone says nothing: nobody makes us forget an action.
+///
+/// # Errors
+/// [`ActError::Ledger`] when it is unreadable.
+pub fn tail(inbound: &Inbound) -> Result<Option<Event>, ActError> {
+    if inbound.value.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Event::Tailed(inbound.offset, Box::new(genesis::read(inbound)?))))
+}
+
+/// The ledger while it is restored.
+#[derive(Debug)]
+pub struct Restoring {
+    book: Book,
+    tailed_to: i64,
+    /// What could not be read, by key. A later record of that key, or a tombstone, puts it right: so an operator can.
+    broken: BTreeMap<Option<Vec<u8>>, ActError>,
+}
+
+impl Restoring {
+    /// Nothing is read yet.
+    pub fn new() -> Self {
+        Self { book: Book::default(), tailed_to: -1, broken: BTreeMap::new() }
+    }
+
+    /// Takes the next record.
+    pub fn take(&mut self, inbound: &Inbound) {
+        self.tailed_to = inbound.offset;
+        if inbound.value.is_none() {
+            self.broken.remove(&inbound.key);
+            return;
+        }
+        match genesis::read(inbound) {
+            Ok(record) => {
+                self.broken.remove(&inbound.key);
+                self.book.apply(record);
+            }
+            Err(error) => {
+                self.broken.insert(inbound.key.clone(), error);
+            }
+        }
+    }
+
+    /// The book and the offset it goes to.
+    ///
+    /// # Errors
+    /// [`ActError::Ledger`] when something unreadable was never put right.
+    pub fn finish(mut self) -> Result<(Book, i64), ActError> {
+        self.broken.pop_first().map_or(Ok((self.book, self.tailed_to)), |(_, error)| Err(error))
+    }
+}
+
+/// Claims the ledger and folds it up to the own claim.
+///
+/// # Errors
+/// Those of Kafka, and [`ActError::Ledger`].
+pub async fn restore(log: &mut StateLog, context: &Context) -> Result<(Book, u64, i64), ActError> {
+    let mut restoring = Restoring::new();
+    let make = |epoch| {
+        let claim = LedgerRecord::Claim(Claim { epoch, owner: context.owner.clone(), at: context.clock.now() });
+        let headers = Headers::event("act", "ledger.claim", &format!("claim-{epoch}"), context.clock.now(), "claim");
+        (claim.key(), headers, serde_json::to_vec(&claim).unwrap_or_default())
+    };
+    let epoch = kafka::claim(log, make, epoch_of, |inbound| restoring.take(&inbound)).await?;
+    let (book, tailed_to) = restoring.finish()?;
+    Ok((book, epoch, tailed_to))
+}
+
+fn epoch_of(inbound: &Inbound) -> Option<u64> {
+    match genesis::read(inbound) {
+        Ok(LedgerRecord::Claim(claim)) => Some(claim.epoch),
+        Ok(
+            LedgerRecord::Genesis(_)
+            | LedgerRecord::Action(_)
+            | LedgerRecord::Breaker(_)
+            | LedgerRecord::Pause(_)
+            | LedgerRecord::CommandsPosition { .. }
+            | LedgerRecord::FleetSize { .. },
+        )
+        | Err(_) => None,
+    }
+}
+
+/// What people said until now. It is obeyed before the first decision: a pause that was written while nobody held the
+/// ledger must not come too late.
+///
+/// # Errors
+/// Those of Kafka.
+pub async fn said_before(context: &Context) -> Result<Vec<Event>, ActError> {
+    let records = kafka::read_all(&context.kafka, Topic::Commands).await?;
+    Ok(records.iter().map(command).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_records::{Genesis, LedgerRecord};
+
+    use super::super::tests::world;
+    use super::*;
+
+    fn inbound(key: &str, value: Option<Vec<u8>>) -> Inbound {
+        Inbound {
+            topic: Topic::Decisions,
+            topic_name: "cordon.decisions".into(),
+            partition: 0,
+            offset: 7,
+            key: Some(key.as_bytes().to_vec()),
+            headers: Headers::default(),
+            value,
+            timestamp: None,
+        }
+    }
+
+    fn read(decision: &DecisionRecord, tenant: &str) -> Result<(), DeadLetterReason> {
+        let inbound = inbound("m1", Some(serde_json::to_vec(decision).unwrap()));
+        super::decision(&inbound, &TenantId::new(tenant).unwrap()).map(|_| ()).map_err(|(reason, _)| reason)
+    }
+
+    #[test]
+    fn a_decision_of_another_tenant_is_never_acted_on() {
+        let decision = world::decision("a1", "m1");
+        assert_eq!(read(&decision, "tenant"), Ok(()));
+        assert_eq!(read(&decision, "other"), Err(DeadLetterReason::Foreign));
+    }
+
+    #[test]
+    fn a_key_that_belongs_to_another_machine_would_hide_an_action_and_is_refused() {
+        let mut decision = world::decision("a1", "m1");
+        decision.planned[0].key = world::decision("a1", "m2").planned[0].key.clone();
+        assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Decode));
+    }
+
+    #[test]
+    fn a_decision_whose_reports_would_not_fit_a_record_is_refused_before_anything_is_done() {
+        let mut decision = world::decision("a1", "m1");
+        decision.alert.title = "x".repeat(MAX_DECISION);
+        assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Oversize));
+        let empty = inbound("m1", None);
+        let reason = super::decision(&empty, &TenantId::new("tenant").unwrap()).map_err(|(reason, _)| reason);
+        assert!(matches!(reason, Err(DeadLetterReason::Empty)));
+    }
+
+    #[test]
+    fn an_unreadable_ledger_record_stops_respond_until_its_key_is_written_again_or_deleted() {
+        let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "c".into(), at: world::start() });
+        let good = serde_json::to_vec(&genesis).unwrap();
+        for (cure, cured) in [(Some(good), true), (None, true), (Some(b"worse".to_vec()), false)] {
+            let mut restoring = Restoring::new();
+            restoring.take(&inbound("genesis", Some(b"{".to_vec())));
+            restoring.take(&inbound("genesis", cure));
+            assert_eq!(restoring.finish().is_ok(), cured);
+        }
+    }
+
+    #[test]
+    fn a_tombstone_in_the_tail_does_not_stop_respond() {
+        assert!(matches!(tail(&inbound("action/k", None)), Ok(None)));
+        assert!(tail(&inbound("action/k", Some(b"{".to_vec()))).is_err());
+    }
+}

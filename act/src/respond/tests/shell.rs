@@ -1,0 +1,296 @@
+//! The shell around the responder, against librdkafka's in-memory broker and a tenant that the test holds in hand.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cordon_defender::MachineAction;
+use cordon_policy::Isolation;
+use cordon_records::{
+    ActionKey, ActionState, AlertId, AttemptState, Clock, Command, CommandRecord, Headers, IsolationType, LedgerRecord,
+    MachineActionId, MachineId, Report, TenantId, Topic,
+};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};
+use jiff::{SignedDuration, Timestamp};
+use prometheus::Registry;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::world::{decision, pending, start, terms};
+use crate::error::ActError;
+use crate::metrics::ActMetrics;
+use crate::respond::facts::{Facts, Standing};
+use crate::respond::responder::{Answer, Terms, Unreadable};
+use crate::respond::{GROUP, Respond, Tenant, init_ledger};
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Shortly after the alerts of these tests were raised.
+struct ThatDay;
+
+impl Clock for ThatDay {
+    fn now(&self) -> Timestamp {
+        start() + SignedDuration::from_secs(60)
+    }
+}
+
+/// A tenant whose calls wait for the test.
+#[derive(Clone)]
+struct Held {
+    calls: Arc<AtomicUsize>,
+    answers: Arc<Semaphore>,
+    permitted: Arc<Mutex<VecDeque<bool>>>,
+    key: ActionKey,
+    wait: Wait,
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, PartialEq)]
+enum Wait {
+    /// For its answer: the request is out.
+    Answer,
+    /// For its quota, which the test gives.
+    Quota,
+    /// For its quota, until it is no longer permitted.
+    Denied,
+}
+
+impl Held {
+    fn new(answers: usize) -> Self {
+        Self {
+            calls: Arc::default(),
+            answers: Arc::new(Semaphore::new(answers)),
+            permitted: Arc::default(),
+            key: decision("a1", "m1").planned[0].key.clone(),
+            wait: Wait::Quota,
+        }
+    }
+}
+
+impl Tenant for Held {
+    async fn facts(&self, _: &AlertId, _: Option<Timestamp>, _: &MachineId) -> Result<Facts, Unreadable> {
+        let known = decision("a1", "m1");
+        Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None })
+    }
+
+    async fn isolate(
+        &self,
+        _: &MachineId,
+        _: IsolationType,
+        _: &str,
+        permitted: impl Fn() -> bool + Send + Sync,
+    ) -> Answer {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let before = permitted();
+        while self.wait == Wait::Denied && permitted() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        if self.wait != Wait::Denied {
+            self.answers.acquire().await.unwrap().forget();
+        }
+        let may = if self.wait == Wait::Answer { before } else { permitted() };
+        self.permitted.lock().unwrap().push_back(may);
+        if may {
+            Answer::Accepted(pending(&self.key))
+        } else {
+            Answer::NotDone { why: "no longer permitted".into(), after: Duration::ZERO }
+        }
+    }
+
+    async fn actions(&self, _: &MachineId) -> Result<Vec<MachineAction>, Unreadable> {
+        Ok(Vec::new())
+    }
+
+    async fn standings(&self, _: &[MachineActionId], _: Timestamp) -> Result<Vec<Standing>, Unreadable> {
+        Ok(Vec::new())
+    }
+
+    async fn count_machines(&self) -> Result<u64, Unreadable> {
+        Ok(3_000)
+    }
+}
+
+struct Stage {
+    context: Context,
+    stop: CancellationToken,
+    running: Option<JoinHandle<Result<(), ActError>>>,
+    // Last, so that the clients go first.
+    _broker: MemoryBroker,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let stage = Self::without_ledger();
+        init_ledger(&stage.context).await.unwrap();
+        stage
+    }
+
+    fn without_ledger() -> Self {
+        let broker = MemoryBroker::start().unwrap();
+        let context = Context::open("act", broker.settings(), Registry::new(), Arc::new(ThatDay)).unwrap();
+        Self { context, stop: CancellationToken::new(), running: None, _broker: broker }
+    }
+
+    fn respond(&mut self, tenant: Held) {
+        self.respond_with(tenant, terms());
+    }
+
+    fn respond_with(&mut self, tenant: Held, terms: Terms) {
+        let holder = Respond {
+            tenant,
+            tenant_id: TenantId::new("tenant").unwrap(),
+            context: self.context.clone(),
+            terms,
+            resume: None,
+            metrics: ActMetrics::new(&self.context.registry).unwrap(),
+        };
+        let (context, stop) = (self.context.clone(), self.stop.clone());
+        let election = Election { topic: Topic::Decisions, group: GROUP.into(), start: Start::Committed };
+        self.running =
+            Some(tokio::spawn(
+                async move { kafka::elect(election, holder, &context, stop).await.map_err(ActError::from) },
+            ));
+    }
+
+    async fn end(&mut self) {
+        self.stop.cancel();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+
+    async fn write(&self, topic: Topic, value: &impl serde::Serialize) {
+        let record = Outbound::json(topic, "m1", Headers::default(), value).unwrap();
+        self.context.producer.send(record).await.unwrap();
+    }
+
+    async fn pause(&self) {
+        let at = start();
+        let pause =
+            CommandRecord { schema_version: 1, command: Command::Pause, by: "anna".into(), why: "drill".into(), at };
+        self.write(Topic::Commands, &pause).await;
+    }
+
+    async fn reports(&self) -> Vec<Report> {
+        let records = kafka::read_all(&self.context.kafka, Topic::Actions).await.unwrap();
+        records.iter().map(|record| record.json().unwrap()).collect()
+    }
+
+    async fn states(&self) -> Vec<ActionState> {
+        let reports = self.reports().await.into_iter();
+        reports
+            .filter_map(|report| match report {
+                Report::Action(record) => Some(record.state),
+                Report::Notice(_) => None,
+            })
+            .collect()
+    }
+
+    async fn until_state(&self, state: ActionState) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.states().await.contains(&state) {
+            assert!(Instant::now() < deadline, "no {state:?} in {:?}", self.reports().await);
+        }
+    }
+
+    async fn until_notice(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.reports().await.iter().any(|report| matches!(report, Report::Notice(_))) {
+            assert!(Instant::now() < deadline, "no notice");
+        }
+    }
+}
+
+async fn until_called(tenant: &Held) {
+    let deadline = Instant::now() + PATIENCE;
+    while tenant.calls.load(Ordering::SeqCst) == 0 {
+        assert!(Instant::now() < deadline, "nothing was called");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_that_was_written_while_nobody_held_the_ledger_comes_before_the_first_decision() {
+    let mut stage = Stage::new().await;
+    stage.pause().await;
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    let tenant = Held::new(100);
+    stage.respond(tenant.clone());
+    stage.until_state(ActionState::Held).await;
+    stage.end().await;
+    assert_eq!(tenant.calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_stops_a_call_that_waits_for_its_quota() {
+    let mut stage = Stage::new().await;
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    let tenant = Held::new(0);
+    stage.respond(tenant.clone());
+    until_called(&tenant).await;
+    stage.pause().await;
+    stage.until_notice().await;
+    tenant.answers.add_permits(100);
+    stage.until_state(ActionState::Held).await;
+    stage.end().await;
+    assert_eq!(*tenant.permitted.lock().unwrap(), [false]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_comes_while_the_tenure_ends_is_put_on_record() {
+    let mut stage = Stage::new().await;
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    let tenant = Held { wait: Wait::Answer, ..Held::new(0) };
+    stage.respond(tenant.clone());
+    until_called(&tenant).await;
+    stage.stop.cancel();
+    tenant.answers.add_permits(1);
+    stage.end().await;
+    let ledger = kafka::read_all(&stage.context.kafka, Topic::Ledger).await.unwrap();
+    let last = ledger.iter().rev().find_map(|record| match record.json().unwrap() {
+        LedgerRecord::Action(entry) => Some(entry.state),
+        _ => None,
+    });
+    assert_eq!(last, Some(AttemptState::Reported(ActionState::Accepted)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_waits_for_its_quota_is_not_sent_after_its_lease() {
+    let mut stage = Stage::new().await;
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    let tenant = Held::new(0);
+    let lease = Duration::from_millis(500);
+    stage.respond_with(tenant.clone(), Terms { lease, ..terms() });
+    until_called(&tenant).await;
+    // The lease began before the call; more than its length after the call it is surely over.
+    let over = Instant::now() + lease;
+    while Instant::now() < over {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tenant.answers.add_permits(100);
+    stage.until_state(ActionState::Accepted).await;
+    stage.end().await;
+    assert_eq!(*tenant.permitted.lock().unwrap(), [false, true], "a new lease, and then the call");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_waits_for_its_quota_is_not_sent_after_the_tenure() {
+    let mut stage = Stage::new().await;
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    let tenant = Held { wait: Wait::Denied, ..Held::new(0) };
+    stage.respond(tenant.clone());
+    until_called(&tenant).await;
+    stage.end().await;
+    assert_eq!(*tenant.permitted.lock().unwrap(), [false]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_ledger_with_a_committed_position_is_refused() {
+    let mut stage = Stage::without_ledger();
+    kafka::commit_end(&stage.context.kafka, GROUP, Topic::Decisions).await.unwrap();
+    stage.respond(Held::new(0));
+    let ended = tokio::time::timeout(PATIENCE, stage.running.take().unwrap()).await.expect("it must end").unwrap();
+    assert!(matches!(ended, Err(ActError::NoGenesis)), "{ended:?}");
+}
