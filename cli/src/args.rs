@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::dlq::args::DlqCommand;
+
 /// Answers Microsoft Defender for Endpoint alerts: decides by your rules, isolates machines once and safely, and
 /// tells people.
 #[derive(Debug, Parser)]
@@ -35,6 +37,9 @@ pub enum Command {
     Topics(TopicsCommand),
     /// Hold every action from now on
     Pause(PauseArgs),
+    /// Look after what no stage could handle
+    #[command(subcommand)]
+    Dlq(DlqCommand),
 }
 
 /// What can be done with topics.

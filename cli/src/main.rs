@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod demo;
+mod dlq;
 mod exit;
 mod pause;
 mod simulator;
@@ -46,5 +47,6 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Check(check) => check::run(&check).await,
         Command::Topics(TopicsCommand::Apply(config)) => topics::apply(&config.config).await,
         Command::Pause(pause) => pause::run(&pause).await,
+        Command::Dlq(command) => dlq::run(&command).await,
     }
 }

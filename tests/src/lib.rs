@@ -1,12 +1,15 @@
 //! Support for the tests of the whole pipeline: real brokers, real processes, waiting with a deadline.
 //!
 //! [`broker`] finds or starts Apache Kafka, [`engine`] does it in containers, [`cluster`] from jars. [`processes`] runs
-//! the stage binaries and hurts them. [`oracle`] reads topics without our code. [`wait`] replaces every sleep.
+//! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
+//! deletes them, behind the stages' backs; [`load`] keeps alerts coming. [`wait`] replaces every sleep.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support: a failure is a panic")]
 
 pub mod broker;
 pub mod cluster;
 pub mod engine;
+pub mod load;
+pub mod meddle;
 pub mod oracle;
 pub mod pipeline;
 pub mod processes;

@@ -20,6 +20,15 @@ pub const STAGES: [&str; 4] = ["cordon-ingest", "cordon-enrich", "cordon-act", "
 /// The rule that every pipeline runs, as it is shipped.
 const RULE: &str = include_str!("../../deploy/rules/isolate-high.yaml");
 
+/// What the shipped rule allows in an hour; less than a load has.
+const RULE_LIMIT: &str = "limits: {1h: 15}";
+
+/// Guards whose caps are out of reach.
+const NO_CAPS: &str = "caps: {all_rules: {1h: 100000}, fleet_share: {1d: 100%, floor: 100000}}\n";
+
+/// `kafka.properties` of every pipeline: a dead member is noticed soon.
+const CLASSIC: &str = "{session.timeout.ms: 6000, heartbeat.interval.ms: 1000}";
+
 /// How long anything in a healthy pipeline may take.
 pub const SOON: Duration = Duration::from_secs(60);
 
@@ -31,12 +40,16 @@ pub struct Setup {
     pub replicas: usize,
     /// `act.mode`.
     pub mode: &'static str,
+    /// Caps that no test reaches, for tests under load; else the built-in guards and the rule as it is shipped.
+    pub unlimited: bool,
+    /// The group protocol of KIP-848 instead of the classic one.
+    pub new_protocol: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let tenant = Options { settle: Duration::from_secs(1), enforce_quota: false, ..Options::default() };
-        Self { tenant, replicas: 1, mode: "auto" }
+        Self { tenant, replicas: 1, mode: "auto", unlimited: false, new_protocol: false }
     }
 }
 
@@ -54,19 +67,13 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts everything and waits until every stage is ready; nothing where no broker can be had.
     pub async fn start(test: &str, setup: Setup) -> Option<Self> {
-        let kafka = RealKafka::obtain()?.settings(test);
-        apply_topics(&kafka).await.expect("the topics can be made");
-        let tenant = Simulator::start(setup.tenant).expect("the tenant starts");
-        let folder = tempfile::Builder::new().prefix("cordon-pipeline-").tempdir().expect("a folder");
-        let config = folder.path().join("cordon.yaml");
-        std::fs::write(&config, configuration(&kafka, &tenant, setup.mode, folder.path()))
-            .expect("the configuration is written");
-        let mut pipeline = Self { tenant, kafka, processes: BTreeMap::new(), config, _folder: folder };
+        let replicas = setup.replicas;
+        let mut pipeline = Self::prepare(test, setup).await?;
         // The ledger is made by one replica before another may stand for election.
         pipeline.start_stage("cordon-act", 0, &["--init-ledger"]);
         pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
         for stage in STAGES {
-            for replica in 0..setup.replicas {
+            for replica in 0..replicas {
                 if (stage, replica) != ("cordon-act", 0) {
                     pipeline.start_stage(stage, replica, &[]);
                 }
@@ -78,11 +85,39 @@ impl Pipeline {
         Some(pipeline)
     }
 
+    /// Topics, tenant and configuration, and no process yet; nothing where no broker can be had.
+    pub async fn prepare(test: &str, setup: Setup) -> Option<Self> {
+        let kafka = RealKafka::obtain()?.settings(test);
+        apply_topics(&kafka).await.expect("the topics can be made");
+        let folder = tempfile::Builder::new().prefix("cordon-pipeline-").tempdir().expect("a folder");
+        let config = folder.path().join("cordon.yaml");
+        let (unlimited, new_protocol, mode) = (setup.unlimited, setup.new_protocol, setup.mode);
+        let tenant = Simulator::start(setup.tenant).expect("the tenant starts");
+        let mut text = configuration(&kafka, &tenant, mode, folder.path());
+        if unlimited {
+            std::fs::write(folder.path().join("guards.yaml"), NO_CAPS).expect("the guards are written");
+            std::fs::write(folder.path().join("isolate-high.yaml"), RULE.replace(RULE_LIMIT, "")).expect("the rule");
+            text = text.replace("act: {", "act: {guards: guards.yaml, ");
+        }
+        if new_protocol {
+            text = text.replace(CLASSIC, "{group.protocol: consumer}");
+        }
+        std::fs::write(&config, text).expect("the configuration is written");
+        Some(Self { tenant, kafka, processes: BTreeMap::new(), config, _folder: folder })
+    }
+
     /// Starts one replica.
     pub fn start_stage(&mut self, stage: &'static str, replica: usize, args: &[&str]) {
-        let environment = [("CORDON_TELEMETRY__LISTEN", "127.0.0.1:0")];
-        let process = Process::stage(stage, &self.config, args, &environment);
+        let process = self.spawn(stage, args, &[]);
         self.processes.insert((stage, replica), process);
+    }
+
+    /// Starts a binary on this pipeline's configuration and hands it out: whoever calls owns it.
+    #[must_use]
+    pub fn spawn(&self, binary: &str, args: &[&str], environment: &[(&str, &str)]) -> Process {
+        let mut all = vec![("CORDON_TELEMETRY__LISTEN", "127.0.0.1:0")];
+        all.extend(environment);
+        Process::stage(binary, &self.config, args, &all)
     }
 
     /// The process of one replica.
@@ -110,7 +145,8 @@ impl Pipeline {
             .to_owned()
     }
 
-    async fn ready(&mut self, stage: &'static str, replica: usize) {
+    /// Waits until a replica says that it is ready.
+    pub async fn ready(&mut self, stage: &'static str, replica: usize) {
         let url = format!("http://{}/readyz", self.address(stage, replica).await);
         until(SOON, &format!("{stage} to be ready"), async || {
             let answer = get(&url).await;
@@ -187,12 +223,12 @@ pub fn configuration(kafka: &KafkaSettings, tenant: &Simulator, mode: &str, fold
     std::fs::write(folder.join("secret"), CLIENT_SECRET).expect("the secret is written");
     std::fs::write(folder.join("isolate-high.yaml"), RULE).expect("the rule is written");
     format!(
-        "kafka:\n  bootstrap_servers: '{bootstrap}'\n  topic_prefix: '{prefix}'\n  properties: {{session.timeout.ms: 6000, heartbeat.interval.ms: 1000}}\n\
+        "kafka:\n  bootstrap_servers: '{bootstrap}'\n  topic_prefix: '{prefix}'\n  properties: {CLASSIC}\n\
          defender:\n  tenant_id: {TENANT_ID}\n  client_id: {CLIENT_ID}\n  client_secret: 'file:{folder}/secret'\n  \
            api_url: {api}\n  authority_url: {authority}\n  quota: {{per_minute: 60000, per_hour: 1000000}}\n\
          ingest: {{poll_interval: 200ms, overlap: 10m, lookback: 1h}}\n\
          enrich: {{lookups: [machine], deadline: 5s}}\n\
-         act: {{mode: {mode}, rules: [isolate-high.yaml], follow_up: 500ms}}\n\
+         act: {{mode: {mode}, rules: [isolate-high.yaml], follow_up: 500ms, settle: 110s}}\n\
          notify:\n  smtp: {{url: '{smtp}', from: cordon@example.com, to: [soc@example.com]}}\n\
          telemetry: {{log: info, format: json}}\n",
         bootstrap = kafka.bootstrap_servers,

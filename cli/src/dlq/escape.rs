@@ -1,0 +1,97 @@
+//! Text that others wrote, made harmless for a terminal. A dead letter holds whatever somebody could write to a topic:
+//! escape sequences that hide lines or retitle the window, and marks that turn the direction of reading.
+
+use std::fmt::Write as _;
+
+/// Bytes on one line: readable text stays, everything else becomes `\n`, `\xNN` or `\u{NNNN}`; so does a backslash,
+/// which makes the way back unambiguous.
+pub fn bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        chunk.valid().chars().for_each(|c| push(&mut out, c));
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// The same for text.
+pub fn text(text: &str) -> String {
+    bytes(text.as_bytes())
+}
+
+/// JSON text with every character that a terminal might obey as `\uNNNN`. In JSON that a serialiser wrote, such
+/// characters are inside strings only, where both ways of writing mean the same.
+pub fn json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !obeyed(c) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+fn push(out: &mut String, c: char) {
+    match c {
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c if obeyed(c) => {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        }
+        c => out.push(c),
+    }
+}
+
+/// Characters that do something instead of being seen: controls (C0, DEL, C1), line separators, marks of direction
+/// (Unicode TR 9), invisible ones and tags (TR 36).
+fn obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_escape_sequence_a_line_break_and_a_turned_direction_are_shown_and_not_obeyed() {
+        assert_eq!(text("a\x1b[2Jb"), r"a\u{1b}[2Jb");
+        assert_eq!(text("a\nb\\n\u{9b}31m"), r"a\nb\\n\u{9b}31m");
+        assert_eq!(text("\u{202e}txt.exe"), r"\u{202e}txt.exe");
+        assert_eq!(bytes(b"ok \xff\xfe"), r"ok \xff\xfe");
+        assert_eq!(text("Zürich ✓ 東京"), "Zürich ✓ 東京");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_terminal_obeys_is_left_of_any_bytes(input: Vec<u8>) {
+            prop_assert!(!bytes(&input).chars().any(obeyed));
+        }
+
+        #[test]
+        fn json_means_the_same_afterwards(input: String) {
+            let escaped = json(&serde_json::to_string(&input).unwrap());
+            prop_assert!(!escaped.chars().any(obeyed));
+            prop_assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), input);
+        }
+
+        #[test]
+        fn two_different_inputs_never_look_alike(left: Vec<u8>, right: Vec<u8>) {
+            prop_assert_eq!(bytes(&left) == bytes(&right), left == right);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What somebody with access to the broker may do to our topics behind the stages' backs: write foreign records, delete
+//! a topic, forget a group. Plain librdkafka, no code of ours.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Writes one record to partition 0 of `topic` and returns when the broker has it. Blocks.
+///
+/// # Panics
+/// When the broker does not take it.
+pub fn write(bootstrap: &str, topic: &str, key: &str, value: &[u8]) {
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("acks", "all").create().expect("a producer");
+    producer.send(BaseRecord::to(topic).partition(0).key(key).payload(value)).map_err(|(why, _)| why).expect("queued");
+    producer.flush(WITHIN).expect("the broker takes the record");
+}
+
+/// Deletes a topic and returns when the broker no longer lists it.
+///
+/// # Panics
+/// When the broker refuses, or still lists it after 20 s.
+pub async fn delete_topic(bootstrap: &str, topic: &str) {
+    let client = admin(bootstrap);
+    let options = AdminOptions::new().operation_timeout(Some(WITHIN)).request_timeout(Some(WITHIN));
+    let answers = client.delete_topics(&[topic], &options).await.expect("the broker answers");
+    for answer in answers {
+        answer.expect("the topic is deleted");
+    }
+    crate::wait::until(WITHIN, &format!("{topic} to be gone"), async || {
+        let metadata = client.inner().fetch_metadata(None, WITHIN).expect("metadata");
+        let listed = metadata.topics().iter().any(|found| found.name() == topic);
+        if listed { Err("still listed") } else { Ok(()) }
+    })
+    .await;
+}
+
+/// Deletes a consumer group with its committed offsets; it must have no members.
+///
+/// # Panics
+/// When the broker refuses.
+pub async fn delete_group(bootstrap: &str, group: &str) {
+    let options = AdminOptions::new().request_timeout(Some(WITHIN));
+    let answers = admin(bootstrap).delete_groups(&[group], &options).await.expect("the broker answers");
+    for answer in answers {
+        answer.expect("the group is deleted");
+    }
+}
+
+/// The committed offset of a group on partition 0 of a topic. Blocks.
+///
+/// # Panics
+/// When the broker does not answer.
+#[must_use]
+pub fn committed(bootstrap: &str, group: &str, topic: &str) -> Option<i64> {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", group).create().expect("a consumer");
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition(topic, 0);
+    let answer = consumer.committed_offsets(asked, WITHIN).expect("the broker answers");
+    match answer.elements().first()?.offset() {
+        Offset::Offset(next) => Some(next),
+        _ => None,
+    }
+}
+
+fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("an admin client")
+}
