@@ -2,7 +2,7 @@
 //! partition.
 //!
 //! Read in this order: [`settings`] (how clients are configured), [`records`], [`producer`], [`offsets`] (which offset
-//! may be committed), [`poll`] (the one thread that talks to the group), then [`consume`] and [`elect`], which are
+//! may be committed), `poll` (the one thread that talks to the group), then [`consume()`] and [`elect()`], which are
 //! the two ways to use it. [`state_log`] reads a compacted topic as memory; [`topics`] looks at the broker from
 //! outside; [`memory`] is a broker without a broker.
 
