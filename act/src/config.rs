@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
-use cordon_policy::{Guards, RuleSet};
+use cordon_policy::{Guards, RuleSet, run_tests};
 use cordon_records::{Mode, TenantId};
 use cordon_settings::{Problem, Problems, Section};
 
@@ -96,7 +96,18 @@ fn read_rules(act: &mut Section) -> Option<RuleSet> {
     if !complete {
         return None;
     }
-    RuleSet::load(&files).map_err(|problems| act.adopt(problems)).ok()
+    if files.is_empty() {
+        act.problem("rules", "no rule is named, so nothing would ever be done");
+        return None;
+    }
+    let rules = RuleSet::load(&files).map_err(|problems| act.adopt(problems)).ok()?;
+    let failed = run_tests(&rules);
+    for failure in &failed {
+        let (rule, test) = (&failure.rule, &failure.test);
+        let text = format!("rule {rule} fails its own test {test:?}: {}", failure.reason);
+        act.problem_with_help("rules", text, "correct the rule or its test; a rule that fails its test is not run");
+    }
+    failed.is_empty().then_some(rules)
 }
 
 fn rule_files(path: &Path) -> Result<Vec<(String, String)>, String> {

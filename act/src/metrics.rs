@@ -1,6 +1,6 @@
 //! Metrics of act beside those that every stage has.
 
-use cordon_records::Report;
+use cordon_records::{NoticeKind, Report};
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::respond::Book;
@@ -45,7 +45,12 @@ impl ActMetrics {
                 record.state.as_str()
             }
             Report::Notice(notice) => {
-                tracing::error!(id = %notice.id, text = %notice.text, "notice");
+                match notice.kind {
+                    NoticeKind::BreakerLatched => tracing::error!(id = %notice.id, text = %notice.text, "notice"),
+                    NoticeKind::Paused | NoticeKind::Resumed => {
+                        tracing::warn!(id = %notice.id, text = %notice.text, "notice");
+                    }
+                }
                 notice.kind.as_str()
             }
         };

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordon_act::respond::GROUP;
 use cordon_defender::{ApiError, Defender, Graph, TokenFacts};
 use cordon_notify::config::Route;
 use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::Transport as _;
 use cordon_records::{Classified, ErrorClass, SystemClock, Topic};
 use cordon_runtime::kafka::{self, KafkaSettings};
+use cordon_runtime::telemetry::TelemetrySettings;
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
@@ -48,7 +50,7 @@ pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let config = args.config.as_path();
     let (stages, kafka) = stages::read(config, |root| {
         let kafka = root.is_present("kafka").then(|| KafkaSettings::read(&mut root.section("kafka")));
-        root.known("telemetry");
+        TelemetrySettings::read(&mut root.section("telemetry"));
         Some((Stages::read(root)?, kafka))
     })?;
     if args.read_only {
@@ -78,7 +80,21 @@ async fn broker(kafka: &KafkaSettings) -> Vec<Finding> {
         Ok(()) => good("topics", "all there, as they should be"),
         Err(error) => bad("topics", Exit::Unreachable, format!("{error}; run `cordon topics apply`")),
     };
-    vec![cluster, topics]
+    let mut findings = vec![cluster];
+    if topics.exit == Exit::Ok {
+        findings.push(ledger(kafka).await);
+    }
+    findings.insert(1, topics);
+    findings
+}
+
+/// Whether respond has a place to go on from; a new installation has none yet.
+async fn ledger(kafka: &KafkaSettings) -> Finding {
+    match kafka::has_committed(kafka, GROUP, Topic::Decisions).await {
+        Ok(true) => good("ledger", "respond knows where to go on"),
+        Ok(false) => good("ledger", "none yet: start cordon-act with --init-ledger the first time"),
+        Err(error) => bad("ledger", Exit::Unreachable, error.to_string()),
+    }
 }
 
 async fn tenant(stages: &Stages) -> Vec<Finding> {

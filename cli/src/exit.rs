@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use cordon_runtime::kafka::TopicsError;
 use cordon_settings::Problems;
 
 /// How the program ends.
@@ -42,6 +43,12 @@ pub fn of(error: &anyhow::Error) -> Exit {
     }
     if error.downcast_ref::<cordon_runtime::kafka::KafkaFailure>().is_some() {
         return Exit::Unreachable;
+    }
+    if let Some(error) = error.downcast_ref::<TopicsError>() {
+        return match error {
+            TopicsError::Kafka(_) => Exit::Unreachable,
+            TopicsError::Wrong(_) => Exit::Negative,
+        };
     }
     Exit::Failed
 }

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let exit = match runtime.block_on(run(args)) {
         Ok(exit) => exit,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("{}{error:#}", if exit::of(&error) == Exit::Config { "" } else { "error: " });
             exit::of(&error)
         }
     };

@@ -26,7 +26,7 @@ pub async fn fetch<L: MachineLookup>(
         Ok(listed) => listed,
         // The list answers 404 when it knows no machine, and 400 when it does not take the filter.
         Err(LookupError::Unknown | LookupError::Rejected(_)) => Vec::new(),
-        Err(failure @ (LookupError::Failed(_) | LookupError::Refused(_) | LookupError::Late(_))) => {
+        Err(failure @ (LookupError::Failed(_) | LookupError::Refused(_) | LookupError::Busy { .. })) => {
             return ids.into_iter().map(|id| (id, Err(failure.clone()))).collect();
         }
     };

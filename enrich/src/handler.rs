@@ -6,8 +6,6 @@ use std::time::Duration;
 use cordon_records::{AlertRecord, Clock, DeadLetterReason, EnrichedRecord, Headers, MachineId, Topic, Verbatim};
 use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome, Undecodable};
 use cordon_runtime::telemetry::Health;
-use cordon_settings::format_duration;
-use tokio::time::timeout;
 
 use crate::expand::{expand, machine_of};
 use crate::lookup::LookupError;
@@ -19,27 +17,31 @@ const COMPONENT: &str = "defender";
 /// Expands alerts.
 pub struct Enricher {
     machines: Option<MachineCache>,
-    deadline: Duration,
     clock: Arc<dyn Clock>,
     health: Health,
 }
 
 impl Enricher {
-    /// `machines` is absent when the lookup is switched off; `deadline` is how long one alert waits for it.
+    /// `machines` is absent when the lookup is switched off.
     #[must_use]
-    pub fn new(machines: Option<MachineCache>, deadline: Duration, clock: Arc<dyn Clock>, health: Health) -> Self {
-        Self { machines, deadline, clock, health }
+    pub fn new(machines: Option<MachineCache>, clock: Arc<dyn Clock>, health: Health) -> Self {
+        Self { machines, clock, health }
     }
 
     /// The machine, or why there is none.
-    async fn machine(&self, id: &MachineId) -> Result<Verbatim, String> {
+    ///
+    /// # Errors
+    /// When to ask again: waiting for our own quota is not a lookup that failed.
+    async fn machine(&self, id: &MachineId) -> Result<Result<Verbatim, String>, Duration> {
         let Some(machines) = &self.machines else {
-            return Err("the lookup is switched off (enrich.lookups)".to_owned());
+            return Ok(Err("the lookup is switched off (enrich.lookups)".to_owned()));
         };
-        let late = || LookupError::Late(format_duration(self.deadline));
-        let found = timeout(self.deadline, machines.get(id)).await.unwrap_or_else(|_| Err(late()));
+        let found = machines.get(id).await;
         self.report(id, &found);
-        found.map_err(|error| error.to_string())
+        match found {
+            Err(LookupError::Busy { after }) => Err(after),
+            found => Ok(found.map_err(|error| error.to_string())),
+        }
     }
 
     fn report(&self, id: &MachineId, found: &Result<Verbatim, LookupError>) {
@@ -49,8 +51,11 @@ impl Enricher {
                 self.health.set_ready(COMPONENT, false, &error.to_string());
                 tracing::error!(machine = %id, %error, "alerts go on without their machine until this is mended");
             }
-            Err(error @ (LookupError::Failed(_) | LookupError::Rejected(_) | LookupError::Late(_))) => {
+            Err(error @ (LookupError::Failed(_) | LookupError::Rejected(_))) => {
                 tracing::warn!(machine = %id, %error, "the alert goes on without its machine");
+            }
+            Err(LookupError::Busy { after }) => {
+                tracing::warn!(machine = %id, ?after, "the quota for lookups is used up; the alert waits");
             }
         }
     }
@@ -73,7 +78,10 @@ impl Handler for Enricher {
         };
         let id = machine_of(&alert);
         let machine = match &id {
-            Ok(id) => self.machine(id).await,
+            Ok(id) => match self.machine(id).await {
+                Ok(machine) => machine,
+                Err(after) => return Outcome::Retry { after, why: "the quota for lookups is used up".to_owned() },
+            },
             Err(why) => Err((*why).to_owned()),
         };
         let (enriched, key) = expand(alert, id.ok().as_ref(), machine, self.clock.now());
@@ -87,4 +95,56 @@ fn dead(error: &Undecodable) -> Outcome {
         Undecodable::Shape(_) => DeadLetterReason::Decode,
     };
     Outcome::DeadLetter { reason, detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use cordon_records::SystemClock;
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::lookup::MachineLookup;
+    use crate::metrics::Metrics;
+
+    /// Out of quota at the first question, healthy afterwards.
+    struct OutOfQuotaOnce(AtomicBool);
+
+    impl MachineLookup for OutOfQuotaOnce {
+        async fn machine(&self, id: &MachineId) -> Result<Verbatim, LookupError> {
+            if self.0.swap(false, Ordering::Relaxed) {
+                return Err(LookupError::Busy { after: Duration::from_secs(7) });
+            }
+            Ok(Verbatim::parse(&format!(r#"{{"id":"{id}"}}"#)).unwrap())
+        }
+
+        async fn machines(&self, _: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alert_waits_for_our_own_quota_instead_of_going_on_without_its_machine() {
+        let lookup = Arc::new(OutOfQuotaOnce(AtomicBool::new(true)));
+        let metrics = Metrics::register(&Registry::new()).unwrap();
+        let cache = MachineCache::start(lookup, Duration::from_secs(60), metrics);
+        let enricher = Enricher::new(Some(cache), Arc::new(SystemClock), Health::new("enrich"));
+        let alert = r#"{"id":"a@1","alert_id":"a","tenant":"t","source":"mde","change":"new","seen_at":"2026-11-22T18:00:00Z","raw":{"id":"a","machineId":"m"}}"#;
+        let inbound = Inbound {
+            topic: Topic::Alerts,
+            topic_name: "alerts".into(),
+            partition: 0,
+            offset: 0,
+            key: None,
+            headers: Headers::default(),
+            value: Some(alert.as_bytes().to_vec()),
+            timestamp: None,
+        };
+        let first = enricher.handle(&inbound).await;
+        assert!(matches!(first, Outcome::Retry { after, .. } if after.as_secs() == 7), "{first:?}");
+        let Outcome::Emit(records) = enricher.handle(&inbound).await else { panic!("the alert did not go on") };
+        let text = String::from_utf8(records[0].value.clone().unwrap()).unwrap();
+        assert!(text.contains("\"machine\"") && !text.contains("\"missing\""), "{text}");
+    }
 }

@@ -14,8 +14,9 @@ pub mod machine_cache;
 mod metrics;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use cordon_defender::Defender;
+use cordon_defender::{Defender, Ports, Timeouts};
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Subscription, consume};
@@ -30,6 +31,9 @@ pub use metrics::Metrics;
 use config::Lookup;
 use handler::Enricher;
 use machine_cache::MachineCache;
+
+/// How often the client tries a read.
+const TRIES: u32 = 3;
 
 /// The stage.
 #[derive(Debug, Clone, Copy)]
@@ -53,15 +57,22 @@ impl Stage for Enrich {
         shutdown: CancellationToken,
     ) -> Result<(), Self::Error> {
         let metrics = Metrics::register(&context.registry)?;
-        let api = Defender::new(settings.defender, Arc::clone(&context.clock))?;
+        let api = Defender::with(settings.defender, ports(settings.deadline, &context))?;
         let machines = settings
             .lookups
             .contains(&Lookup::Machine)
             .then(|| MachineCache::start(Arc::new(api), settings.cache_ttl, metrics));
-        let enricher = Enricher::new(machines, settings.deadline, Arc::clone(&context.clock), context.health.clone());
+        let enricher = Enricher::new(machines, Arc::clone(&context.clock), context.health.clone());
         let subscription =
             Subscription { topic: Topic::Alerts, group: "enrich".to_owned(), concurrency: settings.concurrency };
         consume(subscription, Arc::new(enricher), &context, shutdown).await?;
         Ok(())
     }
+}
+
+/// The deadline is shared by the client's tries. It counts from when a call may go out: a backlog that waits for quota
+/// must not make alerts partial.
+fn ports(deadline: Duration, context: &Context) -> Ports {
+    let timeouts = Timeouts { read: deadline / TRIES, ..Timeouts::default() };
+    Ports { timeouts, ..Ports::new(Arc::clone(&context.clock)) }
 }

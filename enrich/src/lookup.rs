@@ -2,6 +2,7 @@
 //! tests bring their own.
 
 use std::future::Future;
+use std::time::Duration;
 
 use cordon_defender::{ApiError, Defender};
 use cordon_records::{Classified, ErrorClass, MachineId, Verbatim};
@@ -21,16 +22,19 @@ pub enum LookupError {
     /// The API refuses us: token, permission or address.
     #[error("the lookup is refused: {0}")]
     Refused(String),
-    /// No answer came within the deadline.
-    #[error("the lookup took longer than its deadline of {0}")]
-    Late(String),
+    /// The quota is used up for longer than a call waits. The machine can be had, only not now.
+    #[error("the quota for lookups is used up")]
+    Busy {
+        /// When to ask again.
+        after: Duration,
+    },
 }
 
 impl Classified for LookupError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Unknown | Self::Rejected(_) => ErrorClass::Poison,
-            Self::Failed(_) | Self::Late(_) => ErrorClass::Transient,
+            Self::Failed(_) | Self::Busy { .. } => ErrorClass::Transient,
             Self::Refused(_) => ErrorClass::Fatal,
         }
     }
@@ -40,6 +44,9 @@ impl From<ApiError> for LookupError {
     fn from(error: ApiError) -> Self {
         if error.is_not_found() {
             return Self::Unknown;
+        }
+        if let ApiError::Throttled { retry_after, .. } = error {
+            return Self::Busy { after: retry_after };
         }
         match error.class() {
             ErrorClass::Fatal => Self::Refused(error.to_string()),

@@ -2,7 +2,7 @@
 //! them, and several at once where alerts come in a storm.
 //!
 //! One task owns the state, so there is no lock; whoever asks sends a question and waits for its answer. A question
-//! that is given up (its deadline passed) does not stop the call, whose answer serves the next one.
+//! that is given up does not stop the call, whose answer serves the next one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use crate::metrics::{Metrics, Origin};
 
 /// How long a first question waits for others to share its call.
 const WINDOW: Duration = Duration::from_millis(25);
+/// Batches under way at most.
+const CALLS_AT_ONCE: usize = 2;
 /// How long it is remembered that Defender does not know a machine: it may be on its way in.
 const UNKNOWN_TTL: Duration = Duration::from_secs(30);
 /// Machines remembered at most, some 20 MB.
@@ -99,7 +101,7 @@ impl<L: MachineLookup> Desk<L> {
                     None => return,
                 },
                 Some(done) = self.calls.join_next_with_id() => self.settle(done),
-                () = sleep_until(closes), if self.closes.is_some() => self.send_off(),
+                () = sleep_until(closes), if self.closes.is_some() && self.may_call() => self.send_off(),
             }
         }
     }
@@ -109,7 +111,7 @@ impl<L: MachineLookup> Desk<L> {
         let Question { id, answer } = question;
         if let Some(known) = self.known.get(&id).filter(|known| known.until > now) {
             self.metrics.lookup(Origin::Hit);
-            // Nobody waits any more when the deadline has passed; here and below that is no failure.
+            // Nobody may wait any more at a shutdown; here and below that is no failure.
             let _ = answer.send(known.answer.clone());
         } else if let Some(waiting) = self.waiting.get_mut(&id) {
             self.metrics.lookup(Origin::Coalesced);
@@ -119,15 +121,22 @@ impl<L: MachineLookup> Desk<L> {
             self.waiting.insert(id.clone(), vec![answer]);
             self.window.push(id);
             self.closes.get_or_insert(now + WINDOW);
-            if self.window.len() >= MACHINES_PER_CALL {
+            if self.window.len() >= MACHINES_PER_CALL && self.may_call() {
                 self.send_off();
             }
         }
     }
 
+    /// While calls wait for quota or for the server, the window stays open: fewer and fuller calls get through a
+    /// backlog sooner.
+    fn may_call(&self) -> bool {
+        self.calls.len() < CALLS_AT_ONCE
+    }
+
     fn send_off(&mut self) {
-        self.closes = None;
-        let ids = std::mem::take(&mut self.window);
+        let rest = self.window.split_off(self.window.len().min(MACHINES_PER_CALL));
+        let ids = std::mem::replace(&mut self.window, rest);
+        self.closes = (!self.window.is_empty()).then(Instant::now);
         let call = self.calls.spawn(fetch(Arc::clone(&self.lookup), self.metrics.clone(), ids.clone()));
         self.batches.insert(call.id(), ids);
     }
@@ -157,7 +166,9 @@ impl<L: MachineLookup> Desk<L> {
         let ttl = match &answer {
             Ok(_) => self.ttl,
             Err(LookupError::Unknown) => self.ttl.min(UNKNOWN_TTL),
-            Err(LookupError::Failed(_) | LookupError::Rejected(_) | LookupError::Refused(_) | LookupError::Late(_)) => {
+            Err(
+                LookupError::Failed(_) | LookupError::Rejected(_) | LookupError::Refused(_) | LookupError::Busy { .. },
+            ) => {
                 return;
             }
         };

@@ -87,7 +87,7 @@ async fn a_lookup_past_its_deadline_lets_the_alert_go_on() {
     let stage = bench.stage(settings);
     let (_, record) = bench.enriched(1).await.remove(0);
     assert!(record.machine.is_none());
-    assert!(record.missing[0].why.contains("deadline of 300ms"), "{:?}", record.missing);
+    assert!(record.missing[0].why.contains("the lookup failed"), "{:?}", record.missing);
     assert_accounts_balance(&stage.stop().await, 1);
 }
 

@@ -266,7 +266,8 @@ async fn unless_lost(tenure: &Tenure, pause: Duration) -> Result<(), Stop> {
     }
 }
 
+/// Half of what is allowed is left for the way back.
 async fn lost_for(tenure: &Tenure, grace: Duration) {
     tenure.lost().await;
-    sleep(grace).await;
+    sleep(grace.min(tenure.patience() / 2)).await;
 }

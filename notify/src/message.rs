@@ -23,8 +23,10 @@ const MAX_CONDITION: usize = 2_000;
 /// More rules or guards than this are counted instead of shown.
 const MAX_ITEMS: usize = 40;
 
-/// The guards whose holding is told by the breaker's notice rather than by a mail for each machine.
-const TOLD_BY_NOTICE: [&str; 2] = ["caps", "breaker"];
+/// The guards that hold everything at once; a notice of its own tells of each.
+const TOLD_BY_NOTICE: [&str; 3] = ["caps", "breaker", "pause"];
+/// The cap that is reached together with the others in a storm; on its own it is told for each machine.
+const BESIDE_CAPS: &str = "fleet-share";
 
 /// What is to be done with one report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,10 +133,12 @@ fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
     }
 }
 
-/// A cap or the breaker holds, and nothing else does: without them there would be nothing to tell.
+/// A cap, the breaker or a pause holds, and nothing else does: one notice tells it for all machines.
 fn held_by_breaker_alone(guards: &[GuardVerdict]) -> bool {
-    let mut holding = guards.iter().filter(|verdict| verdict.ruling == Ruling::Hold).peekable();
-    holding.peek().is_some() && holding.all(|verdict| TOLD_BY_NOTICE.contains(&verdict.guard.as_str()))
+    let holding =
+        || guards.iter().filter(|verdict| verdict.ruling == Ruling::Hold).map(|verdict| verdict.guard.as_str());
+    holding().any(|guard| TOLD_BY_NOTICE.contains(&guard))
+        && holding().all(|guard| TOLD_BY_NOTICE.contains(&guard) || guard == BESIDE_CAPS)
 }
 
 /// The notification key of an action's step; see the module's header for the rule.

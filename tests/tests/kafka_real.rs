@@ -3,8 +3,16 @@
 
 mod round_trip;
 
-use cordon_runtime::kafka::{Producer, apply_topics};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordon_records::{SystemClock, Topic};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{Handler, Inbound, Outcome, Producer, Subscription, apply_topics, consume};
 use cordon_tests::broker::{RealKafka, own_cluster, settings, unique_prefix};
+use cordon_tests::wait::until;
+use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_was_acknowledged_is_read_back() {
@@ -36,4 +44,33 @@ async fn three_brokers_lose_nothing_when_one_is_killed_and_comes_back() {
     }
     cluster.start_node(2);
     assert_eq!(round_trip::numbers(&kafka).await, (0..20).collect::<Vec<_>>());
+}
+
+struct Never;
+
+impl Handler for Never {
+    async fn handle(&self, _: &Inbound) -> Outcome {
+        Outcome::Skip("never")
+    }
+}
+
+/// The in-process broker makes every topic that is asked for, so only a real one can show this.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_does_not_exist_is_waited_for_and_named_in_health() {
+    let Some(kafka) = RealKafka::obtain() else { return };
+    let context = Context::open("enrich", kafka.settings("absent"), Registry::new(), Arc::new(SystemClock)).unwrap();
+    let (stop, inside) = (CancellationToken::new(), context.clone());
+    let shutdown = stop.clone();
+    let stage = tokio::spawn(async move {
+        let subscription = Subscription { topic: Topic::Alerts, group: "enrich".into(), concurrency: 1 };
+        consume(subscription, Arc::new(Never), &inside, shutdown).await
+    });
+    until(Duration::from_secs(60), "health to say so", async || {
+        let missing = context.health.missing();
+        if missing.iter().any(|why| why.contains("does not exist")) { Ok(()) } else { Err(format!("{missing:?}")) }
+    })
+    .await;
+    assert!(!stage.is_finished());
+    stop.cancel();
+    stage.await.unwrap().unwrap();
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
-    ActionKey, ActionState, AttemptState, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId, Mode, Ruling,
+    ActionKey, ActionState, AttemptState, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId, Mode, NoticeKind,
+    Ruling,
 };
 use jiff::Timestamp;
 
@@ -76,6 +77,16 @@ impl Book {
     /// The open entries that isolate this machine, other than `but`.
     pub fn open_on(&self, machine: &MachineId, but: &ActionKey) -> impl Iterator<Item = &LedgerEntry> {
         self.open().filter(move |entry| &entry.machine.id == machine && &entry.key != but)
+    }
+
+    /// The notices whose switches hold every action now.
+    #[must_use]
+    pub fn holding(&self) -> Vec<String> {
+        let switches = [(NoticeKind::BreakerLatched, &self.breaker), (NoticeKind::Paused, &self.pause)];
+        let on = |(kind, latch): (NoticeKind, &Option<Latch>)| {
+            latch.as_ref().filter(|latch| latch.on).map(|latch| format!("{}@{}", kind.as_str(), latch.at))
+        };
+        switches.into_iter().filter_map(on).collect()
     }
 
     /// Why a new decision for this key changes nothing, or `None` when the key may be judged (again).

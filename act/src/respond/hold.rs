@@ -112,6 +112,10 @@ impl<T: Tenant> Respond<T> {
         }
         if let Some(notice) = &self.resume {
             let effects = responder.resume_switch(notice, at);
+            if effects.is_empty() {
+                let holding = responder.book().holding();
+                tracing::warn!(resume = %notice, ?holding, "--resume names nothing that is in force; nothing was lifted");
+            }
             post.carry_out(effects)?;
         }
         post.run(responder, log, commands, inbox).await
@@ -169,6 +173,8 @@ impl<T: Tenant> Post<T> {
     /// A call under way when the tenure ends is let go to its end within the drain budget, so that its answer is
     /// on record; whatever is missing then is in doubt for the next holder.
     async fn finish_work(&mut self, responder: &mut Responder) {
+        // A short session leaves less time; half of it is for the way back.
+        let within = LAST_WRITES.min(self.tenure.patience() / 2);
         let rest = async {
             while let Some(done) = self.work.join_next().await {
                 if let Ok(Ok(event @ Event::Answered(..))) = done {
@@ -176,7 +182,7 @@ impl<T: Tenant> Post<T> {
                 }
             }
         };
-        if tokio::time::timeout(LAST_WRITES, rest).await.is_err() {
+        if tokio::time::timeout(within, rest).await.is_err() {
             tracing::warn!("work was under way when the tenure ended; the next holder settles it");
         }
     }
@@ -291,7 +297,7 @@ impl<T: Tenant> Post<T> {
             let answer = call.await;
             #[cfg(feature = "failpoints")]
             failpoint::hit(Point::C4);
-            tracing::info!(key = %key, machine = %machine, answer = ?answer, "isolate answered");
+            tracing::info!(key = %key, machine = %machine, %answer, "isolate answered");
             Ok(Event::Answered(key, answer))
         });
     }

@@ -3,7 +3,7 @@
 use cordon_policy::Isolation;
 use cordon_records::{
     ActionKey, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, LedgerEntry, LedgerRecord,
-    MachineSummary, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
+    MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
 };
 use cordon_runtime::kafka::Fate;
 
@@ -30,7 +30,7 @@ impl Responder {
             }
             (Verdict::NeedsHuman, _) | (Verdict::Act, None) => {
                 let mut reports = closed;
-                reports.push(Report::Action(Box::new(needs_human(decision, at))));
+                reports.push(Report::Action(Box::new(needs_human(decision, self.terms.mode, at))));
                 self.conclude(offset, reports, "needs_human");
             }
         }
@@ -173,7 +173,7 @@ impl Responder {
     }
 }
 
-fn needs_human(decision: &DecisionRecord, at: Moment) -> ActionRecord {
+fn needs_human(decision: &DecisionRecord, mode: Mode, at: Moment) -> ActionRecord {
     ActionRecord {
         schema_version: SCHEMA_VERSION,
         id: format!("{}#0#{}", decision.alert.id, ActionState::NeedsHuman.as_str()),
@@ -185,7 +185,7 @@ fn needs_human(decision: &DecisionRecord, at: Moment) -> ActionRecord {
         machine: decision.machine.clone(),
         rules: decision.matched.iter().map(|matched| matched.rule.clone()).collect(),
         conditions: decision.matched.iter().map(|matched| matched.when.clone()).collect(),
-        mode: decision.matched.iter().map(|matched| matched.mode).max().unwrap_or(cordon_records::Mode::Shadow),
+        mode,
         reason: decision.reason.clone(),
         guards: vec![cordon_records::GuardVerdict {
             guard: "rules".into(),

@@ -109,6 +109,18 @@ pub enum Answer {
     Lost(String),
 }
 
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Accepted(standing) => write!(f, "accepted as {} ({})", standing.id, standing.status.as_str()),
+            Self::NotDone { why, after } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
+            Self::AlreadyRunning => f.write_str("such an action is already running"),
+            Self::Rejected(why) => write!(f, "rejected: {why}"),
+            Self::Lost(why) => write!(f, "lost: {why}"),
+        }
+    }
+}
+
 /// Something to be done by the shell.
 #[derive(Debug)]
 pub enum Effect {

@@ -61,7 +61,7 @@ async fn play(
     story: &mut Story,
 ) -> anyhow::Result<()> {
     let raised = company.raise(scene, &pipeline.tenant);
-    say(&story.raised(&raised, Instant::now()));
+    story.raised(&raised, Instant::now());
     let deadline = tokio::time::Instant::now() + SCENE_DEADLINE;
     while !story.is_over(&raised.alert, scene.end) {
         let happening = tokio::select! {

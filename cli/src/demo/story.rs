@@ -33,11 +33,10 @@ pub struct Story {
 
 impl Story {
     /// Opens a chapter.
-    pub fn raised(&mut self, raised: &Raised, at: Instant) -> Vec<String> {
+    pub fn raised(&mut self, raised: &Raised, at: Instant) {
         let chapter =
             Chapter { raised: raised.clone(), at, decided: false, known: false, states: Vec::new(), mailed: false };
         self.chapters.push(chapter);
-        Vec::new()
     }
 
     /// Whether the newest chapter about this alert is over.
@@ -76,6 +75,7 @@ impl Story {
 
     fn decided(&mut self, decision: &DecisionRecord, now: Instant) -> Vec<String> {
         self.decisions += 1;
+        self.open_chapter_for(decision, now);
         let text = match decision.verdict {
             Verdict::Act | Verdict::NeedsHuman => first_clause(&decision.reason),
             Verdict::Nothing => format!("nothing to do: {}", decision.reason),
@@ -84,6 +84,24 @@ impl Story {
             chapter.decided = true;
         }
         self.line(Self::by_alert(&decision.alert.id), "decided", &text, now)
+    }
+
+    /// An alert that is no scene, such as one that a person raised, gets a chapter when it is decided.
+    fn open_chapter_for(&mut self, decision: &DecisionRecord, now: Instant) {
+        if self.newest(Self::by_alert(&decision.alert.id)).is_some() {
+            return;
+        }
+        let Some(machine) = &decision.machine else { return };
+        let raised = Raised {
+            number: self.chapters.len() + 1,
+            alert: decision.alert.id.clone(),
+            severity: decision.alert.severity.to_string(),
+            title: decision.alert.title.clone(),
+            machine: machine.label().to_owned(),
+            machine_id: machine.id.clone(),
+            again: false,
+        };
+        self.raised(&raised, now);
     }
 
     fn called(&mut self, request: &LoggedRequest, now: Instant) -> Vec<String> {

@@ -360,26 +360,3 @@ async fn a_broker_that_is_not_there_is_waited_for_and_the_stop_is_still_prompt()
     stage.stop().await.unwrap();
     assert!(stopping.elapsed() < Duration::from_secs(7));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_does_not_exist_is_waited_for_and_named_in_health() {
-    let broker = broker().await;
-    let TestBroker::Real(mut kafka) = broker else {
-        assert_ne!(
-            cordon_settings::variable("CORDON_REQUIRE_KAFKA").as_deref(),
-            Some("1"),
-            "CORDON_TEST_KAFKA is not set"
-        );
-        eprintln!("SKIPPED: the in-process broker makes every topic that is asked for; set CORDON_TEST_KAFKA");
-        return;
-    };
-    kafka.topic_prefix = format!("absent.{}", kafka.topic_prefix);
-    let stage = Running::start(&kafka, 1, |_| async { Outcome::Skip("never") });
-    until("health says so", || {
-        let missing = stage.context.health.missing();
-        holds(missing.iter().any(|why| why.contains("does not exist")), missing)
-    })
-    .await;
-    assert!(!stage.task.is_finished());
-    stage.stop().await.unwrap();
-}

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cordon_records::{Classified, DeadLetterReason, ErrorClass, Topic};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -48,7 +49,7 @@ pub trait Holder: Send + 'static {
     /// Its own failures.
     type Error: Classified + Send + Sync + 'static;
 
-    /// Called once per tenure. It must return soon after [`Tenure::lost`] fires (10 s at most, or the process ends);
+    /// Called once per tenure. It must return within [`Tenure::patience`] of [`Tenure::lost`], or the process ends;
     /// returning while the tenure is held ends the election.
     fn hold(&mut self, tenure: Tenure, inbox: Inbox) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
@@ -57,6 +58,7 @@ pub trait Holder: Send + 'static {
 #[derive(Debug, Clone)]
 pub struct Tenure {
     lease: Lease,
+    patience: Duration,
 }
 
 impl Tenure {
@@ -64,6 +66,12 @@ impl Tenure {
     #[must_use]
     pub fn is_held(&self) -> bool {
         !self.lease.draining.is_cancelled()
+    }
+
+    /// How long the holder may take to return once the tenure is lost: 10 s, or a third of a shorter session.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Waits until the partition is about to go, or the process is.
@@ -230,8 +238,8 @@ async fn reign<H: Holder>(
     let Some(running) = board.start(&lease) else { return Ok(Reign::Lost(None)) };
     let settler = Settler { board: Arc::clone(&board), lease: lease.clone(), metrics: metrics.clone() };
     let inbox = Inbox { records, settler };
-    let mut hold = pin!(guarded(holder.hold(Tenure { lease: lease.clone() }, inbox)));
     let patience = poller.drain;
+    let mut hold = pin!(guarded(holder.hold(Tenure { lease: lease.clone(), patience }, inbox)));
     let mut overstayed = pin!(async {
         lease.draining.cancelled().await;
         tokio::time::sleep(patience).await;

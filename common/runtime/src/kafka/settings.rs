@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use cordon_records::Topic;
 use cordon_settings::{Secret, Section};
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use secrecy::ExposeSecret;
 
 use super::error::KafkaFailure;
@@ -254,10 +255,23 @@ fn read_properties(properties: &mut Section) -> BTreeMap<String, Property> {
         } else if SECRET_MARKS.iter().any(|mark| key.contains(mark)) {
             read.extend(properties.secret(&key).optional().map(|secret| (key, Property::Secret(secret))));
         } else {
-            read.extend(properties.text(&key).optional().map(|value| (key, Property::Plain(value))));
+            let value = properties.text(&key).optional();
+            if let Some(why) = value.as_ref().and_then(|value| refusal(&key, value)) {
+                properties.problem(&key, why);
+            }
+            read.extend(value.map(|value| (key, Property::Plain(value))));
         }
     }
     read
+}
+
+/// Why librdkafka does not take a property: it alone knows its names and values.
+fn refusal(key: &str, value: &str) -> Option<String> {
+    match ClientConfig::new().set(key, value).create_native_config() {
+        Ok(_) => None,
+        Err(KafkaError::ClientConfig(_, why, _, _)) => Some(format!("librdkafka refuses it: {why}")),
+        Err(error) => Some(format!("librdkafka refuses it: {error}")),
+    }
 }
 
 fn refuse_mixed_protocols(section: &Section, properties: &BTreeMap<String, Property>) {

@@ -37,14 +37,27 @@ impl TelemetrySettings {
         let listen = section.text("listen").convert(|text| {
             text.parse::<SocketAddr>().map_err(|_| "expected an address and a port, such as 127.0.0.1:9464".to_owned())
         });
-        let log = section.text("log").check(|text| match EnvFilter::try_new(text) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("not a log filter such as info or cordon_runtime=debug,info: {error}")),
-        });
+        let log = section.text("log").check(|text| check_filter(text));
         let format = section.choice("format", &[("json", LogFormat::Json), ("text", LogFormat::Text)]);
         let read = Self { listen: listen.optional(), log: log.or(Self::default().log), format: format.optional() };
         section.clone().finish();
         read
+    }
+}
+
+/// A bare word that is no level is a target to the filter, and would switch everything else off.
+fn check_filter(text: &str) -> Result<(), String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let unknown = text
+        .split(',')
+        .map(str::trim)
+        .find(|part| !part.contains(['=', '[']) && !LEVELS.iter().any(|level| part.eq_ignore_ascii_case(level)));
+    if let Some(part) = unknown {
+        return Err(format!("{part:?} is no log level; take one of {}", LEVELS.join(", ")));
+    }
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("not a log filter such as info or cordon_runtime=debug,info: {error}")),
     }
 }
 
