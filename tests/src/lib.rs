@@ -2,12 +2,14 @@
 //!
 //! [`broker`] finds or starts Apache Kafka, [`engine`] does it in containers, [`cluster`] from jars. [`processes`] runs
 //! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
-//! deletes them, behind the stages' backs; [`load`] keeps alerts coming. [`wait`] replaces every sleep.
+//! deletes them, behind the stages' backs; [`load`] keeps alerts coming,
+//! [`invariants`] says what must hold afterwards. [`wait`] replaces every sleep.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support: a failure is a panic")]
 
 pub mod broker;
 pub mod cluster;
 pub mod engine;
+pub mod invariants;
 pub mod load;
 pub mod meddle;
 pub mod oracle;

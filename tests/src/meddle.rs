@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -68,6 +68,18 @@ pub fn committed(bootstrap: &str, group: &str, topic: &str) -> Option<i64> {
         Offset::Offset(next) => Some(next),
         _ => None,
     }
+}
+
+/// Sets the committed offset of a group without members on partition 0 of a topic. Blocks.
+///
+/// # Panics
+/// When the broker refuses.
+pub fn commit(bootstrap: &str, group: &str, topic: &str, next: i64) {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", group).create().expect("a consumer");
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(topic, 0, Offset::Offset(next)).expect("an offset");
+    consumer.commit(&offsets, CommitMode::Sync).expect("the broker takes the offset");
 }
 
 fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {

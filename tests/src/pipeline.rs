@@ -69,25 +69,34 @@ impl Pipeline {
     pub async fn start(test: &str, setup: Setup) -> Option<Self> {
         let replicas = setup.replicas;
         let mut pipeline = Self::prepare(test, setup).await?;
+        pipeline.launch(replicas).await;
+        Some(pipeline)
+    }
+
+    /// Starts every stage and waits until all are ready.
+    pub async fn launch(&mut self, replicas: usize) {
         // The ledger is made by one replica before another may stand for election.
-        pipeline.start_stage("cordon-act", 0, &["--init-ledger"]);
-        pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
+        self.start_stage("cordon-act", 0, &["--init-ledger"]);
+        self.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
         for stage in STAGES {
             for replica in 0..replicas {
                 if (stage, replica) != ("cordon-act", 0) {
-                    pipeline.start_stage(stage, replica, &[]);
+                    self.start_stage(stage, replica, &[]);
                 }
             }
         }
         for stage in STAGES {
-            pipeline.ready(stage, 0).await;
+            self.ready(stage, 0).await;
         }
-        Some(pipeline)
     }
 
     /// Topics, tenant and configuration, and no process yet; nothing where no broker can be had.
     pub async fn prepare(test: &str, setup: Setup) -> Option<Self> {
-        let kafka = RealKafka::obtain()?.settings(test);
+        Some(Self::prepare_on(RealKafka::obtain()?.settings(test), setup).await)
+    }
+
+    /// The same on brokers of one's own.
+    pub async fn prepare_on(kafka: KafkaSettings, setup: Setup) -> Self {
         apply_topics(&kafka).await.expect("the topics can be made");
         let folder = tempfile::Builder::new().prefix("cordon-pipeline-").tempdir().expect("a folder");
         let config = folder.path().join("cordon.yaml");
@@ -103,7 +112,7 @@ impl Pipeline {
             text = text.replace(CLASSIC, "{group.protocol: consumer}");
         }
         std::fs::write(&config, text).expect("the configuration is written");
-        Some(Self { tenant, kafka, processes: BTreeMap::new(), config, _folder: folder })
+        Self { tenant, kafka, processes: BTreeMap::new(), config, _folder: folder }
     }
 
     /// Starts one replica.
@@ -128,6 +137,16 @@ impl Pipeline {
     /// The configuration file of all stages.
     pub fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// Nobody has ended who was not told to.
+    ///
+    /// # Panics
+    /// When one has; what it wrote is printed.
+    pub fn all_are_running(&mut self) {
+        for ((stage, replica), process) in &mut self.processes {
+            assert!(process.is_running(), "{stage} {replica} has ended");
+        }
     }
 
     /// `kill -9`.

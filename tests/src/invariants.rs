@@ -1,0 +1,69 @@
+//! What must hold whatever was done to the pipeline, read from topics and from the tenant's request log. The numbers are
+//! those of the README.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cordon_records::{ActionState, AlertId, DecisionRecord, Topic};
+use cordon_simulator::SimMachine;
+use rdkafka::message::Message as _;
+
+use crate::oracle;
+use crate::pipeline::{Pipeline, SOON};
+use crate::wait::until;
+
+/// The distinct alerts decided so far.
+pub async fn decided(pipeline: &Pipeline) -> BTreeSet<AlertId> {
+    let decisions: Vec<DecisionRecord> = pipeline.records(Topic::Decisions).await;
+    decisions.into_iter().map(|decision| decision.alert.id).collect()
+}
+
+/// I1: waits until every alert is decided.
+///
+/// # Panics
+/// When the deadline passes.
+pub async fn every_alert_is_decided(pipeline: &Pipeline, raised: &[AlertId], deadline: Duration) {
+    let raised: BTreeSet<AlertId> = raised.iter().cloned().collect();
+    until(deadline, "every alert to be decided", async || {
+        let open = raised.difference(&decided(pipeline).await).count();
+        if open == 0 { Ok(()) } else { Err(format!("{open} of {} are not decided", raised.len())) }
+    })
+    .await;
+}
+
+/// I2 and I3: waits until each machine's isolation is confirmed, and finds one call with effect for each.
+///
+/// # Panics
+/// When the deadline passes, or there are more calls.
+pub async fn each_is_isolated_once(pipeline: &Pipeline, machines: &[SimMachine], deadline: Duration) {
+    for machine in machines {
+        pipeline.reported(&machine.id, ActionState::Succeeded, deadline).await;
+        assert_eq!(pipeline.tenant.isolations(&machine.id), 1, "{}: isolated", machine.name);
+        assert_eq!(pipeline.tenant.isolate_posts(&machine.id), 1, "{}: calls", machine.name);
+    }
+}
+
+/// I5: for each machine, its inputs in the order of their decisions. A repeated input may stand again later; its first
+/// decision may not stand behind that of a later input. Returns how many machines there are.
+///
+/// # Panics
+/// When an input was overtaken. Blocks.
+#[must_use]
+pub fn machines_decided_in_order(pipeline: &Pipeline) -> usize {
+    let bootstrap = &pipeline.kafka.bootstrap_servers;
+    let records = oracle::records(bootstrap, &pipeline.kafka.topic(Topic::Decisions), SOON);
+    let mut highest: BTreeMap<(Vec<u8>, String), i64> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for record in records {
+        let decision: DecisionRecord = serde_json::from_slice(record.payload().expect("a decision")).expect("our own");
+        if !seen.insert(decision.id.clone()) {
+            continue;
+        }
+        let (partition, offset) = decision.id.rsplit_once('/').expect("topic/partition/offset");
+        let offset: i64 = offset.parse().expect("an offset");
+        let last = highest.entry((record.key().expect("a key").to_vec(), partition.to_owned())).or_insert(-1);
+        assert!(*last < offset, "{} was decided after input {last}, at {}", decision.id, record.offset());
+        *last = offset;
+    }
+    highest.len()
+}

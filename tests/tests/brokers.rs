@@ -1,0 +1,109 @@
+//! The pipeline on three brokers, of which one is killed or frozen, or all fall silent, under load.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::time::Duration;
+
+use cordon_tests::broker::{own_cluster, settings, unique_prefix};
+use cordon_tests::cluster::Cluster;
+use cordon_tests::invariants::{decided, each_is_isolated_once, every_alert_is_decided, machines_decided_in_order};
+use cordon_tests::load::{Load, machines_of};
+use cordon_tests::pipeline::{Pipeline, SOON, Setup};
+use cordon_tests::processes::{Signal, signal};
+use cordon_tests::wait::until;
+use tokio::sync::Mutex;
+
+/// Three brokers and a pipeline at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+const MACHINES: u32 = 12;
+const PACE: Duration = Duration::from_millis(100);
+
+/// Elections, reconnections with back-off, and actions in doubt (110 s).
+const HEALED: Duration = Duration::from_secs(240);
+
+struct Site {
+    cluster: Cluster,
+    pipeline: Pipeline,
+    load: Load,
+}
+
+async fn under_load(test: &str) -> Option<Site> {
+    let cluster = own_cluster(3, &[])?;
+    let kafka = settings(cluster.bootstrap(), &unique_prefix(test));
+    let mut pipeline = Pipeline::prepare_on(kafka, Setup { unlimited: true, ..Setup::default() }).await;
+    pipeline.launch(1).await;
+    let load = Load::start(&pipeline.tenant, MACHINES, PACE);
+    further(&mut pipeline, 5).await;
+    Some(Site { cluster, pipeline, load })
+}
+
+/// Waits until so many more alerts are decided than now.
+async fn further(pipeline: &mut Pipeline, more: usize) {
+    let before = decided(pipeline).await.len();
+    until(HEALED, &format!("{more} further decisions"), async || {
+        pipeline.all_are_running();
+        let count = decided(pipeline).await.len() - before;
+        if count >= more { Ok(()) } else { Err(count.to_string()) }
+    })
+    .await;
+}
+
+async fn nothing_is_missed_or_doubled(site: Site) {
+    let Site { cluster, pipeline, load } = site;
+    let raised = load.finish().await;
+    every_alert_is_decided(&pipeline, &raised, HEALED).await;
+    each_is_isolated_once(&pipeline, &machines_of(MACHINES), HEALED).await;
+    assert_eq!(machines_decided_in_order(&pipeline), MACHINES as usize);
+    drop((pipeline, cluster));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn each_of_three_brokers_may_be_killed_and_come_back_in_turn() {
+    let _turn = TURN.lock().await;
+    let Some(mut site) = under_load("killed").await else { return };
+    for node in 1..=3 {
+        site.cluster.kill_node(node);
+        further(&mut site.pipeline, 30).await;
+        site.cluster.start_node(node);
+        further(&mut site.pipeline, 10).await;
+    }
+    nothing_is_missed_or_doubled(site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn a_broker_that_is_frozen_is_left_behind_and_taken_back() {
+    let _turn = TURN.lock().await;
+    let Some(mut site) = under_load("frozen").await else { return };
+    signal(site.cluster.pid(2), Signal::Freeze);
+    further(&mut site.pipeline, 100).await;
+    signal(site.cluster.pid(2), Signal::Thaw);
+    further(&mut site.pipeline, 10).await;
+    nothing_is_missed_or_doubled(site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn when_all_brokers_are_silent_for_a_while_everything_waits_and_then_goes_on() {
+    let _turn = TURN.lock().await;
+    let Some(mut site) = under_load("all").await else { return };
+    for node in 1..=3 {
+        signal(site.cluster.pid(node), Signal::Freeze);
+    }
+    // Ingest polls on while nothing can be written; what it saw must not count as seen.
+    let polls =
+        |site: &Site| site.pipeline.tenant.requests().iter().filter(|it| it.path.contains("/api/alerts?")).count();
+    let before = polls(&site);
+    let waited = std::time::Instant::now();
+    until(SOON, "twenty seconds of silence", async || {
+        let (passed, polled) = (waited.elapsed(), polls(&site) - before);
+        if passed > Duration::from_secs(20) { Ok(()) } else { Err(format!("{} s, {polled} polls", passed.as_secs())) }
+    })
+    .await;
+    for node in 1..=3 {
+        signal(site.cluster.pid(node), Signal::Thaw);
+    }
+    further(&mut site.pipeline, 30).await;
+    nothing_is_missed_or_doubled(site).await;
+}
