@@ -15,8 +15,68 @@ pub mod metrics;
 pub mod notified;
 pub mod render;
 pub mod smtp;
-mod stage;
 pub mod transport;
 pub mod wording;
 
-pub use stage::Notify;
+use std::sync::Arc;
+
+use cordon_defender::Graph;
+use cordon_records::Topic;
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{ElectError, Election, Start, elect};
+use cordon_runtime::process::{NoArgs, Stage};
+use cordon_settings::Section;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{NotifySettings, Route};
+use crate::error::NotifyError;
+use crate::graph::GraphMail;
+use crate::hold::Mailer;
+use crate::render::Parties;
+use crate::smtp::Smtp;
+use crate::transport::Transport;
+
+/// Stage notify.
+#[derive(Debug)]
+pub struct Notify;
+
+impl Stage for Notify {
+    const NAME: &'static str = "notify";
+    type Args = NoArgs;
+    type Settings = NotifySettings;
+    type Error = NotifyError;
+    const TOPICS: &'static [Topic] = &[Topic::Actions, Topic::Notified, Topic::DeadLetters];
+
+    fn read(root: &mut Section) -> Option<Self::Settings> {
+        NotifySettings::read(root)
+    }
+
+    async fn run(
+        settings: Self::Settings,
+        _args: Self::Args,
+        context: Context,
+        shutdown: CancellationToken,
+    ) -> Result<(), Self::Error> {
+        match settings.route {
+            Route::Smtp(smtp) => send(Smtp::new(smtp), settings.parties, context, shutdown).await,
+            Route::Graph(route) => {
+                let graph = Graph::new(route.graph, Arc::clone(&context.clock))?;
+                send(GraphMail::new(graph, route.sender), settings.parties, context, shutdown).await
+            }
+        }
+    }
+}
+
+async fn send<T: Transport>(
+    transport: T,
+    parties: Parties,
+    context: Context,
+    shutdown: CancellationToken,
+) -> Result<(), NotifyError> {
+    let mailer = Mailer::new(context.clone(), parties, transport)?;
+    let election = Election { topic: Topic::Actions, group: "notify".to_owned(), start: Start::Earliest };
+    elect(election, mailer, &context, shutdown).await.map_err(|error| match error {
+        ElectError::Kafka(failure) => NotifyError::Kafka(failure),
+        ElectError::Holder(error) => error,
+    })
+}
