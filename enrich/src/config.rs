@@ -24,7 +24,8 @@ pub struct EnrichSettings {
     pub lookups: Vec<Lookup>,
     /// How many alerts are worked on at once.
     pub concurrency: usize,
-    /// How long an alert waits for its lookups; then it goes on without.
+    /// How long the tries of one lookup may take together, counted from when they may go out; then the alert goes on
+    /// without. Waiting for our own quota does not count.
     pub deadline: Duration,
     /// How long a machine is remembered.
     pub cache_ttl: Duration,

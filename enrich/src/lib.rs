@@ -16,7 +16,7 @@ mod metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordon_defender::{Defender, Ports, Timeouts};
+use cordon_defender::{Defender, Ports, READ_TRIES, Timeouts};
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Subscription, consume};
@@ -31,9 +31,6 @@ pub use metrics::Metrics;
 use config::Lookup;
 use handler::Enricher;
 use machine_cache::MachineCache;
-
-/// How often the client tries a read.
-const TRIES: u32 = 3;
 
 /// The stage.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +70,6 @@ impl Stage for Enrich {
 /// The deadline is shared by the client's tries. It counts from when a call may go out: a backlog that waits for quota
 /// must not make alerts partial.
 fn ports(deadline: Duration, context: &Context) -> Ports {
-    let timeouts = Timeouts { read: deadline / TRIES, ..Timeouts::default() };
+    let timeouts = Timeouts { read: deadline / READ_TRIES, ..Timeouts::default() };
     Ports { timeouts, ..Ports::new(Arc::clone(&context.clock)) }
 }

@@ -43,6 +43,7 @@ pub use machine_actions::{ActionQuery, ActionStatus, ActionType, MachineAction};
 pub use machines::MACHINES_PER_CALL;
 pub use next_link::{NextLink, RefusedLink};
 pub use observer::Observer;
+pub use retry::TRIES as READ_TRIES;
 pub use settings::{DefenderSettings, GraphSettings, QuotaSettings};
 pub use token::{AccessToken, ClientSecret, TokenFacts, TokenFuture, TokenSource};
 pub use transport::{Ports, Timeouts};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// How often a read is tried altogether.
-pub(crate) const TRIES: u32 = 3;
+pub const TRIES: u32 = 3;
 /// The longest wait that a server can ask for.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// The wait after a 429 that names none.
