@@ -16,8 +16,12 @@ pub struct IngestSettings {
     /// per hour that the API grants.
     pub poll_interval: Duration,
     /// How far each round looks back behind the newest `lastUpdateTime` received: alerts become visible late and out of
-    /// order. Twice it is what a server may be late without an alert getting lost in a restart.
+    /// order. What is later still is found by the next sweep.
     pub overlap: Duration,
+    /// From one sweep to the next; the first round of a process is one.
+    pub sweep_interval: Duration,
+    /// How far a sweep looks back. An alert that the API shows later than this after its `lastUpdateTime` is missed.
+    pub sweep_window: Duration,
     /// How far the very first round looks back, when no cursor is there. Not used afterwards.
     pub lookback: Duration,
     /// Alerts per page, at first; a round raises it up to 10,000 where it must.
@@ -39,13 +43,21 @@ impl IngestSettings {
             .duration("overlap")
             .check(|overlap| within(*overlap, Duration::from_secs(60), Duration::from_secs(24 * 3_600)))
             .or(Duration::from_secs(600));
+        let sweep_interval = section
+            .duration("sweep_interval")
+            .check(|interval| within(*interval, Duration::from_secs(1), Duration::from_secs(24 * 3_600)))
+            .or(Duration::from_secs(3_600));
+        let sweep_window = section
+            .duration("sweep_window")
+            .check(|window| within(*window, Duration::from_secs(60), Duration::from_secs(30 * 24 * 3_600)))
+            .or(Duration::from_secs(24 * 3_600));
         let lookback = section
             .duration("lookback")
             .check(|lookback| within(*lookback, Duration::ZERO, Duration::from_secs(180 * 24 * 3_600)))
             .or(Duration::from_secs(3_600));
         let page_size = section.count("page_size").convert(page_size).or(1_000);
         section.finish();
-        Some(Self { defender: defender?, poll_interval, overlap, lookback, page_size })
+        Some(Self { defender: defender?, poll_interval, overlap, sweep_interval, sweep_window, lookback, page_size })
     }
 }
 

@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn cursor(epoch: u64, second: i64) -> PollCursor {
-        PollCursor { watermark: at(second), covered_until: at(second), epoch }
+        PollCursor { watermark: at(second), covered_until: at(second), from: None, epoch }
     }
 
     #[test]

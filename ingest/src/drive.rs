@@ -33,6 +33,8 @@ pub enum Ended {
 pub struct Window {
     /// Ask for alerts updated at or after this instant.
     pub since: Timestamp,
+    /// What is new although it was updated before this instant has become visible late.
+    pub late_before: Timestamp,
     /// The newest `lastUpdateTime` of the rounds before.
     pub watermark: Timestamp,
     /// Stamps beyond this do not become the watermark.
@@ -49,6 +51,7 @@ pub struct Driver {
     sorted: bool,
     top: u32,
     largest_top: u32,
+    late: u64,
 }
 
 impl Driver {
@@ -56,13 +59,18 @@ impl Driver {
     #[must_use]
     pub fn new(api: Defender, courier: Courier, metrics: StageMetrics, seen: Seen, top: u32) -> Self {
         let dialect = Dialect::default();
-        Self { api, courier, metrics, seen, dialect, sorted: true, top, largest_top: MAX_PAGE }
+        Self { api, courier, metrics, seen, dialect, sorted: true, top, largest_top: MAX_PAGE, late: 0 }
     }
 
     /// What has been produced.
     #[must_use]
     pub const fn seen(&mut self) -> &mut Seen {
         &mut self.seen
+    }
+
+    /// How many late alerts there were since this was last asked.
+    pub const fn take_late(&mut self) -> u64 {
+        std::mem::replace(&mut self.late, 0)
     }
 
     /// One round. May be dropped at any point: what was confirmed is remembered only if it was counted.
@@ -84,7 +92,7 @@ impl Driver {
             next = match page {
                 Ok(mut page) => {
                     link = page.next.take();
-                    self.take(page, link.is_some(), &mut round).await?
+                    self.take(page, link.is_some(), (&mut round, window.late_before)).await?
                 }
                 Err(ApiError::TooLarge { .. }) => self.ask_for_less(top, &mut round),
                 Err(error) => return Err(error.into()),
@@ -142,7 +150,12 @@ impl Driver {
         round.too_large()
     }
 
-    async fn take(&mut self, page: AlertPage, linked: bool, round: &mut Round) -> Result<Next, IngestError> {
+    async fn take(
+        &mut self,
+        page: AlertPage,
+        linked: bool,
+        (round, late_before): (&mut Round, Timestamp),
+    ) -> Result<Next, IngestError> {
         if let Some(refused) = &page.refused_next {
             tracing::warn!(%refused, "the alert list is paged by time instead");
         }
@@ -159,6 +172,8 @@ impl Driver {
         }
         (0..step.seen).for_each(|_| self.count(Fate::Skipped("seen")));
         (0..step.outside).for_each(|_| self.count(Fate::Skipped("before_window")));
+        let late = step.news.iter().filter(|news| news.item.stamp.is_some_and(|stamp| stamp < late_before));
+        self.late += late.count() as u64;
         let mut news = step.news.into_iter();
         loop {
             let some: Vec<_> = news.by_ref().take(AT_ONCE).collect();

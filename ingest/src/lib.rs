@@ -14,6 +14,7 @@ pub mod item;
 mod metrics;
 mod outgoing;
 mod poll;
+pub mod reach;
 mod restore;
 pub mod round;
 pub mod seen;

@@ -11,6 +11,7 @@ pub struct Metrics {
     rounds: IntCounterVec,
     incomplete: IntCounter,
     seen: IntGauge,
+    late: IntCounter,
 }
 
 /// How a round ended.
@@ -59,6 +60,13 @@ impl Metrics {
                     "Poll rounds that could not be proven complete; coverage stood still.",
                 )?,
             )?,
+            late: register(
+                registry,
+                IntCounter::new(
+                    "cordon_ingest_late_alerts_total",
+                    "Alerts that the API showed later than ingest.overlap after their lastUpdateTime; a sweep found them.",
+                )?,
+            )?,
             seen: register(registry, IntGauge::new("cordon_ingest_seen", "Alert versions remembered as produced.")?)?,
         })
     }
@@ -74,6 +82,11 @@ impl Metrics {
         if end == RoundEnd::Incomplete {
             self.incomplete.inc();
         }
+    }
+
+    /// Counts alerts that a sweep found.
+    pub fn late(&self, alerts: u64) {
+        self.late.inc_by(alerts);
     }
 
     /// Notes the size of the memory.

@@ -1,5 +1,7 @@
 //! The poller: whoever holds the one partition of `cursors` polls, round after round.
 
+use std::time::Instant;
+
 use cordon_defender::Defender;
 use cordon_records::{Classified, ErrorClass, PollCursor};
 use cordon_runtime::context::Context;
@@ -13,7 +15,8 @@ use crate::cursor;
 use crate::drive::{Driver, Ended, Window};
 use crate::error::IngestError;
 use crate::metrics::{Metrics, RoundEnd};
-use crate::restore::{Restored, earlier, later, restore};
+use crate::reach::Reach;
+use crate::restore::{Restored, later, restore};
 
 /// Failed rounds in a row after which the stage is no longer ready.
 const PATIENCE: u32 = 3;
@@ -41,14 +44,14 @@ impl Poller {
 
     /// Polls until something fatal happens; dropped when the tenure is lost.
     async fn poll(&self, tenure: &Tenure) -> Result<(), IngestError> {
-        let Restored { log, epoch, cursor, watermark, seen } = self.restore().await?;
+        let Restored { log, epoch, cursor, watermark, reach, seen } = self.restore().await?;
         if let Some(cursor) = &cursor {
             self.metrics.covered(cursor.covered_until);
         }
         let courier = Courier::new(&self.context, self.settings.defender.tenant_id.clone());
         let page_size = self.settings.page_size;
         let driver = Driver::new(self.api.clone(), courier, self.context.metrics.clone(), seen, page_size);
-        let mut watch = Watch { poller: self, tenure, log, epoch, watermark, driver, failures: 0 };
+        let mut watch = Watch { poller: self, tenure, log, epoch, watermark, reach, driver, failures: 0 };
         let mut ticks = interval(self.settings.poll_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -104,6 +107,7 @@ struct Watch<'a> {
     log: StateLog,
     epoch: u64,
     watermark: Timestamp,
+    reach: Reach,
     driver: Driver,
     failures: u32,
 }
@@ -111,14 +115,22 @@ struct Watch<'a> {
 impl Watch<'_> {
     async fn round(&mut self) -> Result<(), IngestError> {
         let started = self.poller.context.clock.now();
-        let overlap = self.poller.settings.overlap;
+        let began = Instant::now();
+        let sweeps = self.reach.sweep_is_due(began);
+        let ordinary = self.reach.ordinary(self.watermark);
         let window = Window {
-            since: earlier(self.watermark, overlap),
+            since: if sweeps { self.reach.sweep(self.watermark, started) } else { ordinary },
+            late_before: ordinary,
             watermark: self.watermark,
-            believable_until: later(started, overlap),
+            believable_until: later(started, self.reach.overlap),
         };
         let ended = match self.driver.round(window).await {
-            Ok(Ended::Complete { watermark }) => self.advance(watermark, started).await,
+            Ok(Ended::Complete { watermark }) => {
+                if sweeps {
+                    self.reach.swept(began);
+                }
+                self.advance(watermark, started).await
+            }
             Ok(Ended::Incomplete(stall)) => {
                 self.poller.metrics.round(RoundEnd::Incomplete);
                 tracing::warn!(%stall, since = %window.since, "the poll round is incomplete; coverage stands still");
@@ -128,9 +140,18 @@ impl Watch<'_> {
             Err(error) => Err(error),
         };
         self.poller.metrics.seen(self.driver.seen().len());
+        self.tell_late();
         match ended {
             Ok(()) => Ok(()),
             Err(error) => self.failed(error),
+        }
+    }
+
+    fn tell_late(&mut self) {
+        let late = self.driver.take_late();
+        if late > 0 {
+            self.poller.metrics.late(late);
+            tracing::warn!(late, "alerts became visible later than ingest.overlap; a sweep found them");
         }
     }
 
@@ -139,11 +160,12 @@ impl Watch<'_> {
         if !self.tenure.is_held() {
             return Ok(());
         }
-        let cursor = PollCursor { watermark, covered_until: started, epoch: self.epoch };
+        let from = Some(self.reach.from);
+        let cursor = PollCursor { watermark, covered_until: started, from, epoch: self.epoch };
         let (key, headers, value) = cursor::poll(&cursor, self.poller.context.clock.now());
         self.log.append(&key, headers, value).await?;
         self.watermark = watermark;
-        self.driver.seen().forget_before(earlier(watermark, self.poller.settings.overlap));
+        self.driver.seen().forget_before(self.reach.sweep(watermark, started));
         self.poller.metrics.covered(started);
         self.poller.metrics.round(RoundEnd::Complete);
         self.answered();

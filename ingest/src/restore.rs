@@ -9,6 +9,7 @@ use crate::config::IngestSettings;
 use crate::cursor::{self, Cursors};
 use crate::error::IngestError;
 use crate::item::Item;
+use crate::reach::Reach;
 use crate::seen::Seen;
 
 /// How far Kafka's clock may be behind Microsoft's when old records are left undecoded.
@@ -22,8 +23,10 @@ pub struct Restored {
     pub epoch: u64,
     /// The newest cursor; absent on the very first start.
     pub cursor: Option<PollCursor>,
-    /// From where the first round asks.
+    /// The newest `lastUpdateTime` received so far; on the very first start, where the look-back begins.
     pub watermark: Timestamp,
+    /// How far back rounds ask.
+    pub reach: Reach,
     /// What has been produced since the window's beginning.
     pub seen: Seen,
 }
@@ -42,9 +45,12 @@ pub async fn restore(context: &Context, settings: &IngestSettings) -> Result<Res
         Some(cursor) => cursor.watermark,
         None => earlier(context.clock.now(), settings.lookback),
     };
-    let seen = recall(context, earlier(watermark, settings.overlap)).await?;
+    let first = cursor.as_ref().and_then(|cursor| cursor.from);
+    let from = first.unwrap_or_else(|| earlier(watermark, settings.overlap));
+    let reach = Reach::new((settings.overlap, settings.sweep_interval, settings.sweep_window), from);
+    let seen = recall(context, reach.sweep(watermark, context.clock.now())).await?;
     tracing::info!(epoch, %watermark, first_start = cursor.is_none(), remembered = seen.len(), "holding the poll");
-    Ok(Restored { log, epoch, cursor, watermark, seen })
+    Ok(Restored { log, epoch, cursor, watermark, reach, seen })
 }
 
 /// An instant before another, or the earliest there is.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::item::{Fingerprint, Identity, Item};
 
-/// Versions kept at most: some 20 MB. Ten minutes of overlap hold far fewer in any tenant.
+/// Versions kept at most: some 20 MB. Where a sweep looks back over more, it produces the oldest of them again.
 const MAX_VERSIONS: usize = 200_000;
 /// Ids kept at most, to tell an update from a first sight.
 const MAX_IDS: usize = 100_000;

@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::time::Duration;
+
+use cordon_ingest::IngestSettings;
 use cordon_records::{Change, Topic, dead_letter_header as header};
 use cordon_simulator::{ALL_ROLES, App, CLIENT_ID, CLIENT_SECRET, Fault, FaultKind, Quirks, SimAlert};
 use serde_json::json;
@@ -213,4 +216,32 @@ fn assert_accounts_balance(context: &cordon_runtime::context::Context) {
     ];
     assert!(received > 0);
     assert_eq!(received, ended.iter().sum::<u64>(), "sent, skipped and dead-lettered are {ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_becomes_visible_hours_late_is_found_by_a_sweep_once_and_by_no_ordinary_round() {
+    let hours = |count: u64| Duration::from_secs(count * 3_600);
+    let bench = Bench::start(Quirks::default());
+    let settings = || IngestSettings { lookback: hours(5), ..bench.settings() };
+    let before = |age: Duration| bench.tenant.now().checked_sub(age).unwrap();
+    let mut ids = bench.add(3);
+    let poller = bench.poller_with(settings());
+    bench.until_produced(&ids).await;
+    bench.until_covered().await;
+    let late = bench.tenant.add_alert(SimAlert::default().at(before(hours(3))));
+    bench.tenant.add_alert(SimAlert::default().at(before(hours(7))));
+    bench.until_covered().await;
+    bench.assert_each_once(&ids).await;
+    assert_eq!(bench.counts().await.len(), 3, "an ordinary round looks back two minutes");
+    poller.stop().await;
+    ids.push(late);
+    let poller = bench.poller_with(IngestSettings { sweep_interval: Duration::from_secs(1), ..settings() });
+    bench.until_produced(&ids).await;
+    ids.push(bench.tenant.add_alert(SimAlert::default().at(before(hours(2)))));
+    bench.until_produced(&ids).await;
+    bench.until_covered().await;
+    bench.assert_each_once(&ids).await;
+    assert_eq!(bench.counts().await.len(), 5, "what is older than the installation's beginning is never asked for");
+    assert_eq!(poller.metric("cordon_ingest_late_alerts_total", ""), 2);
+    poller.stop().await;
 }

@@ -33,6 +33,10 @@ pub struct PollCursor {
     pub watermark: Timestamp,
     /// Every alert that the API served before this instant is on the topic.
     pub covered_until: Timestamp,
+    /// Where the very first round of this installation began: nothing that was last updated before is asked for.
+    /// Absent in cursors written before there were sweeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
     /// The poller's epoch.
     pub epoch: u64,
 }

@@ -148,6 +148,13 @@ impl Simulator {
         self.inner.state().tenant.put_alert(alert, now)
     }
 
+    /// When a page of the alert list that holds this alert was first ready to be sent; `None` before. Whether it
+    /// arrived is another matter.
+    #[must_use]
+    pub fn first_listed(&self, alert: &AlertId) -> Option<Timestamp> {
+        self.inner.state().listed.get(alert.as_str()).copied()
+    }
+
     /// Changes an alert that is known. Unless the change sets `updated` itself, `lastUpdateTime` becomes the present.
     pub fn update_alert(&self, alert: &AlertId, change: impl FnOnce(&mut SimAlert)) {
         let now = self.now();

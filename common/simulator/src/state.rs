@@ -1,5 +1,6 @@
 //! Everything that changes while the simulator runs, behind one lock, and what does not change around it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cordon_records::Clock;
@@ -26,6 +27,8 @@ pub(crate) struct State {
     pub(crate) smtp_script: SmtpScript,
     pub(crate) log: RequestLog,
     pub(crate) mails: Vec<Mail>,
+    /// When each alert was first on a page of the list.
+    pub(crate) listed: HashMap<String, Timestamp>,
 }
 
 /// The simulator's shared part.
@@ -53,6 +56,7 @@ impl State {
             smtp_script: SmtpScript::default(),
             log: RequestLog::default(),
             mails: Vec::new(),
+            listed: HashMap::new(),
         }
     }
 

@@ -154,3 +154,18 @@ async fn what_hangs_off_an_alert_can_be_read_and_a_missing_user_is_a_404() {
     assert_eq!(world.get(&part("user")).await.1["id"], "lab\\jane");
     assert_eq!(world.get("/api/alerts/nothing/machine").await.0, 404);
 }
+
+#[tokio::test]
+async fn an_alert_is_first_listed_when_a_page_holds_it_and_not_by_its_own_lookup() {
+    let world = five(|_| {}).await;
+    let id = AlertId::new("d").unwrap();
+    world.get("/api/alerts/d").await;
+    listed(&world, &[("$filter", "severity eq 'High'")]).await;
+    assert_eq!(world.tenant.first_listed(&id), None);
+    listed(&world, &[]).await;
+    let first = world.tenant.first_listed(&id);
+    assert_eq!(first, Some(world.tenant.now()));
+    world.clock.forward(9);
+    listed(&world, &[]).await;
+    assert_eq!(world.tenant.first_listed(&id), first);
+}

@@ -44,6 +44,8 @@ impl Bench {
             defender,
             poll_interval: Duration::from_millis(100),
             overlap: Duration::from_secs(120),
+            sweep_interval: Duration::from_secs(3_600),
+            sweep_window: Duration::from_secs(24 * 3_600),
             lookback: Duration::from_secs(3_600),
             page_size: 20,
         }

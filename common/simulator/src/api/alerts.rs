@@ -35,11 +35,16 @@ pub(crate) fn list(request: &Request<'_>, state: &mut State) -> Answer {
     };
     let time = before(request.now, state.options.list_lag);
     let selected = query.select(state.tenant.alerts_at(time), &state.options.quirks);
-    page((request.call, state), "Alerts", (&query, &selected), |row| {
+    let answer = page((request.call, state), "Alerts", (&query, &selected), |row| {
         if !query.expand_evidence {
             row.insert("evidence".to_owned(), json!([]));
         }
-    })
+    });
+    let ids = selected.rows.iter().filter_map(|row| row.get("id").and_then(Value::as_str));
+    let news: Vec<String> = ids.filter(|id| !state.listed.contains_key(*id)).map(str::to_owned).collect();
+    let ready = state.options.clock.now();
+    state.listed.extend(news.into_iter().map(|id| (id, ready)));
+    answer
 }
 
 /// One alert, with evidence.

@@ -7,6 +7,7 @@ use super::{Request, bad_request, entity, list_options, not_found, page};
 use crate::answer::Answer;
 use crate::odata::Kind;
 use crate::state::State;
+use crate::tenant::action::SimAction;
 use crate::wire_time::before;
 
 /// What the list can be filtered by ("List machine actions").
@@ -27,7 +28,9 @@ pub(crate) fn list(request: &Request<'_>, state: &mut State) -> Answer {
     };
     let time = before(request.now, state.options.list_lag);
     let tenant = &state.tenant;
-    let mut seen: Vec<_> = tenant.actions().iter().filter(|action| action.created <= time).collect();
+    let of = query.required("machineId");
+    let wanted = |action: &&SimAction| action.created <= time && of.is_none_or(|of| action.machine.as_str() == of);
+    let mut seen: Vec<_> = tenant.actions().iter().filter(wanted).collect();
     seen.sort_by_key(|action| std::cmp::Reverse(action.created));
     let rows: Vec<Map<String, Value>> = seen.into_iter().map(|action| tenant.action_wire(action, time)).collect();
     let selected = query.select(rows.iter(), &state.options.quirks);

@@ -61,6 +61,15 @@ impl Filter {
         }
     }
 
+    /// The text that this property has in every row that holds, where the expression says so plainly.
+    pub(crate) fn required(&self, property: &str) -> Option<&str> {
+        match self {
+            Self::And(a, b) => a.required(property).or_else(|| b.required(property)),
+            Self::Compare(name, Operator::Eq, Literal::Text(text)) if *name == property => Some(text),
+            Self::Compare(..) | Self::Or(..) | Self::Not(_) => None,
+        }
+    }
+
     pub(crate) fn holds(&self, row: &Map<String, Value>) -> bool {
         match self {
             Self::And(a, b) => a.holds(row) && b.holds(row),

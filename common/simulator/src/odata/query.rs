@@ -76,6 +76,12 @@ impl Query {
         Ok(())
     }
 
+    /// The text that this property has in every row that is selected, where the filter says so plainly: rows with
+    /// another one need not be made.
+    pub(crate) fn required(&self, property: &str) -> Option<&str> {
+        self.filter.as_ref()?.required(property)
+    }
+
     /// The page that this query selects. Rows come in the given order unless `$orderby` says otherwise.
     pub(crate) fn select<'a>(
         &self,
