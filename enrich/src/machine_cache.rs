@@ -18,7 +18,8 @@ use crate::fetch::{Answer, fetch};
 use crate::lookup::{LookupError, MachineLookup};
 use crate::metrics::{Metrics, Origin};
 
-/// How long a first question waits for others to share its call.
+/// How long a question waits for others to share its call while another call is under way; without one it goes at
+/// once, with all that are there.
 const WINDOW: Duration = Duration::from_millis(25);
 /// Batches under way at most.
 const CALLS_AT_ONCE: usize = 2;
@@ -96,6 +97,8 @@ impl<L: MachineLookup> Desk<L> {
         loop {
             let closes = self.closes.unwrap_or_else(Instant::now);
             tokio::select! {
+                // Questions first: what is there already shares the next call.
+                biased;
                 question = inbox.recv() => match question {
                     Some(question) => self.take(question),
                     None => return,
@@ -120,7 +123,8 @@ impl<L: MachineLookup> Desk<L> {
             self.metrics.lookup(Origin::Miss);
             self.waiting.insert(id.clone(), vec![answer]);
             self.window.push(id);
-            self.closes.get_or_insert(now + WINDOW);
+            let patience = if self.calls.is_empty() { Duration::ZERO } else { WINDOW };
+            self.closes.get_or_insert(now + patience);
             if self.window.len() >= MACHINES_PER_CALL && self.may_call() {
                 self.send_off();
             }
@@ -153,6 +157,9 @@ impl<L: MachineLookup> Desk<L> {
                 ids.into_iter().map(|id| (id, Err(failed.clone()))).collect()
             }
         };
+        if self.calls.is_empty() && self.closes.is_some() {
+            self.closes = Some(Instant::now());
+        }
         for (id, answer) in answers {
             for waiting in self.waiting.remove(&id).unwrap_or_default() {
                 let _ = waiting.send(answer.clone());

@@ -151,3 +151,18 @@ async fn a_panic_in_a_lookup_fails_its_questions_and_leaves_none_waiting() {
         assert!(matches!(all(&cache, &["a"]).await.remove(0), Err(LookupError::Failed(_))));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_question_does_not_wait_and_those_that_come_during_its_call_share_the_next() {
+    let (cache, api) = start(Api { known: ["a", "b", "c"].into(), ..Api::default() });
+    let start = Instant::now();
+    let one = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get(&id("a")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(90)).await;
+    let others = all(&cache, &["b", "c"]).await;
+    assert_eq!((one.await.unwrap().is_ok(), others.len()), (true, 2));
+    assert_eq!(asked(&api), ["a", "list of 2"]);
+    assert_eq!(start.elapsed(), Duration::from_millis(200), "100 ms each, one after the other, and no wait beside");
+}

@@ -108,7 +108,8 @@ impl KafkaSettings {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("linger.ms", "5")
+            // A record waits for nobody: under load batches fill while earlier ones are under way.
+            .set("linger.ms", "0")
             .set("compression.type", "zstd")
             .set("delivery.timeout.ms", "120000")
             .set("message.max.bytes", "1000000")
@@ -348,9 +349,9 @@ mod tests {
 
     #[test]
     fn properties_come_last_and_numbers_and_flags_are_taken_as_written() {
-        let yaml = "kafka: {bootstrap_servers: 'a:9092', properties: {linger.ms: 0, socket.keepalive.enable: false}}";
+        let yaml = "kafka: {bootstrap_servers: 'a:9092', properties: {linger.ms: 20, socket.keepalive.enable: false}}";
         let config = read(yaml).unwrap().producer("ingest").unwrap();
-        assert_eq!((config.get("linger.ms"), config.get("socket.keepalive.enable")), (Some("0"), Some("false")));
+        assert_eq!((config.get("linger.ms"), config.get("socket.keepalive.enable")), (Some("20"), Some("false")));
         assert_eq!(config.get("enable.idempotence"), Some("true"));
     }
 
