@@ -1,6 +1,7 @@
 //! Metrics of act beside those that every stage has.
 
 use cordon_records::{NoticeKind, Report};
+use cordon_runtime::telemetry::metrics::register;
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::respond::Book;
@@ -18,7 +19,7 @@ impl ActMetrics {
     /// Registers the metrics.
     ///
     /// # Errors
-    /// When a metric of that name is registered already.
+    /// When a name is taken by a metric with other labels.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let reports = IntCounterVec::new(
             Opts::new("cordon_act_reports_total", "Steps of actions and notices reported, by state."),
@@ -27,11 +28,12 @@ impl ActMetrics {
         let breaker = IntGauge::new("cordon_act_breaker_latched", "1 while the breaker holds every action.")?;
         let paused = IntGauge::new("cordon_act_paused", "1 while a person has paused all actions.")?;
         let open = IntGauge::new("cordon_act_open_actions", "Actions on their way to an end.")?;
-        registry.register(Box::new(reports.clone()))?;
-        registry.register(Box::new(breaker.clone()))?;
-        registry.register(Box::new(paused.clone()))?;
-        registry.register(Box::new(open.clone()))?;
-        Ok(Self { reports, breaker, paused, open })
+        Ok(Self {
+            reports: register(registry, reports)?,
+            breaker: register(registry, breaker)?,
+            paused: register(registry, paused)?,
+            open: register(registry, open)?,
+        })
     }
 
     /// One report goes out.

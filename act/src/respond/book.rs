@@ -1,6 +1,7 @@
 //! respond's memory: the fold of the `ledger` topic. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
@@ -8,6 +9,9 @@ use cordon_records::{
     Ruling,
 };
 use jiff::Timestamp;
+
+/// The longest time that Microsoft counts calls in.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What the ledger says, key by key.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +115,16 @@ impl Book {
             ActionState::Held => entry.expires_at.is_none_or(|until| now < until).then_some("held"),
             ActionState::Would => (mode == Mode::Shadow).then_some("would"),
         }
+    }
+
+    /// How long ago each attempt of the last hour called Defender, at least: the call goes out within the lease of its
+    /// intent. An intent from the future, of a clock that was set back since, counts as just now.
+    #[must_use]
+    pub fn calls_of_the_last_hour(&self, lease: Duration, now: Timestamp) -> Vec<Duration> {
+        let intents = self.entries.values().flat_map(|entry| entry.intents.iter());
+        let age =
+            |at: &Timestamp| Duration::try_from(now.duration_since(*at)).unwrap_or_default().saturating_sub(lease);
+        intents.map(age).filter(|age| *age <= HOUR).collect()
     }
 
     /// Every attempt since `since`, for the caps. A rehearsal counts what it would have done as well; what it would

@@ -95,6 +95,7 @@ impl<T: Tenant> Respond<T> {
         self.context.health.set_ready("ledger", true, "");
         announce(&self.terms.guards, &self.terms, epoch);
         let at = self.moment();
+        self.tenant.isolated_before(&book.calls_of_the_last_hour(self.terms.lease, at.wall));
         let mut responder = Responder::new(self.terms.clone(), book, epoch, tailed_to, at);
         let mut post = Post {
             tenant: self.tenant.clone(),

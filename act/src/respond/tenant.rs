@@ -28,6 +28,10 @@ pub trait Tenant: Clone + Send + Sync + 'static {
         machine: &MachineId,
     ) -> impl Future<Output = Result<Facts, Unreadable>> + Send;
 
+    /// Isolations of these ages were asked for before, by whichever process held the ledger: they count against the
+    /// quota of those to come.
+    fn isolated_before(&self, ages: &[Duration]);
+
     /// Isolates the machine if `permitted` still says so right before the request is sent.
     fn isolate(
         &self,
@@ -61,6 +65,10 @@ impl Tenant for DefenderTenant {
             tokio::join!(self.alert(alert, since), self.machine(machine), self.actions_if_served(machine));
         let isolation = actions?.map_or(Isolation::Unknown, |actions| facts::isolation(&actions));
         Ok(Facts { alert: alert?, machine: entity?, isolation })
+    }
+
+    fn isolated_before(&self, ages: &[Duration]) {
+        self.0.isolated_before(ages);
     }
 
     async fn isolate(

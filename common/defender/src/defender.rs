@@ -10,6 +10,7 @@ use crate::cloud::Cloud;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::exchange::Answer;
+use crate::gate::Owner;
 use crate::odata::Query;
 use crate::quota::Priority;
 use crate::settings::DefenderSettings;
@@ -17,7 +18,8 @@ use crate::token::{ClientSecret, TokenFacts, TokenSource, facts};
 use crate::token_cache::TokenCache;
 use crate::transport::{Call, Ports, Transport};
 
-/// The Defender for Endpoint API with one identity. Clones share connections, token and quota.
+/// The Defender for Endpoint API with one identity. Clones share connections, token and quota; other clients of the
+/// process with the same API, tenant, app and quota settings share the quota.
 ///
 /// Reads wait for their quota, are tried three times, and may be dropped at any point. Each method is in the
 /// file of its area.
@@ -59,8 +61,14 @@ impl Defender {
                 settings.client_secret,
             )?),
         };
+        let owner = Owner {
+            api: settings.api_url,
+            tenant: settings.tenant_id,
+            client_id: settings.client_id,
+            quota: settings.quota,
+        };
         let tokens = TokenCache::new(source, settings.scope, ports.clock.clone());
-        let transport = Arc::new(Transport::new(base, tokens, settings.quota, ports)?);
+        let transport = Arc::new(Transport::new(base, tokens, owner, ports)?);
         Ok(Self { transport, priority: Priority::Ordinary, cloud: settings.cloud })
     }
 

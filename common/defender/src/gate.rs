@@ -1,25 +1,65 @@
 //! Where calls wait for their quota: the accounts of all path templates, behind one short lock.
+//!
+//! All clients of one process that go to one API as one app share a gate, because they share what Microsoft grants:
+//! the stages of `cordon up` together keep the limits, and what ordinary reads leave is there for respond.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use cordon_records::TenantId;
 use tokio::time::Instant;
+use url::Url;
 
 use crate::endpoint::{Endpoint, Limits};
-use crate::quota::{Account, Priority};
+use crate::quota::{Account, Priority, share};
+use crate::settings::QuotaSettings;
 
-/// The accounts of one process at one API. An account is opened by the first call of its template.
+/// Whose quota a gate keeps, and which part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Owner {
+    pub(crate) api: Url,
+    pub(crate) tenant: TenantId,
+    pub(crate) client_id: String,
+    pub(crate) quota: QuotaSettings,
+}
+
+impl Owner {
+    /// What this process may call of a path template.
+    fn limits(&self, endpoint: Endpoint) -> Limits {
+        let published = endpoint.limits();
+        let per_minute = self.quota.per_minute.unwrap_or(published.per_minute);
+        let per_hour = self.quota.per_hour.unwrap_or(published.per_hour);
+        share(Limits { per_minute, per_hour }, self.quota.share)
+    }
+}
+
+/// The gates in use.
+static GATES: Mutex<Vec<Weak<Gate>>> = Mutex::new(Vec::new());
+
+/// The accounts of one process at one API. They count from the gate's start on.
 pub(crate) struct Gate {
+    owner: Owner,
     started: Instant,
-    limits: Box<dyn Fn(Endpoint) -> Limits + Send + Sync>,
     accounts: Mutex<HashMap<Endpoint, Account>>,
 }
 
 impl Gate {
-    /// `limits` gives what this process may use of each template.
-    pub(crate) fn new(limits: impl Fn(Endpoint) -> Limits + Send + Sync + 'static) -> Self {
-        Self { started: Instant::now(), limits: Box::new(limits), accounts: Mutex::default() }
+    /// The gate of that owner: the one in use, or a new one.
+    pub(crate) fn of(owner: Owner) -> Arc<Self> {
+        let mut gates = GATES.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.retain(|gate| gate.strong_count() > 0);
+        if let Some(gate) = gates.iter().filter_map(Weak::upgrade).find(|gate| gate.owner == owner) {
+            return gate;
+        }
+        let gate = Arc::new(Self { owner, started: Instant::now(), accounts: Mutex::default() });
+        gates.push(Arc::downgrade(&gate));
+        gate
+    }
+
+    /// Takes into account what others called, each so long ago.
+    pub(crate) fn charge(&self, endpoint: Endpoint, ages: &[Duration]) {
+        self.with(endpoint, |account, now| account.charge(now, ages));
     }
 
     /// Waits until the call may go, and says how long that took.
@@ -51,7 +91,8 @@ impl Gate {
     fn with<R>(&self, endpoint: Endpoint, run: impl FnOnce(&mut Account, Duration) -> R) -> R {
         let now = self.started.elapsed();
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account = accounts.entry(endpoint).or_insert_with(|| Account::new((self.limits)(endpoint), now));
+        let account =
+            accounts.entry(endpoint).or_insert_with(|| Account::new(self.owner.limits(endpoint), Duration::ZERO));
         run(account, now)
     }
 }
@@ -60,21 +101,51 @@ impl Gate {
 mod tests {
     use super::*;
 
-    fn gate(per_minute: u32) -> Gate {
-        Gate::new(move |_| Limits { per_minute, per_hour: per_minute * 60 })
+    /// The gate of an app; each test has its own.
+    fn gate(app: &str) -> Arc<Gate> {
+        let api = Url::parse("https://api.example").unwrap();
+        let tenant = TenantId::new("tenant").unwrap();
+        let quota = QuotaSettings { per_hour: Some(6_000), ..QuotaSettings::default() };
+        Gate::of(Owner { api, tenant, client_id: app.to_owned(), quota })
     }
 
     #[tokio::test(start_paused = true)]
     async fn templates_do_not_share_an_account() {
-        let gate = gate(100);
+        let gate = gate("templates");
         let now = Instant::now();
         while gate.pass(Endpoint::Machine, Priority::Respond, now).await.is_ok() {}
         assert!(gate.pass(Endpoint::Alert, Priority::Respond, now).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
+    async fn clients_of_one_owner_share_a_gate_as_long_as_one_of_them_is_there() {
+        let (one, same) = (gate("one"), gate("one"));
+        let now = Instant::now();
+        while one.pass(Endpoint::Machine, Priority::Ordinary, now).await.is_ok() {}
+        assert!(same.pass(Endpoint::Machine, Priority::Ordinary, now).await.is_err());
+        assert!(same.pass(Endpoint::Machine, Priority::Respond, now).await.is_ok(), "the responder's part is left");
+        let other = gate("other");
+        assert!(other.pass(Endpoint::Machine, Priority::Ordinary, now).await.is_ok());
+        drop((one, same));
+        let again = gate("one");
+        assert!(again.pass(Endpoint::Machine, Priority::Ordinary, now).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_template_that_is_first_called_late_has_what_flowed_in_since_the_start() {
+        let gate = gate("late");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let now = Instant::now();
+        let mut calls = 0;
+        while gate.pass(Endpoint::Machine, Priority::Respond, now).await.is_ok() {
+            calls += 1;
+        }
+        assert_eq!(calls, 20);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_call_waits_until_the_servers_block_ends_but_not_past_its_own_deadline() {
-        let gate = gate(100);
+        let gate = gate("blocked");
         gate.block(Endpoint::Alert, Duration::from_secs(8));
         let now = Instant::now();
         let refused = gate.pass(Endpoint::Alert, Priority::Ordinary, now + Duration::from_secs(5)).await;

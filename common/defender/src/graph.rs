@@ -6,6 +6,7 @@ use cordon_records::Clock;
 
 use crate::base::Base;
 use crate::error::ApiError;
+use crate::gate::Owner;
 use crate::settings::GraphSettings;
 use crate::token::{ClientSecret, TokenFacts, TokenSource, facts};
 use crate::token_cache::TokenCache;
@@ -48,8 +49,14 @@ impl Graph {
                 settings.client_secret,
             )?),
         };
+        let owner = Owner {
+            api: settings.url,
+            tenant: settings.tenant_id,
+            client_id: settings.client_id,
+            quota: settings.quota,
+        };
         let tokens = TokenCache::new(source, settings.scope, ports.clock.clone());
-        Ok(Self { transport: Arc::new(Transport::new(base, tokens, settings.quota, ports)?) })
+        Ok(Self { transport: Arc::new(Transport::new(base, tokens, owner, ports)?) })
     }
 
     /// What the present token says about itself; gets one if there is none.

@@ -3,6 +3,8 @@
 //! An isolation is not idempotent and the API has no idempotency key, so it is sent once. What cannot be known
 //! is said to be [`ApiError::Lost`]; the caller then looks into the list of machine actions.
 
+use std::time::Duration;
+
 use cordon_records::{IsolationType, MachineId};
 use serde::Serialize;
 
@@ -24,6 +26,13 @@ struct Isolate<'a> {
 }
 
 impl Defender {
+    /// Says that isolations of these ages have been asked for with this quota, by this process or another one, so
+    /// that the next ones keep within the minute and the hour together with them. Ages beyond an hour change nothing;
+    /// one that is too old lets a call go too early.
+    pub fn isolated_before(&self, ages: &[Duration]) {
+        self.transport.charge(Endpoint::Isolate, ages);
+    }
+
     /// Asks Defender to isolate a machine. Success means accepted, not isolated.
     ///
     /// It takes at most 20 s altogether, of which at most 5 s are spent waiting for quota; it is repeated only

@@ -17,11 +17,10 @@ use crate::base::Base;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::exchange::{Answer, Failure, client, exchange, request_id, scrub};
-use crate::gate::Gate;
+use crate::gate::{Gate, Owner};
 use crate::observer::Observer;
-use crate::quota::{Priority, share};
+use crate::quota::Priority;
 use crate::retry;
-use crate::settings::QuotaSettings;
 use crate::token::TokenSource;
 use crate::token_cache::{Issue, TokenCache};
 use crate::wire::refusal;
@@ -66,6 +65,12 @@ impl Ports {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, observer: None, tokens: None, timeouts: Timeouts::default() }
     }
+
+    /// The same with somebody who is told of every exchange.
+    #[must_use]
+    pub fn observed_by(self, observer: impl Observer + 'static) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self }
+    }
 }
 
 /// What to send.
@@ -97,24 +102,19 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     pub(crate) base: Base,
     pub(crate) tokens: TokenCache,
-    gate: Gate,
+    gate: Arc<Gate>,
     pub(crate) ports: Ports,
 }
 
 impl Transport {
-    pub(crate) fn new(base: Base, tokens: TokenCache, quota: QuotaSettings, ports: Ports) -> Result<Self, ApiError> {
+    pub(crate) fn new(base: Base, tokens: TokenCache, owner: Owner, ports: Ports) -> Result<Self, ApiError> {
         let http = client(ports.timeouts.connect, base.is_loopback())?;
-        let gate = Gate::new(move |endpoint| {
-            let published = endpoint.limits();
-            share(
-                crate::endpoint::Limits {
-                    per_minute: quota.per_minute.unwrap_or(published.per_minute),
-                    per_hour: quota.per_hour.unwrap_or(published.per_hour),
-                },
-                quota.share,
-            )
-        });
-        Ok(Self { http, base, tokens, gate, ports })
+        Ok(Self { http, base, tokens, gate: Gate::of(owner), ports })
+    }
+
+    /// Counts calls that others made with this quota, each so long ago.
+    pub(crate) fn charge(&self, endpoint: Endpoint, ages: &[Duration]) {
+        self.gate.charge(endpoint, ages);
     }
 
     /// A read, tried up to three times. A 404 is an error like any other refusal.

@@ -132,7 +132,7 @@ async fn after_a_401_an_isolation_is_repeated_once_with_a_new_token_and_never_a_
 async fn an_isolation_over_our_own_quota_is_refused_before_it_is_sent() {
     let server = Server::start(|_, _| Reply::new(201, ACCEPTED)).await;
     let mut settings = settings(&server.url, &server.url);
-    settings.quota = QuotaSettings { share: 1.0, per_minute: Some(10), per_hour: Some(10) };
+    settings.quota = QuotaSettings { share: 1.0, per_minute: Some(100), per_hour: Some(120) };
     let defender = Defender::with(settings, ports()).unwrap();
     isolate(&defender).await.unwrap();
     let error = isolate(&defender).await.unwrap_err();
@@ -182,4 +182,34 @@ async fn mail_is_sent_as_base64_text_and_only_202_means_taken() {
         assert_eq!(graph.send_mail(sender, b"x").await.unwrap_err().class(), ErrorClass::Fatal, "{sender}");
     }
     assert_eq!(server.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn isolations_that_a_process_before_this_one_asked_for_hold_the_next_one_back_and_nothing_else() {
+    let server = Server::start(|seen, _| {
+        if seen.method == "POST" { Reply::new(201, ACCEPTED) } else { Reply::new(200, r#"{"id":"m1"}"#) }
+    })
+    .await;
+    let mut settings = settings(&server.url, &server.url);
+    settings.quota = QuotaSettings::default();
+    let defender = Defender::with(settings, ports()).unwrap();
+    defender.isolated_before(&[Duration::from_secs(30); 100]);
+    let error = isolate(&defender).await.unwrap_err();
+    assert!(matches!(error, ApiError::Throttled { .. }), "{error}");
+    defender.machine(&machine("m1")).await.unwrap();
+    let calls: Vec<String> = server.calls().into_iter().map(|call| call.method).collect();
+    assert_eq!(calls, ["GET"]);
+}
+
+#[tokio::test]
+async fn two_clients_of_one_app_in_one_process_keep_the_limit_together() {
+    let server = Server::start(|_, _| Reply::new(200, r#"{"id":"m1"}"#)).await;
+    let mut settings = settings(&server.url, &server.url);
+    settings.quota = QuotaSettings { per_hour: Some(120), ..QuotaSettings::default() };
+    let ports = hasty();
+    let one = Defender::with(settings.clone(), ports.clone()).unwrap().for_respond();
+    let other = Defender::with(settings, ports).unwrap().for_respond();
+    one.machine(&machine("m1")).await.unwrap();
+    let second = tokio::time::timeout(Duration::from_secs(1), other.machine(&machine("m1"))).await;
+    assert!(second.is_err(), "one call at the start, and 96 an hour");
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cordon_policy::Guards;
 use cordon_records::{ActionState, Mode, RuleId};
+use jiff::SignedDuration;
 
 use super::world::{World, decision, terms};
 use crate::respond::responder::Answer;
@@ -105,4 +106,20 @@ fn a_rehearsal_counts_what_it_would_have_done_and_not_what_it_would_have_refused
     let would_act = world.reasons().into_iter().filter(|reason| reason.contains("would have been done")).count();
     assert_eq!(would_act, 10, "{:?}", world.reasons());
     assert!(world.calls.is_empty());
+}
+
+#[test]
+fn a_call_is_as_old_as_its_intent_less_the_lease_and_never_from_the_future() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run();
+    let intent = world.at.wall;
+    let at = |seconds: i64| intent + SignedDuration::from_secs(seconds);
+    let lease = Duration::from_secs(30);
+    let calls = |now| world.responder.book().calls_of_the_last_hour(lease, now);
+    assert_eq!(calls(at(90)), [Duration::from_secs(60)]);
+    assert_eq!(calls(at(20)), [Duration::ZERO], "it may just have gone out");
+    assert_eq!(calls(at(-500)), [Duration::ZERO], "the clock was set back");
+    assert_eq!(calls(at(3_630)), [Duration::from_secs(3_600)]);
+    assert!(calls(at(3_631)).is_empty());
 }

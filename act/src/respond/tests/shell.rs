@@ -44,6 +44,8 @@ struct Held {
     calls: Arc<AtomicUsize>,
     answers: Arc<Semaphore>,
     permitted: Arc<Mutex<VecDeque<bool>>>,
+    /// What each tenure said of earlier calls.
+    before: Arc<Mutex<Vec<Vec<Duration>>>>,
     key: ActionKey,
     wait: Wait,
 }
@@ -65,6 +67,7 @@ impl Held {
             calls: Arc::default(),
             answers: Arc::new(Semaphore::new(answers)),
             permitted: Arc::default(),
+            before: Arc::default(),
             key: decision("a1", "m1").planned[0].key.clone(),
             wait: Wait::Quota,
         }
@@ -75,6 +78,10 @@ impl Tenant for Held {
     async fn facts(&self, _: &AlertId, _: Option<Timestamp>, _: &MachineId) -> Result<Facts, Unreadable> {
         let known = decision("a1", "m1");
         Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None })
+    }
+
+    fn isolated_before(&self, ages: &[Duration]) {
+        self.before.lock().unwrap().push(ages.to_vec());
     }
 
     async fn isolate(
@@ -284,6 +291,23 @@ async fn a_call_that_waits_for_its_quota_is_not_sent_after_the_tenure() {
     until_called(&tenant).await;
     stage.end().await;
     assert_eq!(*tenant.permitted.lock().unwrap(), [false]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_tenure_begins_by_counting_what_the_ledger_has_called_against_the_quota() {
+    let mut stage = Stage::new().await;
+    let tenant = Held::new(100);
+    for (tenure, machine) in [(1, "m1"), (2, "m2")] {
+        stage.stop = CancellationToken::new();
+        stage.respond(tenant.clone());
+        stage.write(Topic::Decisions, &decision("a1", machine)).await;
+        let deadline = Instant::now() + PATIENCE;
+        while stage.states().await.len() < tenure {
+            assert!(Instant::now() < deadline, "{:?}", stage.reports().await);
+        }
+        stage.end().await;
+    }
+    assert_eq!(*tenant.before.lock().unwrap(), [vec![], vec![Duration::ZERO]]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
