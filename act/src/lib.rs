@@ -13,11 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use cordon_defender::Defender;
+use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, TenantId, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, Start, Subscription};
 use cordon_runtime::process::Stage;
+use cordon_runtime::telemetry::metrics::register;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
@@ -136,7 +137,9 @@ async fn respond(
     shutdown: CancellationToken,
 ) -> Result<(), ActError> {
     let identity = settings.defender.ok_or(ActError::NoIdentity)?;
-    let defender = Defender::new(identity, context.clock.clone())?.for_respond();
+    let calls = register(&context.registry, CallMetrics::new(Act::NAME)?)?;
+    let ports = Ports::new(context.clock.clone()).observed_by(calls);
+    let defender = Defender::with(identity, ports)?.for_respond();
     let metrics = ActMetrics::new(&context.registry)?;
     let terms = Terms {
         mode: settings.mode,

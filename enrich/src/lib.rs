@@ -16,11 +16,12 @@ mod metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordon_defender::{Defender, Ports, READ_TRIES, Timeouts};
+use cordon_defender::{CallMetrics, Defender, Ports, READ_TRIES, Timeouts};
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Subscription, consume};
 use cordon_runtime::process::{NoArgs, Stage};
+use cordon_runtime::telemetry::metrics::register;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +55,9 @@ impl Stage for Enrich {
         shutdown: CancellationToken,
     ) -> Result<(), Self::Error> {
         let metrics = Metrics::register(&context.registry)?;
-        let api = Defender::with(settings.defender, ports(settings.deadline, &context))?;
+        let calls = register(&context.registry, CallMetrics::new(Self::NAME)?)?;
+        let ports = ports(settings.deadline, &context).observed_by(calls);
+        let api = Defender::with(settings.defender, ports)?;
         let machines = settings
             .lookups
             .contains(&Lookup::Machine)

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use cordon_defender::Defender;
+use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, PollCursor};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Fate, Holder, Inbox, StateLog, Tenure};
+use cordon_runtime::telemetry::metrics::register;
 use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -37,7 +38,9 @@ impl Poller {
     /// # Errors
     /// When an address of the API must not be used, or the metrics' names are taken.
     pub fn new(settings: IngestSettings, context: Context) -> Result<Self, IngestError> {
-        let api = Defender::new(settings.defender.clone(), context.clock.clone())?;
+        let calls = register(&context.registry, CallMetrics::new(context.stage)?)?;
+        let ports = Ports::new(context.clock.clone()).observed_by(calls);
+        let api = Defender::with(settings.defender.clone(), ports)?;
         let metrics = Metrics::register(&context.registry)?;
         Ok(Self { settings, api, context, metrics })
     }

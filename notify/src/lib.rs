@@ -20,11 +20,12 @@ pub mod wording;
 
 use std::sync::Arc;
 
-use cordon_defender::Graph;
+use cordon_defender::{CallMetrics, Graph, Ports};
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{ElectError, Election, Start, elect};
 use cordon_runtime::process::{NoArgs, Stage};
+use cordon_runtime::telemetry::metrics::register;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +61,9 @@ impl Stage for Notify {
         match settings.route {
             Route::Smtp(smtp) => send(Smtp::new(smtp), settings.parties, context, shutdown).await,
             Route::Graph(route) => {
-                let graph = Graph::new(route.graph, Arc::clone(&context.clock))?;
+                let calls = register(&context.registry, CallMetrics::new(Self::NAME)?)?;
+                let ports = Ports::new(Arc::clone(&context.clock)).observed_by(calls);
+                let graph = Graph::with(route.graph, ports)?;
                 send(GraphMail::new(graph, route.sender), settings.parties, context, shutdown).await
             }
         }
