@@ -155,6 +155,31 @@ async fn what_goes_back_is_the_record_as_it_was_and_where_it_came_from() {
     assert_eq!(after.headers, expected);
 }
 
+#[test]
+fn the_help_of_redrive_tells_the_rate_and_what_is_never_sent_back() {
+    let output = Command::new(env!("CARGO_BIN_EXE_cordon")).args(["dlq", "redrive", "--help"]).output().unwrap();
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redrive_sends_no_more_a_second_than_the_rate_allows() {
+    let world = World::start("enrich");
+    for _ in 0..4 {
+        world.dies(Topic::Alerts, own(), b"{", DeadLetterReason::Decode).await;
+    }
+    let (code, told, noted) = world.dlq(&["redrive", "--yes", "--rate", "4"]).await;
+    assert_eq!(code, Some(0), "{told}{noted}");
+    let alerts = world.records(Topic::Alerts).await;
+    let is_back = |record: &&Inbound| record.headers.text("x-redrive-id").is_some();
+    let mut sent: Vec<_> = alerts.iter().filter(is_back).map(|record| record.timestamp.unwrap()).collect();
+    sent.sort();
+    assert_eq!(sent.len(), 4);
+    // A quarter of a second each, less what a timer may be early.
+    let gaps: Vec<i128> = sent.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_millis()).collect();
+    assert!(gaps.iter().all(|gap| *gap >= 200), "{gaps:?}");
+    assert_eq!(world.dlq(&["redrive", "--rate", "0"]).await.0, Some(2));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stub_a_command_and_a_record_that_was_back_three_times_stay_where_they_are() {
     let world = World::start("act");

@@ -36,7 +36,8 @@ pub enum DlqCommand {
     /// Send them back to where they came from; says what it would do unless --yes is given
     ///
     /// Bytes, key and headers go back as they were. An alert keeps its times, so an old one is held by the guards, and
-    /// what was done already is not done again.
+    /// what was done already is not done again. No record is sent back more than three times. A redrive may be
+    /// interrupted and repeated: it sends what is missing. When more than 20 in a row die again, the stage stops.
     #[command(after_help = "Examples:\n  cordon dlq redrive --config cordon.yaml --stage act --reason foreign\n  \
                       cordon dlq redrive --config cordon.yaml --yes 2/17 0/3\n\n\
                       Exit code 1 when something that was asked for stays where it is.")]
@@ -86,6 +87,9 @@ pub struct RedriveArgs {
     /// Send them
     #[arg(long)]
     pub yes: bool,
+    /// At most so many a second: every one costs what a new record costs, calls to the API and mails included
+    #[arg(long, value_name = "RECORDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rate: u32,
     /// Only say what would be sent where; the default
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,

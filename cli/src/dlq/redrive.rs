@@ -5,10 +5,12 @@
 //! only what is missing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use cordon_records::Topic;
 use cordon_runtime::kafka::{self, Inbound, KafkaSettings, Producer, dead_letter};
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::args::{Place, RedriveArgs};
 use super::escape;
@@ -19,6 +21,20 @@ use crate::exit::Exit;
 /// How far the clocks of the machines that write to the broker may be apart.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(1);
 
+/// A producer that keeps to a pace. What comes late is not made up for: the stages would get it at once.
+struct Sender {
+    producer: Producer,
+    pace: Interval,
+}
+
+impl Sender {
+    fn open(kafka: &KafkaSettings, rate: u32) -> anyhow::Result<Self> {
+        let mut pace = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self { producer: Producer::open(kafka, "cordon-cli")?, pace })
+    }
+}
+
 /// Runs the command on what the topic holds.
 pub async fn run(args: &RedriveArgs, kafka: &KafkaSettings, all: &[Inbound]) -> anyhow::Result<Exit> {
     let chosen: Vec<Letter<'_>> = all.iter().map(Letter).filter(|letter| is_chosen(*letter, args)).collect();
@@ -27,13 +43,13 @@ pub async fn run(args: &RedriveArgs, kafka: &KafkaSettings, all: &[Inbound]) -> 
         println!("{place}  no such dead letter, or not of this stage and reason");
     }
     let back = look_back(&chosen, kafka).await?;
-    let sender = if args.yes { Some(Producer::open(kafka, "cordon-cli")?) } else { None };
+    let mut sender = if args.yes { Some(Sender::open(kafka, args.rate)?) } else { None };
     let (mut sent, mut done, mut stay) = (0_usize, 0_usize, missing.len());
     for letter in chosen {
         match plan::plan(letter, kafka, &back) {
             Ok(way) => {
                 sent += 1;
-                println!("{}", send(letter, &way, kafka, sender.as_ref()).await?);
+                println!("{}", send(letter, &way, kafka, sender.as_mut()).await?);
             }
             Err(stays) => {
                 *if stays.is_done() { &mut done } else { &mut stay } += 1;
@@ -77,15 +93,16 @@ async fn send(
     letter: Letter<'_>,
     way: &Way,
     kafka: &KafkaSettings,
-    sender: Option<&Producer>,
+    sender: Option<&mut Sender>,
 ) -> anyhow::Result<String> {
     let (place, topic, key) = (letter.place(), kafka.topic(way.topic), key(letter));
     let (count, most) = (way.count, plan::MAX_REDRIVES);
-    let Some(producer) = sender else {
+    let Some(sender) = sender else {
         return Ok(format!("{place}  would go to {topic} with key {key}, for the {count}. time of {most}"));
     };
     let headers = plan::headers(letter, way);
-    let at = dead_letter::send_back(producer, letter.0, way.topic, &headers).await?;
+    sender.pace.tick().await;
+    let at = dead_letter::send_back(&sender.producer, letter.0, way.topic, &headers).await?;
     let now = format!("{topic}/{}/{}", at.partition, at.offset);
     Ok(format!("{place}  is back at {now} with key {key}, for the {count}. time of {most}"))
 }
