@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cordon_records::{Classified, DeadLetterReason, ErrorClass, Report};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Fate as Settled, Holder, Inbound, Inbox, Tenure, Undecodable, dead_letter};
+use cordon_runtime::kafka::{Fate as Settled, Holder, Inbound, Inbox, Settler, Tenure, Undecodable};
 use tokio::time::sleep;
 
 use crate::error::NotifyError;
@@ -85,10 +85,9 @@ impl<T: Transport> Mailer<T> {
             () = tenure.lost() => return Err(Stop::TenureOver),
             () = self.look_at_the_way_out() => {}
         }
-        let settler = inbox.settler();
+        let post = Post { tenure, settler: inbox.settler() };
         while let Some(record) = inbox.next().await {
-            let fate = self.handle(&record, &mut notified, tenure).await?;
-            settler.settle(record.offset, fate);
+            self.handle(&record, &mut notified, &post).await?;
         }
         Ok(())
     }
@@ -122,26 +121,28 @@ impl<T: Transport> Mailer<T> {
         }
     }
 
-    async fn handle(&self, record: &Inbound, notified: &mut Notified, tenure: &Tenure) -> Result<Settled, Stop> {
+    async fn handle(&self, record: &Inbound, notified: &mut Notified, post: &Post<'_>) -> Result<(), Stop> {
         let report: Report = match record.json() {
             Ok(report) => report,
             Err(error @ Undecodable::Empty) => {
-                return self.bury(record, DeadLetterReason::Empty, &error.to_string(), tenure).await;
+                return post.bury(record, DeadLetterReason::Empty, &error.to_string()).await;
             }
             Err(error @ Undecodable::Shape(_)) => {
-                return self.bury(record, DeadLetterReason::Decode, &error.to_string(), tenure).await;
+                return post.bury(record, DeadLetterReason::Decode, &error.to_string()).await;
             }
         };
         let message = match message_for(&report) {
-            Fate::Skip(reason) => return Ok(Settled::Skipped(reason)),
-            Fate::Mail(message) if notified.knows(&message.key) => return Ok(Settled::Skipped("already_sent")),
+            Fate::Skip(reason) => return post.settle(record, Settled::Skipped(reason)),
+            Fate::Mail(message) if notified.knows(&message.key) => {
+                return post.settle(record, Settled::Skipped("already_sent"));
+            }
             Fate::Mail(message) => message,
         };
         match self.renderer.mail(&message, &self.parties, self.context.clock.now()) {
-            Ok(mail) => self.send(record, Letter { message: &message, mail: &mail }, notified, tenure).await,
+            Ok(mail) => self.send(record, Letter { message: &message, mail: &mail }, notified, post).await,
             Err(error) => {
                 tracing::error!(report = message.record, %error, "no mail could be made of this report");
-                self.bury(record, DeadLetterReason::Rejected, &error.to_string(), tenure).await
+                post.bury(record, DeadLetterReason::Rejected, &error.to_string()).await
             }
         }
     }
@@ -151,15 +152,15 @@ impl<T: Transport> Mailer<T> {
         record: &Inbound,
         letter: Letter<'_>,
         notified: &mut Notified,
-        tenure: &Tenure,
-    ) -> Result<Settled, Stop> {
-        let handover = self.deliver(letter, tenure).await?;
+        post: &Post<'_>,
+    ) -> Result<(), Stop> {
+        let handover = self.deliver(letter, post.tenure).await?;
         let (report, refusals) = (&letter.message.record, handover.refusals());
         self.metrics.refused_readers.inc_by(handover.refused.len() as u64);
         if handover.taken == 0 {
             tracing::error!(report, why = refusals, "nobody takes this mail; its report goes to the dead letters");
             self.context.health.set_ready(COMPONENT, false, &format!("the last mail was refused: {refusals}"));
-            return self.bury(record, DeadLetterReason::Rejected, &refusals, tenure).await;
+            return post.bury(record, DeadLetterReason::Rejected, &refusals).await;
         }
         if !handover.refused.is_empty() {
             tracing::error!(report, why = refusals, "some readers do not take this mail");
@@ -167,10 +168,10 @@ impl<T: Transport> Mailer<T> {
         self.context.health.set_ready(COMPONENT, true, "");
         let sent = self.sent(letter, &handover, notified.epoch());
         let key = &letter.message.key;
-        self.insist(tenure, "write down a mail", || notified.write(key, &sent)).await?;
+        self.insist(post.tenure, "write down a mail", || notified.write(key, &sent)).await?;
         notified.insert(key);
         tracing::info!(report, readers = sent.readers, message_id = sent.message_id, "mail sent");
-        Ok(Settled::Sent)
+        post.settle(record, Settled::Sent)
     }
 
     fn sent(&self, letter: Letter<'_>, handover: &Handover, epoch: u64) -> Sent {
@@ -205,18 +206,6 @@ impl<T: Transport> Mailer<T> {
         }
     }
 
-    async fn bury(
-        &self,
-        record: &Inbound,
-        reason: DeadLetterReason,
-        detail: &str,
-        tenure: &Tenure,
-    ) -> Result<Settled, Stop> {
-        let write = || async { Ok(dead_letter(&self.context, record, reason, detail).await?) };
-        self.insist(tenure, "write a dead letter", write).await?;
-        Ok(Settled::DeadLettered(reason))
-    }
-
     /// Repeats a write to Kafka until it is confirmed. Repeating a doubtful one does no harm here.
     async fn insist<W, F>(&self, tenure: &Tenure, what: &str, mut write: W) -> Result<(), Stop>
     where
@@ -236,6 +225,31 @@ impl<T: Transport> Mailer<T> {
             }
             unless_lost(tenure, pause).await?;
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// What a tenure gives.
+struct Post<'a> {
+    tenure: &'a Tenure,
+    settler: Settler,
+}
+
+impl Post<'_> {
+    /// What does not count any more, the next holder does.
+    fn settle(&self, record: &Inbound, fate: Settled) -> Result<(), Stop> {
+        self.settler.settle(record.offset, fate);
+        Ok(())
+    }
+
+    async fn bury(&self, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Result<(), Stop> {
+        tokio::select! {
+            biased;
+            buried = self.settler.bury(record, reason, detail) => {
+                buried?;
+                Ok(())
+            }
+            () = lost_for(self.tenure, GRACE) => Err(Stop::TenureOver),
         }
     }
 }

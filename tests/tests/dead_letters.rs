@@ -13,7 +13,7 @@ use cordon_simulator::{SimAlert, TENANT_ID};
 use cordon_tests::meddle::committed;
 use cordon_tests::oracle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
-use cordon_tests::processes::Binaries;
+use cordon_tests::processes::{Binaries, Process};
 use cordon_tests::wait::until;
 use jiff::{SignedDuration, Timestamp};
 use rdkafka::ClientConfig;
@@ -333,44 +333,100 @@ async fn send_anew(pipeline: &Pipeline) {
     }
 }
 
-/// Twenty poison records in a row are believed, also twice with a good one between; the twenty-first stops the stage.
-/// What it did not settle is read by the next process.
-async fn stops_at_the_twenty_first(test: &str, (binary, args): (&str, &[&str]), topic: Topic, good: &str) {
+/// A stage of which the breaker is tried.
+struct Tried<'a> {
+    test: &'a str,
+    binary: &'a str,
+    first: &'a [&'a str],
+    next: &'a [&'a str],
+    /// What its log says when it may be given records.
+    begun: Option<&'a str>,
+    topic: Topic,
+    good: String,
+}
+
+/// Twenty poison records in a row are believed, also twice with a good one between; the next one stops the stage. What it
+/// did not settle is read by the next process, which is believed no more than five times until it sees a good one.
+async fn stops_at_the_twenty_first(tried: Tried<'_>) {
     let _turn = TURN.lock().await;
-    let Some(pipeline) = prepared(test).await else { return };
-    let mut stage = pipeline.spawn(binary, args, &[]);
+    let Some(pipeline) = prepared(tried.test).await else { return };
+    let mut stage = pipeline.spawn(tried.binary, tried.first, &[]);
+    if let Some(begun) = tried.begun {
+        stage.line(SOON, begun).await;
+    }
     // One key is one partition and one order.
     let poison = async |count: usize| {
         for _ in 0..count {
-            write(&pipeline, topic, b"key", b"{").await;
+            write(&pipeline, tried.topic, b"key", b"{").await;
         }
     };
-    poison(20).await;
-    write(&pipeline, topic, b"key", good.as_bytes()).await;
-    poison(20).await;
-    died(&pipeline, 40).await;
-    assert!(stage.is_running(), "twenty in a row are believed");
+    for round in 1..=2 {
+        write(&pipeline, tried.topic, b"key", tried.good.as_bytes()).await;
+        poison(20).await;
+        died(&pipeline, 20 * round).await;
+        assert!(stage.is_running(), "twenty in a row are believed");
+    }
     poison(3).await;
-    let status = stage.exit(SOON).await;
-    assert_eq!(status.code(), Some(70), "{:?}", stage.log());
-    let why = "21 records in a row went to the dead letters, the last because of decode";
-    assert!(stage.log().iter().any(|line| line.contains(why)), "{:?}", stage.log());
+    stops(&mut stage, "20 records in a row went to the dead letters, and now ").await;
     assert_eq!(seen(&pipeline, Topic::DeadLetters).await.len(), 40, "the topic is not emptied");
 
-    let mut next = pipeline.spawn(binary, args, &[]);
+    let mut next = pipeline.spawn(tried.binary, tried.next, &[]);
     died(&pipeline, 43).await;
-    assert_eq!(next.terminate(Duration::from_secs(40)).await.code(), Some(0));
+    poison(2).await;
+    died(&pipeline, 45).await;
+    assert!(next.is_running(), "five are believed");
+    poison(2).await;
+    stops(&mut next, "all 5 records since the start went to the dead letters, and now ").await;
+    assert_eq!(seen(&pipeline, Topic::DeadLetters).await.len(), 45, "the topic is not emptied");
+}
+
+/// It ends by itself, and says why and what to do.
+async fn stops(stage: &mut Process, why: &str) {
+    let status = stage.exit(SOON).await;
+    assert_eq!(status.code(), Some(70), "{:?}", stage.log());
+    let told = stage.log().into_iter().find(|line| line.contains(why)).unwrap_or_else(|| panic!("{:?}", stage.log()));
+    for part in ["because of decode", "cordon dlq list --stage", "cordon dlq redrive"] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn enrich_stops_when_more_than_twenty_records_in_a_row_are_poison() {
-    let good = include_str!("../../common/records/examples/v1/alert.json");
-    stops_at_the_twenty_first("breaker-enrich", ("cordon-enrich", &[]), Topic::Alerts, good).await;
+    let good = include_str!("../../common/records/examples/v1/alert.json").to_owned();
+    let (test, binary, topic) = ("breaker-enrich", "cordon-enrich", Topic::Alerts);
+    stops_at_the_twenty_first(Tried { test, binary, first: &[], next: &[], begun: None, topic, good }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decide_stops_when_more_than_twenty_records_in_a_row_are_poison() {
-    let good = include_str!("../../common/records/examples/v1/enriched.json");
+    let good = include_str!("../../common/records/examples/v1/enriched.json").to_owned();
     assert!(good.contains(TENANT_ID), "a record of the tenant that the test runs for");
-    stops_at_the_twenty_first("breaker-decide", ("cordon-act", &["--role", "decide"]), Topic::Enriched, good).await;
+    let (test, binary, topic) = ("breaker-decide", "cordon-act", Topic::Enriched);
+    let args = &["--role", "decide"];
+    stops_at_the_twenty_first(Tried { test, binary, first: args, next: args, begun: None, topic, good }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn respond_stops_when_more_than_twenty_records_in_a_row_are_poison() {
+    let mut good: serde_json::Value =
+        serde_json::from_str(include_str!("../../common/records/examples/v1/decision.json")).unwrap();
+    good["planned"] = serde_json::json!([]);
+    assert_eq!(good["tenant"], TENANT_ID, "a record of the tenant that the test runs for");
+    stops_at_the_twenty_first(Tried {
+        test: "breaker-respond",
+        binary: "cordon-act",
+        first: &["--role", "respond", "--init-ledger"],
+        next: &["--role", "respond"],
+        begun: Some("respond holds the ledger"),
+        topic: Topic::Decisions,
+        good: good.to_string(),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notify_stops_when_more_than_twenty_records_in_a_row_are_poison() {
+    let good = include_str!("../../common/records/examples/v1/action-accepted.json").to_owned();
+    let (test, binary, topic) = ("breaker-notify", "cordon-notify", Topic::Actions);
+    stops_at_the_twenty_first(Tried { test, binary, first: &[], next: &[], begun: None, topic, good }).await;
 }

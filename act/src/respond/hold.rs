@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cordon_policy::Guards;
 use cordon_records::{Classified, ErrorClass, Headers, LedgerRecord, Report, TenantId, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{self, Fate, Holder, Inbound, Inbox, Outbound, Settler, StateLog, Tenure, dead_letter};
+use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use tokio::task::JoinSet;
 
 use super::responder::{Effect, Event, Moment, Responder, Terms};
@@ -139,30 +139,42 @@ impl<T: Tenant> Post<T> {
         mut commands: StateLog,
         mut inbox: Inbox,
     ) -> Result<(), ActError> {
+        let ended = self.turns(&mut responder, (&mut log, &mut commands), &mut inbox).await;
+        if ended.as_ref().err().is_none_or(is_of_the_input) {
+            self.finish_work(&mut responder).await;
+        }
+        ended
+    }
+
+    /// Works until the tenure ends.
+    async fn turns(
+        &mut self,
+        responder: &mut Responder,
+        (log, commands): (&mut StateLog, &mut StateLog),
+        inbox: &mut Inbox,
+    ) -> Result<(), ActError> {
         loop {
-            self.advance(&mut responder, Event::Tick)?;
+            self.advance(responder, Event::Tick)?;
             self.metrics.observe(responder.book());
             self.context.health.beat(COMPONENT);
             let heartbeat = Instant::now() + HEARTBEAT;
             let wake = responder.next_wake().map_or(heartbeat, |due| due.min(heartbeat));
             let event = tokio::select! {
                 biased;
-                () = self.tenure.lost() => break,
+                () = self.tenure.lost() => return Ok(()),
                 tail = log.next() => inbound::tail(&tail?)?,
                 Some(done) = self.work.join_next() => Some(done.map_err(|_| ActError::Task)??),
                 command = commands.next() => Some(inbound::command(&command?)),
                 () = tokio::time::sleep_until(wake.into()) => None,
                 inbound = inbox.next(), if responder.has_room() => match inbound {
-                    Some(inbound) => self.decision(&inbound).await?,
-                    None => break,
+                    Some(inbound) => self.decision(inbound),
+                    None => return Ok(()),
                 },
             };
             if let Some(event) = event {
-                self.advance(&mut responder, event)?;
+                self.advance(responder, event)?;
             }
         }
-        self.finish_work(&mut responder).await;
-        Ok(())
     }
 
     fn advance(&mut self, responder: &mut Responder, event: Event) -> Result<(), ActError> {
@@ -203,13 +215,21 @@ impl<T: Tenant> Post<T> {
         Moment { wall: self.context.clock.now(), mono: Instant::now() }
     }
 
-    async fn decision(&self, inbound: &Inbound) -> Result<Option<Event>, ActError> {
-        match inbound::decision(inbound, &self.tenant_id) {
-            Ok(decision) => Ok(Some(Event::Decision(inbound.offset, Box::new(decision)))),
+    /// One that cannot be read goes to the dead letters beside this loop: a broker that is silent about them must keep
+    /// neither an answer waiting nor the end of the tenure.
+    fn decision(&mut self, inbound: Inbound) -> Option<Event> {
+        match inbound::decision(&inbound, &self.tenant_id) {
+            Ok(decision) => {
+                self.settler.sound();
+                Some(Event::Decision(inbound.offset, Box::new(decision)))
+            }
             Err((reason, detail)) => {
-                dead_letter(&self.context, inbound, reason, &detail).await?;
-                self.settler.settle(inbound.offset, Fate::DeadLettered(reason));
-                Ok(None)
+                let settler = self.settler.clone();
+                self.work.spawn(async move {
+                    settler.bury(&inbound, reason, &detail).await?;
+                    Ok(Event::Tick)
+                });
+                None
             }
         }
     }
@@ -322,6 +342,11 @@ impl<T: Tenant> Post<T> {
             })
         });
     }
+}
+
+/// Whether what stops respond is its input: then ledger and topics are as good as ever for what is under way.
+fn is_of_the_input(error: &ActError) -> bool {
+    matches!(error, ActError::Kafka(KafkaFailure::TooManyDeadLetters { .. }))
 }
 
 fn report_outbound(report: &Report, context: &Context) -> Result<Outbound, ActError> {

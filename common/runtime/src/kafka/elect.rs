@@ -12,14 +12,14 @@ use cordon_records::{Classified, DeadLetterReason, ErrorClass, Topic};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Lease, Limits};
+use super::accounts::Accounts;
+use super::board::{Lease, Limits};
 use super::error::KafkaFailure;
 use super::panics::guarded;
 use super::poll::{Assigned, Event, PollSpec, Poller};
 use super::records::Inbound;
 use super::settings::Role;
 use crate::context::Context;
-use crate::telemetry::StageMetrics;
 
 /// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses.
 const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 5000 };
@@ -95,7 +95,7 @@ impl Inbox {
             () = self.settler.lease.draining.cancelled() => None,
             record = self.records.recv() => record,
         }?;
-        self.settler.metrics.received();
+        self.settler.accounts.received();
         Some(record)
     }
 
@@ -120,9 +120,8 @@ pub enum Fate {
 /// Settles records of one tenure, in any order; the committed offset follows the lowest one that is open.
 #[derive(Clone)]
 pub struct Settler {
-    board: Arc<Board>,
+    accounts: Arc<Accounts>,
     lease: Lease,
-    metrics: StageMetrics,
 }
 
 impl std::fmt::Debug for Settler {
@@ -132,17 +131,31 @@ impl std::fmt::Debug for Settler {
 }
 
 impl Settler {
-    /// Settles a record. `false` when it does not count: the tenure is over, or it was settled before.
+    /// Settles a record. `false` when it does not count: the tenure is over, or it was settled before. One that cannot
+    /// be handled is settled by [`Settler::bury`].
     pub fn settle(&self, offset: i64, fate: Fate) -> bool {
-        if !self.board.settle(&self.lease, offset) {
-            return false;
+        self.accounts.settle(&self.lease, offset, fate)
+    }
+
+    /// Tells that a record could be read, for a holder that settles it much later: until then, only those that cannot
+    /// be read would be seen to end, and would pass for a row of them.
+    pub fn sound(&self) {
+        self.accounts.sound();
+    }
+
+    /// Writes a record that cannot be handled to the dead letters, repeats that until it is confirmed, and settles it.
+    /// `false` when the tenure was lost first: nothing is settled. A write under way may outlast the tenure by the time
+    /// that a broker takes to answer; whoever must return sooner drops the call.
+    ///
+    /// # Errors
+    /// [`KafkaFailure::TooManyDeadLetters`] when the fault is more likely ours: nothing is written, the record stays
+    /// unsettled, and the holder must return this error. Others as [`super::dead_letter()`], fatal ones only.
+    pub async fn bury(&self, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Result<bool, KafkaFailure> {
+        tokio::select! {
+            biased;
+            () = self.lease.over.cancelled() => Ok(false),
+            buried = self.accounts.bury(&self.lease, record, reason, detail) => buried,
         }
-        match fate {
-            Fate::Sent => self.metrics.sent(),
-            Fate::Skipped(reason) => self.metrics.skipped(reason),
-            Fate::DeadLettered(reason) => self.metrics.dead_lettered(reason),
-        }
-        true
     }
 }
 
@@ -169,7 +182,7 @@ impl<E: Classified + 'static> Classified for ElectError<E> {
 /// Stands for election until `shutdown`, and runs the holder whenever this process is elected.
 ///
 /// # Errors
-/// The holder's errors, and fatal ones of Kafka: no committed offset with [`Start::Committed`], a holder that does
+/// The holder's errors, too many dead letters among them, and fatal ones of Kafka: no committed offset with [`Start::Committed`], a holder that does
 /// not give way, a topic of more than one partition, a dead client.
 pub async fn elect<H: Holder>(
     election: Election,
@@ -184,7 +197,8 @@ pub async fn elect<H: Holder>(
     let (topic, group) = (election.topic, election.group);
     let spec = PollSpec { topic, group, role: Role::Elected, reset, limits: LIMITS };
     let mut poller = Poller::start(spec, context, &shutdown)?;
-    let ended = govern(&mut poller, &mut holder, &context.metrics, &shutdown).await;
+    let accounts = Arc::new(Accounts::new(context, Arc::clone(&poller.board)));
+    let ended = govern(&mut poller, &mut holder, &accounts, &shutdown).await;
     poller.close().await;
     ended
 }
@@ -199,7 +213,7 @@ enum Reign {
 async fn govern<H: Holder>(
     poller: &mut Poller,
     holder: &mut H,
-    metrics: &StageMetrics,
+    accounts: &Arc<Accounts>,
     shutdown: &CancellationToken,
 ) -> Result<(), ElectError<H::Error>> {
     let mut back = None;
@@ -213,7 +227,7 @@ async fn govern<H: Holder>(
             },
         };
         match event {
-            Some(Event::Assigned(assigned)) => match reign(poller, holder, metrics, assigned).await? {
+            Some(Event::Assigned(assigned)) => match reign(poller, holder, accounts, assigned).await? {
                 Reign::Lost(again) => back = again,
                 Reign::Finished => return Ok(()),
             },
@@ -226,7 +240,7 @@ async fn govern<H: Holder>(
 async fn reign<H: Holder>(
     poller: &mut Poller,
     holder: &mut H,
-    metrics: &StageMetrics,
+    accounts: &Arc<Accounts>,
     assigned: Assigned,
 ) -> Result<Reign, ElectError<H::Error>> {
     let Assigned { lease, records } = assigned;
@@ -236,7 +250,7 @@ async fn reign<H: Holder>(
     }
     let board = Arc::clone(&poller.board);
     let Some(running) = board.start(&lease) else { return Ok(Reign::Lost(None)) };
-    let settler = Settler { board: Arc::clone(&board), lease: lease.clone(), metrics: metrics.clone() };
+    let settler = Settler { accounts: Arc::clone(accounts), lease: lease.clone() };
     let inbox = Inbox { records, settler };
     let patience = poller.drain;
     let mut hold = pin!(guarded(holder.hold(Tenure { lease: lease.clone(), patience }, inbox)));

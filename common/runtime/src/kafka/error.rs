@@ -4,6 +4,8 @@ use cordon_records::{Classified, ErrorClass};
 use cordon_settings::SecretError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::breaker::Tripped;
+
 /// A failure of the Kafka half. [`Classified::class`] says whether trying again can help.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaFailure {
@@ -88,14 +90,20 @@ pub enum KafkaFailure {
         /// The handler's reason.
         why: String,
     },
-    /// So many records in a row were refused that the fault is more likely ours.
+    /// So many records could not be handled that the fault is more likely ours. The last of them is not written to the
+    /// dead letters and not settled.
     #[error(
-        "{count} records in a row went to the dead letters, the last because of {last} ({detail}); that points to a \
-         fault of this stage or of the one before it, so it stops here instead of emptying the topic"
+        "{tripped}, and now {position} because of {last} ({detail}); that points to a fault of this stage, of its \
+         configuration or of the stage before it, so it stops here instead of emptying the topic: look at them with \
+         `cordon dlq list --stage {stage}`, mend the cause, start again, and bring them back with `cordon dlq redrive`"
     )]
     TooManyDeadLetters {
-        /// How many in a row.
-        count: u32,
+        /// Which limit was reached.
+        tripped: Tripped,
+        /// The record at which it stopped; it stays unsettled.
+        position: String,
+        /// The stage.
+        stage: &'static str,
         /// The last reason.
         last: &'static str,
         /// The last detail.

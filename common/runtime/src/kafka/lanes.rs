@@ -3,7 +3,6 @@
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,27 +10,23 @@ use cordon_records::{Classified, DeadLetterReason, ErrorClass};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::accounts::{Accounts, pause};
 use super::board::{Board, Lease};
 use super::consume::{Handler, Outcome};
-use super::dead_letter::{capped, dead_letter};
+use super::elect::Fate;
 use super::error::KafkaFailure;
 use super::panics::guarded;
 use super::poll::Assigned;
 use super::records::{Inbound, Outbound};
 use crate::context::Context;
 
-/// So many dead letters in a row are believed; one more, and the fault is ours (the rule is Sentry Arroyo's).
-const DEAD_LETTERS_IN_A_ROW: u32 = 20;
-/// Pause before what was not confirmed is written again.
-const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
-
 /// The workers of one stage.
 pub(super) struct Lanes<H> {
     handler: Arc<H>,
     context: Context,
     board: Arc<Board>,
+    accounts: Accounts,
     permits: Semaphore,
-    dead_in_a_row: AtomicU32,
     failed: UnboundedSender<KafkaFailure>,
 }
 
@@ -62,7 +57,8 @@ impl<H: Handler> Lanes<H> {
         (concurrency, failed): (usize, UnboundedSender<KafkaFailure>),
     ) -> Self {
         let permits = Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS));
-        Self { handler, context: context.clone(), board, permits, dead_in_a_row: AtomicU32::new(0), failed }
+        let accounts = Accounts::new(context, Arc::clone(&board));
+        Self { handler, context: context.clone(), board, accounts, permits, failed }
     }
 
     /// Works on one partition until it goes.
@@ -76,7 +72,7 @@ impl<H: Handler> Lanes<H> {
                 record = records.recv() => record,
             };
             let Some(record) = record else { return };
-            self.context.metrics.received();
+            self.accounts.received();
             self.admit(&lease, &waiting, record);
         }
     }
@@ -147,18 +143,18 @@ impl<H: Handler> Lanes<H> {
     }
 
     async fn finish(&self, lease: &Lease, record: &Inbound, outcome: Result<Outcome, String>) -> Attempt {
-        let metrics = &self.context.metrics;
         match outcome {
             Ok(Outcome::Emit(outputs)) => match self.deliver(lease, outputs).await {
-                Sending::Done => self.settle(lease, record, || metrics.sent()),
+                Sending::Done => self.settle(lease, record, Fate::Sent),
                 Sending::Refused(detail) => self.bury(lease, record, DeadLetterReason::Oversize, &detail).await,
                 Sending::Over => Attempt::Over,
             },
-            Ok(Outcome::Skip(reason)) => self.settle(lease, record, || metrics.skipped(reason)),
+            Ok(Outcome::Skip(reason)) => self.settle(lease, record, Fate::Skipped(reason)),
             Ok(Outcome::DeadLetter { reason, detail }) => self.bury(lease, record, reason, &detail).await,
             Err(panic) => self.bury(lease, record, DeadLetterReason::Panic, &panic).await,
             Ok(Outcome::Retry { after, why }) => {
-                metrics.retried();
+                self.context.metrics.retried();
+                self.accounts.sound();
                 tracing::debug!(position = %record.position(), why, ?after, "record will be tried again");
                 Attempt::Again(after)
             }
@@ -166,13 +162,8 @@ impl<H: Handler> Lanes<H> {
         }
     }
 
-    fn settle(&self, lease: &Lease, record: &Inbound, count: impl FnOnce()) -> Attempt {
-        if !self.board.settle(lease, record.offset) {
-            return Attempt::Over;
-        }
-        self.dead_in_a_row.store(0, Ordering::Relaxed);
-        count();
-        Attempt::Settled
+    fn settle(&self, lease: &Lease, record: &Inbound, fate: Fate) -> Attempt {
+        if self.accounts.settle(lease, record.offset, fate) { Attempt::Settled } else { Attempt::Over }
     }
 
     fn fail(&self, failure: KafkaFailure) -> Attempt {
@@ -216,39 +207,13 @@ impl<H: Handler> Lanes<H> {
         Sending::Done
     }
 
-    /// Writes a dead letter and settles its input, unless too many died in a row.
+    /// Writes a dead letter and settles its input, unless there are too many.
     async fn bury(&self, lease: &Lease, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Attempt {
-        let count = self.dead_in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if count > DEAD_LETTERS_IN_A_ROW {
-            let (last, detail) = (reason.as_str(), capped(detail).to_owned());
-            return self.fail(KafkaFailure::TooManyDeadLetters { count, last, detail });
+        match self.accounts.bury(lease, record, reason, detail).await {
+            Ok(true) => Attempt::Settled,
+            Ok(false) => Attempt::Over,
+            Err(failure) => self.fail(failure),
         }
-        while let Err(failure) = dead_letter(&self.context, record, reason, detail).await {
-            match failure.class() {
-                ErrorClass::Poison | ErrorClass::Fatal => return self.fail(failure),
-                ErrorClass::Transient | ErrorClass::Ambiguous => {
-                    tracing::warn!(error = %failure, "a dead letter was not confirmed; writing it again");
-                }
-            }
-            if !pause(lease).await {
-                return Attempt::Over;
-            }
-        }
-        let (position, detail) = (record.position(), capped(detail));
-        tracing::warn!(position, reason = reason.as_str(), detail, "record is a dead letter");
-        if !self.board.settle(lease, record.offset) {
-            return Attempt::Over;
-        }
-        self.context.metrics.dead_lettered(reason);
-        Attempt::Settled
-    }
-}
-
-/// Waits before the next write; `false` when the partition goes meanwhile.
-async fn pause(lease: &Lease) -> bool {
-    tokio::select! {
-        () = lease.draining.cancelled() => false,
-        () = tokio::time::sleep(DELIVERY_PAUSE) => true,
     }
 }
 

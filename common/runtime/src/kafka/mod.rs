@@ -6,7 +6,9 @@
 //! the two ways to use it. [`state_log`] reads a compacted topic as memory; [`topics`] looks at the broker from
 //! outside; [`memory`] is a broker without a broker.
 
+mod accounts;
 mod board;
+mod breaker;
 pub mod consume;
 pub mod dead_letter;
 pub mod elect;
@@ -26,6 +28,7 @@ pub mod state_log;
 mod statistics;
 pub mod topics;
 
+pub use breaker::Tripped;
 pub use consume::{Handler, Outcome, Subscription, consume};
 pub use dead_letter::dead_letter;
 pub use elect::{ElectError, Election, Fate, Holder, Inbox, Settler, Start, Tenure, elect};

@@ -1,5 +1,8 @@
 //! What the tests of the Kafka half share: a broker in memory, contexts of pretended processes, and waiting.
 
+pub mod faulty;
+pub mod stage;
+
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
