@@ -118,10 +118,20 @@ impl Producer {
     pub(crate) async fn delivered(&self, queued: Queued) -> Result<Delivered, KafkaFailure> {
         let report: Result<OwnedDeliveryResult, _> = queued.report.await;
         match report {
-            Ok(Ok(delivery)) => Ok(Delivered { partition: delivery.partition, offset: delivery.offset }),
+            Ok(Ok(delivery)) if delivery.offset >= 0 => {
+                Ok(Delivered { partition: delivery.partition, offset: delivery.offset })
+            }
+            Ok(Ok(_)) => Err(self.nowhere(queued.topic)),
             Ok(Err((source, _))) => Err(KafkaFailure::delivery(self.name(queued.topic), queued.bytes, source)),
             Err(_) => Err(KafkaFailure::Dead("the producer was dropped while a record was under way".to_owned())),
         }
+    }
+
+    /// librdkafka calls a record delivered whose number the broker has seen before (`DUPLICATE_SEQUENCE_NUMBER`), with an
+    /// offset below zero. It is taken for unconfirmed: whoever waits to read it back would not wait at all.
+    fn nowhere(&self, topic: Topic) -> KafkaFailure {
+        let source = KafkaError::MessageProduction(RDKafkaErrorCode::DuplicateSequenceNumber);
+        KafkaFailure::Undelivered { topic: self.name(topic).to_owned(), source }
     }
 
     /// Waits until nothing is under way. Dropping the producer throws away what is; and a flush that ends well does
