@@ -197,6 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn a_decision_of_a_newer_version_is_dead_and_a_ledger_of_one_stops_respond() {
+        let mut decision = world::decision("a1", "m1");
+        decision.schema_version += 1;
+        assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Decode));
+        let mut newer = world::World::new();
+        newer.decide(world::decision("a1", "m1"));
+        newer.run();
+        let entry = |record: &LedgerRecord| matches!(record, LedgerRecord::Action(_)).then(|| record.clone());
+        let Some(LedgerRecord::Action(mut entry)) = newer.log.iter().find_map(entry) else { panic!("no entry") };
+        entry.schema_version += 1;
+        let value = serde_json::to_vec(&LedgerRecord::Action(entry)).unwrap();
+        let refused = tail(&inbound("action/k", Some(value.clone()))).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("schema_version 2 is newer than 1"), "{refused}");
+        let mut restoring = Restoring::new();
+        restoring.take(&inbound("action/k", Some(value)));
+        assert!(restoring.finish().is_err(), "what a newer respond has done would be forgotten");
+    }
+
+    #[test]
     fn an_unreadable_ledger_record_stops_respond_until_its_key_is_written_again_or_deleted() {
         let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "c".into(), at: world::start() });
         let good = serde_json::to_vec(&genesis).unwrap();

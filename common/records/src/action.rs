@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::AlertSummary;
 use crate::ids::{ActionKey, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
-use crate::schema_version;
+use crate::{known_version, schema_version};
 
 /// What to do to a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,7 +163,7 @@ pub struct GuardVerdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionRecord {
     /// Version of this record's shape.
-    #[serde(default = "schema_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
     /// `key#attempt#state`: a repeated report has the same id.
     pub id: String,
@@ -244,7 +244,7 @@ impl NoticeKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Version of this record's shape.
-    #[serde(default = "schema_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
     /// `kind@instant of the happening`: a repeated notice has the same id.
     pub id: String,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AlertId, MachineId, TenantId};
 use crate::machine::MachineSummary;
 use crate::open_enum;
-use crate::{Verbatim, lenient, schema_version};
+use crate::{Verbatim, known_version, lenient, schema_version};
 
 open_enum!(
     /// How bad Defender thinks it is. Note the capital S of `UnSpecified`.
@@ -304,7 +304,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertRecord {
     /// Version of this record's shape.
-    #[serde(default = "schema_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
     /// `alert id@lastUpdateTime`: the same sight of the same alert has the same id.
     pub id: String,

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::schema_version;
+use crate::{known_version, schema_version};
 
 /// A record on `commands`: who said what, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRecord {
     /// Version of this record's shape.
-    #[serde(default = "schema_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
     /// What is asked.
     pub command: Command,

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{Change, Source};
 use crate::ids::{AlertId, TenantId};
-use crate::{Verbatim, schema_version};
+use crate::{Verbatim, known_version, schema_version};
 
 /// A record on `enriched`: keyed by machine id, else by alert id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnrichedRecord {
     /// Version of this record's shape.
-    #[serde(default = "schema_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
     /// The id of the alert record that this one expands.
     pub id: String,

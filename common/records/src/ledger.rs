@@ -7,7 +7,7 @@ use crate::action::{Action, ActionState, GuardVerdict, Mode};
 use crate::alert::AlertSummary;
 use crate::ids::{ActionKey, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
-use crate::schema_version;
+use crate::{known_version, schema_version};
 
 /// A record on `ledger`. The Kafka key is [`LedgerRecord::key`], so that compaction keeps the newest of each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl AttemptState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// Version of this record's shape.
-    #[serde(default = "schema_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
     /// The action.
     pub key: ActionKey,

@@ -53,3 +53,16 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub(crate) fn schema_version() -> u32 {
     SCHEMA_VERSION
 }
+
+/// Reads a version and refuses one that is newer than this build's: such a record says something that this reader would
+/// get wrong. During an upgrade readers go first; whatever comes too early is dead-lettered and can be sent again.
+pub(crate) fn known_version<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let version = <u32 as serde::Deserialize>::deserialize(from)?;
+    if version > SCHEMA_VERSION {
+        return Err(serde::de::Error::custom(format!(
+            "schema_version {version} is newer than {SCHEMA_VERSION}, the newest that this build reads; upgrade this \
+             stage, then send the record again"
+        )));
+    }
+    Ok(version)
+}

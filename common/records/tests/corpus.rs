@@ -72,3 +72,31 @@ fn cursors_stay_readable() {
 fn commands_stay_readable() {
     stay_readable::<CommandRecord>("command");
 }
+
+fn of_tomorrow<T: DeserializeOwned>(prefix: &str) {
+    for path in files(prefix) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let newer = text.replacen("\"schema_version\": 1", "\"schema_version\": 2", 1);
+        if newer == text {
+            continue;
+        }
+        let Err(error) = serde_json::from_str::<T>(&newer) else { panic!("{} was read", path.display()) };
+        let said = error.to_string();
+        assert!(said.contains("schema_version 2 is newer than 1") && said.contains("upgrade this stage"), "{said}");
+    }
+}
+
+#[test]
+fn a_record_of_a_newer_version_is_refused_by_its_version_and_never_read_half() {
+    of_tomorrow::<AlertRecord>("alert");
+    of_tomorrow::<EnrichedRecord>("enriched");
+    of_tomorrow::<DecisionRecord>("decision");
+    of_tomorrow::<Report>("action");
+    of_tomorrow::<LedgerRecord>("ledger");
+    of_tomorrow::<CommandRecord>("command");
+    let versioned = ["alert", "enriched", "decision", "action", "ledger-action", "command"];
+    for prefix in versioned {
+        let text = std::fs::read_to_string(&files(prefix)[0]).unwrap();
+        assert!(text.contains("\"schema_version\": 1"), "{prefix}: the example shows no version");
+    }
+}
