@@ -21,13 +21,22 @@ pub fn closed(case: &Case) -> Word {
     }
 }
 
-/// Old alerts are held, never acted on silently; an alert without a time counts as old.
+/// How far an alert may lie in the future, in seconds: clocks of well-kept machines differ by less (Kerberos allows
+/// five minutes). Beyond it, one of the clocks is wrong and the alert may be of any age.
+const SKEW: u64 = 300;
+
+/// Old alerts are held, never acted on silently; an alert without a time, or with one that has yet to come, counts as
+/// old.
 pub fn age(guards: &Guards, case: &Case) -> Word {
     let limit = window::format(guards.hold.alert_older_than);
     let Some(newest) = case.alert.newest_moment else {
         return Word::hold("the alert's age is not known".to_owned());
     };
     let age = case.now.duration_since(newest);
+    if age < -seconds(SKEW) {
+        let ahead = window::format(age.as_secs().unsigned_abs());
+        return Word::hold(format!("the alert lies {ahead} in the future: a clock is wrong, and its age is not known"));
+    }
     let text = window::format(age.as_secs().max(0).unsigned_abs());
     if age > seconds(guards.hold.alert_older_than) {
         Word::hold(format!("the alert is {text} old, more than {limit}"))

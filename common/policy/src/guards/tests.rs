@@ -177,7 +177,13 @@ fn an_old_alert_or_one_without_a_time_is_held() {
     expect("", &[(guard::AGE, Ruling::Hold)], |f| f.alert.newest_moment = None);
     expect("", &[(guard::AGE, Ruling::Hold)], |f| f.alert.newest_moment = Some(at(-3_601)));
     expect("", &[], |f| f.alert.newest_moment = Some(at(-3_600)));
+}
+
+#[test]
+fn an_alert_from_the_future_is_held_beyond_what_clocks_differ_by() {
     expect("", &[], |f| f.alert.newest_moment = Some(at(30)));
+    expect("", &[], |f| f.alert.newest_moment = Some(at(300)));
+    expect("", &[(guard::AGE, Ruling::Hold)], |f| f.alert.newest_moment = Some(at(301)));
 }
 
 #[test]
@@ -361,7 +367,7 @@ prop_compose! {
         mode in prop_oneof![Just(Mode::Auto), Just(Mode::Approve), Just(Mode::Shadow)],
         (os, name, group, value) in (any_text(), any_text(), any_text(), any_text()),
         tags in proptest::option::of(proptest::collection::vec("[a-z]{1,4}", 0..3)),
-        age in proptest::option::of(-100i64..8_000),
+        age in proptest::option::of(-1_000i64..8_000),
         isolation in any_isolation(),
         made in proptest::collection::vec(-50i64..100_000, 0..30),
         fleet in proptest::option::of((0u64..10_000, 0i64..100_000)),
