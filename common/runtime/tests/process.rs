@@ -232,13 +232,48 @@ fn an_insecure_switch_is_warned_of_at_every_start() {
     stage.says("INSECURE: ingest.allow_http is true");
 }
 
+/// Runs a role with its output going to `target`, and returns its exit code.
+fn code_with_output_to(target: &dyn Fn() -> Stdio, settings: &str, flags: &[&str]) -> Option<i32> {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("cordon.yaml");
+    std::fs::write(&config, settings).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(ROLE, "free").arg("--config").arg(&config).args(flags).stdout(target()).stderr(target());
+    let mut child = command.spawn().unwrap();
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if start.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            panic!("no end within {DEADLINE:?} with {settings:?} {flags:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn output_that_nobody_can_take_changes_no_exit_code() {
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    let targets: [&dyn Fn() -> Stdio; 2] = [&full, &closed];
+    for target in targets {
+        for (ending, code) in [("at once", 0), ("fatal", 70), ("transient", 69), ("panic", 70)] {
+            assert_eq!(code_with_output_to(target, &settings(ending), &[]), Some(code), "{ending}");
+        }
+        assert_eq!(code_with_output_to(target, "kafak: {}\n", &["--check"]), Some(78));
+        assert_eq!(code_with_output_to(target, &settings("at once"), &["--check"]), Some(0));
+        assert_eq!(code_with_output_to(target, &settings("at once"), &["--banana"]), Some(2));
+    }
+}
+
 fn main() -> ExitCode {
     match cordon_settings::variable(ROLE).as_deref() {
         Some("free") => return process::main::<Sample<false>>(),
         Some(_) => return process::main::<Sample<true>>(),
         None => {}
     }
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 8] = [
         ("a first signal drains and ends with 0", a_first_signal_drains_and_ends_with_0),
         ("a second signal ends at once", a_second_signal_ends_at_once),
         ("the exit code tells how the stage ended", the_exit_code_tells_how_the_stage_ended),
@@ -246,6 +281,7 @@ fn main() -> ExitCode {
         ("a good check ends with 0", a_check_of_a_good_configuration_connects_to_nothing_and_ends_with_0),
         ("an unreachable broker is waited for", an_unreachable_broker_is_waited_for_and_readiness_says_so),
         ("an insecure switch is warned of", an_insecure_switch_is_warned_of_at_every_start),
+        ("output that nobody can take changes no exit code", output_that_nobody_can_take_changes_no_exit_code),
     ];
     for (name, test) in tests {
         test();

@@ -10,7 +10,9 @@ mod failure;
 mod run;
 mod signals;
 
+use std::fmt::Display;
 use std::future::Future;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 
@@ -73,16 +75,16 @@ pub fn main<S: Stage>() -> ExitCode {
     let (configuration, document) = match read {
         Ok(read) => read,
         Err(problems) => {
-            eprintln!("{problems}");
+            say(std::io::stderr(), &problems);
             return exit::CONFIGURATION.into();
         }
     };
     if line.check {
-        println!("{}: ok", line.config.display());
+        say(std::io::stdout(), format_args!("{}: ok", line.config.display()));
         return ExitCode::SUCCESS;
     }
     if let Err(error) = logs::install(&configuration.telemetry) {
-        eprintln!("error: {error}");
+        say(std::io::stderr(), format_args!("error: {error}"));
         return exit::SOFTWARE.into();
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "this is a fault of cordon")));
@@ -91,6 +93,12 @@ pub fn main<S: Stage>() -> ExitCode {
         Ok(code) => code,
         Err(failure) => exit::failed(S::NAME, &failure),
     }
+}
+
+/// Writes a line. Where nobody can read it (a closed pipe, a full disk) the exit code still tells; `eprintln!` would
+/// panic instead.
+fn say(mut stream: impl Write, text: impl Display) {
+    let _ = writeln!(stream, "{text}");
 }
 
 /// Makes rustls use the `ring` provider for every TLS connection of this process. Calling it again changes nothing.

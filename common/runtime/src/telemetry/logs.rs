@@ -18,7 +18,13 @@ use super::settings::{LogFormat, TelemetrySettings};
 pub fn install(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&settings.log).map_err(|error| TelemetryError::Filter(error.to_string()))?;
     let default = if io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Escaped(io::stderr));
+    // A line that cannot be written (a closed pipe, a full disk) is dropped. By default the subscriber would complain about
+    // it with `eprintln!`, which panics because that cannot be written either.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(Escaped(io::stderr))
+        .log_internal_errors(false);
     match settings.format.unwrap_or(default) {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.try_init(),
