@@ -287,3 +287,40 @@ async fn a_broker_that_is_not_there_is_waited_for_and_the_stop_is_still_prompt()
     stage.stop().await.unwrap();
     assert!(stopping.elapsed() < Duration::from_secs(7));
 }
+
+/// Text that no compression makes much smaller.
+fn noise(seed: u64, bytes: usize) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut text = String::with_capacity(bytes + 16);
+    while text.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        text.push_str(&format!("{state:016x}"));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_the_broker_deleted_before_they_were_read_are_counted_as_lost() {
+    // Only the in-process broker forgets at once: beyond 5 MiB in a partition, the oldest go.
+    let broker = cordon_runtime::kafka::MemoryBroker::start().unwrap();
+    let kafka = broker.settings();
+    let one_key = |numbers: std::ops::Range<u64>| numbers.map(|n| ("key".to_owned(), noise(n, 300_000)));
+    fill(&process(kafka.clone()), Topic::Alerts, one_key(0..1)).await;
+    let stage = Running::start(&kafka, 4, |_| async { Outcome::Skip("seen") });
+    stage.settled(1).await;
+    assert_eq!(metric(&stage.context, "cordon_records_lost_total"), 0);
+    stage.stop().await.unwrap();
+
+    for some in 0..60 {
+        fill(&process(kafka.clone()), Topic::Alerts, one_key(some..some + 1)).await;
+    }
+    let stage = Running::start(&kafka, 4, |_| async { Outcome::Skip("seen") });
+    until("the rest", || {
+        let (received, lost) = (counts(&stage.context)[0], metric(&stage.context, "cordon_records_lost_total"));
+        holds(received + lost == 60 && lost > 0 && received > 0, (received, lost))
+    })
+    .await;
+    stage.stop().await.unwrap();
+}

@@ -32,6 +32,16 @@ pub(super) struct Limits {
     pub(super) span: i64,
 }
 
+/// A partition whose records do not go on where they were to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Break {
+    pub(super) partition: i32,
+    /// The offset that was to come next.
+    pub(super) expected: i64,
+    /// The one that came. A lower one means that the partition begins anew.
+    pub(super) came: i64,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Board {
@@ -52,6 +62,16 @@ struct Share {
     tracker: PartitionTracker,
     running: usize,
     records: UnboundedSender<Inbound>,
+    /// The offset that comes next, if it is known.
+    next: Option<i64>,
+}
+
+impl Share {
+    /// Notes which offset came, and tells when it is not the one that was to come.
+    fn came(&mut self, partition: i32, offset: i64) -> Option<Break> {
+        let expected = self.next.replace(offset.saturating_add(1))?;
+        (expected != offset).then_some(Break { partition, expected, came: offset })
+    }
 }
 
 /// Work that is running under a lease; the drain waits until it is dropped.
@@ -84,13 +104,19 @@ impl Board {
         Some(act(share))
     }
 
-    /// A partition came. `stop` ends its lease together with the process.
-    pub(super) fn open(&self, partition: i32, stop: &CancellationToken, records: UnboundedSender<Inbound>) -> Lease {
+    /// A partition came, to be read from the offset `next`, if that is known. `stop` ends its lease together with the
+    /// process.
+    pub(super) fn open(
+        &self,
+        (partition, next): (i32, Option<i64>),
+        stop: &CancellationToken,
+        records: UnboundedSender<Inbound>,
+    ) -> Lease {
         let mut state = self.lock();
         state.epochs = state.epochs.saturating_add(1);
         let epoch = state.epochs;
         let lease = Lease { partition, epoch, draining: stop.child_token(), over: CancellationToken::new() };
-        let share = Share { lease: lease.clone(), tracker: PartitionTracker::default(), running: 0, records };
+        let share = Share { lease: lease.clone(), tracker: PartitionTracker::default(), running: 0, records, next };
         if let Some(old) = state.partitions.insert(partition, share) {
             old.lease.draining.cancel();
             old.lease.over.cancel();
@@ -99,14 +125,16 @@ impl Board {
     }
 
     /// A record came: it is tracked and passed to whoever works on its partition. One of a partition that is not
-    /// held, or that is in flight already, is dropped; it will be read again.
-    pub(super) fn receive(&self, record: Inbound) {
+    /// held, or that is in flight already, is dropped; it will be read again. Returns a break in the offsets.
+    pub(super) fn receive(&self, record: Inbound) -> Option<Break> {
         let mut state = self.lock();
-        let Some(share) = state.partitions.get_mut(&record.partition) else { return };
+        let share = state.partitions.get_mut(&record.partition)?;
+        let found = share.came(record.partition, record.offset);
         if share.tracker.receive(record.offset, record.size()) {
             // Nobody listens only when the lease is over; then nothing of it will be stored.
             let _ = share.records.send(record);
         }
+        found
     }
 
     /// Begins a piece of work; `None` when the lease is over or ending.
@@ -227,7 +255,7 @@ mod tests {
 
     fn opened(board: &Board) -> (Lease, UnboundedReceiver<Inbound>) {
         let (sender, receiver) = unbounded_channel();
-        (board.open(3, &CancellationToken::new(), sender), receiver)
+        (board.open((3, None), &CancellationToken::new(), sender), receiver)
     }
 
     #[test]
@@ -278,6 +306,16 @@ mod tests {
         };
         assert!(board.drain(&[3], Duration::from_secs(30)).is_empty());
         worker.join().unwrap();
+    }
+
+    #[test]
+    fn a_break_in_the_offsets_is_told_once_also_right_after_the_partition_came() {
+        let board = Board::new(LIMITS);
+        let (sender, _records) = unbounded_channel();
+        board.open((3, Some(5)), &CancellationToken::new(), sender);
+        let came = |offset| board.receive(inbound(offset, None, None)).map(|found| (found.expected, found.came));
+        assert_eq!([came(9), came(10), came(12), came(0)], [Some((5, 9)), None, Some((11, 12)), Some((13, 0))]);
+        assert_eq!(came(1), None);
     }
 
     #[test]

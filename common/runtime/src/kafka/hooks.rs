@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::error::is_forbidden;
+use super::loss;
 use super::poll::{Assigned, Event, store};
 use super::statistics::{Statistics, log_librdkafka};
 use crate::context::Context;
@@ -77,6 +78,11 @@ impl Hooks {
         self.topic.1.suffix()
     }
 
+    /// So many records were gone before they were read.
+    pub(super) fn lost(&self, records: u64) {
+        self.metrics.lost(records);
+    }
+
     /// The partitions that are paused.
     pub(super) fn paused(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
@@ -135,7 +141,7 @@ impl Hooks {
         }
     }
 
-    fn assigned(&self, list: &TopicPartitionList) {
+    fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         // A member without partitions may be a standby, or one whose topic is missing.
         if list.count() > 0 {
             self.blocked.store(false, Ordering::Relaxed);
@@ -144,10 +150,13 @@ impl Hooks {
             self.connected();
         }
         tracing::info!(topic = &*self.topic.0, partitions = ?partitions(list), "partitions assigned");
+        loss::tell_of_added(&self.topic.0, self.topic.1, &partitions(list));
+        let committed = loss::committed(consumer, self.topic.1, list);
         for partition in partitions(list) {
             self.paused().remove(&partition);
             let (sender, records) = unbounded_channel();
-            let lease = self.board.open(partition, &self.stop, sender);
+            let next = committed.get(&partition).copied();
+            let lease = self.board.open((partition, next), &self.stop, sender);
             // Nobody listens only while the stage is stopping.
             let _ = self.events.send(Event::Assigned(Assigned { lease, records }));
         }
@@ -219,9 +228,9 @@ impl ConsumerContext for Hooks {
         }
     }
 
-    fn post_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(list) = rebalance {
-            self.assigned(list);
+            self.assigned(consumer, list);
         }
     }
 

@@ -16,6 +16,7 @@ pub mod error;
 mod gate;
 mod hooks;
 mod lanes;
+mod loss;
 pub mod memory;
 pub mod offsets;
 mod panics;

@@ -21,6 +21,7 @@ use super::board::{Board, Lease, Limits};
 use super::error::{KafkaFailure, is_fatal};
 use super::gate::Gate;
 use super::hooks::Hooks;
+use super::loss;
 use super::records::Inbound;
 use super::settings::Role;
 use crate::context::Context;
@@ -165,7 +166,9 @@ impl PollThread {
         match self.consumer.poll(POLL)? {
             Ok(message) => {
                 *unseen = unseen.saturating_add(1);
-                self.board.receive(Inbound::detach(&message, self.topic.1, &self.topic.0));
+                if let Some(found) = self.board.receive(Inbound::detach(&message, self.topic.1, &self.topic.0)) {
+                    loss::report(&self.consumer, &self.topic.0, self.topic.1, found);
+                }
                 self.consumer.context().connected();
                 None
             }

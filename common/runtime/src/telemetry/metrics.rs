@@ -15,6 +15,7 @@ pub struct StageMetrics {
     skipped: IntCounterVec,
     dead_lettered: IntCounterVec,
     retried: IntCounter,
+    lost: IntCounter,
     in_flight: IntGauge,
     lag: IntGaugeVec,
 }
@@ -51,6 +52,7 @@ impl StageMetrics {
             skipped: reasons("cordon_records_skipped_total", "Input records left out on purpose, by reason.")?,
             dead_lettered: reasons("cordon_records_dead_lettered_total", "Input records set aside, by reason.")?,
             retried: counter("cordon_records_retried_total", "Tries of a record that were put off to be made again.")?,
+            lost: counter("cordon_records_lost_total", "Records that the broker deleted before this stage read them.")?,
             in_flight: register(
                 registry,
                 IntGauge::with_opts(opts("cordon_records_in_flight", "Records read and not yet settled."))?,
@@ -84,6 +86,11 @@ impl StageMetrics {
         self.retried.inc();
     }
 
+    /// So many records were gone before they were read.
+    pub fn lost(&self, records: u64) {
+        self.lost.inc_by(records);
+    }
+
     /// So many records more (or fewer) are read and not yet settled. A stage may have several loops, so each says
     /// only what changed.
     pub fn in_flight_changed(&self, by: i64) {
@@ -113,6 +120,7 @@ mod tests {
         metrics.skipped("duplicate");
         metrics.dead_lettered(DeadLetterReason::Decode);
         metrics.retried();
+        metrics.lost(5);
         metrics.in_flight_changed(3);
         metrics.in_flight_changed(-1);
         metrics.lag("cordon.alerts", 4, 17);
