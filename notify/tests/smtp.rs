@@ -11,7 +11,7 @@ use cordon_notify::render::Mail;
 use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::{Handover, Transport};
 use cordon_settings::Secret;
-use server::Server;
+use server::{SILENCE, Server};
 
 fn transport(server: &Server, encryption: Encryption, login: Option<(&str, &str)>) -> Smtp {
     let login = login.map(|(user, password)| (user.to_owned(), Secret::from_literal(password)));
@@ -110,6 +110,43 @@ async fn a_connection_lost_after_the_mail_leaves_it_open() {
     let server = Server::start(|line| (line != ".").then(String::new)).await;
     let (outcome, handover) = deliver(&server, &mail(&["a@x.org"])).await;
     assert!(outcome.is_err() && handover.open.len() == 1);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_the_mail_and_falls_silent_is_given_up_and_the_mail_stays_open() {
+    let server = Server::start(answers(".", SILENCE)).await;
+    let mail = mail(&["a@x.org"]);
+    let smtp = transport(&server, Encryption::None, None);
+    let mut handover = Handover::new(&mail);
+    let error = {
+        let mut delivery = std::pin::pin!(smtp.deliver(&mail, &mut handover));
+        tokio::select! {
+            outcome = &mut delivery => panic!("{outcome:?} before the server had the mail"),
+            () = async { while server.count(".") == 0 { tokio::task::yield_now().await } } => {}
+        }
+        // From here on nothing happens but time.
+        tokio::time::pause();
+        delivery.await.unwrap_err()
+    };
+    assert!(error.why.contains("fell silent"), "{error}");
+    assert_eq!((handover.taken, handover.open.len(), handover.refused.len()), (0, 1, 0));
+}
+
+#[tokio::test]
+async fn a_server_that_offers_starttls_and_then_speaks_in_the_open_gets_neither_password_nor_mail() {
+    let server = Server::start(|line| {
+        Some(match line.split(' ').next() {
+            Some("EHLO") => "250-test\r\n250-AUTH PLAIN\r\n250 STARTTLS".to_owned(),
+            Some("STARTTLS") => "220 go on\r\n250 or rather in the open".to_owned(),
+            _ => String::new(),
+        })
+    })
+    .await;
+    let mail = mail(&["a@x.org"]);
+    let smtp = transport(&server, Encryption::StartTls, Some(("user", "hunter2")));
+    let error = smtp.deliver(&mail, &mut Handover::new(&mail)).await.unwrap_err();
+    assert!(error.why.contains("STARTTLS with"), "{error}");
+    assert_eq!((server.count("STARTTLS"), server.count("AUTH"), server.count("MAIL")), (1, 0, 0));
 }
 
 #[tokio::test]

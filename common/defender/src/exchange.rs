@@ -84,7 +84,10 @@ pub(crate) async fn exchange(
 async fn whole(request: reqwest::RequestBuilder, max_bytes: u64) -> Result<Answer, Failure> {
     let mut response = request.send().await.map_err(|error| {
         let why = causes(&error);
-        if error.is_connect() || error.is_builder() { Failure::Connect(why) } else { Failure::Broken(why) }
+        let connecting = error.is_connect() || error.is_builder();
+        // A name that does not resolve is not in the error's own words.
+        let host = error.url().and_then(url::Url::host_str).unwrap_or("the server");
+        if connecting { Failure::Connect(format!("{host}: {why}")) } else { Failure::Broken(why) }
     })?;
     let status = response.status().as_u16();
     let headers = response.headers();

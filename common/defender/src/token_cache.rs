@@ -185,6 +185,29 @@ mod tests {
         assert_eq!(*source.fetched.lock().unwrap(), 2);
     }
 
+    /// A wall clock that is an hour further off, now ahead and now behind, each time it is looked at.
+    struct Stepping(AtomicU64);
+
+    impl Clock for Stepping {
+        fn now(&self) -> Timestamp {
+            let step = i64::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap();
+            let off = if step % 2 == 0 { step } else { -step };
+            SystemClock.now() + jiff::SignedDuration::from_hours(off)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_that_is_set_neither_ends_a_token_early_nor_keeps_it_too_long() {
+        let source = Arc::new(Scripted { script: vec![Ok(3_600)], fetched: StdMutex::new(0) });
+        let cache = TokenCache::new(source.clone(), "scope".into(), Arc::new(Stepping(AtomicU64::new(0))));
+        for fetched in 1..=4 {
+            assert_eq!(cache.get().await.unwrap().number, fetched);
+            tokio::time::advance(Duration::from_secs(3_298)).await;
+            assert_eq!(cache.get().await.unwrap().number, fetched);
+            tokio::time::advance(Duration::from_secs(3)).await;
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_good_token_is_used_on_when_its_renewal_fails_until_its_last_seconds() {
         let (cache, source) = cache(vec![Ok(3_600), Err(down())]);

@@ -102,6 +102,30 @@ async fn a_server_that_cannot_be_reached_is_transient() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_no_tls_or_says_nothing_or_has_no_name_is_transient_because_nothing_was_sent() {
+    let authority = Server::start(|_, _| Reply::new(404, "")).await;
+    let plain = Server::start(|_, _| Reply::new(201, ACCEPTED)).await;
+    // Waits for the end of a request's head, which a handshake does not have.
+    let (silent, _) = raw(|_| std::future::pending()).await;
+    let https = |url: &url::Url| url::Url::parse(&format!("https://{}", url.authority())).unwrap();
+    // RFC 2606, section 2: nobody can have a name in `.invalid`.
+    let nameless = url::Url::parse("https://api.securitycenter.invalid").unwrap();
+    for (api, said) in [
+        (https(&plain.url), "InvalidContentType"),
+        (https(&silent), "timed out"),
+        (nameless, "api.securitycenter.invalid"),
+    ] {
+        let started = Instant::now();
+        let error = isolate(&client_of(&api, &authority)).await.unwrap_err();
+        assert!(matches!(error, ApiError::Unreachable { .. }), "{error:?}");
+        assert_eq!(error.class(), ErrorClass::Transient);
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+    assert!(plain.calls().is_empty(), "a request went out in the open: {:?}", plain.calls());
+}
+
+#[tokio::test]
 async fn a_throttled_isolation_is_transient_is_not_repeated_and_keeps_the_next_one_back() {
     let server = Server::start(|_, _| Reply::new(429, "").header("retry-after", "90")).await;
     let defender = client(&server);

@@ -122,3 +122,24 @@ fn plain_http_outside_loopback_is_refused_before_anything_is_sent() {
         assert!(matches!(error, ApiError::Setup { .. }), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_secret_that_is_rotated_while_running_is_used_for_the_next_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "the-old-secret\n").unwrap();
+    // The first token is refused once the secret is rotated, as Entra does when the old one is revoked.
+    let server = Server::start(|seen, _| match seen.authorization.as_deref() {
+        Some("Bearer token-1") => Reply::new(401, ""),
+        _ => Reply::new(200, r#"{"id":"m1"}"#),
+    })
+    .await;
+    let mut settings = settings(&server.url, &server.url);
+    settings.client_secret = support::secret_in(&file);
+    let defender = Defender::with(settings, ports()).unwrap();
+    let _ = defender.token_facts().await.unwrap();
+    std::fs::write(&file, "the-new-secret\n").unwrap();
+    defender.machine(&machine("m1")).await.unwrap();
+    let secrets = server.token_requests().into_iter().map(|request| request.body.contains("the-new-secret"));
+    assert_eq!(secrets.collect::<Vec<_>>(), [false, true]);
+}

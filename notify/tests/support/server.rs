@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+/// As the script's answer: none, and the connection stays open.
+pub const SILENCE: &str = "(silence)";
+
 /// What the server says to a command; `None` hangs up instead.
 type Script = dyn Fn(&str) -> Option<String> + Send + Sync;
 
@@ -59,6 +62,9 @@ async fn talk(stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<String>
         }
         log.lock().unwrap().push(line.clone());
         let Some(said) = script(&line) else { return };
+        if said == SILENCE {
+            return std::future::pending().await;
+        }
         let obliging = if line.starts_with("DATA") { "354 go on" } else { "250 fine" };
         let answer = if said.is_empty() { obliging } else { &said };
         in_mail = answer.starts_with("354");

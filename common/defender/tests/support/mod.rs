@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use cordon_defender::{Cloud, Defender, DefenderSettings, Graph, GraphSettings, Ports, QuotaSettings, Timeouts};
 use cordon_records::{MachineId, SystemClock, TenantId};
-use cordon_settings::Secret;
+use cordon_settings::{Document, Reader, Secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
@@ -231,4 +231,15 @@ pub fn graph(server: &Server) -> Graph {
 
 pub fn machine(id: &str) -> MachineId {
     MachineId::new(id).unwrap()
+}
+
+/// The reference to a secret in a file.
+pub fn secret_in(file: &std::path::Path) -> Secret {
+    let document = Document::parse("cordon.yaml", &format!("secret: 'file:{}'", file.display())).unwrap();
+    let reader = Reader::new(&document);
+    let mut root = reader.root();
+    let secret = root.secret("secret").required();
+    root.finish();
+    reader.finish().unwrap();
+    secret.unwrap()
 }
