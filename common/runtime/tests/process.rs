@@ -232,6 +232,41 @@ fn an_insecure_switch_is_warned_of_at_every_start() {
     stage.says("INSECURE: ingest.allow_http is true");
 }
 
+fn a_stage_without_handles_says_so_or_lives_on_and_ends_when_asked() {
+    // Where the process cannot even start; where it starts and can reach nothing; where there are few.
+    for (handles, start) in [(12, false), (20, true), (64, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("cordon.yaml");
+        std::fs::write(&config, settings("at once")).unwrap();
+        let log = folder.path().join("log");
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("ulimit -n {handles}; exec \"$0\" --config \"$1\" 2>\"$2\"")])
+            .args([&std::env::current_exe().unwrap(), &config, &log])
+            .env(ROLE, "needs topics")
+            .spawn()
+            .unwrap();
+        let said = || std::fs::read_to_string(&log).unwrap_or_default();
+        let since = Instant::now();
+        let mut asked = false;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if !asked && said().contains("trying again in") {
+                asked = Command::new("kill").arg(child.id().to_string()).status().unwrap().success();
+            }
+            if since.elapsed() > DEADLINE {
+                child.kill().unwrap();
+                panic!("{handles} handles: neither end nor complaint; it said:\n{}", said());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(status.code(), Some(if start { 0 } else { 70 }), "{handles} handles; it said:\n{}", said());
+        let words = if start { "this process may open few files" } else { "Too many open files" };
+        assert!(said().contains(words), "{handles} handles; it said:\n{}", said());
+    }
+}
+
 /// Runs a role with its output going to `target`, and returns its exit code.
 fn code_with_output_to(target: &dyn Fn() -> Stdio, settings: &str, flags: &[&str]) -> Option<i32> {
     let folder = tempfile::tempdir().unwrap();
@@ -273,7 +308,7 @@ fn main() -> ExitCode {
         Some(_) => return process::main::<Sample<true>>(),
         None => {}
     }
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 9] = [
         ("a first signal drains and ends with 0", a_first_signal_drains_and_ends_with_0),
         ("a second signal ends at once", a_second_signal_ends_at_once),
         ("the exit code tells how the stage ended", the_exit_code_tells_how_the_stage_ended),
@@ -281,6 +316,7 @@ fn main() -> ExitCode {
         ("a good check ends with 0", a_check_of_a_good_configuration_connects_to_nothing_and_ends_with_0),
         ("an unreachable broker is waited for", an_unreachable_broker_is_waited_for_and_readiness_says_so),
         ("an insecure switch is warned of", an_insecure_switch_is_warned_of_at_every_start),
+        ("without handles it says so or lives on", a_stage_without_handles_says_so_or_lives_on_and_ends_when_asked),
         ("output that nobody can take changes no exit code", output_that_nobody_can_take_changes_no_exit_code),
     ];
     for (name, test) in tests {

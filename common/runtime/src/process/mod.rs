@@ -7,6 +7,7 @@ mod command_line;
 mod configuration;
 mod exit;
 mod failure;
+mod handles;
 mod run;
 mod signals;
 
@@ -89,6 +90,7 @@ pub fn main<S: Stage>() -> ExitCode {
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "this is a fault of cordon")));
     warn_allow_http(&document);
+    handles::warn_if_few();
     match start(configuration, line) {
         Ok(code) => code,
         Err(failure) => exit::failed(S::NAME, &failure),
