@@ -9,7 +9,7 @@ use cordon_ingest::IngestSettings;
 use cordon_records::{Change, Topic, dead_letter_header as header};
 use cordon_simulator::{ALL_ROLES, App, CLIENT_ID, CLIENT_SECRET, Fault, FaultKind, Quirks, SimAlert};
 use serde_json::json;
-use support::{Bench, metric, until};
+use support::{Bench, WrongClock, metric, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_alert_served_arrives_exactly_once_and_its_updates_too() {
@@ -71,6 +71,32 @@ async fn what_was_produced_before_the_first_cursor_is_not_produced_again_after_a
     bench.until_covered().await;
     poller.stop().await;
     bench.assert_each_once(&ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wall_clock_that_is_set_under_the_poll_neither_skips_nor_repeats_an_alert() {
+    let bench = Bench::start(Quirks::default());
+    let clock = std::sync::Arc::new(WrongClock::default());
+    let poller = bench.poller_under(bench.settings(), clock.clone());
+    let mut ids = Vec::new();
+    for hours in [0, 1, -1, 0, -48, 48, 0] {
+        clock.set(hours);
+        ids.extend(bench.add(20));
+        bench.until_produced(&ids).await;
+    }
+    poller.stop().await;
+    // A start under a clock that is wrong goes on from Microsoft's times and not from its own.
+    for hours in [1, -1] {
+        clock.set(hours);
+        let poller = bench.poller_under(bench.settings(), clock.clone());
+        ids.extend(bench.add(20));
+        bench.until_produced(&ids).await;
+        poller.stop().await;
+    }
+    let poller = bench.poller();
+    bench.until_covered().await;
+    bench.assert_each_once(&ids).await;
+    poller.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

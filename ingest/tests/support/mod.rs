@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use cordon_defender::{Cloud, DefenderSettings, QuotaSettings};
 use cordon_ingest::{Ingest, IngestError, IngestSettings};
-use cordon_records::{AlertId, AlertRecord, CursorRecord, PollCursor, SystemClock, TenantId, Topic};
+use cordon_records::{AlertId, AlertRecord, Clock, CursorRecord, PollCursor, SystemClock, TenantId, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{ElectError, Inbound, MemoryBroker, read_all};
 use cordon_runtime::process::{NoArgs, Stage, install_tls};
@@ -56,7 +57,11 @@ impl Bench {
     }
 
     pub fn poller_with(&self, settings: IngestSettings) -> Poller {
-        let context = Context::open("ingest", self.broker.settings(), Registry::new(), Arc::new(SystemClock)).unwrap();
+        self.poller_under(settings, Arc::new(SystemClock))
+    }
+
+    pub fn poller_under(&self, settings: IngestSettings, clock: Arc<dyn Clock>) -> Poller {
+        let context = Context::open("ingest", self.broker.settings(), Registry::new(), clock).unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(Ingest::run(settings, NoArgs::default(), context.clone(), stop.clone()));
         Poller { context, stop, task }
@@ -127,6 +132,22 @@ impl Bench {
         let requests = self.tenant.requests();
         let last: Vec<_> = requests.iter().rev().take(8).map(|r| format!("{} {}", r.status, r.path)).collect();
         format!("{} requests, the last of them {last:#?}", requests.len())
+    }
+}
+
+/// The system's clock, so many hours off.
+#[derive(Default)]
+pub struct WrongClock(AtomicI64);
+
+impl WrongClock {
+    pub fn set(&self, hours: i64) {
+        self.0.store(hours, Ordering::Relaxed);
+    }
+}
+
+impl Clock for WrongClock {
+    fn now(&self) -> jiff::Timestamp {
+        SystemClock.now() + jiff::SignedDuration::from_hours(self.0.load(Ordering::Relaxed))
     }
 }
 
