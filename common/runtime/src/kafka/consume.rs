@@ -4,6 +4,7 @@
 //! with one key are handled in their order, one at a time; everything else runs side by side up to the concurrency.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,8 +69,9 @@ pub struct Subscription {
     pub concurrency: usize,
 }
 
-/// Reads a topic as a member of a group until `shutdown`. On shutdown and on revocation, running work gets up to 10 s
-/// to end. A new group starts at the beginning of the topic.
+/// Reads a topic as a member of a group until `shutdown`, and on until the group can be left, which it can unless a
+/// round of its rebalance waits for another member. Then, and on revocation, running work gets up to 10 s to end, or
+/// a third of a shorter session. A new group starts at the beginning of the topic.
 ///
 /// # Errors
 /// Fatal ones only: a dead client, a handler that halts, too many dead letters in a row. A broker that cannot be
@@ -91,19 +93,26 @@ pub async fn consume<H: Handler>(
     let mut poller = Poller::start(spec, context, &shutdown)?;
     let (failed, mut failures) = unbounded_channel();
     let lanes = Arc::new(Lanes::new(handler, context, Arc::clone(&poller.board), (concurrency, failed)));
+    let mut gone = pin!(poller.gone());
     let ended = loop {
         tokio::select! {
             biased;
-            () = shutdown.cancelled() => break Ok(()),
             Some(failure) = failures.recv() => break Err(failure),
             event = poller.events.recv() => match event {
                 Some(Event::Assigned(assigned)) => drop(tokio::spawn(Arc::clone(&lanes).serve(assigned))),
                 Some(Event::Failed(failure)) => break Err(failure),
-                None => break Err(KafkaFailure::Dead("the poll thread ended".to_owned())),
+                None => break thread_ended(&shutdown),
             },
+            // What it has told before is read first.
+            () = &mut gone => break thread_ended(&shutdown),
         }
     };
     poller.close().await;
     // What failed while the rest was ending is not lost.
     ended.and_then(|()| failures.try_recv().map_or(Ok(()), Err))
+}
+
+/// The poll thread ends by itself after a shutdown, and never otherwise.
+fn thread_ended(shutdown: &CancellationToken) -> Result<(), KafkaFailure> {
+    if shutdown.is_cancelled() { Ok(()) } else { Err(KafkaFailure::Dead("the poll thread ended".to_owned())) }
 }

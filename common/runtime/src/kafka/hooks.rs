@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::error::is_forbidden;
+use super::leave::Round;
 use super::loss;
 use super::poll::{Assigned, Event, store};
 use super::statistics::{Statistics, log_librdkafka};
@@ -32,12 +33,13 @@ pub(super) struct Hooks {
     topic: (Arc<str>, Topic),
     metrics: StageMetrics,
     health: Health,
-    stop: CancellationToken,
+    ending: CancellationToken,
     drain: Duration,
     paused: Mutex<BTreeSet<i32>>,
     ready: AtomicBool,
     /// The topic is missing or forbidden; a connected broker does not change that.
     blocked: AtomicBool,
+    round: Round,
     complaint: Mutex<Option<(RDKafkaErrorCode, Instant)>>,
     /// This loop's part of the in-flight gauge.
     shown: AtomicI64,
@@ -58,19 +60,20 @@ impl Hooks {
             topic,
             metrics,
             health,
-            stop: CancellationToken::new(),
+            ending: CancellationToken::new(),
             drain: Duration::ZERO,
             paused: Mutex::default(),
             ready: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
+            round: Round::default(),
             complaint: Mutex::default(),
             shown: AtomicI64::new(0),
         }
     }
 
-    /// Leases end with `stop`; a revocation waits at most `drain` for running work.
-    pub(super) fn ending_with(self, stop: CancellationToken, drain: Duration) -> Self {
-        Self { stop, drain, ..self }
+    /// Leases end with `ending`; a revocation waits at most `drain` for running work.
+    pub(super) fn ending_with(self, ending: CancellationToken, drain: Duration) -> Self {
+        Self { ending, drain, ..self }
     }
 
     /// One stage may read several topics, each with a loop of its own.
@@ -86,6 +89,11 @@ impl Hooks {
     /// The partitions that are paused.
     pub(super) fn paused(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Our part in the group's present round.
+    pub(super) fn round(&self) -> &Round {
+        &self.round
     }
 
     /// The broker answers.
@@ -156,7 +164,7 @@ impl Hooks {
             self.paused().remove(&partition);
             let (sender, records) = unbounded_channel();
             let next = committed.get(&partition).copied();
-            let lease = self.board.open((partition, next), &self.stop, sender);
+            let lease = self.board.open((partition, next), &self.ending, sender);
             // Nobody listens only while the stage is stopping.
             let _ = self.events.send(Event::Assigned(Assigned { lease, records }));
         }
@@ -202,6 +210,7 @@ impl ClientContext for Hooks {
 
     fn stats_raw(&self, json: &[u8]) {
         let statistics = Statistics::parse(json);
+        self.round.report(statistics.is_waiting_for_the_group());
         if statistics.is_connected() && !self.blocked.load(Ordering::Relaxed) {
             self.connected();
         }

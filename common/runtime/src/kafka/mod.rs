@@ -16,6 +16,7 @@ pub mod error;
 mod gate;
 mod hooks;
 mod lanes;
+mod leave;
 mod loss;
 pub mod memory;
 pub mod offsets;

@@ -14,13 +14,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
 use super::board::{Board, Lease, Limits};
 use super::error::{KafkaFailure, is_fatal};
 use super::gate::Gate;
 use super::hooks::Hooks;
+use super::leave::Farewell;
 use super::loss;
 use super::records::Inbound;
 use super::settings::Role;
@@ -69,10 +69,14 @@ pub(super) struct Poller {
     pub(super) events: UnboundedReceiver<Event>,
     pub(super) topic_name: Arc<str>,
     pub(super) drain: Duration,
+    /// Leases end.
+    ending: CancellationToken,
+    /// The group is to be left.
     stop: CancellationToken,
-    done: oneshot::Receiver<()>,
+    /// The thread is gone.
+    done: CancellationToken,
     /// A stage that is dropped in the middle stops its thread, too.
-    _guard: DropGuard,
+    _guards: [DropGuard; 2],
 }
 
 impl Poller {
@@ -81,42 +85,56 @@ impl Poller {
         let config = context.kafka.consumer(context.stage, &spec.group, spec.role, spec.reset)?;
         let topic_name: Arc<str> = context.kafka.topic(spec.topic).into();
         let (board, stop) = (Arc::new(Board::new(spec.limits)), shutdown.child_token());
+        let ending = match spec.role {
+            // Shared partitions are worked on until the group is left: see `leave`.
+            Role::Handler => CancellationToken::new(),
+            Role::Elected => stop.clone(),
+        };
         let (sender, events) = unbounded_channel();
         let drain = drain_deadline(&config);
         let hooks = Hooks::new(Arc::clone(&board), sender.clone(), context, (Arc::clone(&topic_name), spec.topic))
-            .ending_with(stop.clone(), drain);
+            .ending_with(ending.clone(), drain);
+        let farewell = Farewell::of(&config);
         let consumer: BaseConsumer<Hooks> =
             config.create_with_context(hooks).map_err(|source| KafkaFailure::Client { what: "consumer", source })?;
         consumer.subscribe(&[&topic_name]).map_err(|source| KafkaFailure::Client { what: "consumer", source })?;
-        let (finished, done) = oneshot::channel();
+        let done = CancellationToken::new();
         let thread = PollThread {
             consumer,
             board: Arc::clone(&board),
             sender,
+            ending: ending.clone(),
             stop: stop.clone(),
+            farewell,
             topic: (Arc::clone(&topic_name), spec.topic),
             group: context.kafka.group(&spec.group),
             drain,
             gate: Gate::default(),
         };
+        let gone = done.clone().drop_guard();
         std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
+            let _gone = gone;
             thread.run();
-            let _ = finished.send(());
         })?;
-        let guard = stop.clone().drop_guard();
-        Ok(Self { board, events, topic_name, drain, stop, done, _guard: guard })
+        let guards = [ending.clone().drop_guard(), stop.clone().drop_guard()];
+        Ok(Self { board, events, topic_name, drain, ending, stop, done, _guards: guards })
+    }
+
+    /// Waits until the thread is gone: after a shutdown, or a failure that it told before.
+    pub(super) fn gone(&self) -> WaitForCancellationFutureOwned {
+        self.done.clone().cancelled_owned()
     }
 
     /// Asks the thread to stop; leases begin to end at once.
     pub(super) fn stop(&self) {
+        self.ending.cancel();
         self.stop.cancel();
     }
 
     /// Stops, waits for running work to end, for the last offsets to be stored and for the group to be left.
     pub(super) async fn close(self) {
-        self.stop.cancel();
-        // An error means that the thread is gone already.
-        let _ = self.done.await;
+        self.stop();
+        self.done.cancelled().await;
     }
 }
 
@@ -129,7 +147,9 @@ struct PollThread {
     consumer: BaseConsumer<Hooks>,
     board: Arc<Board>,
     sender: UnboundedSender<Event>,
+    ending: CancellationToken,
     stop: CancellationToken,
+    farewell: Farewell,
     topic: (Arc<str>, Topic),
     group: String,
     drain: Duration,
@@ -139,7 +159,7 @@ struct PollThread {
 impl PollThread {
     fn run(mut self) {
         let (mut ticked, mut unseen) = (Instant::now(), 0_u32);
-        while !self.stop.is_cancelled() {
+        while !self.is_to_leave() {
             if ticked.elapsed() >= TICK || unseen >= GLANCE {
                 unseen = 0;
                 self.gate.step(&self.board, &self.consumer, &self.topic.0);
@@ -159,6 +179,11 @@ impl PollThread {
             }
         }
         self.close();
+    }
+
+    /// Whether the group is to be left now.
+    fn is_to_leave(&mut self) -> bool {
+        self.stop.is_cancelled() && self.farewell.is_due(self.consumer.context().round(), Instant::now())
     }
 
     /// One poll; a failure is one that ends reading.
@@ -201,8 +226,11 @@ impl PollThread {
     }
 
     /// Lets running work end, stores what is settled, and leaves the group on a side thread under a watchdog.
+    ///
+    /// A member without partitions unsubscribes first: closed under a cooperative assignor, librdkafka 2.12 sends no
+    /// LeaveGroup for it (`rd_kafka_cgrp_revoke_all_rejoin` returns before), and the next round waits for its session.
     fn close(self) {
-        self.stop.cancel();
+        self.ending.cancel();
         let partitions = self.board.partitions();
         let busy = self.board.drain(&partitions, self.drain);
         if !busy.is_empty() {
@@ -213,6 +241,9 @@ impl PollThread {
         let (closed, wait) = std::sync::mpsc::channel();
         let consumer = self.consumer;
         let thread = std::thread::Builder::new().name("kafka-close".to_owned()).spawn(move || {
+            if partitions.is_empty() {
+                consumer.unsubscribe();
+            }
             drop(consumer);
             let _ = closed.send(());
         });

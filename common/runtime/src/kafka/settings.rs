@@ -135,10 +135,12 @@ impl KafkaSettings {
             .set("auto.offset.reset", reset);
         self.fetch_settings(&mut config);
         match role {
+            // The session bounds how long a dead member's partitions wait, and a round of all the others with them.
+            // To lose it without being dead only repeats work here, so it is shorter than librdkafka's 45 s (KIP-735).
             Role::Handler => config
                 .set("auto.commit.interval.ms", "1000")
                 .set("max.poll.interval.ms", "300000")
-                .set("session.timeout.ms", "45000")
+                .set("session.timeout.ms", "15000")
                 .set("queued.min.messages", "1000")
                 .set("queued.max.messages.kbytes", "16384"),
             Role::Elected => config
@@ -197,7 +199,12 @@ impl KafkaSettings {
                 config.remove(key);
             }
         } else {
-            config.set("heartbeat.interval.ms", "3000").set("partition.assignment.strategy", "cooperative-sticky");
+            config
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                // By its heartbeat a member hears of a new round, and partitions that move wait for two of them.
+                .set("heartbeat.interval.ms", "1000")
+                // Who is to leave waits for the next report of whether a round is under way.
+                .set("statistics.interval.ms", "1000");
         }
     }
 
@@ -328,6 +335,9 @@ mod tests {
             ("enable.auto.offset.store", "false"),
             ("partition.assignment.strategy", "cooperative-sticky"),
             ("auto.offset.reset", "earliest"),
+            ("session.timeout.ms", "15000"),
+            ("heartbeat.interval.ms", "1000"),
+            ("statistics.interval.ms", "1000"),
         ] {
             assert_eq!(config.get(key), Some(value), "{key}");
         }

@@ -43,6 +43,8 @@ struct Partition {
 struct Group {
     #[serde(default)]
     state: String,
+    #[serde(default)]
+    join_state: String,
 }
 
 fn unknown() -> i64 {
@@ -60,6 +62,12 @@ impl Statistics {
     pub(super) fn is_connected(&self) -> bool {
         let broker = self.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
         broker && self.cgrp.as_ref().is_none_or(|group| group.state == "up")
+    }
+
+    /// Whether a JoinGroup or a SyncGroup of ours waits for the other members (`rd_kafka_cgrp_join_state_names`).
+    pub(super) fn is_waiting_for_the_group(&self) -> bool {
+        let waits = |group: &Group| group.state == "up" && matches!(&*group.join_state, "wait-join" | "wait-sync");
+        self.cgrp.as_ref().is_some_and(waits)
     }
 
     /// Records between what is settled and the end, by partition, as far as librdkafka knows them.
@@ -121,5 +129,16 @@ mod tests {
     #[test]
     fn garbage_tells_nothing() {
         assert!(!Statistics::parse(b"\xff{").is_connected());
+    }
+
+    #[test]
+    fn a_member_waits_for_the_group_between_its_join_and_the_answers() {
+        let waits = |state: &str, join: &str| {
+            let json = format!(r#"{{"cgrp": {{"state": "{state}", "join_state": "{join}"}}}}"#);
+            Statistics::parse(json.as_bytes()).is_waiting_for_the_group()
+        };
+        assert!(waits("up", "wait-join") && waits("up", "wait-sync"));
+        assert!(!waits("up", "steady") && !waits("up", "init") && !waits("wait-coord", "wait-join"));
+        assert!(!Statistics::parse(b"{}").is_waiting_for_the_group());
     }
 }
