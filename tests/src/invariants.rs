@@ -1,5 +1,26 @@
-//! What must hold whatever was done to the pipeline, read from topics and from the tenant's request log. The numbers are
-//! those of the README.
+//! What must hold whatever was done to the pipeline. The numbers are those of the README.
+//!
+//! [`Evidence`] gathers everything that can be known: topics and committed offsets, read by a plain consumer, the tenant's
+//! request log, the mailbox, logs and metrics. [`Evidence::judge`] is a pure function over it: every [`Breach`] of I1 to
+//! I10 with the ids concerned. I11 is about backtests and is judged with them. [`report`] tells the breaches, and the
+//! story of the first ids, so that a person can act on it.
+//!
+//! The functions in this file wait for one promise each, for tests that have no need of the whole.
+
+mod breach;
+mod delivery;
+mod effects;
+mod evidence;
+mod judge;
+mod mail;
+mod resources;
+mod settled;
+#[cfg(test)]
+mod tests;
+
+pub use breach::{Breach, report, story};
+pub use evidence::{Committed, Evidence, Expectation, Reader, Seen};
+pub use settled::committed_went_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,6 +32,24 @@ use rdkafka::message::Message as _;
 use crate::oracle;
 use crate::pipeline::{Pipeline, SOON};
 use crate::wait::until;
+
+/// Waits until the pipeline has come to rest, and judges all invariants.
+///
+/// # Panics
+/// When one is breached, or something is still open at the deadline: with every breach, and what is known of the first.
+pub async fn all_hold(pipeline: &mut Pipeline, expectation: &Expectation, deadline: Duration) {
+    Evidence::at_rest(pipeline, expectation, deadline).await.must_hold(expectation);
+}
+
+/// Judges what holds at every instant, also while things break or stages are missing: I2, I4, I5, I6, I9.
+///
+/// # Panics
+/// As [`all_hold`].
+pub async fn all_hold_so_far(pipeline: &Pipeline, expectation: &Expectation) {
+    let evidence = Evidence::read(pipeline.kafka.clone(), pipeline.tenant.clone()).await;
+    let breaches = evidence.judge_running(expectation);
+    assert!(breaches.is_empty(), "{}", report(&breaches, &evidence));
+}
 
 /// The distinct alerts decided so far.
 pub async fn decided(pipeline: &Pipeline) -> BTreeSet<AlertId> {

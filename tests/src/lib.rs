@@ -15,4 +15,5 @@ pub mod meddle;
 pub mod oracle;
 pub mod pipeline;
 pub mod processes;
+pub mod usage;
 pub mod wait;

@@ -1,5 +1,6 @@
 //! What is on a topic, read by a plain librdkafka consumer: an oracle that shares no code with what it judges.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -7,6 +8,7 @@ use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const STEP: Duration = Duration::from_millis(100);
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// Every record of a topic up to its present ends, partition by partition in the order of offsets. Blocks.
 ///
@@ -44,6 +46,35 @@ pub fn records(bootstrap: &str, topic: &str, deadline: Duration) -> Vec<OwnedMes
     }
     found.sort_by_key(|message| (message.partition(), message.offset()));
     found
+}
+
+/// The offsets that a group has committed, by partition. Blocks.
+///
+/// # Panics
+/// When the topic is not there, or the broker does not answer.
+#[must_use]
+pub fn committed(bootstrap: &str, group: &str, topic: &str) -> BTreeMap<i32, i64> {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", group).create().expect("a consumer");
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER).expect("metadata");
+    let mut asked = TopicPartitionList::new();
+    for partition in metadata.topics().first().expect("the topic in the metadata").partitions() {
+        asked.add_partition(topic, partition.id());
+    }
+    let start = Instant::now();
+    let answer = loop {
+        match consumer.committed_offsets(asked.clone(), ANSWER) {
+            Ok(answer) => break answer,
+            // A group's coordinator is somebody else after a broker went or came; librdkafka asks the old one once more.
+            Err(why) => assert!(start.elapsed() < ANSWER, "{group} on {topic}: {why}"),
+        }
+        std::thread::sleep(STEP);
+    };
+    let of = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
+        Offset::Offset(next) => Some((element.partition(), next)),
+        _ => None,
+    };
+    answer.elements().into_iter().filter_map(of).collect()
 }
 
 /// Partitions that hold something, with the offset after the last record.

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::broker::RealKafka;
 use crate::processes::Process;
+use crate::usage::Usage;
 use crate::wait::until;
 
 /// The stages, in the order of an alert's way.
@@ -28,6 +29,12 @@ const NO_CAPS: &str = "caps: {all_rules: {1h: 100000}, fleet_share: {1d: 100%, f
 
 /// `kafka.properties` of every pipeline: a dead member is noticed soon.
 const CLASSIC: &str = "{session.timeout.ms: 6000, heartbeat.interval.ms: 1000}";
+
+/// What a stage writes once its metrics and its health can be asked for.
+const SERVES: &str = "metrics and health are served";
+
+/// How long a page of a stage may take.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long anything in a healthy pipeline may take.
 pub const SOON: Duration = Duration::from_secs(60);
@@ -60,6 +67,9 @@ pub struct Pipeline {
     /// The broker and the prefix of this pipeline's topics.
     pub kafka: KafkaSettings,
     processes: BTreeMap<(&'static str, usize), Process>,
+    /// What processes wrote that are gone.
+    past: Vec<(String, String)>,
+    usage: BTreeMap<String, Usage>,
     config: PathBuf,
     _folder: TempDir,
 }
@@ -101,6 +111,7 @@ impl Pipeline {
         let folder = tempfile::Builder::new().prefix("cordon-pipeline-").tempdir().expect("a folder");
         let config = folder.path().join("cordon.yaml");
         let (unlimited, new_protocol, mode) = (setup.unlimited, setup.new_protocol, setup.mode);
+        let login = setup.tenant.smtp_login.clone();
         let tenant = Simulator::start(setup.tenant).expect("the tenant starts");
         let mut text = configuration(&kafka, &tenant, mode, folder.path());
         if unlimited {
@@ -111,14 +122,22 @@ impl Pipeline {
         if new_protocol {
             text = text.replace(CLASSIC, "{group.protocol: consumer}");
         }
+        if let Some((user, password)) = login {
+            std::fs::write(folder.path().join("smtp"), password).expect("the password is written");
+            let login = format!("smtp: {{username: {user}, password: 'file:{}/smtp', ", folder.path().display());
+            text = text.replace("smtp: {", &login);
+        }
         std::fs::write(&config, text).expect("the configuration is written");
-        Self { tenant, kafka, processes: BTreeMap::new(), config, _folder: folder }
+        let (processes, past, usage) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Self { tenant, kafka, processes, past, usage, config, _folder: folder }
     }
 
-    /// Starts one replica.
+    /// Starts one replica, in the place of an earlier one if there was one.
     pub fn start_stage(&mut self, stage: &'static str, replica: usize, args: &[&str]) {
         let process = self.spawn(stage, args, &[]);
-        self.processes.insert((stage, replica), process);
+        if let Some(earlier) = self.processes.insert((stage, replica), process) {
+            self.past.push((format!("{stage} {replica}"), earlier.log().join("\n")));
+        }
     }
 
     /// Starts a binary on this pipeline's configuration and hands it out: whoever calls owns it.
@@ -151,17 +170,58 @@ impl Pipeline {
 
     /// `kill -9`.
     pub fn kill(&mut self, stage: &'static str, replica: usize) {
-        self.processes.remove(&(stage, replica)).expect("the replica was started").kill();
+        let mut process = self.processes.remove(&(stage, replica)).expect("the replica was started");
+        process.kill();
+        self.past.push((format!("{stage} {replica}"), process.log().join("\n")));
+    }
+
+    /// What every process wrote, also those that are gone.
+    pub fn logs(&self) -> Vec<(String, String)> {
+        let living = self.processes.iter();
+        let living = living.map(|((stage, replica), process)| (format!("{stage} {replica}"), process.log().join("\n")));
+        self.past.iter().cloned().chain(living).collect()
+    }
+
+    /// Looks at what each process takes of the machine, for [`Self::usage`].
+    pub fn measure(&mut self) {
+        for ((stage, replica), process) in &self.processes {
+            if let Some(now) = Usage::of(process.pid()) {
+                let most = self.usage.entry(format!("{stage} {replica}")).or_default();
+                *most = most.max(now);
+            }
+        }
+    }
+
+    /// The most that each replica took whenever it was measured.
+    pub fn usage(&self) -> Vec<(String, Usage)> {
+        self.usage.iter().map(|(name, usage)| (name.clone(), *usage)).collect()
+    }
+
+    /// Replicas that have ended and were not started again, with their last words.
+    pub fn ended(&mut self) -> Vec<(String, String)> {
+        let ended = |((stage, replica), process): (&(&str, usize), &mut Process)| {
+            let how = process.ended()?;
+            let words = process.log().last().cloned().unwrap_or_default();
+            Some((format!("{stage} {replica}"), format!("ended with {how}: {words}")))
+        };
+        self.processes.iter_mut().filter_map(ended).collect()
+    }
+
+    /// The metrics page of every replica that serves one.
+    pub async fn pages(&mut self) -> Vec<(String, String)> {
+        let mut pages = Vec::new();
+        for ((stage, replica), process) in &self.processes {
+            let log = process.log();
+            if let Some(bound) = log.iter().find(|line| line.contains(SERVES)).and_then(|line| bound(line)) {
+                pages.push((format!("{stage} {replica} /metrics"), get(&format!("http://{bound}/metrics")).await));
+            }
+        }
+        pages
     }
 
     async fn address(&mut self, stage: &'static str, replica: usize) -> String {
-        let line = self.process(stage, replica).line(SOON, "metrics and health are served").await;
-        let line: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
-        line["bound"]
-            .as_str()
-            .or_else(|| line["fields"]["bound"].as_str())
-            .expect("the line names the address")
-            .to_owned()
+        let line = self.process(stage, replica).line(SOON, SERVES).await;
+        bound(&line).expect("the line names the address")
     }
 
     /// Waits until a replica says that it is ready.
@@ -259,10 +319,19 @@ pub fn configuration(kafka: &KafkaSettings, tenant: &Simulator, mode: &str, fold
     )
 }
 
+/// The address in the log line that names it.
+fn bound(line: &str) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let bound = line["bound"].as_str().or_else(|| line["fields"]["bound"].as_str())?;
+    Some(bound.to_owned())
+}
+
 /// `STATUS BODY` of a GET, or why there is none.
 async fn get(url: &str) -> String {
     cordon_runtime::process::install_tls();
-    match reqwest::get(url).await {
+    // A frozen process takes the connection and says nothing.
+    let client = reqwest::Client::builder().timeout(ANSWER).build().expect("a client");
+    match client.get(url).send().await {
         Ok(answer) => {
             let status = answer.status().as_u16();
             format!("{status} {}", answer.text().await.unwrap_or_default())

@@ -166,6 +166,14 @@ impl Process {
         self.exit(deadline).await
     }
 
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Panics
+    /// When the system refuses to say.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
+    }
+
     /// Whether it has not ended.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 
 use cordon_records::{ActionState, Topic};
 use cordon_simulator::{SimAlert, SimMachine};
-use cordon_tests::invariants::each_is_isolated_once;
+use cordon_tests::invariants::{Expectation, all_hold, each_is_isolated_once};
 use cordon_tests::load::machines_of;
 use cordon_tests::meddle;
 use cordon_tests::oracle;
@@ -30,18 +30,19 @@ async fn isolated(test: &str) -> Option<(Pipeline, Vec<SimMachine>)> {
 }
 
 /// One more alert: when its machine is isolated, everything before it on the one partition has been dealt with.
-async fn nothing_more(pipeline: &Pipeline, machines: &[SimMachine]) {
+async fn nothing_more(pipeline: &mut Pipeline, machines: &[SimMachine]) {
     let last = machine(900, "LAPTOP-LAST");
     pipeline.tenant.add_machine(last.clone());
     pipeline.tenant.add_alert(SimAlert::on(&last).severity("High"));
     pipeline.reported(&last.id, ActionState::Succeeded, SOON).await;
     each_is_isolated_once(pipeline, machines, SOON).await;
+    all_hold(pipeline, &Expectation::default(), SOON).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decisions_that_come_three_times_more_and_backwards_call_nobody_again() {
     let _turn = TURN.lock().await;
-    let Some((pipeline, machines)) = isolated("again").await else { return };
+    let Some((mut pipeline, machines)) = isolated("again").await else { return };
     let (bootstrap, topic) = (&pipeline.kafka.bootstrap_servers, pipeline.kafka.topic(Topic::Decisions));
     let decisions = oracle::records(bootstrap, &topic, SOON);
     assert!(decisions.len() >= machines.len());
@@ -51,7 +52,7 @@ async fn decisions_that_come_three_times_more_and_backwards_call_nobody_again() 
             meddle::write(bootstrap, &topic, key, decision.payload().unwrap());
         }
     }
-    nothing_more(&pipeline, &machines).await;
+    nothing_more(&mut pipeline, &machines).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +65,7 @@ async fn a_respond_whose_offset_was_set_back_to_the_beginning_calls_nobody_again
     assert!(meddle::committed(&bootstrap, &group, &topic) > Some(0));
     meddle::commit(&bootstrap, &group, &topic, 0);
     pipeline.start_stage("cordon-act", 0, &[]);
-    nothing_more(&pipeline, &machines).await;
+    nothing_more(&mut pipeline, &machines).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,6 +77,6 @@ async fn enriched_alerts_that_are_all_read_again_are_decided_again_and_call_nobo
     let before = oracle::records(&bootstrap, &topic, SOON).len();
     meddle::delete_group(&bootstrap, &pipeline.kafka.group("act-decide")).await;
     pipeline.start_stage("cordon-act", 0, &[]);
-    nothing_more(&pipeline, &machines).await;
+    nothing_more(&mut pipeline, &machines).await;
     assert!(oracle::records(&bootstrap, &topic, SOON).len() > before + 1, "nothing was decided again");
 }

@@ -1,0 +1,114 @@
+//! I10: whoever is to be told is told, and told again only where something came between the mail and the note about it.
+//! Which reports deserve a mail is written down here a second time, from the header of notify's `message`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cordon_records::{Action, ActionRecord, ActionState, Report, Ruling, Topic};
+
+use super::evidence::{Evidence, Expectation};
+use super::{Breach, settled};
+
+/// Guards for which one notice speaks.
+const TOLD_BY_NOTICE: [&str; 4] = ["caps", "breaker", "pause", "fleet-share"];
+
+/// The key under which a report is mailed once; `None` for one that deserves no mail.
+pub(super) fn key_of(report: &Report) -> Option<String> {
+    match report {
+        Report::Notice(notice) => Some(format!("notice|{}", notice.id)),
+        Report::Action(action) => match action.state {
+            ActionState::Covered => None,
+            ActionState::Held if is_told_by_notice(action) => None,
+            ActionState::Refused | ActionState::Held | ActionState::Would => Some(daily(action)),
+            ActionState::NeedsHuman if action.attempt == 0 => Some(daily(action)),
+            ActionState::NeedsHuman
+            | ActionState::InDoubt
+            | ActionState::Accepted
+            | ActionState::Succeeded
+            | ActionState::Failed
+            | ActionState::TimedOut
+            | ActionState::Cancelled
+            | ActionState::ClosedMeanwhile => match &action.key {
+                Some(key) => Some(format!("{key}|{}|{}", action.attempt, action.state.as_str())),
+                None => Some(daily(action)),
+            },
+        },
+    }
+}
+
+/// Only guards hold it for which a notice speaks, and not the share of the fleet alone.
+fn is_told_by_notice(action: &ActionRecord) -> bool {
+    let holding: Vec<&str> =
+        action.guards.iter().filter(|word| word.ruling == Ruling::Hold).map(|word| &*word.guard).collect();
+    holding.iter().all(|guard| TOLD_BY_NOTICE.contains(guard)) && holding.iter().any(|guard| *guard != "fleet-share")
+}
+
+/// One mail for each machine, kind, state and day.
+fn daily(action: &ActionRecord) -> String {
+    let target = action.machine.as_ref().map_or(action.alert.id.as_str(), |machine| machine.id.as_str());
+    let kind = action.action.as_ref().map_or("none", Action::kind);
+    format!("{target}|{kind}|{}|{}", action.state.as_str(), action.at.strftime("%Y-%m-%d"))
+}
+
+/// The keys of mails that are done with, each with its `Message-ID`.
+pub(super) fn notified(evidence: &Evidence) -> Vec<(String, String)> {
+    let records = evidence.topic(Topic::Notified).iter();
+    let of = |seen: &super::Seen| {
+        let key = seen.key_text().strip_prefix("mail/")?.to_owned();
+        let sent: serde_json::Value = seen.json()?;
+        Some((key, sent.get("message_id")?.as_str()?.to_owned()))
+    };
+    records.filter_map(of).collect()
+}
+
+fn copies(evidence: &Evidence) -> BTreeMap<String, usize> {
+    let mut copies = BTreeMap::new();
+    for mail in &evidence.mails {
+        *copies.entry(mail.header("Message-ID").unwrap_or_default()).or_insert(0) += 1;
+    }
+    copies
+}
+
+/// I10, at rest: at least one mail for each report that deserves one, unless its report is in the dead letters.
+pub fn every_result_is_mailed(evidence: &Evidence) -> Vec<Breach> {
+    let (sent, copies): (BTreeMap<String, String>, _) = (notified(evidence).into_iter().collect(), copies(evidence));
+    let letters = evidence.topic(Topic::DeadLetters);
+    let dead: BTreeSet<String> = letters.iter().filter_map(|letter| settled::origin(evidence, letter)).collect();
+    let mut judged = BTreeSet::new();
+    let mut breaches = Vec::new();
+    for (seen, report) in evidence.typed::<Report>(Topic::Actions) {
+        let Some(key) = key_of(&report).filter(|key| judged.insert(key.clone())) else { continue };
+        if dead.contains(&seen.place()) {
+            continue;
+        }
+        let arrived = sent.get(&key).is_some_and(|message| copies.contains_key(message));
+        if !arrived {
+            let ids = [report.id().to_owned(), seen.place()];
+            breaches.push(Breach::new(10, format!("no mail under {key}"), ids));
+        }
+    }
+    breaches
+}
+
+/// I10: copies share their `Message-ID`, a key has one, and there are no more copies than interruptions.
+pub fn mails_are_repeated_by_interruptions_only(evidence: &Evidence, expectation: &Expectation) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (key, id) in notified(evidence) {
+        ids.entry(key).or_default().insert(id);
+    }
+    for (key, ids) in ids.iter().filter(|(_, ids)| ids.len() > 1) {
+        breaches.push(Breach::new(10, format!("{key} was mailed under {} names", ids.len()), ids));
+    }
+    let known: BTreeSet<&String> = ids.values().flatten().collect();
+    let copies = copies(evidence);
+    for id in copies.keys().filter(|id| !known.contains(id)) {
+        breaches.push(Breach::new(10, "a mail that nobody wrote down", [id]));
+    }
+    let again: Vec<&String> = copies.iter().filter(|(_, count)| **count > 1).map(|(id, _)| id).collect();
+    let repeated: usize = copies.values().map(|count| count - 1).sum();
+    if repeated > expectation.interruptions {
+        let what = format!("{repeated} mails too many after {} interruptions", expectation.interruptions);
+        breaches.push(Breach::new(10, what, again));
+    }
+    breaches
+}
