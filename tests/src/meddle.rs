@@ -16,9 +16,18 @@ const WITHIN: Duration = Duration::from_secs(20);
 /// # Panics
 /// When the broker does not take it.
 pub fn write(bootstrap: &str, topic: &str, key: &str, value: &[u8]) {
+    write_to(bootstrap, (topic, 0), key.as_bytes(), value);
+}
+
+/// Writes one record to a partition of a topic and returns when the broker has it. Blocks.
+///
+/// # Panics
+/// When the broker does not take it.
+pub fn write_to(bootstrap: &str, (topic, partition): (&str, i32), key: &[u8], value: &[u8]) {
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", bootstrap).set("acks", "all").create().expect("a producer");
-    producer.send(BaseRecord::to(topic).partition(0).key(key).payload(value)).map_err(|(why, _)| why).expect("queued");
+    let record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
+    producer.send(record).map_err(|(why, _)| why).expect("queued");
     producer.flush(WITHIN).expect("the broker takes the record");
 }
 
