@@ -22,7 +22,7 @@ use super::facts::{Facts, Standing};
 use super::follow::FollowUps;
 
 /// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
-const READS_AT_ONCE: usize = 8;
+const READS_AT_ONCE: usize = 16;
 
 /// How many actions may wait for their turn before no further decision is taken in.
 const BACKLOG: usize = 256;

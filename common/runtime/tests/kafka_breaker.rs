@@ -41,6 +41,11 @@ async fn dead(kafka: &KafkaSettings) -> Vec<String> {
     read_all(kafka, Topic::DeadLetters).await.unwrap().iter().map(value).collect()
 }
 
+/// A stage that goes on fails the test.
+async fn ended<T>(task: JoinHandle<T>) -> T {
+    tokio::time::timeout(PATIENCE, task).await.expect("the stage stops").unwrap()
+}
+
 fn tripped(failure: &KafkaFailure) -> Tripped {
     match failure {
         KafkaFailure::TooManyDeadLetters { tripped, .. } => *tripped,
@@ -54,7 +59,7 @@ async fn after_twenty_dead_letters_in_a_row_the_next_one_stops_the_stage_and_is_
     let kafka = broker.settings();
     write(&kafka, Topic::Alerts, good_then_poison(40)).await;
     let stage = Running::start(&kafka, 4, |input| std::future::ready(judge(&input)));
-    let failure = stage.task.await.unwrap().unwrap_err();
+    let failure = ended(stage.task).await.unwrap_err();
     assert_eq!(tripped(&failure), Tripped::InARow { dead: 20 });
     assert_eq!(dead(&kafka).await.len(), 20);
     // The refused one is the first of those that the next process reads.
@@ -70,7 +75,7 @@ async fn every_start_on_nothing_but_poison_ends_after_five_dead_letters() {
     fill_in_order(&process(kafka.clone()), 40, 1).await;
     for starts in 1..=2 {
         let stage = Running::start(&kafka, 4, |input| std::future::ready(judge(&input)));
-        let failure = stage.task.await.unwrap().unwrap_err();
+        let failure = ended(stage.task).await.unwrap_err();
         assert_eq!(tripped(&failure), Tripped::AtStart { dead: 5 });
         let expected: Vec<String> = (0..5 * starts).map(|n| n.to_string()).collect();
         assert_eq!(dead(&kafka).await, expected);
@@ -151,7 +156,7 @@ async fn an_elected_stage_stops_after_twenty_dead_letters_in_a_row_and_leaves_th
     let broker = broker().await;
     let kafka = broker.settings();
     write(&kafka, Topic::Decisions, good_then_poison(30)).await;
-    let failure = stand(&kafka).task.await.unwrap().unwrap_err();
+    let failure = ended(stand(&kafka).task).await.unwrap_err();
     assert_eq!(failure.class(), ErrorClass::Fatal);
     let ElectError::Holder(Failed(failure)) = failure else { panic!("{failure}") };
     assert_eq!(tripped(&failure), Tripped::InARow { dead: 20 });
@@ -163,7 +168,7 @@ async fn an_elected_stage_stops_after_twenty_dead_letters_in_a_row_and_leaves_th
     // The next process begins with the refused one, and is believed less.
     let next = stand(&kafka);
     let context = next.context.clone();
-    let ElectError::Holder(Failed(failure)) = next.task.await.unwrap().unwrap_err() else { panic!("another error") };
+    let ElectError::Holder(Failed(failure)) = ended(next.task).await.unwrap_err() else { panic!("another error") };
     assert_eq!(tripped(&failure), Tripped::AtStart { dead: 5 });
     assert_eq!(counts(&context), [6, 0, 0, 5]);
     assert_eq!(dead(&kafka).await.len(), 25);
@@ -176,7 +181,7 @@ async fn of_an_elected_stage_every_fifth_record_may_die_until_a_hundred_tell_a_s
     let mixed = |n: usize| if n % 5 == 4 { "{" } else { GOOD };
     write(&kafka, Topic::Decisions, (0..200).map(mixed)).await;
     let elected = stand(&kafka);
-    let ElectError::Holder(Failed(failure)) = elected.task.await.unwrap().unwrap_err() else { panic!("another error") };
+    let ElectError::Holder(Failed(failure)) = ended(elected.task).await.unwrap_err() else { panic!("another error") };
     assert_eq!(tripped(&failure), Tripped::Share { dead: 21, records: 105 });
     assert_eq!(counts(&elected.context), [105, 84, 0, 20]);
     assert_eq!(dead(&kafka).await.len(), 20);

@@ -28,8 +28,9 @@ pub(crate) fn list(request: &Request<'_>, state: &mut State) -> Answer {
     };
     let time = before(request.now, state.options.list_lag);
     let tenant = &state.tenant;
-    let of = query.required("machineId");
-    let wanted = |action: &&SimAction| action.created <= time && of.is_none_or(|of| action.machine.as_str() == of);
+    let of = query.one_of("machineId");
+    let fits = |action: &SimAction| of.as_ref().is_none_or(|of| of.contains(&action.machine.as_str()));
+    let wanted = |action: &&SimAction| action.created <= time && fits(action);
     let mut seen: Vec<_> = tenant.actions().iter().filter(wanted).collect();
     seen.sort_by_key(|action| std::cmp::Reverse(action.created));
     let rows: Vec<Map<String, Value>> = seen.into_iter().map(|action| tenant.action_wire(action, time)).collect();

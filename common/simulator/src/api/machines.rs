@@ -4,6 +4,7 @@ use super::{Request, collection, entity, list_options, not_found, page};
 use crate::answer::Answer;
 use crate::odata::Kind;
 use crate::state::State;
+use crate::tenant::machine::SimMachine;
 
 /// What the list can be filtered by ("List machines").
 const PROPERTIES: &[(&str, Kind)] = &[
@@ -28,7 +29,9 @@ pub(crate) fn list(request: &Request<'_>, state: &mut State) -> Answer {
         Ok(query) => query,
         Err(refusal) => return refusal,
     };
-    let rows: Vec<_> = state.tenant.machines().map(|machine| machine.to_json(request.now)).collect();
+    let ids = query.one_of("id");
+    let wanted = |machine: &&SimMachine| ids.as_ref().is_none_or(|ids| ids.contains(&machine.id.as_str()));
+    let rows: Vec<_> = state.tenant.machines().filter(wanted).map(|machine| machine.to_json(request.now)).collect();
     let selected = query.select(rows.iter(), &state.options.quirks);
     if selected.none || state.options.quirks.lookups_404 {
         return not_found(state, "Machine");

@@ -61,12 +61,13 @@ impl Filter {
         }
     }
 
-    /// The text that this property has in every row that holds, where the expression says so plainly.
-    pub(crate) fn required(&self, property: &str) -> Option<&str> {
+    /// The texts of which this property has one in every row that holds, where the expression says so plainly.
+    pub(crate) fn one_of(&self, property: &str) -> Option<Vec<&str>> {
         match self {
-            Self::And(a, b) => a.required(property).or_else(|| b.required(property)),
-            Self::Compare(name, Operator::Eq, Literal::Text(text)) if *name == property => Some(text),
-            Self::Compare(..) | Self::Or(..) | Self::Not(_) => None,
+            Self::And(a, b) => a.one_of(property).or_else(|| b.one_of(property)),
+            Self::Or(a, b) => Some([a.one_of(property)?, b.one_of(property)?].concat()),
+            Self::Compare(name, Operator::Eq, Literal::Text(text)) if *name == property => Some(vec![text]),
+            Self::Compare(..) | Self::Not(_) => None,
         }
     }
 

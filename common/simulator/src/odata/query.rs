@@ -76,10 +76,10 @@ impl Query {
         Ok(())
     }
 
-    /// The text that this property has in every row that is selected, where the filter says so plainly: rows with
-    /// another one need not be made.
-    pub(crate) fn required(&self, property: &str) -> Option<&str> {
-        self.filter.as_ref()?.required(property)
+    /// The texts of which this property has one in every row that is selected, where the filter says so plainly: other
+    /// rows need not be made.
+    pub(crate) fn one_of(&self, property: &str) -> Option<Vec<&str>> {
+        self.filter.as_ref()?.one_of(property)
     }
 
     /// The page that this query selects. Rows come in the given order unless `$orderby` says otherwise.
