@@ -11,7 +11,9 @@ use crate::error::ApiError;
 /// Which part of the published limits this process may use.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuotaSettings {
-    /// The part, above 0 and up to 1 (`quota_share`). Processes that share an app registration share its quota.
+    /// The part, above 0 and up to 1 (`quota_share`). Processes that share an app registration share its quota, so
+    /// their parts must come to 1 at most; clients within one process share one part. With a part that comes to less
+    /// than some 120 calls an hour, the first call after a start waits for a while (half a minute at 75 an hour).
     pub share: f64,
     /// Calls a minute and path template, instead of the published number (`quota.per_minute`).
     pub per_minute: Option<u32>,
