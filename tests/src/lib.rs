@@ -3,19 +3,22 @@
 //! [`broker`] finds or starts Apache Kafka, [`engine`] does it in containers, [`cluster`] from jars. [`processes`] runs
 //! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
 //! deletes them, behind the stages' backs; [`load`] keeps alerts coming,
-//! [`invariants`] says what must hold afterwards. [`wait`] replaces every sleep. [`soak`] mixes all faults by chance.
+//! [`groups`] knows what is committed, [`progress`] how long nothing moved, [`invariants`] says what must hold
+//! afterwards. [`wait`] replaces every sleep. [`soak`] mixes all faults by chance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support: a failure is a panic")]
 
 pub mod broker;
 pub mod chance;
 pub mod cluster;
 pub mod engine;
+pub mod groups;
 pub mod invariants;
 pub mod load;
 pub mod meddle;
 pub mod oracle;
 pub mod pipeline;
 pub mod processes;
+pub mod progress;
 pub mod soak;
 pub mod usage;
 pub mod wait;
