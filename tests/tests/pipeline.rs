@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cordon_records::{ActionState, AlertRecord, DecisionRecord, EnrichedRecord, Notice, Report, Topic};
 use cordon_simulator::{SimAlert, SimMachine};
+use cordon_tests::invariants::{Expectation, all_hold};
 use cordon_tests::pipeline::{Pipeline, SOON, STAGES, Setup, machine};
 use cordon_tests::wait::until;
 use tokio::sync::Mutex;
@@ -134,6 +135,9 @@ async fn killed(stage: &'static str) {
     })
     .await;
     told_the_truth(&pipeline, &company).await;
+    let never = [company.dc.id.clone()].into();
+    let expectation = Expectation { never, interruptions: 1, ..Expectation::default() };
+    all_hold(&mut pipeline, &expectation, SOON).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{ActionState, AlertId, AlertRecord, DecisionRecord, EnrichedRecord, Topic};
 use cordon_simulator::{Fault, FaultKind, SmtpFault, SmtpFaultKind, SmtpPhase};
-use cordon_tests::invariants::{each_is_isolated_once, every_alert_is_decided};
+use cordon_tests::invariants::{Expectation, all_hold, each_is_isolated_once};
 use cordon_tests::load::{Load, machines_of};
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::wait::until;
@@ -49,9 +49,10 @@ fn counted(ids: impl IntoIterator<Item = AlertId>) -> BTreeMap<AlertId, usize> {
     counts
 }
 
-/// Waits until each alert is decided and each machine's action has come to its end.
-async fn drained(pipeline: &Pipeline, raised: &[AlertId]) {
-    every_alert_is_decided(pipeline, raised, SOON * 2).await;
+/// Waits until everything has come to its end. A second signal may cut a mail off from the note about it.
+async fn drained(pipeline: &mut Pipeline, raised: &[AlertId], signals: usize) {
+    let expectation = Expectation { interruptions: signals - 1, ..Expectation::of(raised) };
+    all_hold(pipeline, &expectation, SOON * 4).await;
     each_is_isolated_once(pipeline, &machines_of(MACHINES), SOON * 3).await;
 }
 
@@ -94,7 +95,7 @@ async fn asked_once(stage: &'static str) {
     pipeline.start_stage(stage, 0, &[]);
     pipeline.ready(stage, 0).await;
     let raised = load.finish().await;
-    drained(&pipeline, &raised).await;
+    drained(&mut pipeline, &raised, 1).await;
     written_once(&pipeline, &raised).await;
     told_once(&pipeline).await;
 }
@@ -160,9 +161,9 @@ async fn a_second_signal_ends_an_enrich_that_waits_for_a_silent_server_and_the_n
         pipeline.tenant.add_alert(cordon_simulator::SimAlert::on(&late).severity("Medium"));
         spoiled(pipeline, "GET", "/api/machines").await;
     };
-    let Some((pipeline, load)) = asked_twice("twice-enrich", "cordon-enrich", stuck).await else { return };
+    let Some((mut pipeline, load)) = asked_twice("twice-enrich", "cordon-enrich", stuck).await else { return };
     let raised = load.finish().await;
-    drained(&pipeline, &raised).await;
+    drained(&mut pipeline, &raised, 2).await;
     told_once(&pipeline).await;
 }
 
@@ -178,11 +179,11 @@ async fn a_second_signal_ends_a_respond_whose_call_is_under_way_and_the_next_sta
         pipeline.tenant.add_alert(cordon_simulator::SimAlert::on(&late).severity("High"));
         spoiled(pipeline, "POST", "/isolate").await;
     };
-    let Some((pipeline, load)) = asked_twice("twice-act", "cordon-act", stuck).await else { return };
+    let Some((mut pipeline, load)) = asked_twice("twice-act", "cordon-act", stuck).await else { return };
     // From here on it mostly waits until the action in doubt may be looked up.
     drop(turn);
     let raised = load.finish().await;
-    drained(&pipeline, &raised).await;
+    drained(&mut pipeline, &raised, 2).await;
     pipeline.reported(&late.id, ActionState::Succeeded, SOON * 4).await;
     assert_eq!(pipeline.tenant.isolate_posts(&late.id), 1);
     told_once(&pipeline).await;
@@ -201,9 +202,9 @@ async fn a_second_signal_ends_a_notify_whose_mail_server_is_silent_and_the_next_
         pipeline.tenant.add_alert(cordon_simulator::SimAlert::on(&late).severity("High"));
         pipeline.reported(&late.id, ActionState::Accepted, SOON).await;
     };
-    let Some((pipeline, load)) = asked_twice("twice-notify", "cordon-notify", stuck).await else { return };
+    let Some((mut pipeline, load)) = asked_twice("twice-notify", "cordon-notify", stuck).await else { return };
     let raised = load.finish().await;
-    drained(&pipeline, &raised).await;
+    drained(&mut pipeline, &raised, 2).await;
     pipeline.mailed("LAPTOP-900: isolation requested", SOON).await;
     told_once(&pipeline).await;
 }
