@@ -43,7 +43,7 @@ struct Stand<'a> {
 }
 
 /// Decides. `id` names the enriched record (`topic/partition/offset`), `now` is when the decision is made; it has no
-/// influence on the outcome.
+/// influence on the outcome: what a condition calls `now` is when the record was made.
 ///
 /// # Errors
 /// [`DecideError`] when the record's alert is not an alert; everything else is a decision.
@@ -56,7 +56,7 @@ pub fn decide(
     let alert: Alert =
         record.alert.view().map_err(|source| DecideError::Alert { record: record.id.clone(), source })?;
     let machine = machine(record, &alert);
-    let facts = Facts::new(&alert, machine.as_ref().ok());
+    let facts = Facts::new(&alert, machine.as_ref().ok(), record.enriched_at);
     let stands: Vec<Stand> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
     let target = machine.as_ref().ok().map(|machine| machine.id.clone());
     let conclusion = conclude(&stands, record, &alert, target.as_ref());

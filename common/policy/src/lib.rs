@@ -15,6 +15,8 @@ pub mod schema;
 mod text;
 mod window;
 
+pub use condition::{Condition, Judged, Mistake};
 pub use decide::{DecideError, decide};
+pub use facts::Facts;
 pub use guards::{Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
-pub use rules::{Rule, RuleSet, RuleTest, TestFailure, run_tests};
+pub use rules::{Rule, RuleSet, RuleTest, TestFailure, rule_schema, run_tests};

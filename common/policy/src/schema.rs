@@ -4,11 +4,29 @@
 //! here, and `has()` tells whether the field was given. Names are Microsoft's.
 //! Sources: Microsoft's pages "Alert resource type" and "Machine resource type".
 
+use cordon_records::{AlertStatus, Classification, Severity};
+
+/// Texts from a list that Microsoft documents as complete. A rule that compares such a field with a text outside the
+/// list has a slip of the pen; `string(alert.severity)` is a plain text and compares with anything.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What the list is called in messages: the field's name.
+    pub name: &'static str,
+    /// The values; `""` (nothing given) is always allowed beside them.
+    pub known: &'static [&'static str],
+    /// What stands in when the field is absent.
+    pub default: &'static str,
+    /// The list goes from low to high, so that "this and above" can be suggested.
+    pub ranked: bool,
+}
+
 /// The type of a field, with its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldType {
     /// A text, and the text that stands in when it is absent.
     Text(&'static str),
+    /// A text from a known list.
+    Choice(&'static Choice),
     /// A whole number; 0 when absent.
     Integer,
     /// True or false; false when absent.
@@ -38,15 +56,107 @@ const fn field(name: &'static str, kind: FieldType, meaning: &'static str) -> Fi
 
 const TEXT: FieldType = FieldType::Text("");
 
+const SEVERITY: Choice = Choice { name: "severity", known: Severity::KNOWN, default: "UnSpecified", ranked: true };
+const STATUS: Choice = Choice { name: "status", known: AlertStatus::KNOWN, default: "Unknown", ranked: false };
+const CLASSIFICATION: Choice =
+    Choice { name: "classification", known: Classification::KNOWN, default: "", ranked: false };
+/// Today's values, the two that the pages spell in two ways, and the withdrawn ones that old alerts carry.
+const DETERMINATION: Choice = Choice {
+    name: "determination",
+    known: &[
+        "MultiStagedAttack",
+        "MaliciousUserActivity",
+        "CompromisedUser",
+        "Malware",
+        "Phishing",
+        "UnwantedSoftware",
+        "Other",
+        "SecurityTesting",
+        "LineOfBusinessApplication",
+        "ConfirmedUserActivity",
+        "ConfirmedActivity",
+        "Clean",
+        "NotMalicious",
+        "InsufficientData",
+        "NotAvailable",
+        "Apt",
+        "SecurityPersonnel",
+    ],
+    default: "",
+    ranked: false,
+};
+const INVESTIGATION_STATE: Choice = Choice {
+    name: "investigationState",
+    known: &[
+        "Unknown",
+        "Terminated",
+        "SuccessfullyRemediated",
+        "Benign",
+        "Failed",
+        "PartiallyRemediated",
+        "Running",
+        "PendingApproval",
+        "PendingResource",
+        "PartiallyInvestigated",
+        "TerminatedByUser",
+        "TerminatedBySystem",
+        "Queued",
+        "InnerFailure",
+        "PreexistingAlert",
+        "UnsupportedOs",
+        "UnsupportedAlertType",
+        "SuppressedAlert",
+    ],
+    default: "",
+    ranked: false,
+};
+const HEALTH_STATUS: Choice = Choice {
+    name: "healthStatus",
+    known: &[
+        "Active",
+        "Inactive",
+        "ImpairedCommunication",
+        "NoSensorData",
+        "NoSensorDataImpairedCommunication",
+        "Unknown",
+    ],
+    default: "",
+    ranked: false,
+};
+const ONBOARDING_STATUS: Choice = Choice {
+    name: "onboardingStatus",
+    known: &["Onboarded", "CanBeOnboarded", "Unsupported", "InsufficientInfo"],
+    default: "",
+    ranked: false,
+};
+const RISK_SCORE: Choice =
+    Choice { name: "riskScore", known: &["None", "Informational", "Low", "Medium", "High"], default: "", ranked: true };
+const EXPOSURE_LEVEL: Choice =
+    Choice { name: "exposureLevel", known: &["None", "Low", "Medium", "High"], default: "", ranked: true };
+const DEVICE_VALUE: Choice =
+    Choice { name: "deviceValue", known: &["Low", "Normal", "High"], default: "Normal", ranked: true };
+
 /// The fields of `alert`.
 pub const ALERT: &[FieldSpec] = &[
     field("id", TEXT, "the alert's id"),
     field("incidentId", FieldType::Integer, "the incident that Defender put it into"),
-    field("severity", FieldType::Text("UnSpecified"), "UnSpecified, Informational, Low, Medium or High"),
-    field("status", FieldType::Text("Unknown"), "Unknown, New, InProgress or Resolved"),
-    field("classification", TEXT, "TruePositive, InformationalExpectedActivity or FalsePositive"),
-    field("determination", TEXT, "the finer finding: Malware, Phishing, SecurityTesting …"),
-    field("investigationState", TEXT, "state of Defender's own automated investigation"),
+    field("severity", FieldType::Choice(&SEVERITY), "UnSpecified, Informational, Low, Medium or High"),
+    field("status", FieldType::Choice(&STATUS), "Unknown, New, InProgress or Resolved"),
+    field(
+        "classification",
+        FieldType::Choice(&CLASSIFICATION),
+        "TruePositive, InformationalExpectedActivity or FalsePositive",
+    ),
+    field(
+        "determination",
+        FieldType::Choice(&DETERMINATION),
+        "the finer finding: Malware, Phishing, SecurityTesting …",
+    ),
+    field(
+        "investigationState",
+        FieldType::Choice(&INVESTIGATION_STATE),
+        "state of Defender's own automated investigation",
+    ),
     field("assignedTo", TEXT, "who has it: a user principal name, or Automation"),
     field("detectionSource", TEXT, "what raised it: WindowsDefenderAtp, CustomDetection …"),
     field("detectorId", TEXT, "the detector's GUID"),
@@ -94,20 +204,21 @@ pub const MACHINE: &[FieldSpec] = &[
     field("lastSeen", FieldType::Instant, "last full report, about once a day"),
     field("lastIpAddress", TEXT, "address inside the network"),
     field("lastExternalIpAddress", TEXT, "address seen from outside"),
-    field("healthStatus", TEXT, "Active, Inactive, NoSensorData …"),
-    field("onboardingStatus", TEXT, "Onboarded, CanBeOnboarded …"),
+    field("healthStatus", FieldType::Choice(&HEALTH_STATUS), "Active, Inactive, NoSensorData …"),
+    field("onboardingStatus", FieldType::Choice(&ONBOARDING_STATUS), "Onboarded, CanBeOnboarded …"),
     field("rbacGroupName", TEXT, "the device group"),
-    field("riskScore", TEXT, "None, Low, Medium or High"),
-    field("exposureLevel", TEXT, "None, Low, Medium or High"),
-    field("deviceValue", FieldType::Text("Normal"), "Low, Normal or High"),
+    field("riskScore", FieldType::Choice(&RISK_SCORE), "None, Informational, Low, Medium or High"),
+    field("exposureLevel", FieldType::Choice(&EXPOSURE_LEVEL), "None, Low, Medium or High"),
+    field("deviceValue", FieldType::Choice(&DEVICE_VALUE), "Low, Normal or High"),
     field("isAadJoined", FieldType::Flag, "joined to Entra"),
     field("machineTags", FieldType::Texts, "tags that people gave it"),
     field("mergedIntoMachineId", TEXT, "the machine that this entry was merged into"),
     field("isExcluded", FieldType::Flag, "taken out of Defender's view by people"),
 ];
 
-/// The variables of a condition: two records and the list of user principal names on the alert.
-pub const VARIABLES: &[&str] = &["alert", "machine", "users"];
+/// The variables of a condition: two records, the list of user principal names on the alert, and the moment at which
+/// the record was made (never the wall clock, so that a backtest gives what the live run gave).
+pub const VARIABLES: &[&str] = &["alert", "machine", "users", "now"];
 
 /// The fields of a variable; `None` for one that is no record.
 pub(crate) fn fields_of(variable: &str) -> Option<&'static [FieldSpec]> {

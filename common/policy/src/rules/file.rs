@@ -11,7 +11,8 @@ use crate::guards::file::{attempts, windows};
 /// The actions that a rule may ask for.
 pub const ACTION_KINDS: &[&str] = &["isolate"];
 
-const MODES: &[(&str, Mode)] = &[("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
+/// The modes by name.
+pub const MODES: &[(&str, Mode)] = &[("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
 
 /// A rule and the place of its id, for messages about other files.
 pub struct Found {

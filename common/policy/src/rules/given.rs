@@ -14,13 +14,14 @@ pub const NEEDS_HUMAN: &str = "needs_human";
 pub fn test(mut section: Section) -> Option<RuleTest> {
     let name = section.text("name").required();
     let mut given = section.section("given");
+    let now = given.timestamp("now").optional();
     let alert = record(&mut given.section("alert"), ALERT);
     let absent = given.value("machine").optional() == Some(Value::Null);
     let machine = record(&mut given.section("machine"), MACHINE);
     given.finish();
     let expect = section.texts("expect").check(|kinds| expected(kinds)).required();
     section.finish();
-    Some(RuleTest { name: name?, alert, machine: (!absent).then_some(machine), expect: expect? })
+    Some(RuleTest { name: name?, now, alert, machine: (!absent).then_some(machine), expect: expect? })
 }
 
 fn expected(kinds: &[String]) -> Result<(), String> {
@@ -44,7 +45,7 @@ fn record(section: &mut Section, fields: &[FieldSpec]) -> Map<String, Value> {
 
 fn value(section: &mut Section, field: &FieldSpec) -> Option<Value> {
     match field.kind {
-        FieldType::Text(_) => section.text(field.name).optional().map(Value::from),
+        FieldType::Text(_) | FieldType::Choice(_) => section.text(field.name).optional().map(Value::from),
         FieldType::Integer => section.integer(field.name).optional().map(Value::from),
         FieldType::Flag => section.flag(field.name).optional().map(Value::from),
         FieldType::Instant => section.timestamp(field.name).optional().map(|at| Value::from(at.to_string())),

@@ -2,10 +2,12 @@
 
 mod file;
 mod given;
+mod json_schema;
 mod rule;
 mod set;
 mod tests_in_files;
 
+pub use json_schema::rule_schema;
 pub use rule::{Rule, RuleTest};
 pub use set::RuleSet;
 pub use tests_in_files::{TestFailure, run_tests};

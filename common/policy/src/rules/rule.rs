@@ -1,6 +1,7 @@
 //! One rule.
 
 use cordon_records::{Action, Mode, RuleId};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::condition::Condition;
@@ -30,6 +31,8 @@ pub struct Rule {
 pub struct RuleTest {
     /// What it shows.
     pub name: String,
+    /// What `now` is; without it, 2026-01-01T12:01:00Z, a minute after the sample alert was made.
+    pub now: Option<Timestamp>,
     /// Fields of the alert that differ from the sample.
     pub alert: Map<String, Value>,
     /// Fields of the machine that differ from the sample; `None` when the machine is absent (`machine: null`).

@@ -50,6 +50,20 @@ fn a_rules_test_that_does_not_hold_is_reported_with_what_was_found() {
 }
 
 #[test]
+fn a_rules_test_may_say_what_now_is() {
+    let test =
+        |name: &str, given: &str, expect: &str| format!("  - {{name: {name}, given: {given}, expect: {expect}}}\n");
+    let rule = [
+        "id: night\nwhen: now.getHours('Europe/Berlin') < 6 || now - alert.alertCreationTime > duration('1d')\n",
+        "actions: [{isolate: {comment: x}}]\ntests:\n",
+        &test("noon", "{}", "[]"),
+        &test("night", "{now: 2026-01-01T02:00:00Z}", "[isolate]"),
+        &test("late", "{now: 2026-01-02T12:00:01Z}", "[isolate]"),
+    ];
+    assert_eq!(run_tests(&load(&rule.concat()).unwrap()), []);
+}
+
+#[test]
 fn a_rule_without_a_mode_is_in_shadow() {
     let rules = load("{id: a, when: 'true', actions: []}").unwrap();
     assert_eq!(rules.rules()[0].mode, Mode::Shadow);
@@ -60,9 +74,14 @@ fn a_mistake_in_a_condition_points_into_the_yaml_file() {
     let file = "id: a\nmode: auto\nwhen: |\n  alert.severity == 'High' &&\n  alert.statuss == 'New'\nactions: []\n";
     let problems = load(file).unwrap_err();
     let problem = &problems.0[0];
-    assert_eq!((problem.origin.as_str(), problem.line, problem.column), ("rules.yaml", 5, 8), "{problem}");
+    assert_eq!((problem.origin.as_str(), problem.line, problem.column), ("rules.yaml", 5, 9), "{problem}");
     assert_eq!(problem.help.as_deref(), Some("did you mean `status`?"));
     assert_eq!(problem.source_line.as_deref(), Some("  alert.statuss == 'New'"));
+
+    let file = "id: a\nwhen: |\n  alert.severity in ['High',\n    'Mediun'] && alert.status == \"Nwe\"\nactions: []\n";
+    let said: Vec<String> =
+        load(file).unwrap_err().0.iter().map(|p| format!("{}:{} {:?}", p.line, p.column, p.help)).collect();
+    assert_eq!(said, ["4:5 Some(\"did you mean \\\"Medium\\\"?\")", "4:34 Some(\"did you mean \\\"New\\\"?\")"]);
 
     let file = "rules:\n  - id: a\n    when: alert.severity = 'High'\n    actions: []\n";
     assert!(mistakes(file)[0].starts_with("3:26 "), "{:?}", mistakes(file));

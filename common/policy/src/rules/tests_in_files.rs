@@ -61,6 +61,9 @@ fn outcome(rule: &Rule, test: &RuleTest) -> Result<(Vec<String>, String), String
     Ok((kinds, decision.reason))
 }
 
+/// When the sample record is made, unless a test says otherwise.
+const SAMPLE_NOW: &str = "2026-01-01T12:01:00Z";
+
 /// An open alert of medium severity, on a laptop.
 fn sample_alert() -> Value {
     json!({
@@ -88,7 +91,10 @@ fn over(mut sample: Value, given: &Map<String, Value>) -> Result<Verbatim, serde
 }
 
 fn record(test: &RuleTest) -> Result<EnrichedRecord, Box<dyn std::error::Error>> {
-    let at: Timestamp = Timestamp::UNIX_EPOCH;
+    let at = match test.now {
+        Some(now) => now,
+        None => SAMPLE_NOW.parse()?,
+    };
     let alert = over(sample_alert(), &test.alert)?;
     // A test that names another machine on one side means both.
     let id = test.alert.get("machineId").cloned();
