@@ -6,6 +6,7 @@
 mod arithmetic;
 mod check;
 mod compile;
+mod depth;
 mod fields;
 mod functions;
 mod network;
@@ -34,6 +35,13 @@ pub struct Mistake {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+}
+
+impl Mistake {
+    /// One that concerns the condition as a whole.
+    fn whole(message: String) -> Vec<Self> {
+        vec![Self { line: 1, column: 1, message, help: Some("split the rule in two".to_owned()) }]
+    }
 }
 
 /// What a condition says of one record.
@@ -74,7 +82,7 @@ pub enum Judged {
 /// | an index that is `0u` or `0.0` | taken | mistake: an `int` |
 /// | what fails whatever the record says: `1 / 0`, `timestamp("x")` | fails, unless `&&` or `\|\|` decides without it | mistake |
 /// | a loop over `[]` | taken | mistake |
-/// | loops three deep | taken | mistake |
+/// | loops three deep, expressions nested more than 64 deep, more than 32 KiB | taken, or overflows the stack | mistake |
 /// | `duration("30d")` | fails | 30 × 24 hours |
 /// | `duration("1h x")`, `duration("1e3s")` | the rest is ignored, exponents are read | fails, or mistake |
 /// | `getHours("")`, a zone that is not written out | UTC; read each time | mistake |
@@ -98,7 +106,18 @@ impl Condition {
     /// # Errors
     /// Every mistake in it, in reading order.
     pub fn parse(source: &str) -> Result<Self, Vec<Mistake>> {
+        if source.len() > depth::MAX_BYTES {
+            return Err(Mistake::whole(format!("the condition is longer than {} KiB", depth::MAX_BYTES >> 10)));
+        }
+        let built = depth::on_a_deep_stack(|| Self::build(source));
+        built.unwrap_or_else(|| Err(Mistake::whole("the condition cannot be read".to_owned())))
+    }
+
+    fn build(source: &str) -> Result<Self, Vec<Mistake>> {
         let program = parse::parse(source)?;
+        if depth::depth(program.expression()) > depth::MAX_DEPTH {
+            return Err(Mistake::whole(format!("expressions are nested more than {} deep", depth::MAX_DEPTH)));
+        }
         let places = parse::Places { info: program.source_info(), source };
         let outcome = check::check(program.expression(), places);
         if outcome.mistakes.is_empty() {

@@ -20,14 +20,16 @@ pub fn parse(source: &str) -> Result<Program, Vec<Mistake>> {
 
 /// The parser's errors, in reading order; the first of each place only, since recovery repeats itself.
 fn syntax_mistakes(source: &str, errors: &ParseErrors) -> Vec<Mistake> {
+    if errors.errors.iter().any(|error| error.msg.contains("Recursion limit")) {
+        return Mistake::whole("brackets are nested too deep".to_owned());
+    }
     let mut mistakes: Vec<Mistake> = errors
         .errors
         .iter()
-        .map(|error| Mistake {
-            line: usize::try_from(error.pos.0).unwrap_or(1).max(1),
-            column: usize::try_from(error.pos.1).unwrap_or(1).max(1),
-            message: one_line(&error.msg),
-            help: None,
+        .map(|error| {
+            let line = usize::try_from(error.pos.0).unwrap_or(1).max(1);
+            let column = usize::try_from(error.pos.1).unwrap_or(1).max(1);
+            Mistake { line, column, message: one_line(&error.msg), help: hint(source, line, column) }
         })
         .collect();
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
@@ -36,6 +38,20 @@ fn syntax_mistakes(source: &str, errors: &ParseErrors) -> Vec<Mistake> {
         mistakes.push(Mistake { line: 1, column: 1, message: format!("cannot be parsed: {source}"), help: None });
     }
     mistakes
+}
+
+/// What is likely meant where the parser stumbles: operators as other languages spell them.
+fn hint(source: &str, line: usize, column: usize) -> Option<String> {
+    let text: String = source.lines().nth(line - 1)?.chars().skip(column - 1).collect();
+    let word = text.split(|c: char| c.is_whitespace() || c == '(').next()?;
+    let meant = match word.to_ascii_lowercase().as_str() {
+        "and" => "&&",
+        "or" => "||",
+        "not" => "!",
+        _ if text.starts_with('=') => "==",
+        _ => return None,
+    };
+    Some(format!("did you mean `{meant}`?"))
 }
 
 /// Where the parts of an expression stand in its text, in bytes.

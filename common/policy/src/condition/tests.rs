@@ -102,6 +102,13 @@ fn a_loop_variable_may_hide_a_record() {
 fn a_syntax_error_carries_its_line_and_column() {
     let found = mistakes("alert.severity == 'High' &&\n  alert.status = 'New'");
     assert_eq!((found[0].line, found[0].column), (2, 16), "{found:?}");
+    for (source, help) in [
+        ("alert.status = 'New'", "did you mean `==`?"),
+        ("machine.isExcluded and users == []", "did you mean `&&`?"),
+        ("machine.isExcluded OR users == []", "did you mean `||`?"),
+    ] {
+        assert_eq!(mistakes(source)[0].help.as_deref(), Some(help), "{:?}", mistakes(source));
+    }
     for source in ["", "alert.", "a b", "((", "'ä' == 'ü' &&"] {
         assert!(Condition::parse(source).is_err(), "{source:?} was taken");
     }
@@ -240,4 +247,34 @@ proptest! {
             let _ = condition.judge(&Facts::new(&alert, Some(&machine), jiff::Timestamp::UNIX_EPOCH));
         }
     }
+}
+
+#[test]
+fn a_deep_or_long_condition_is_a_mistake_or_judged_and_never_overflows_the_stack() {
+    let shapes: [fn(usize) -> String; 9] = [
+        |n| format!("{}true", "!".repeat(n)),
+        |n| format!("{}true{}", "(".repeat(n), ")".repeat(n)),
+        |n| format!("{}1{} == 1", "[".repeat(n), "]".repeat(n)),
+        |n| format!("{}true", "true ? true : ".repeat(n)),
+        |n| format!("alert{}.x", ".title".repeat(n)),
+        |n| format!("alert.title{} == ''", ".lower()".repeat(n)),
+        |n| format!("true{}", " == true".repeat(n)),
+        |n| vec!["1"; n].join("+") + " == 1",
+        |n| vec!["alert.title == 'x'"; n].join(" || "),
+    ];
+    let (alert, machine) = (alert(), machine());
+    let facts = Facts::new(&alert, Some(&machine), jiff::Timestamp::UNIX_EPOCH);
+    for size in [8, 16, 40, 60, 90, 1_000, 4_000, 16_000, 40_000] {
+        for shape in shapes {
+            if let Ok(condition) = Condition::parse(&shape(size)) {
+                let _ = condition.judge(&facts);
+            }
+        }
+    }
+    let parenthesised = format!("{}true{}", "(".repeat(60), ")".repeat(60));
+    assert_eq!(judge(&parenthesised), Judged::True);
+    assert!(mistakes(&vec!["1"; 100].join("+"))[0].message.contains("nested more than 64 deep"));
+    let hashes = vec!["'3395856ce81f2b7382dee72602f798b642f14140'"; 700].join(",");
+    assert_eq!(judge(&format!("alert.title in [{hashes}]")), Judged::False);
+    assert!(mistakes(&format!("{}true{}", "(".repeat(120), ")".repeat(120)))[0].message.contains("too deep"));
 }
