@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cordon_records::ActionState;
 use cordon_simulator::{ActionOutcome, Fault, FaultKind, Options, SimAlert, SimMachine};
+use cordon_tests::invariants::{Expectation, all_hold};
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
 use tokio::task::{JoinSet, LocalSet};
 
@@ -75,7 +76,7 @@ async fn every_answer_to_the_call_and_every_lost_one_ends_in_one_isolation_or_no
     };
     let setup = Setup { tenant, unlimited: true, ..Setup::default() };
     let Some(pipeline) = Pipeline::start("answers", setup).await else { return };
-    let mut known = Vec::new();
+    let (mut known, mut raised) = (Vec::new(), Vec::new());
     for (number, case) in (1..).zip(cases()) {
         let mut machine = machine(number, case.name);
         machine.outcome = case.outcome;
@@ -83,9 +84,14 @@ async fn every_answer_to_the_call_and_every_lost_one_ends_in_one_isolation_or_no
         if let Some(what) = case.first.clone() {
             pipeline.tenant.script(Fault::on("POST", &format!("/machines/{}/isolate", machine.id), what));
         }
-        pipeline.tenant.add_alert(SimAlert::on(&machine).severity("High"));
+        raised.push(pipeline.tenant.add_alert(SimAlert::on(&machine).severity("High")));
         known.push((machine, case));
     }
+    let mut pipeline = each_came_to_its_end(pipeline, known).await;
+    all_hold(&mut pipeline, &Expectation::of(&raised), SOON).await;
+}
+
+async fn each_came_to_its_end(pipeline: Pipeline, known: Vec<(SimMachine, Case)>) -> Pipeline {
     // Each comes to its end before one of them fails the test.
     let (all, pipeline) = (LocalSet::new(), std::rc::Rc::new(pipeline));
     let failed = all.run_until(async {
@@ -101,4 +107,6 @@ async fn every_answer_to_the_call_and_every_lost_one_ends_in_one_isolation_or_no
         failed
     });
     assert_eq!(failed.await, 0, "answers that were not understood; see above\n{}", pipeline.tenant.to_jsonl());
+    drop(all);
+    std::rc::Rc::into_inner(pipeline).expect("nobody else has it")
 }
