@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{ActionState, AttemptState, LedgerRecord, Topic};
 use cordon_simulator::{SimAlert, SimMachine};
+use cordon_tests::invariants::{Expectation, all_hold_so_far};
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
 use cordon_tests::processes::{Process, Signal};
 use cordon_tests::wait::until;
@@ -76,6 +77,7 @@ impl Frozen {
         .await;
         assert_eq!(self.posts(), 1, "{}", self.pipeline.tenant.to_jsonl());
         assert_eq!(self.last_word().await, AttemptState::Reported(ActionState::Succeeded));
+        all_hold_so_far(&self.pipeline, &Expectation::default()).await;
     }
 
     /// What compaction would keep of the action.
