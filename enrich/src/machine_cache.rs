@@ -5,6 +5,7 @@
 //! that is given up does not stop the call, whose answer serves the next one.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +13,15 @@ use cordon_defender::MACHINES_PER_CALL;
 use cordon_records::{MachineId, Verbatim};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::fetch::{Answer, fetch};
 use crate::lookup::{LookupError, MachineLookup};
 use crate::metrics::{Metrics, Origin};
 
-/// How long a question waits for others to share its call while another call is under way; without one it goes at
-/// once, with all that are there.
-const WINDOW: Duration = Duration::from_millis(25);
-/// Batches under way at most.
-const CALLS_AT_ONCE: usize = 2;
+/// Calls under way at most. A question goes at once while there are fewer, with all that are there; otherwise it waits
+/// for one to end, and those that come meanwhile share its call.
+const CALLS_AT_ONCE: usize = 4;
 /// How long it is remembered that Defender does not know a machine: it may be on its way in.
 const UNKNOWN_TTL: Duration = Duration::from_secs(30);
 /// Machines remembered at most, some 20 MB.
@@ -52,7 +51,6 @@ impl MachineCache {
             known: HashMap::new(),
             waiting: HashMap::new(),
             window: Vec::new(),
-            closes: None,
             calls: JoinSet::new(),
             batches: HashMap::new(),
         };
@@ -85,8 +83,8 @@ struct Desk<L> {
     known: HashMap<MachineId, Known>,
     /// Who waits for which machine; an entry means that it is in the window or under way.
     waiting: HashMap<MachineId, Vec<oneshot::Sender<Answer>>>,
+    /// What no call has been made for yet.
     window: Vec<MachineId>,
-    closes: Option<Instant>,
     calls: JoinSet<Vec<(MachineId, Answer)>>,
     /// What each call is for, in case it panics.
     batches: HashMap<Id, Vec<MachineId>>,
@@ -95,7 +93,6 @@ struct Desk<L> {
 impl<L: MachineLookup> Desk<L> {
     async fn run(mut self, mut inbox: mpsc::Receiver<Question>) {
         loop {
-            let closes = self.closes.unwrap_or_else(Instant::now);
             tokio::select! {
                 // Questions first: what is there already shares the next call.
                 biased;
@@ -104,7 +101,7 @@ impl<L: MachineLookup> Desk<L> {
                     None => return,
                 },
                 Some(done) = self.calls.join_next_with_id() => self.settle(done),
-                () = sleep_until(closes), if self.closes.is_some() && self.may_call() => self.send_off(),
+                () = ready(()), if !self.window.is_empty() && self.may_call() => self.send_off(),
             }
         }
     }
@@ -123,16 +120,11 @@ impl<L: MachineLookup> Desk<L> {
             self.metrics.lookup(Origin::Miss);
             self.waiting.insert(id.clone(), vec![answer]);
             self.window.push(id);
-            let patience = if self.calls.is_empty() { Duration::ZERO } else { WINDOW };
-            self.closes.get_or_insert(now + patience);
-            if self.window.len() >= MACHINES_PER_CALL && self.may_call() {
-                self.send_off();
-            }
         }
     }
 
-    /// While calls wait for quota or for the server, the window stays open: fewer and fuller calls get through a
-    /// backlog sooner.
+    /// While calls wait for quota or for the server, the window fills: fewer and fuller calls get through a backlog
+    /// sooner.
     fn may_call(&self) -> bool {
         self.calls.len() < CALLS_AT_ONCE
     }
@@ -140,7 +132,6 @@ impl<L: MachineLookup> Desk<L> {
     fn send_off(&mut self) {
         let rest = self.window.split_off(self.window.len().min(MACHINES_PER_CALL));
         let ids = std::mem::replace(&mut self.window, rest);
-        self.closes = (!self.window.is_empty()).then(Instant::now);
         let call = self.calls.spawn(fetch(Arc::clone(&self.lookup), self.metrics.clone(), ids.clone()));
         self.batches.insert(call.id(), ids);
     }
@@ -157,9 +148,6 @@ impl<L: MachineLookup> Desk<L> {
                 ids.into_iter().map(|id| (id, Err(failed.clone()))).collect()
             }
         };
-        if self.calls.is_empty() && self.closes.is_some() {
-            self.closes = Some(Instant::now());
-        }
         for (id, answer) in answers {
             for waiting in self.waiting.remove(&id).unwrap_or_default() {
                 let _ = waiting.send(answer.clone());

@@ -41,7 +41,7 @@ impl IngestSettings {
             .or(Duration::from_secs(15));
         let overlap = section
             .duration("overlap")
-            .check(|overlap| within(*overlap, Duration::from_secs(60), Duration::from_secs(24 * 3_600)))
+            .check(|overlap| within(*overlap, Duration::from_secs(10), Duration::from_secs(24 * 3_600)))
             .or(Duration::from_secs(600));
         let sweep_interval = section
             .duration("sweep_interval")

@@ -1,6 +1,7 @@
 //! respond's memory: the fold of the `ledger` topic. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use cordon_policy::{Attempt, Fleet, guard};
@@ -31,6 +32,8 @@ pub struct Book {
     entries: BTreeMap<ActionKey, LedgerEntry>,
     /// Which of the entries are open: few, and asked for at every step.
     open: BTreeSet<ActionKey>,
+    /// Which entries were attempted, or rehearsed, at an instant: the caps ask for the last day of years.
+    attempted: BTreeMap<Timestamp, BTreeSet<ActionKey>>,
 }
 
 impl Book {
@@ -55,10 +58,13 @@ impl Book {
             let intents = merged(&known.intents, &entry.intents);
             if !entry.supersedes(known) {
                 known.intents = intents;
+                let known = known.clone();
+                self.mark(&known);
                 return;
             }
             entry.intents = intents;
         }
+        self.mark(&entry);
         if entry.is_open() {
             self.open.insert(entry.key.clone());
         } else {
@@ -131,9 +137,11 @@ impl Book {
     /// have held or refused is no attempt.
     #[must_use]
     pub fn attempts(&self, since: Timestamp, mode: Mode) -> Vec<Attempt> {
-        let mut attempts: Vec<Attempt> = self
-            .entries
-            .values()
+        let marked = self.attempted.range((Bound::Excluded(since), Bound::Unbounded));
+        let keys: BTreeSet<&ActionKey> = marked.flat_map(|(_, keys)| keys).collect();
+        let mut attempts: Vec<Attempt> = keys
+            .into_iter()
+            .filter_map(|key| self.entries.get(key))
             .flat_map(|entry| {
                 let rehearsed = mode == Mode::Shadow
                     && entry.state == AttemptState::Reported(ActionState::Would)
@@ -145,6 +153,15 @@ impl Book {
             .collect();
         attempts.sort_by_key(|attempt| attempt.at);
         attempts
+    }
+
+    /// Notes at which instants an entry may count. Instants that it has left since do no harm: what counts is read
+    /// from the entry.
+    fn mark(&mut self, entry: &LedgerEntry) {
+        let rehearsed = (entry.state == AttemptState::Reported(ActionState::Would)).then_some(entry.at);
+        for at in entry.intents.iter().copied().chain(rehearsed) {
+            self.attempted.entry(at).or_default().insert(entry.key.clone());
+        }
     }
 }
 

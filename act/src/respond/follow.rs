@@ -31,12 +31,14 @@ pub struct FollowUps {
     first: Duration,
     open: BTreeMap<ActionKey, FollowUp>,
     under_way: bool,
+    /// Looks are at least the first distance apart, so that many actions share each.
+    not_before: Option<Instant>,
 }
 
 impl FollowUps {
     /// `first` is the distance of the first looks; later ones are wider.
     pub(super) fn new(first: Duration) -> Self {
-        Self { first, open: BTreeMap::new(), under_way: false }
+        Self { first, open: BTreeMap::new(), under_way: false, not_before: None }
     }
 
     pub(super) fn add(&mut self, entry: &LedgerEntry, at: Moment) {
@@ -47,7 +49,8 @@ impl FollowUps {
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
-        if self.under_way { None } else { self.open.values().map(|follow| follow.next).min() }
+        let next = if self.under_way { None } else { self.open.values().map(|follow| follow.next).min() };
+        next.max(self.not_before.filter(|_| next.is_some()))
     }
 
     pub(super) fn due(&mut self, at: Moment) -> Option<Effect> {
@@ -58,6 +61,7 @@ impl FollowUps {
         let ids = due().map(|follow| follow.id.clone()).collect();
         let oldest = due().map(|follow| follow.asked).min()?;
         self.under_way = true;
+        self.not_before = Some(at.mono + self.first);
         Some(Effect::Follow { ids, since: oldest.saturating_sub(CLOCK_SLACK).unwrap_or(oldest) })
     }
 

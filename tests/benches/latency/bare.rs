@@ -27,8 +27,8 @@ const HOP: &str = "CORDON_BARE_HOP";
 const BOOTSTRAP: &str = "CORDON_BARE_BOOTSTRAP";
 const PREFIX: &str = "CORDON_BARE_PREFIX";
 const API: &str = "CORDON_BARE_API";
-const POLL_INTERVAL: Duration = Duration::from_millis(250);
-const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
 const READY: &str = "the hop is ready";
 
 /// The chain; dropping it kills its processes.

@@ -27,9 +27,11 @@ use figures::{Figures, verdict};
 use traffic::{Plan, drive};
 
 /// How often either chain asks for new alerts.
-const POLL_INTERVAL: &str = "250ms";
+const POLL_INTERVAL: &str = "100ms";
 /// How far back either chain asks: the shortest that ingest takes.
-const OVERLAP: &str = "60s";
+const OVERLAP: &str = "10s";
+/// How often Cordon looks what became of its actions, as shipped; the bare chain never does.
+const FOLLOW_UP: &str = "5s";
 
 fn main() -> ExitCode {
     if let Some(hop) = bare::hop_of_this_process() {
@@ -61,7 +63,11 @@ async fn bare_chain(kafka: &RealKafka, plan: Plan) -> Figures {
 async fn cordon(plan: Plan) -> Figures {
     let setup = Setup { tenant: tenant(), unlimited: true, ..Setup::default() };
     let pipeline = Pipeline::prepare("latency", setup).await.expect("the broker was there for the bare chain");
-    let environment = [("CORDON_INGEST__POLL_INTERVAL", POLL_INTERVAL), ("CORDON_INGEST__OVERLAP", OVERLAP)];
+    let environment = [
+        ("CORDON_INGEST__POLL_INTERVAL", POLL_INTERVAL),
+        ("CORDON_INGEST__OVERLAP", OVERLAP),
+        ("CORDON_ACT__FOLLOW_UP", FOLLOW_UP),
+    ];
     let mut act = pipeline.spawn("cordon-act", &["--init-ledger"], &environment);
     act.line(SOON, "respond holds the ledger").await;
     let others = ["cordon-enrich", "cordon-notify", "cordon-ingest"];
