@@ -125,16 +125,19 @@ impl Board {
     }
 
     /// A record came: it is tracked and passed to whoever works on its partition. One of a partition that is not
-    /// held, or that is in flight already, is dropped; it will be read again. Returns a break in the offsets.
-    pub(super) fn receive(&self, record: Inbound) -> Option<Break> {
+    /// held, or that is in flight already, is dropped; it will be read again.
+    pub(super) fn receive(&self, record: Inbound) {
         let mut state = self.lock();
-        let share = state.partitions.get_mut(&record.partition)?;
-        let found = share.came(record.partition, record.offset);
+        let Some(share) = state.partitions.get_mut(&record.partition) else { return };
         if share.tracker.receive(record.offset, record.size()) {
             // Nobody listens only when the lease is over; then nothing of it will be stored.
             let _ = share.records.send(record);
         }
-        found
+    }
+
+    /// Notes which offset comes next on a partition, before [`Self::receive`]; tells when another was to come.
+    pub(super) fn comes(&self, partition: i32, offset: i64) -> Option<Break> {
+        self.lock().partitions.get_mut(&partition)?.came(partition, offset)
     }
 
     /// Begins a piece of work; `None` when the lease is over or ending.
@@ -313,7 +316,7 @@ mod tests {
         let board = Board::new(LIMITS);
         let (sender, _records) = unbounded_channel();
         board.open((3, Some(5)), &CancellationToken::new(), sender);
-        let came = |offset| board.receive(inbound(offset, None, None)).map(|found| (found.expected, found.came));
+        let came = |offset| board.comes(3, offset).map(|found| (found.expected, found.came));
         assert_eq!([came(9), came(10), came(12), came(0)], [Some((5, 9)), None, Some((11, 12)), Some((13, 0))]);
         assert_eq!(came(1), None);
     }

@@ -162,12 +162,22 @@ impl Hooks {
         let committed = loss::committed(consumer, self.topic.1, list);
         for partition in partitions(list) {
             self.paused().remove(&partition);
-            let (sender, records) = unbounded_channel();
-            let next = committed.get(&partition).copied();
-            let lease = self.board.open((partition, next), &self.ending, sender);
-            // Nobody listens only while the stage is stopping.
-            let _ = self.events.send(Event::Assigned(Assigned { lease, records }));
+            self.open(partition, committed.get(&partition).copied());
         }
+    }
+
+    /// Begins a lease. One that is held on the partition ends.
+    fn open(&self, partition: i32, next: Option<i64>) {
+        let (sender, records) = unbounded_channel();
+        let lease = self.board.open((partition, next), &self.ending, sender);
+        // Nobody listens only while the stage is stopping.
+        let _ = self.events.send(Event::Assigned(Assigned { lease, records }));
+    }
+
+    /// The partition is another one under the old name. What is under way belongs to the old one and must not settle
+    /// offsets of the new one.
+    pub(super) fn begins_anew(&self, partition: i32, at: i64) {
+        self.open(partition, Some(at.saturating_add(1)));
     }
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {

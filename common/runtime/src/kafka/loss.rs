@@ -43,29 +43,23 @@ pub(super) fn committed(consumer: &BaseConsumer<Hooks>, topic: Topic, list: &Top
     }
 }
 
-/// Tells of records that are gone. Offsets also have gaps that mean nothing (transaction markers), so the oldest offset
-/// that the broker still has decides.
-pub(super) fn report(consumer: &BaseConsumer<Hooks>, name: &str, topic: Topic, found: Break) {
+/// Tells of records that are gone, and starts over with a partition that was made anew. Offsets also have gaps that mean
+/// nothing (transaction markers), and librdkafka may hand a record over twice, so what the broker has decides.
+pub(super) fn judge(consumer: &BaseConsumer<Hooks>, name: &str, topic: Topic, found: Break) {
     if topic.spec().cleanup == Cleanup::Compact {
         return;
     }
     let Break { partition, expected, came } = found;
+    let has = consumer.fetch_watermarks(name, partition, ASK);
     if came < expected {
-        tracing::error!(
-            topic = name,
-            partition,
-            expected,
-            came,
-            "the partition begins anew: the topic was deleted and made again, or an offset was set back; what it held \
-             and was not read before is lost"
-        );
+        // Better a false alarm than none.
+        if has.map_or(true, |(_, end)| end < expected) {
+            tell_of_new(name, found);
+            consumer.context().begins_anew(partition, came);
+        }
         return;
     }
-    let oldest = match consumer.fetch_watermarks(name, partition, ASK) {
-        Ok((oldest, _)) => oldest.min(came),
-        // Better a false alarm than none.
-        Err(_) => came,
-    };
+    let oldest = has.map_or(came, |(oldest, _)| oldest.min(came));
     if let Ok(records @ 1..) = u64::try_from(oldest.saturating_sub(expected)) {
         consumer.context().lost(records);
         tracing::error!(
@@ -78,6 +72,17 @@ pub(super) fn report(consumer: &BaseConsumer<Hooks>, name: &str, topic: Topic, f
              to it: give the topic a longer retention, or the stage more replicas"
         );
     }
+}
+
+fn tell_of_new(name: &str, Break { partition, expected, came }: Break) {
+    tracing::error!(
+        topic = name,
+        partition,
+        expected,
+        came,
+        "the partition begins anew: the topic was deleted and made again, or the broker lost its end; what was not read \
+         before is lost"
+    );
 }
 
 /// Tells of partitions beyond the number that the topic must have.

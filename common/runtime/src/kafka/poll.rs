@@ -12,6 +12,7 @@ use cordon_records::Topic;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
@@ -191,9 +192,10 @@ impl PollThread {
         match self.consumer.poll(POLL)? {
             Ok(message) => {
                 *unseen = unseen.saturating_add(1);
-                if let Some(found) = self.board.receive(Inbound::detach(&message, self.topic.1, &self.topic.0)) {
-                    loss::report(&self.consumer, &self.topic.0, self.topic.1, found);
+                if let Some(found) = self.board.comes(message.partition(), message.offset()) {
+                    loss::judge(&self.consumer, &self.topic.0, self.topic.1, found);
                 }
+                self.board.receive(Inbound::detach(&message, self.topic.1, &self.topic.0));
                 self.consumer.context().connected();
                 None
             }
