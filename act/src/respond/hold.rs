@@ -329,6 +329,9 @@ impl<T: Tenant> Post<T> {
             Ok(match effect {
                 Effect::Read { key, alert, since, machine } => {
                     let facts = tenant.facts(&alert, since, &machine).await.map(Box::new);
+                    if let Err(failure) = &facts {
+                        tracing::warn!(%key, %machine, why = failure.why, "the alert and its machine cannot be read; the action waits");
+                    }
                     Event::Facts(key, facts)
                 }
                 Effect::Look(key, machine) => Event::Looked(key, tenant.actions(&machine).await),
