@@ -6,9 +6,12 @@
 #   broker.sh stop  --dir DIR                             stops what `start` left running, removes DIR
 #   broker.sh run   --dir DIR [--nodes 1|3] [--set K=V]…  starts and stays until stdin closes, then stops and removes DIR
 #
+# `--relay PORT` (one node only) adds a second listener for clients, which the broker advertises as 127.0.0.1:PORT:
+# whoever listens there can come between. The listener's own port is in DIR/relayed.
+#
 # DIR holds `bootstrap`, one `N/pid` and `N/log` a node, and the data; it must be outside of a checkout. `run` prints
-# `READY HOST:PORT,… PID…` and then obeys lines on stdin: `kill N` (SIGKILL), `start N`; it answers `KILLED N`,
-# `STARTED N PID`. Whoever starts `run` holds its stdin: if that process dies, however it dies, the brokers go too.
+# `READY HOST:PORT,… PID…` and then obeys lines on stdin: `kill N` (SIGKILL), `start N…`; it answers `KILLED N`,
+# `STARTED N PID` for each. Whoever starts `run` holds its stdin: if that process dies, however it dies, the brokers go too.
 # Needs a JDK of 17 or later and, the first time, Maven. Jars are kept in ${XDG_CACHE_HOME:-~/.cache}/cordon.
 set -euo pipefail
 
@@ -59,7 +62,7 @@ free_port() {
 
 # Writes the properties of every node and formats its storage.
 prepare() {
-  local node id voters="" bootstrap="" factor=$nodes in_sync=1 ports=() controllers=()
+  local node id voters="" bootstrap="" factor=$nodes in_sync=1 ports=() controllers=() relayed=""
   ((nodes < 3)) || in_sync=2
   for node in $(seq "$nodes"); do
     ports[node]=$(free_port)
@@ -67,6 +70,10 @@ prepare() {
     voters+=${voters:+,}$node@127.0.0.1:${controllers[node]}
     bootstrap+=${bootstrap:+,}127.0.0.1:${ports[node]}
   done
+  if [[ -n $relay ]]; then
+    relayed=$(free_port)
+    echo "$relayed" >"$dir/relayed"
+  fi
   id=$(java "${small[@]}" -cp "$libs/*" kafka.tools.StorageTool random-uuid)
   for node in $(seq "$nodes"); do
     rm -rf "${dir:?}/$node"
@@ -75,8 +82,8 @@ prepare() {
       cat "$here/server.properties"
       echo "node.id=$node"
       echo "controller.quorum.voters=$voters"
-      echo "listeners=PLAINTEXT://127.0.0.1:${ports[node]},CONTROLLER://127.0.0.1:${controllers[node]}"
-      echo "advertised.listeners=PLAINTEXT://127.0.0.1:${ports[node]}"
+      echo "listeners=PLAINTEXT://127.0.0.1:${ports[node]},CONTROLLER://127.0.0.1:${controllers[node]}${relayed:+,RELAYED://127.0.0.1:$relayed}"
+      echo "advertised.listeners=PLAINTEXT://127.0.0.1:${ports[node]}${relay:+,RELAYED://127.0.0.1:$relay}"
       echo "log.dirs=$dir/$node/data"
       for setting in default.replication.factor offsets.topic.replication.factor \
         transaction.state.log.replication.factor share.coordinator.state.topic.replication.factor; do
@@ -163,15 +170,16 @@ tear_down() {
 }
 
 obey() {
-  local verb node
-  while read -r verb node; do
-    [[ -d $dir/${node:-none} ]] || fail "no such node: '$verb $node'"
+  local verb node some
+  while read -r verb some; do
+    for node in ${some:-none}; do [[ -d $dir/$node ]] || fail "no such node: '$verb $node'"; done
     case $verb in
-      kill) kill_node "$node" && echo "KILLED $node" ;;
+      kill) for node in $some; do kill_node "$node" && echo "KILLED $node"; done ;;
       start)
-        launch "$node"
-        await "$node" || fail "node $node did not come back: $(tail -n 20 "$dir/$node/log")"
-        echo "STARTED $node $(cat "$dir/$node/pid")"
+        # All first: of three that are down, none serves before there is a quorum.
+        for node in $some; do launch "$node"; done
+        await $some || fail "nodes $some did not come back: $(for node in $some; do tail -n 20 "$dir/$node/log"; done)"
+        for node in $some; do echo "STARTED $node $(cat "$dir/$node/pid")"; done
         ;;
       *) fail "unknown command '$verb'" ;;
     esac
@@ -182,17 +190,19 @@ obey() {
 
 verb=${1:-}
 shift || true
-nodes=1 dir="" settings=() die_with_us=()
+nodes=1 dir="" relay="" settings=() die_with_us=()
 while (($#)); do
   case $1 in
     --nodes) nodes=$2 ;;
     --dir) dir=$2 ;;
     --set) settings+=("$2") ;;
+    --relay) relay=$2 ;;
     *) fail "unknown argument '$1'" ;;
   esac
   shift 2
 done
 [[ $nodes == 1 || $nodes == 3 ]] || fail "--nodes is 1 or 3"
+[[ -z $relay || $nodes == 1 ]] || fail "--relay is for one node"
 
 case $verb in
   jars) jars ;;

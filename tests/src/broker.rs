@@ -13,6 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::cluster::Cluster;
 use crate::engine::ContainedKafka;
+use crate::relay::Relay;
 
 /// A real broker that is shared by the tests of this process, and where it comes from: what a variant holds keeps it
 /// running. Tests keep apart by topic prefix.
@@ -83,6 +84,22 @@ pub fn own_cluster(nodes: usize, properties: &[&str]) -> Option<Cluster> {
     match Cluster::start(nodes, properties) {
         Ok(cluster) => Some(cluster),
         Err(why) => skipped("CORDON_REQUIRE_KAFKA", "brokers of one's own", &why),
+    }
+}
+
+/// One broker of one's own behind a relay, which stands before [`Relay::serve`]. `None` as for [`RealKafka::obtain`].
+///
+/// # Panics
+/// When it cannot be started although `CORDON_REQUIRE_KAFKA=1` asks for it.
+#[must_use]
+pub fn relayed_broker() -> Option<(Cluster, Relay)> {
+    let relay = Relay::bind();
+    match Cluster::start_behind(relay.port()) {
+        Ok(cluster) => {
+            relay.serve(cluster.relayed());
+            Some((cluster, relay))
+        }
+        Err(why) => skipped("CORDON_REQUIRE_KAFKA", "a broker of one's own", &why),
     }
 }
 

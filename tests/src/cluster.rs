@@ -26,15 +26,25 @@ impl Cluster {
     /// # Errors
     /// Why there is no broker: no JDK 17, no Maven, or what the script said.
     pub fn start(nodes: usize, settings: &[&str]) -> Result<Self, String> {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        Self::run(&["--nodes", &nodes.to_string()], settings)
+    }
+
+    /// Starts one broker that has a second address for clients: the port `relay`, where a relay is to listen that comes
+    /// between. [`Self::relayed`] is where the relay finds the broker.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_behind(relay: u16) -> Result<Self, String> {
+        Self::run(&["--nodes", "1", "--relay", &relay.to_string()], [])
+    }
+
+    fn run<'a>(arguments: &[&str], settings: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         java_is_new_enough()?;
         // The script removes the folder, also when nothing of this process is dropped.
         let folder = tempfile::Builder::new().prefix("cordon-kafka-").tempdir().map_err(|why| why.to_string())?.keep();
         let mut command = Command::new("bash");
-        command.arg(script()).arg("run").arg("--nodes").arg(nodes.to_string());
-        command.arg("--dir").arg(&folder);
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
+        command.arg(script()).arg("run").args(arguments).arg("--dir").arg(&folder).args(settings);
         // Unlinked at once: the script's last words must outlive the folder.
         let mut said = tempfile::tempfile().map_err(|why| why.to_string())?;
         let stderr = said.try_clone().map_err(|why| why.to_string())?;
@@ -60,6 +70,16 @@ impl Cluster {
         &self.bootstrap
     }
 
+    /// The port to which a relay passes on what its clients send.
+    ///
+    /// # Panics
+    /// When the broker was not started by [`Self::start_behind`].
+    #[must_use]
+    pub fn relayed(&self) -> u16 {
+        let port = std::fs::read_to_string(self.folder.join("relayed")).expect("the broker stands behind a relay");
+        port.trim().parse().expect("a port")
+    }
+
     /// The process of node `node` (1, 2, 3), to be frozen and thawed with [`crate::processes::signal`].
     #[must_use]
     pub fn pid(&self, node: usize) -> u32 {
@@ -80,9 +100,23 @@ impl Cluster {
     /// # Panics
     /// When it does not come back.
     pub fn start_node(&mut self, node: usize) {
-        let answer = self.order(&format!("start {node}"));
-        let pid = answer.strip_prefix(&format!("STARTED {node} ")).and_then(|pid| pid.parse().ok());
-        self.pids[node - 1] = pid.unwrap_or_else(|| panic!("node {node} did not come back: {answer:?}"));
+        self.start_nodes(&[node]);
+    }
+
+    /// Starts several killed nodes at once: of three that are all down, none serves before two are up.
+    ///
+    /// # Panics
+    /// When one does not come back.
+    pub fn start_nodes(&mut self, nodes: &[usize]) {
+        let list: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+        let mut answer = self.order(&format!("start {}", list.join(" ")));
+        for (place, node) in nodes.iter().enumerate() {
+            if place > 0 {
+                answer = self.answer();
+            }
+            let pid = answer.strip_prefix(&format!("STARTED {node} ")).and_then(|pid| pid.parse().ok());
+            self.pids[node - 1] = pid.unwrap_or_else(|| panic!("node {node} did not come back: {answer:?}"));
+        }
     }
 
     /// The log of a node, for a failure's message.
@@ -94,6 +128,10 @@ impl Cluster {
     fn order(&mut self, line: &str) -> String {
         let orders = self.orders.as_mut().expect("open until dropped");
         writeln!(orders, "{line}").expect("broker.sh reads its orders");
+        self.answer()
+    }
+
+    fn answer(&mut self) -> String {
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("broker.sh answers");
         answer.trim_end().to_owned()

@@ -29,6 +29,7 @@ use cordon_records::{ActionState, AlertId, DecisionRecord, Topic};
 use cordon_simulator::SimMachine;
 use rdkafka::message::Message as _;
 
+use crate::load::{Load, machines_of};
 use crate::oracle;
 use crate::pipeline::{Pipeline, SOON};
 use crate::wait::until;
@@ -55,6 +56,31 @@ pub async fn all_hold_so_far(pipeline: &Pipeline, expectation: &Expectation) {
 pub async fn decided(pipeline: &Pipeline) -> BTreeSet<AlertId> {
     let decisions: Vec<DecisionRecord> = pipeline.records(Topic::Decisions).await;
     decisions.into_iter().map(|decision| decision.alert.id).collect()
+}
+
+/// Waits until so many more alerts are decided than now, while every process lives.
+///
+/// # Panics
+/// When the deadline passes, or a process ends.
+pub async fn further(pipeline: &mut Pipeline, more: usize, deadline: Duration) {
+    let before = decided(pipeline).await.len();
+    until(deadline, &format!("{more} further decisions"), async || {
+        pipeline.all_are_running();
+        let count = decided(pipeline).await.len() - before;
+        if count >= more { Ok(()) } else { Err(count.to_string()) }
+    })
+    .await;
+}
+
+/// Ends the load on `machines` machines, and waits until I1, I2, I3 and I5 hold for all of it.
+///
+/// # Panics
+/// When the deadline passes, or one of them does not hold.
+pub async fn nothing_is_missed_or_doubled(pipeline: &Pipeline, load: Load, machines: u32, deadline: Duration) {
+    let raised = load.finish().await;
+    every_alert_is_decided(pipeline, &raised, deadline).await;
+    each_is_isolated_once(pipeline, &machines_of(machines), deadline).await;
+    assert_eq!(machines_decided_in_order(pipeline), machines as usize);
 }
 
 /// I1: waits until every alert is decided.

@@ -3,8 +3,9 @@
 //! [`broker`] finds or starts Apache Kafka, [`engine`] does it in containers, [`cluster`] from jars. [`processes`] runs
 //! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
 //! deletes them, behind the stages' backs; [`load`] keeps alerts coming,
-//! [`groups`] knows what is committed, [`progress`] how long nothing moved, [`invariants`] says what must hold
-//! afterwards. [`wait`] replaces every sleep. [`soak`] mixes all faults by chance.
+//! [`relay`] comes between clients and a broker and cuts them off; [`groups`] knows what is committed, [`progress`]
+//! how long nothing moved, [`invariants`] says what must hold afterwards. [`wait`] replaces every sleep. [`soak`]
+//! mixes all faults by chance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support: a failure is a panic")]
 
 pub mod broker;
@@ -19,6 +20,7 @@ pub mod oracle;
 pub mod pipeline;
 pub mod processes;
 pub mod progress;
+pub mod relay;
 pub mod soak;
 pub mod usage;
 pub mod wait;

@@ -66,6 +66,8 @@ pub struct Pipeline {
     pub tenant: Simulator,
     /// The broker and the prefix of this pipeline's topics.
     pub kafka: KafkaSettings,
+    /// Environment variables of every process that is started from now on.
+    pub environment: Vec<(&'static str, String)>,
     processes: BTreeMap<(&'static str, usize), Process>,
     /// What processes wrote that are gone.
     past: Vec<(String, String)>,
@@ -129,7 +131,8 @@ impl Pipeline {
         }
         std::fs::write(&config, text).expect("the configuration is written");
         let (processes, past, usage) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        Self { tenant, kafka, processes, past, usage, config, _folder: folder }
+        let environment = Vec::new();
+        Self { tenant, kafka, environment, processes, past, usage, config, _folder: folder }
     }
 
     /// Starts one replica, in the place of an earlier one if there was one.
@@ -144,6 +147,7 @@ impl Pipeline {
     #[must_use]
     pub fn spawn(&self, binary: &str, args: &[&str], environment: &[(&str, &str)]) -> Process {
         let mut all = vec![("CORDON_TELEMETRY__LISTEN", "127.0.0.1:0")];
+        all.extend(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
         all.extend(environment);
         Process::stage(binary, &self.config, args, &all)
     }
@@ -151,6 +155,11 @@ impl Pipeline {
     /// The process of one replica.
     pub fn process(&mut self, stage: &'static str, replica: usize) -> &mut Process {
         self.processes.get_mut(&(stage, replica)).expect("the replica was started")
+    }
+
+    /// All processes.
+    pub fn processes(&self) -> impl Iterator<Item = (&'static str, &Process)> {
+        self.processes.iter().map(|((stage, _), process)| (*stage, process))
     }
 
     /// The configuration file of all stages.
