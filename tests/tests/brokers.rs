@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cordon_tests::broker::{own_cluster, settings, unique_prefix};
 use cordon_tests::cluster::Cluster;
-use cordon_tests::invariants::{Expectation, all_hold, decided, each_is_isolated_once, machines_decided_in_order};
+use cordon_tests::invariants::{self, Expectation, all_hold, each_is_isolated_once, machines_decided_in_order};
 use cordon_tests::load::{Load, machines_of};
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::processes::{Signal, signal};
@@ -39,13 +39,7 @@ async fn under_load(test: &str) -> Option<Site> {
 
 /// Waits until so many more alerts are decided than now.
 async fn further(pipeline: &mut Pipeline, more: usize) {
-    let before = decided(pipeline).await.len();
-    until(HEALED, &format!("{more} further decisions"), async || {
-        pipeline.all_are_running();
-        let count = decided(pipeline).await.len() - before;
-        if count >= more { Ok(()) } else { Err(count.to_string()) }
-    })
-    .await;
+    invariants::further(pipeline, more, HEALED).await;
 }
 
 /// `faults` sessions may have been lost, and with each a mail may have been repeated.
@@ -108,4 +102,40 @@ async fn when_all_brokers_are_silent_for_a_while_everything_waits_and_then_goes_
     }
     further(&mut site.pipeline, 30).await;
     nothing_is_missed_or_doubled(site, 1).await;
+}
+
+/// A wait that looks at something on the way.
+async fn lasts(time: Duration, mut look: impl AsyncFnMut() -> String) {
+    let since = std::time::Instant::now();
+    until(time * 2, &format!("{time:?} to pass"), async || {
+        let seen = look().await;
+        if since.elapsed() > time { Ok(()) } else { Err(seen) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn when_all_brokers_are_killed_ingest_covers_nothing_until_they_are_back_and_then_everything() {
+    const COVERED: &str = "cordon_ingest_covered_until_timestamp_seconds";
+    let _turn = TURN.lock().await;
+    let Some(mut site) = under_load("dead").await else { return };
+    for node in 1..=3 {
+        site.cluster.kill_node(node);
+    }
+    // What was on its way to the broker when it died may still have been confirmed.
+    let pipeline = &mut site.pipeline;
+    lasts(Duration::from_secs(2), async || pipeline.counter("cordon-ingest", COVERED).await.to_string()).await;
+    let before = pipeline.counter("cordon-ingest", COVERED).await;
+    lasts(Duration::from_secs(30), async || {
+        let covered = pipeline.counter("cordon-ingest", COVERED).await;
+        assert_eq!(covered, before, "ingest says that it has covered what no broker has");
+        pipeline.all_are_running();
+        covered.to_string()
+    })
+    .await;
+    site.cluster.start_nodes(&[1, 2, 3]);
+    further(&mut site.pipeline, 30).await;
+    assert!(site.pipeline.counter("cordon-ingest", COVERED).await > before);
+    nothing_is_missed_or_doubled(site, 3).await;
 }
