@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -50,6 +50,40 @@ pub async fn delete_topic(bootstrap: &str, topic: &str) {
     .await;
 }
 
+/// Gives a topic more partitions, so that it has `count`.
+///
+/// # Panics
+/// When the broker refuses.
+pub async fn add_partitions(bootstrap: &str, topic: &str, count: usize) {
+    let options = AdminOptions::new().operation_timeout(Some(WITHIN)).request_timeout(Some(WITHIN));
+    let wanted = NewPartitions::new(topic, count);
+    for answer in admin(bootstrap).create_partitions(&[wanted], &options).await.expect("the broker answers") {
+        answer.expect("the partitions are added");
+    }
+}
+
+/// Deletes every record that a topic holds now, as retention does when its time has come. Returns where each partition
+/// begins then. Blocks for some questions.
+///
+/// # Panics
+/// When the broker refuses.
+pub async fn delete_records(bootstrap: &str, topic: &str) -> Vec<(i32, i64)> {
+    let client = admin(bootstrap);
+    let metadata = client.inner().fetch_metadata(Some(topic), WITHIN).expect("metadata");
+    let partitions = metadata.topics()[0].partitions().iter().map(rdkafka::metadata::MetadataPartition::id);
+    let ends: Vec<(i32, i64)> = partitions
+        .map(|id| (id, client.inner().fetch_watermarks(topic, id, WITHIN).expect("watermarks").1))
+        .filter(|(_, end)| *end > 0)
+        .collect();
+    let mut before = TopicPartitionList::new();
+    for &(partition, end) in &ends {
+        before.add_partition_offset(topic, partition, Offset::Offset(end)).expect("an offset");
+    }
+    let options = AdminOptions::new().operation_timeout(Some(WITHIN)).request_timeout(Some(WITHIN));
+    client.delete_records(&before, &options).await.expect("the records are deleted");
+    ends
+}
+
 /// Deletes a consumer group with its committed offsets; it must have no members.
 ///
 /// # Panics
@@ -68,10 +102,19 @@ pub async fn delete_group(bootstrap: &str, group: &str) {
 /// When the broker does not answer.
 #[must_use]
 pub fn committed(bootstrap: &str, group: &str, topic: &str) -> Option<i64> {
+    committed_on(bootstrap, group, topic, 0)
+}
+
+/// The committed offset of a group on one partition of a topic. Blocks.
+///
+/// # Panics
+/// When the broker does not answer.
+#[must_use]
+pub fn committed_on(bootstrap: &str, group: &str, topic: &str, partition: i32) -> Option<i64> {
     let consumer: BaseConsumer =
         ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", group).create().expect("a consumer");
     let mut asked = TopicPartitionList::new();
-    asked.add_partition(topic, 0);
+    asked.add_partition(topic, partition);
     let answer = consumer.committed_offsets(asked, WITHIN).expect("the broker answers");
     match answer.elements().first()?.offset() {
         Offset::Offset(next) => Some(next),
