@@ -1,0 +1,113 @@
+//! Stages that are starved: of file handles, of the processor, and watched for the memory they take.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cordon_records::AlertId;
+use cordon_simulator::SimAlert;
+use cordon_tests::invariants::{each_is_isolated_once, every_alert_is_decided, further, nothing_is_missed_or_doubled};
+use cordon_tests::load::{Load, machines_of};
+use cordon_tests::pipeline::{Pipeline, SOON, STAGES, Setup};
+use cordon_tests::processes::{Signal, signal};
+use tokio::sync::Mutex;
+
+/// Pipelines take turns on the machine.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The design's limits for one stage, in KiB.
+const IDLE: u64 = 64 * 1024;
+const STORM: u64 = 256 * 1024;
+
+const MACHINES: u32 = 12;
+const PACE: Duration = Duration::from_millis(100);
+
+/// Sets the number of file handles that a running process may have; those that it has stay open.
+fn limit_handles(pid: u32, handles: &str) {
+    let limit = format!("--nofile={handles}:");
+    let set = Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]).status().expect("util-linux is there");
+    assert!(set.success(), "{set}");
+}
+
+/// The most memory that a process ever had, in KiB (`VmHWM` of proc(5)).
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn peaks(pipeline: &Pipeline) -> BTreeMap<&'static str, u64> {
+    pipeline.processes().map(|(stage, process)| (stage, peak(process.pid()))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn stages_without_a_file_handle_to_spare_say_so_live_on_and_catch_up() {
+    // Without its lookups enrich lets alerts go on, and what has no machine is for people: that is another test.
+    const STARVED: [&str; 3] = ["cordon-ingest", "cordon-act", "cordon-notify"];
+    let _turn = TURN.lock().await;
+    let setup = Setup { unlimited: true, ..Setup::default() };
+    let Some(mut pipeline) = Pipeline::start("handles", setup).await else { return };
+    for stage in ["cordon-act", "cordon-notify"] {
+        limit_handles(pipeline.process(stage, 0).pid(), "3");
+    }
+    let load = Load::start(&pipeline.tenant, MACHINES, PACE);
+    pipeline.process("cordon-act", 0).line(SOON, "Too many open files").await;
+    // Its alerts flow, so it has taken the poll over.
+    limit_handles(pipeline.process("cordon-ingest", 0).pid(), "3");
+    pipeline.all_are_running();
+    // With respond at work again there is something to tell, and no way out for it.
+    limit_handles(pipeline.process("cordon-act", 0).pid(), "1024");
+    pipeline.process("cordon-notify", 0).line(SOON, "Too many open files").await;
+    pipeline.all_are_running();
+    for stage in STARVED {
+        limit_handles(pipeline.process(stage, 0).pid(), "1024");
+    }
+    further(&mut pipeline, 30, SOON).await;
+    nothing_is_missed_or_doubled(&pipeline, load, MACHINES, SOON * 4).await;
+}
+
+/// Lets processes run for a tenth of each second until `stop`.
+fn starve(pids: Vec<u32>, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            pids.iter().for_each(|pid| signal(*pid, Signal::Freeze));
+            std::thread::sleep(Duration::from_millis(900));
+            pids.iter().for_each(|pid| signal(*pid, Signal::Thaw));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn a_storm_of_1000_alerts_on_a_tenth_of_the_processor_loses_nothing_and_keeps_within_the_memory() {
+    const STARVED: u32 = 100;
+    let _turn = TURN.lock().await;
+    let setup = Setup { unlimited: true, ..Setup::default() };
+    let Some(mut pipeline) = Pipeline::start("starved", setup).await else { return };
+    let idle = peaks(&pipeline);
+    assert!(idle.values().all(|peak| *peak <= IDLE), "KiB at rest: {idle:?}");
+    let stop = Arc::default();
+    let starving = starve(STAGES.map(|stage| pipeline.process(stage, 0).pid()).to_vec(), &stop);
+    let machines = machines_of(STARVED);
+    machines.iter().for_each(|machine| pipeline.tenant.add_machine(machine.clone()));
+    let raised: Vec<AlertId> = (0..1000)
+        .map(|number| {
+            let severity = if number < machines.len() { "High" } else { "Medium" };
+            pipeline.tenant.add_alert(SimAlert::on(&machines[number % machines.len()]).severity(severity))
+        })
+        .collect();
+    every_alert_is_decided(&pipeline, &raised, SOON * 4).await;
+    each_is_isolated_once(&pipeline, &machines, SOON * 4).await;
+    stop.store(true, Ordering::Relaxed);
+    starving.join().unwrap();
+    pipeline.all_are_running();
+    let storm = peaks(&pipeline);
+    println!("KiB at rest {idle:?}, in the storm {storm:?}");
+    assert!(storm.values().all(|peak| *peak <= STORM), "KiB in the storm: {storm:?}");
+}
