@@ -64,6 +64,6 @@ impl ActMetrics {
         let on = |latch: Option<&cordon_records::Latch>| i64::from(latch.is_some_and(|latch| latch.on));
         self.breaker.set(on(book.breaker.as_ref()));
         self.paused.set(on(book.pause.as_ref()));
-        self.open.set(i64::try_from(book.open().count()).unwrap_or(i64::MAX));
+        self.open.set(i64::try_from(book.open_count()).unwrap_or(i64::MAX));
     }
 }

@@ -59,7 +59,7 @@ async fn partitions_that_are_added_are_read_and_told_of_and_the_next_start_is_re
     }
     // Our writers use them when they next look for them, within five minutes; whoever is quicker is read at once.
     for topic in [Topic::Alerts, Topic::Enriched] {
-        meddle::write_to(&bootstrap, (&pipeline.kafka.topic(topic), 20), "k", b"not json");
+        meddle::write_to(&bootstrap, (&pipeline.kafka.topic(topic), 20), b"k", b"not json");
     }
     until(SOON, "two dead letters from new partitions", async || {
         let dead = oracle::records(&bootstrap, &pipeline.kafka.topic(Topic::DeadLetters), SOON);

@@ -75,6 +75,7 @@ impl Responder {
         if let Some(job) = self.jobs.get_mut(key) {
             job.entry.machine_action_id = Some(standing.id.clone());
         }
+        self.follow.accepted(key, standing);
         let reason = format!("Defender took the request ({})", standing.status.as_str());
         self.finish(key, ActionState::Accepted, reason, at);
     }

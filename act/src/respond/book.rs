@@ -1,5 +1,6 @@
 //! respond's memory: the fold of the `ledger` topic. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
     ActionKey, ActionState, AttemptState, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId, Mode, NoticeKind,
-    Ruling,
+    RuleId, Ruling,
 };
 use jiff::Timestamp;
 
@@ -30,10 +31,18 @@ pub struct Book {
     /// The next offset to read of `commands`.
     pub commands_next: i64,
     entries: BTreeMap<ActionKey, LedgerEntry>,
-    /// Which of the entries are open: few, and asked for at every step.
-    open: BTreeSet<ActionKey>,
-    /// Which entries were attempted, or rehearsed, at an instant: the caps ask for the last day of years.
-    attempted: BTreeMap<Timestamp, BTreeSet<ActionKey>>,
+    /// Which of the entries are open, machine by machine: asked for at every step.
+    open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
+    /// What the entries count for the caps, by its instant: the caps ask for the last day of years.
+    attempted: BTreeMap<Timestamp, Vec<Mark>>,
+}
+
+/// One attempt, or one rehearsal, of an entry.
+#[derive(Debug, Clone)]
+struct Mark {
+    key: ActionKey,
+    rules: Vec<RuleId>,
+    rehearsed: bool,
 }
 
 impl Book {
@@ -54,21 +63,19 @@ impl Book {
     /// Takes an entry, merging it with what is known of its key. Every attempt of both is kept: a cap that forgot
     /// one would be too generous.
     pub fn put(&mut self, mut entry: LedgerEntry) {
-        if let Some(known) = self.entries.get_mut(&entry.key) {
+        if let Some(mut known) = self.entries.remove(&entry.key) {
+            self.forget(&known);
             let intents = merged(&known.intents, &entry.intents);
-            if !entry.supersedes(known) {
+            if !entry.supersedes(&known) {
                 known.intents = intents;
-                let known = known.clone();
-                self.mark(&known);
-                return;
+                entry = known;
+            } else {
+                entry.intents = intents;
             }
-            entry.intents = intents;
         }
         self.mark(&entry);
         if entry.is_open() {
-            self.open.insert(entry.key.clone());
-        } else {
-            self.open.remove(&entry.key);
+            self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
         }
         self.entries.insert(entry.key.clone(), entry);
     }
@@ -81,12 +88,19 @@ impl Book {
 
     /// Entries whose attempt is still on its way.
     pub fn open(&self) -> impl Iterator<Item = &LedgerEntry> {
-        self.open.iter().filter_map(|key| self.entries.get(key))
+        self.open.values().flatten().filter_map(|key| self.entries.get(key))
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.values().map(BTreeSet::len).sum()
     }
 
     /// The open entries that isolate this machine, other than `but`.
     pub fn open_on(&self, machine: &MachineId, but: &ActionKey) -> impl Iterator<Item = &LedgerEntry> {
-        self.open().filter(move |entry| &entry.machine.id == machine && &entry.key != but)
+        let keys = self.open.get(machine).into_iter().flatten().filter(move |key| *key != but);
+        keys.filter_map(|key| self.entries.get(key))
     }
 
     /// The notices whose switches hold every action now.
@@ -133,36 +147,46 @@ impl Book {
         intents.map(age).filter(|age| *age <= HOUR).collect()
     }
 
-    /// Every attempt since `since`, for the caps. A rehearsal counts what it would have done as well; what it would
-    /// have held or refused is no attempt.
+    /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well;
+    /// what it would have held or refused is no attempt.
     #[must_use]
-    pub fn attempts(&self, since: Timestamp, mode: Mode) -> Vec<Attempt> {
+    pub fn attempts(&self, since: Timestamp, mode: Mode) -> Vec<Attempt<'_>> {
         let marked = self.attempted.range((Bound::Excluded(since), Bound::Unbounded));
-        let keys: BTreeSet<&ActionKey> = marked.flat_map(|(_, keys)| keys).collect();
-        let mut attempts: Vec<Attempt> = keys
-            .into_iter()
-            .filter_map(|key| self.entries.get(key))
-            .flat_map(|entry| {
-                let rehearsed = mode == Mode::Shadow
-                    && entry.state == AttemptState::Reported(ActionState::Would)
-                    && entry.guards.iter().all(|verdict| verdict.ruling == Ruling::Pass);
-                let extra = rehearsed.then_some(entry.at);
-                entry.intents.iter().copied().chain(extra).map(|at| Attempt { at, rules: entry.rules.clone() })
-            })
-            .filter(|attempt| attempt.at > since)
-            .collect();
-        attempts.sort_by_key(|attempt| attempt.at);
-        attempts
+        let marked = marked.flat_map(|(at, marks)| marks.iter().map(move |mark| (*at, mark)));
+        let counted = marked.filter(|(_, mark)| mode == Mode::Shadow || !mark.rehearsed);
+        counted.map(|(at, mark)| Attempt { at, rules: Cow::Borrowed(&mark.rules[..]) }).collect()
     }
 
-    /// Notes at which instants an entry may count. Instants that it has left since do no harm: what counts is read
-    /// from the entry.
     fn mark(&mut self, entry: &LedgerEntry) {
-        let rehearsed = (entry.state == AttemptState::Reported(ActionState::Would)).then_some(entry.at);
-        for at in entry.intents.iter().copied().chain(rehearsed) {
-            self.attempted.entry(at).or_default().insert(entry.key.clone());
+        let rehearsed = would_have_passed(entry).then_some((entry.at, true));
+        for (at, rehearsed) in entry.intents.iter().map(|at| (*at, false)).chain(rehearsed) {
+            let mark = Mark { key: entry.key.clone(), rules: entry.rules.clone(), rehearsed };
+            self.attempted.entry(at).or_default().push(mark);
         }
     }
+
+    /// Takes an entry out of what is found by machine and by instant.
+    fn forget(&mut self, entry: &LedgerEntry) {
+        if let Some(keys) = self.open.get_mut(&entry.machine.id) {
+            keys.remove(&entry.key);
+            if keys.is_empty() {
+                self.open.remove(&entry.machine.id);
+            }
+        }
+        for at in entry.intents.iter().chain([&entry.at]) {
+            if let Some(marks) = self.attempted.get_mut(at) {
+                marks.retain(|mark| mark.key != entry.key);
+                if marks.is_empty() {
+                    self.attempted.remove(at);
+                }
+            }
+        }
+    }
+}
+
+fn would_have_passed(entry: &LedgerEntry) -> bool {
+    entry.state == AttemptState::Reported(ActionState::Would)
+        && entry.guards.iter().all(|verdict| verdict.ruling == Ruling::Pass)
 }
 
 fn refused_as_closed(entry: &LedgerEntry) -> bool {

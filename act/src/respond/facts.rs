@@ -106,6 +106,8 @@ pub struct Standing {
     pub by: String,
     /// Who cancelled it or why it failed, as far as Defender tells.
     pub detail: Option<String>,
+    /// When it was created, by Defender's clock.
+    pub created: Option<Timestamp>,
 }
 
 impl From<&MachineAction> for Standing {
@@ -113,6 +115,12 @@ impl From<&MachineAction> for Standing {
         let cancelled = action.cancelled_by.as_ref().map(|by| format!("cancelled by {by}"));
         let failed = action.error_code.filter(|code| *code != 0).map(|code| format!("error code {code}"));
         let detail = cancelled.or(failed);
-        Self { id: action.id.clone(), status: action.status.clone(), by: author(action), detail }
+        Self {
+            id: action.id.clone(),
+            status: action.status.clone(),
+            by: author(action),
+            detail,
+            created: action.created,
+        }
     }
 }

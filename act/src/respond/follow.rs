@@ -14,13 +14,19 @@ use super::responder::{Afterwards, Effect, Moment, Responder, Unreadable};
 /// Defender itself gives up after about three days; an hour later nobody will answer any more.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(73);
 
-/// The list is asked from a little before the oldest INTENT: the two clocks may differ.
+/// The list is asked from a little before the oldest action due. Of one that was accepted before a restart only the
+/// INTENT's time is known, and our clock may differ from Defender's.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(10);
+
+/// Defender may write one instant more or less exactly in its answer and in its list.
+const ROUNDING: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug)]
 struct FollowUp {
     id: MachineActionId,
     asked: Timestamp,
+    /// Where the list may be asked from.
+    since: Timestamp,
     next: Instant,
     step: u32,
 }
@@ -30,7 +36,10 @@ struct FollowUp {
 pub struct FollowUps {
     first: Duration,
     open: BTreeMap<ActionKey, FollowUp>,
-    under_way: bool,
+    /// When Defender says that it created what it has just accepted.
+    created: BTreeMap<ActionKey, Timestamp>,
+    /// When the look under way was asked for.
+    under_way: Option<Instant>,
     /// Looks are at least the first distance apart, so that many actions share each.
     not_before: Option<Instant>,
 }
@@ -38,18 +47,28 @@ pub struct FollowUps {
 impl FollowUps {
     /// `first` is the distance of the first looks; later ones are wider.
     pub(super) fn new(first: Duration) -> Self {
-        Self { first, open: BTreeMap::new(), under_way: false, not_before: None }
+        Self { first, open: BTreeMap::new(), created: BTreeMap::new(), under_way: None, not_before: None }
+    }
+
+    /// Notes what Defender said when it accepted an action that is to be followed.
+    pub(super) fn accepted(&mut self, key: &ActionKey, standing: &Standing) {
+        self.created.extend(standing.created.map(|created| (key.clone(), created)));
     }
 
     pub(super) fn add(&mut self, entry: &LedgerEntry, at: Moment) {
+        let created = self.created.remove(&entry.key);
         let Some(id) = entry.machine_action_id.clone() else { return };
         let asked = entry.intents.last().copied().unwrap_or(entry.at);
         let next = at.mono + distance(self.first, 0);
-        self.open.insert(entry.key.clone(), FollowUp { id, asked, next, step: 0 });
+        let since = match created {
+            Some(created) => created.saturating_sub(ROUNDING).unwrap_or(created),
+            None => asked.saturating_sub(CLOCK_SLACK).unwrap_or(asked),
+        };
+        self.open.insert(entry.key.clone(), FollowUp { id, asked, since, next, step: 0 });
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let next = if self.under_way { None } else { self.open.values().map(|follow| follow.next).min() };
+        let next = if self.under_way.is_some() { None } else { self.open.values().map(|follow| follow.next).min() };
         next.max(self.not_before.filter(|_| next.is_some()))
     }
 
@@ -59,18 +78,18 @@ impl FollowUps {
         }
         let due = || self.open.values().filter(|follow| follow.next <= at.mono);
         let ids = due().map(|follow| follow.id.clone()).collect();
-        let oldest = due().map(|follow| follow.asked).min()?;
-        self.under_way = true;
+        let since = due().map(|follow| follow.since).min()?;
+        self.under_way = Some(at.mono);
         self.not_before = Some(at.mono + self.first);
-        Some(Effect::Follow { ids, since: oldest.saturating_sub(CLOCK_SLACK).unwrap_or(oldest) })
+        Some(Effect::Follow { ids, since })
     }
 
     /// Moves everything that was due to its next look, and gives back what it was.
     fn advance(&mut self, at: Moment) -> Vec<(ActionKey, MachineActionId, Timestamp)> {
-        self.under_way = false;
+        let asked_at = self.under_way.take().unwrap_or(at.mono);
         let mut looked_at = Vec::new();
         for (key, follow) in &mut self.open {
-            if follow.next <= at.mono {
+            if follow.next <= asked_at {
                 follow.step += 1;
                 follow.next = at.mono + distance(self.first, follow.step);
                 looked_at.push((key.clone(), follow.id.clone(), follow.asked));
@@ -144,5 +163,40 @@ mod tests {
     fn looks_are_five_seconds_then_thirty_then_five_minutes_apart() {
         let at = |step| distance(Duration::from_secs(5), step).as_secs();
         assert_eq!([at(0), at(5), at(6), at(15), at(16), at(1000)], [5, 5, 30, 30, 300, 300]);
+    }
+
+    const EXAMPLE: &str = include_str!("../../../common/records/examples/v1/ledger-action.json");
+
+    fn entry(key: u8, id: &str) -> LedgerEntry {
+        let LedgerRecord::Action(mut entry) = serde_json::from_str(EXAMPLE).unwrap() else { panic!("an action") };
+        entry.key = serde_json::from_str(&format!("\"{key:032x}\"")).unwrap();
+        entry.machine_action_id = Some(MachineActionId::new(id).unwrap());
+        *entry
+    }
+
+    #[test]
+    fn the_list_is_asked_from_defenders_own_time_and_the_looks_of_many_actions_are_shared() {
+        let (first, wall) = (Duration::from_secs(5), "2026-11-22T22:41:09Z".parse().unwrap());
+        let (mut follow, start) = (FollowUps::new(first), Instant::now());
+        let at = |seconds| Moment { wall, mono: start + Duration::from_secs(seconds) };
+        for (second, id) in [(0u8, "a"), (1, "b"), (2, "c")] {
+            let entry = entry(second, id);
+            let created = Some(format!("2026-11-22T22:40:0{second}Z").parse().unwrap());
+            let standing = Standing {
+                id: MachineActionId::new(id).unwrap(),
+                status: ActionStatus::Pending,
+                by: String::new(),
+                detail: None,
+                created,
+            };
+            follow.accepted(&entry.key, &standing);
+            follow.add(&entry, at(u64::from(second)));
+        }
+        let Some(Effect::Follow { ids, since }) = follow.due(at(5)) else { panic!("one is due") };
+        assert_eq!((ids.len(), since), (1, "2026-11-22T22:39:59Z".parse().unwrap()));
+        follow.advance(at(6));
+        assert!(follow.due(at(9)).is_none(), "two are due, but the last look was four seconds ago");
+        let Some(Effect::Follow { ids, since }) = follow.due(at(10)) else { panic!("two are due") };
+        assert_eq!((ids.len(), since), (2, "2026-11-22T22:40:00Z".parse().unwrap()));
     }
 }

@@ -66,7 +66,7 @@ impl Responder {
             // This attempt is counted already; made again under its number it counts once.
             if let Some(own) = entry.intents.last()
                 && let Some(position) =
-                    attempts.iter().position(|attempt| &attempt.at == own && attempt.rules == entry.rules)
+                    attempts.iter().position(|attempt| &attempt.at == own && *attempt.rules == entry.rules[..])
             {
                 attempts.remove(position);
             }

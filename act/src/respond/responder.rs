@@ -165,7 +165,7 @@ pub enum Effect {
     Follow {
         /// Defender's ids.
         ids: Vec<MachineActionId>,
-        /// When the oldest was asked for.
+        /// The oldest was created after this instant.
         since: Timestamp,
     },
     /// Count the onboarded machines.

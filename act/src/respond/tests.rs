@@ -4,6 +4,7 @@ mod caps;
 mod clocks;
 mod crash;
 mod doubt;
+mod index;
 mod shell;
 mod storm;
 mod way;

@@ -242,5 +242,6 @@ pub fn pending(key: &ActionKey) -> Standing {
         status: ActionStatus::Pending,
         by: "cordon".into(),
         detail: None,
+        created: None,
     }
 }

@@ -1,15 +1,17 @@
 //! One case before the guards: an action, and everything known that bears on it.
 
+use std::borrow::Cow;
+
 use cordon_records::{Action, AlertSummary, Latch, MachineActionId, MachineSummary, Mode, RuleId};
 use jiff::Timestamp;
 
 /// An attempt that was made: each INTENT that was written counts, whatever came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct Attempt<'a> {
     /// When the INTENT was written.
     pub at: Timestamp,
     /// The rules that asked for it.
-    pub rules: Vec<RuleId>,
+    pub rules: Cow<'a, [RuleId]>,
 }
 
 /// The number of onboarded machines.
@@ -69,7 +71,7 @@ pub struct Case<'a> {
     /// The moment to judge for.
     pub now: Timestamp,
     /// Every attempt of the longest window, in any order.
-    pub attempts: &'a [Attempt],
+    pub attempts: &'a [Attempt<'a>],
     /// The fleet's size; `None` when it was never counted.
     pub fleet: Option<Fleet>,
     /// The breaker, if it was ever touched.

@@ -18,7 +18,7 @@ struct Facts {
     users: Vec<String>,
     isolation: Isolation,
     now: Timestamp,
-    attempts: Vec<Attempt>,
+    attempts: Vec<Attempt<'static>>,
     fleet: Option<Fleet>,
     breaker: Option<Latch>,
     pause: Option<Latch>,
@@ -85,8 +85,8 @@ fn guards(yaml: &str) -> Guards {
     Guards::load("guards.yaml", yaml).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn attempts(count: usize, seconds_ago: i64) -> Vec<Attempt> {
-    (0..count).map(|_| Attempt { at: at(-seconds_ago), rules: vec![rule("r1")] }).collect()
+fn attempts(count: usize, seconds_ago: i64) -> Vec<Attempt<'static>> {
+    (0..count).map(|_| Attempt { at: at(-seconds_ago), rules: vec![rule("r1")].into() }).collect()
 }
 
 fn latched(on: bool) -> Option<Latch> {
@@ -381,7 +381,7 @@ prop_compose! {
         facts.machine = facts.machine.filter(|_| known);
         facts.alert.newest_moment = age.map(|age| at(-age));
         facts.isolation = isolation;
-        facts.attempts = made.into_iter().map(|ago| Attempt { at: at(-ago), rules: vec![rule("r1")] }).collect();
+        facts.attempts = made.into_iter().map(|ago| Attempt { at: at(-ago), rules: vec![rule("r1")].into() }).collect();
         facts.fleet = fleet.map(|(machines, ago)| Fleet { machines, at: at(-ago) });
         (facts.pause, facts.breaker, facts.limits) = (latched(paused), latched(latched_), limits);
         facts
@@ -404,7 +404,7 @@ proptest! {
     fn one_more_attempt_never_turns_a_hold_into_a_pass(facts in any_facts(), ago in -50i64..100_000) {
         let before = facts.judge(&Guards::built_in()).ruling;
         let mut more = facts;
-        more.attempts.push(Attempt { at: at(-ago), rules: vec![rule("r1")] });
+        more.attempts.push(Attempt { at: at(-ago), rules: vec![rule("r1")].into() });
         let after = more.judge(&Guards::built_in()).ruling;
         prop_assert!(before == Ruling::Pass || after != Ruling::Pass, "{:?} became {:?}", before, after);
     }
@@ -437,7 +437,7 @@ proptest! {
             facts.fleet = Some(Fleet { machines, at: facts.now });
             if facts.judge(&guards).ruling == Ruling::Pass {
                 passed.push(facts.now);
-                facts.attempts.push(Attempt { at: facts.now, rules: facts.rules.clone() });
+                facts.attempts.push(Attempt { at: facts.now, rules: facts.rules.clone().into() });
             }
         }
         for (window, limit) in [(600, 4), (3_600, 9), (7_200, share), (1_000, 5)] {
