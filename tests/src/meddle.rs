@@ -96,32 +96,6 @@ pub async fn delete_group(bootstrap: &str, group: &str) {
     }
 }
 
-/// The committed offset of a group on partition 0 of a topic. Blocks.
-///
-/// # Panics
-/// When the broker does not answer.
-#[must_use]
-pub fn committed(bootstrap: &str, group: &str, topic: &str) -> Option<i64> {
-    committed_on(bootstrap, group, topic, 0)
-}
-
-/// The committed offset of a group on one partition of a topic. Blocks.
-///
-/// # Panics
-/// When the broker does not answer.
-#[must_use]
-pub fn committed_on(bootstrap: &str, group: &str, topic: &str, partition: i32) -> Option<i64> {
-    let consumer: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", group).create().expect("a consumer");
-    let mut asked = TopicPartitionList::new();
-    asked.add_partition(topic, partition);
-    let answer = consumer.committed_offsets(asked, WITHIN).expect("the broker answers");
-    match answer.elements().first()?.offset() {
-        Offset::Offset(next) => Some(next),
-        _ => None,
-    }
-}
-
 /// Sets the committed offset of a group without members on partition 0 of a topic. Blocks.
 ///
 /// # Panics

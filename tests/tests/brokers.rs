@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cordon_tests::broker::{own_cluster, settings, unique_prefix};
 use cordon_tests::cluster::Cluster;
-use cordon_tests::invariants::{self, Expectation, all_hold, each_is_isolated_once, machines_decided_in_order};
-use cordon_tests::load::{Load, machines_of};
+use cordon_tests::invariants;
+use cordon_tests::load::Load;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::processes::{Signal, signal};
 use cordon_tests::wait::until;
@@ -42,14 +42,9 @@ async fn further(pipeline: &mut Pipeline, more: usize) {
     invariants::further(pipeline, more, HEALED).await;
 }
 
-/// `faults` sessions may have been lost, and with each a mail may have been repeated.
 async fn nothing_is_missed_or_doubled(site: Site, faults: usize) {
     let Site { cluster, mut pipeline, load } = site;
-    let raised = load.finish().await;
-    let expectation = Expectation { interruptions: faults, ..Expectation::of(&raised) };
-    all_hold(&mut pipeline, &expectation, HEALED).await;
-    each_is_isolated_once(&pipeline, &machines_of(MACHINES), HEALED).await;
-    assert_eq!(machines_decided_in_order(&pipeline), MACHINES as usize);
+    invariants::nothing_is_missed_or_doubled(&mut pipeline, (load, MACHINES), faults, HEALED).await;
     drop((pipeline, cluster));
 }
 

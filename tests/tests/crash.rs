@@ -8,7 +8,8 @@ use std::time::Duration;
 use cordon_act_failpoints::failpoint::Point;
 use cordon_records::{ActionState, AttemptState, LedgerEntry, LedgerRecord, Topic};
 use cordon_simulator::{Fault, FaultKind, Options, SimAlert, SimMachine};
-use cordon_tests::meddle;
+use cordon_tests::invariants::{Expectation, all_hold_so_far};
+use cordon_tests::oracle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
 use cordon_tests::wait::until;
 use jiff::{SignedDuration, Timestamp};
@@ -105,7 +106,7 @@ async fn die(pipeline: &Pipeline, death: &Death) -> SimMachine {
     let written = death.left == Left::Accepted || death.point == "C4-reported";
     assert_eq!(reported, written, "{}: whether the report is out", death.name);
     let (bootstrap, group) = (pipeline.kafka.bootstrap_servers.clone(), pipeline.kafka.group("act-respond"));
-    let committed = meddle::committed(&bootstrap, &group, &pipeline.kafka.topic(Topic::Decisions));
+    let committed = oracle::committed(&bootstrap, &group, &pipeline.kafka.topic(Topic::Decisions)).get(&0).copied();
     assert_eq!(committed > Some(0), death.committed, "{}: committed is {committed:?}", death.name);
     anna
 }
@@ -135,6 +136,7 @@ async fn killed_at(death: Death) {
         assert!(again >= taken_over + SETTLE, "{}: called again at {again}, before {SETTLE:#} had passed", death.name);
     }
     told_once_a_step(&pipeline, &anna, &death).await;
+    all_hold_so_far(&pipeline, &Expectation::default()).await;
 }
 
 fn last_post(pipeline: &Pipeline, machine: &SimMachine) -> Timestamp {

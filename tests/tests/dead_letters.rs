@@ -10,8 +10,8 @@ use cordon_records::{
 };
 use cordon_runtime::kafka::{Inbound, Producer, check_topics, dead_letter, read_all};
 use cordon_simulator::{SimAlert, TENANT_ID};
-use cordon_tests::meddle::committed;
 use cordon_tests::oracle;
+use cordon_tests::oracle::committed;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
 use cordon_tests::processes::{Binaries, Process};
 use cordon_tests::wait::until;
@@ -63,6 +63,21 @@ fn strange_headers() -> Vec<(String, Bytes)> {
 /// Those of them that a dead letter keeps: names of ours are not for strangers.
 fn kept(headers: &[(String, Bytes)]) -> Vec<(String, Bytes)> {
     headers.iter().filter(|(name, _)| !name.starts_with("x-")).cloned().collect()
+}
+
+fn header_of(name: &str, value: &str) -> (String, Bytes) {
+    (name.to_owned(), Some(value.as_bytes().to_vec()))
+}
+
+/// Its own headers, and where it came from.
+fn with_origin(stray: &Stray) -> Vec<(String, Bytes)> {
+    let mut headers = kept(&stray.headers);
+    headers.push(header_of(header::TOPIC, &stray.topic));
+    headers.push(header_of(header::PARTITION, &stray.partition.to_string()));
+    headers.push(header_of(header::OFFSET, &stray.offset.to_string()));
+    let at = Timestamp::from_millisecond(stray.timestamp).unwrap();
+    headers.push(header_of(header::TIMESTAMP, &at.to_string()));
+    headers
 }
 
 async fn write(pipeline: &Pipeline, topic: Topic, key: &[u8], value: &[u8]) -> Stray {
@@ -124,12 +139,8 @@ fn is_told_in_full(letter: &OwnedMessage, stray: &Stray, stage: &str, reason: &s
     let failed_at: Timestamp = text(&headers, header::FAILED_AT).expect("a time").parse().expect("RFC 3339");
     let age = SystemClock.now().duration_since(failed_at).abs();
     assert!(age < SignedDuration::from_secs(120), "{failed_at}");
-    let mut expected = kept(&stray.headers);
-    let mut add = |name: &str, value: &str| expected.push((name.to_owned(), Some(value.as_bytes().to_vec())));
-    add(header::TOPIC, &stray.topic);
-    add(header::PARTITION, &stray.partition.to_string());
-    add(header::OFFSET, &stray.offset.to_string());
-    add(header::TIMESTAMP, &Timestamp::from_millisecond(stray.timestamp).unwrap().to_string());
+    let mut expected = with_origin(stray);
+    let mut add = |name: &str, value: &str| expected.push(header_of(name, value));
     add(header::STAGE, stage);
     add(header::REASON, reason);
     add(header::DETAIL, detail);
@@ -233,12 +244,8 @@ async fn a_record_that_dies_again_keeps_its_first_origin_and_is_sent_back_three_
 
 /// Header by header: its own, its first origin, and the marks of this way back.
 fn is_back_as_it_was(back: &OwnedMessage, stray: &Stray, id: &str, count: &str) {
-    let mut expected = kept(&stray.headers);
-    let mut add = |name: &str, value: &str| expected.push((name.to_owned(), Some(value.as_bytes().to_vec())));
-    add(header::TOPIC, &stray.topic);
-    add(header::PARTITION, &stray.partition.to_string());
-    add(header::OFFSET, &stray.offset.to_string());
-    add(header::TIMESTAMP, &Timestamp::from_millisecond(stray.timestamp).unwrap().to_string());
+    let mut expected = with_origin(stray);
+    let mut add = |name: &str, value: &str| expected.push(header_of(name, value));
     add("x-redrive-id", id);
     add("x-redrive-count", count);
     assert_eq!(headers_of(back), expected);
@@ -280,8 +287,8 @@ async fn settled(pipeline: &Pipeline, decisions: i64) {
         let kafka = pipeline.kafka.clone();
         let (group, topic) = (kafka.group("act-respond"), kafka.topic(Topic::Decisions));
         let asked = tokio::task::spawn_blocking(move || committed(&kafka.bootstrap_servers, &group, &topic));
-        match asked.await.unwrap() {
-            Some(next) if next >= decisions => Ok(()),
+        match asked.await.unwrap().get(&0) {
+            Some(next) if *next >= decisions => Ok(()),
             other => Err(format!("{other:?}")),
         }
     })

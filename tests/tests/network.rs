@@ -143,7 +143,7 @@ async fn while_requests_reach_the_broker_and_answers_do_not_nothing_is_missed_or
         site.pipeline.all_are_running();
         site.relay.heal();
         further(&mut site.pipeline, 30, HEALED).await;
-        nothing_is_missed_or_doubled(&site.pipeline, load, MACHINES, HEALED).await;
+        nothing_is_missed_or_doubled(&mut site.pipeline, (load, MACHINES), 1, HEALED).await;
     }
 }
 
@@ -165,5 +165,5 @@ async fn a_broker_that_is_two_seconds_away_slows_everything_down_and_moves_no_pa
     further(&mut site.pipeline, 20, HEALED).await;
     assert_eq!(moves(&site.pipeline), before, "partitions moved although nobody was gone");
     site.relay.slow(Duration::ZERO);
-    nothing_is_missed_or_doubled(&site.pipeline, load, MACHINES, HEALED).await;
+    nothing_is_missed_or_doubled(&mut site.pipeline, (load, MACHINES), 0, HEALED).await;
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use cordon_records::Topic;
 use cordon_settings::variable;
 use cordon_tests::groups::{Committed, members};
-use cordon_tests::invariants::{each_is_isolated_once, every_alert_is_decided, machines_decided_in_order};
+use cordon_tests::invariants::{
+    Expectation, all_hold_so_far, each_is_isolated_once, every_alert_is_decided, machines_decided_in_order,
+};
 use cordon_tests::load::{Load, machines_of};
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::processes::{Process, Signal};
@@ -112,6 +114,7 @@ async fn comes_and_goes(test: &str, new_protocol: bool, kill: bool) {
     every_alert_is_decided(&pipeline, &raised, SOON * 2).await;
     each_is_isolated_once(&pipeline, &machines_of(MACHINES), SOON).await;
     assert_eq!(machines_decided_in_order(&pipeline), MACHINES as usize, "a machine's alerts stay on one partition");
+    all_hold_so_far(&pipeline, &Expectation::of(&raised)).await;
     println!("committed offsets were looked at {} times", committed.nothing_unsettled_lay_below(SOON));
     let bound = if kill { STANDSTILL_OF_THE_DEAD } else { STANDSTILL };
     assert!(longest < bound, "nothing was decided for {longest:?}; at most {bound:?} was expected");

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use cordon_records::AlertId;
 use cordon_simulator::SimAlert;
-use cordon_tests::invariants::{each_is_isolated_once, every_alert_is_decided, further, nothing_is_missed_or_doubled};
+use cordon_tests::invariants::{
+    Expectation, all_hold, each_is_isolated_once, every_alert_is_decided, further, nothing_is_missed_or_doubled,
+};
 use cordon_tests::load::{Load, machines_of};
 use cordon_tests::pipeline::{Pipeline, SOON, STAGES, Setup};
 use cordon_tests::processes::{Signal, signal};
@@ -67,7 +69,7 @@ async fn stages_without_a_file_handle_to_spare_say_so_live_on_and_catch_up() {
         limit_handles(pipeline.process(stage, 0).pid(), "1024");
     }
     further(&mut pipeline, 30, SOON).await;
-    nothing_is_missed_or_doubled(&pipeline, load, MACHINES, SOON * 4).await;
+    nothing_is_missed_or_doubled(&mut pipeline, (load, MACHINES), STARVED.len(), SOON * 4).await;
 }
 
 /// Lets processes run for a tenth of each second until `stop`.
@@ -108,6 +110,7 @@ async fn a_storm_of_1000_alerts_on_a_tenth_of_the_processor_loses_nothing_and_ke
     starving.join().unwrap();
     pipeline.all_are_running();
     let storm = peaks(&pipeline);
+    all_hold(&mut pipeline, &Expectation::of(&raised), SOON).await;
     println!("KiB at rest {idle:?}, in the storm {storm:?}");
     assert!(storm.values().all(|peak| *peak <= STORM), "KiB in the storm: {storm:?}");
 }

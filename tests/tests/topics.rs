@@ -128,10 +128,10 @@ async fn made_anew(test: &str, meanwhile: impl AsyncFnOnce(&mut Pipeline, &str))
 
     // What a restart goes on with are the offsets of the new topic: nothing is skipped, however many records it has.
     assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
-    let (group, ends) = (pipeline.kafka.group("act-decide"), ends(&bootstrap, &topic));
-    for (partition, end) in ends {
-        let committed = meddle::committed_on(&bootstrap, &group, &topic, partition);
-        assert!(committed.is_none_or(|committed| committed <= end), "{partition}: {committed:?} beyond {end}");
+    let committed = oracle::committed(&bootstrap, &pipeline.kafka.group("act-decide"), &topic);
+    for (partition, end) in ends(&bootstrap, &topic) {
+        let committed = committed.get(&partition);
+        assert!(committed.is_none_or(|committed| *committed <= end), "{partition}: {committed:?} beyond {end}");
     }
     pipeline.start_stage("cordon-act", 0, &[]);
     let last = high(&pipeline, 3, "LAPTOP-LAST");
@@ -185,11 +185,9 @@ async fn alerts_that_retention_deleted_before_enrich_read_them_are_counted_as_lo
     seen(&pipeline, &raised).await;
     let (bootstrap, topic) = (pipeline.kafka.bootstrap_servers.clone(), pipeline.kafka.topic(Topic::Alerts));
     let group = pipeline.kafka.group("enrich");
-    let lost: i64 = meddle::delete_records(&bootstrap, &topic)
-        .await
-        .into_iter()
-        .map(|(partition, end)| end - meddle::committed_on(&bootstrap, &group, &topic, partition).unwrap())
-        .sum();
+    let deleted = meddle::delete_records(&bootstrap, &topic).await;
+    let committed = oracle::committed(&bootstrap, &group, &topic);
+    let lost: i64 = deleted.into_iter().map(|(partition, end)| end - committed[&partition]).sum();
     assert!(lost > 0);
     pipeline.start_stage("cordon-enrich", 0, &[]);
     pipeline.ready("cordon-enrich", 0).await;

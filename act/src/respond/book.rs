@@ -141,10 +141,13 @@ impl Book {
     /// intent. An intent from the future, of a clock that was set back since, counts as just now.
     #[must_use]
     pub fn calls_of_the_last_hour(&self, lease: Duration, now: Timestamp) -> Vec<Duration> {
-        let intents = self.entries.values().flat_map(|entry| entry.intents.iter());
-        let age =
-            |at: &Timestamp| Duration::try_from(now.duration_since(*at)).unwrap_or_default().saturating_sub(lease);
-        intents.map(age).filter(|age| *age <= HOUR).collect()
+        let earliest = now.checked_sub(HOUR.saturating_add(lease)).unwrap_or(Timestamp::MIN);
+        let intents = self
+            .attempted
+            .range(earliest..)
+            .flat_map(|(at, marks)| std::iter::repeat_n(*at, marks.iter().filter(|mark| !mark.rehearsed).count()));
+        let age = |at| Duration::try_from(now.duration_since(at)).unwrap_or_default().saturating_sub(lease);
+        intents.map(age).collect()
     }
 
     /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well;

@@ -11,7 +11,7 @@ use std::time::Instant;
 use cordon_policy::{Condition, Facts, Judged, schema};
 use cordon_records::{Alert, Machine};
 
-#[path = "../src/condition/oracle.rs"]
+#[path = "../src/condition/tests/oracle.rs"]
 mod oracle;
 
 const CONDITIONS: [&str; 20] = [

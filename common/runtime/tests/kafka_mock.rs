@@ -139,11 +139,13 @@ async fn work_that_runs_at_shutdown_may_end_and_is_committed() {
     let kafka = broker.settings();
     fill_in_order(&process(kafka.clone()), 1, 1).await;
     let begun = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&begun);
-    let stage = Running::start(&kafka, 1, move |_| {
+    let (flag, asked) = (Arc::clone(&begun), CancellationToken::new());
+    let stopping = asked.clone();
+    let stage = Running::start_until(&kafka, 1, asked, move |_| {
         flag.store(true, Ordering::Relaxed);
-        async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+        let stopping = stopping.clone();
+        async move {
+            stopping.cancelled().await;
             Outcome::Emit(vec![record(Topic::Enriched, "a", "late")])
         }
     });
@@ -202,11 +204,8 @@ async fn reading_pauses_when_too_much_is_in_flight_and_goes_on_below_half() {
     let in_flight = || metric(&stage.context, "cordon_records_in_flight");
     until("the limit", || holds(in_flight() >= 1000, in_flight())).await;
     // Long enough for the second resort, pausing, to be reached; the loop must not read on then.
-    let watched = Instant::now();
-    while watched.elapsed() < Duration::from_millis(1500) {
-        assert!(in_flight() < 1200, "{} in flight", in_flight());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let within_the_limit = || assert!(in_flight() < 1200, "{} in flight", in_flight());
+    throughout(Duration::from_millis(1500), within_the_limit).await;
     gate.cancel();
     stage.settled(4000).await;
     stage.stop().await.unwrap();

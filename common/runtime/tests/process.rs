@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 /// Set for the processes that this file starts; its value is the role.
 const ROLE: &str = "CORDON_TEST_PROCESS_ROLE";
 const DEADLINE: Duration = Duration::from_secs(20);
+/// From one look at a process to the next.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 struct Broken(ErrorClass);
@@ -118,7 +120,7 @@ impl Running {
                 return seen;
             }
             assert!(start.elapsed() < DEADLINE, "no {what} within {DEADLINE:?}; it said:\n{}", self.said());
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -132,16 +134,10 @@ impl Running {
     }
 
     fn ends_with(&mut self, code: i32) {
-        let start = Instant::now();
-        while start.elapsed() < DEADLINE {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                // The readers may lag behind the end of the process by a moment.
-                assert_eq!(status.code(), Some(code), "{status}; it said:\n{}", self.said());
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("no end within {DEADLINE:?}; it said:\n{}", self.said());
+        let said = Arc::clone(&self.said);
+        let status = end_of(&mut self.child, |_| (), || said.lock().unwrap().clone());
+        // The readers may lag behind the end of the process by a moment.
+        assert_eq!(status.code(), Some(code), "{status}; it said:\n{}", self.said());
     }
 }
 
@@ -246,21 +242,13 @@ fn a_stage_without_handles_says_so_or_lives_on_and_ends_when_asked() {
             .spawn()
             .unwrap();
         let said = || std::fs::read_to_string(&log).unwrap_or_default();
-        let since = Instant::now();
         let mut asked = false;
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
+        let ask = |child: &Child| {
             if !asked && said().contains("trying again in") {
                 asked = Command::new("kill").arg(child.id().to_string()).status().unwrap().success();
             }
-            if since.elapsed() > DEADLINE {
-                child.kill().unwrap();
-                panic!("{handles} handles: neither end nor complaint; it said:\n{}", said());
-            }
-            std::thread::sleep(Duration::from_millis(20));
         };
+        let status = end_of(&mut child, ask, || format!("{handles} handles: {}", said()));
         assert_eq!(status.code(), Some(if start { 0 } else { 70 }), "{handles} handles; it said:\n{}", said());
         let words = if start { "this process may open few files" } else { "Too many open files" };
         assert!(said().contains(words), "{handles} handles; it said:\n{}", said());
@@ -275,16 +263,23 @@ fn code_with_output_to(target: &dyn Fn() -> Stdio, settings: &str, flags: &[&str
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(ROLE, "free").arg("--config").arg(&config).args(flags).stdout(target()).stderr(target());
     let mut child = command.spawn().unwrap();
+    end_of(&mut child, |_| (), || format!("nothing that was kept, with {settings:?} {flags:?}")).code()
+}
+
+/// Waits for a process to end, and does something beside it meanwhile. One that does not end in time is killed, and
+/// what it said is told.
+fn end_of(child: &mut Child, mut meanwhile: impl FnMut(&Child), said: impl Fn() -> String) -> ExitStatus {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
+            return status;
         }
+        meanwhile(child);
         if start.elapsed() > DEADLINE {
             child.kill().unwrap();
-            panic!("no end within {DEADLINE:?} with {settings:?} {flags:?}");
+            panic!("no end within {DEADLINE:?}; it said:\n{}", said());
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(LOOK_AGAIN);
     }
 }
 

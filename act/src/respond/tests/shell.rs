@@ -28,6 +28,8 @@ use crate::respond::{GROUP, Respond, Tenant, init_ledger};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// From one look at a condition to the next.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Shortly after the alerts of these tests were raised.
 struct ThatDay;
@@ -93,8 +95,13 @@ impl Tenant for Held {
     ) -> Answer {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let before = permitted();
-        while self.wait == Wait::Denied && permitted() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        if self.wait == Wait::Denied {
+            // Not `until`: its closure would borrow `permitted` across threads.
+            let deadline = Instant::now() + PATIENCE;
+            while permitted() {
+                assert!(Instant::now() < deadline, "the call is still permitted");
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
         }
         if self.wait != Wait::Denied {
             self.answers.acquire().await.unwrap().forget();
@@ -196,26 +203,35 @@ impl Stage {
     }
 
     async fn until_state(&self, state: ActionState) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.states().await.contains(&state) {
-            assert!(Instant::now() < deadline, "no {state:?} in {:?}", self.reports().await);
-        }
+        until(&format!("{state:?}"), async || {
+            let reports = self.reports().await;
+            let is_it = |report: &Report| matches!(report, Report::Action(record) if record.state == state);
+            if reports.iter().any(is_it) { Ok(()) } else { Err(format!("{reports:?}")) }
+        })
+        .await;
     }
 
     async fn until_notice(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.reports().await.iter().any(|report| matches!(report, Report::Notice(_))) {
-            assert!(Instant::now() < deadline, "no notice");
-        }
+        let is_notice = |report: &Report| matches!(report, Report::Notice(_));
+        until("a notice", async || holds(self.reports().await.iter().any(is_notice))).await;
     }
 }
 
 async fn until_called(tenant: &Held) {
+    until("a call", async || holds(tenant.calls.load(Ordering::SeqCst) > 0)).await;
+}
+
+/// Waits for a condition, with a deadline; what was seen instead is told when it passes.
+async fn until(what: &str, mut look: impl AsyncFnMut() -> Result<(), String>) {
     let deadline = Instant::now() + PATIENCE;
-    while tenant.calls.load(Ordering::SeqCst) == 0 {
-        assert!(Instant::now() < deadline, "nothing was called");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    while let Err(seen) = look().await {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for {what}; seen: {seen}");
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+fn holds(condition: bool) -> Result<(), String> {
+    if condition { Ok(()) } else { Err("not yet".to_owned()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -273,9 +289,7 @@ async fn a_call_that_waits_for_its_quota_is_not_sent_after_its_lease() {
     until_called(&tenant).await;
     // The lease began before the call; more than its length after the call it is surely over.
     let over = Instant::now() + lease;
-    while Instant::now() < over {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the lease to be over", async || holds(Instant::now() >= over)).await;
     tenant.answers.add_permits(100);
     stage.until_state(ActionState::Accepted).await;
     stage.end().await;
@@ -301,10 +315,11 @@ async fn each_tenure_begins_by_counting_what_the_ledger_has_called_against_the_q
         stage.stop = CancellationToken::new();
         stage.respond(tenant.clone());
         stage.write(Topic::Decisions, &decision("a1", machine)).await;
-        let deadline = Instant::now() + PATIENCE;
-        while stage.states().await.len() < tenure {
-            assert!(Instant::now() < deadline, "{:?}", stage.reports().await);
-        }
+        until("a report in each tenure", async || {
+            let reports = stage.reports().await;
+            if stage.states().await.len() >= tenure { Ok(()) } else { Err(format!("{reports:?}")) }
+        })
+        .await;
         stage.end().await;
     }
     assert_eq!(*tenant.before.lock().unwrap(), [vec![], vec![Duration::ZERO]]);

@@ -142,10 +142,4 @@ impl Condition {
 }
 
 #[cfg(test)]
-mod differences;
-#[cfg(test)]
-mod differential;
-#[cfg(test)]
-mod oracle;
-#[cfg(test)]
 mod tests;

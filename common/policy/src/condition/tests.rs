@@ -1,6 +1,10 @@
 use cordon_records::{Alert, Machine};
 use proptest::prelude::*;
 
+mod differences;
+mod differential;
+mod oracle;
+
 use super::*;
 
 fn alert() -> Alert {

@@ -16,6 +16,8 @@ use prometheus::Registry;
 
 /// Longest wait for anything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// From one look at a condition to the next.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The broker of one test, with topics of its own.
 pub enum TestBroker {
@@ -109,7 +111,16 @@ pub async fn until<F: Future<Output = Result<T, String>>, T>(what: &str, mut loo
             }
         }
         assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}; seen: {history:#?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Looks again and again for so long: at what must never be, there is no moment to wait for.
+pub async fn throughout(time: Duration, mut look: impl FnMut()) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        look();
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

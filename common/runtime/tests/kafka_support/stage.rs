@@ -37,7 +37,16 @@ impl Running {
         F: Fn(Inbound) -> A + Send + Sync + 'static,
         A: Future<Output = Outcome> + Send,
     {
-        let (context, stop) = (process(kafka.clone()), CancellationToken::new());
+        Self::start_until(kafka, concurrency, CancellationToken::new(), handle)
+    }
+
+    /// The same, for handlers that must know when the stage was asked to stop.
+    pub fn start_until<F, A>(kafka: &KafkaSettings, concurrency: usize, stop: CancellationToken, handle: F) -> Self
+    where
+        F: Fn(Inbound) -> A + Send + Sync + 'static,
+        A: Future<Output = Outcome> + Send,
+    {
+        let context = process(kafka.clone());
         let (inside, token) = (context.clone(), stop.clone());
         let task = tokio::spawn(async move {
             let subscription = Subscription { topic: Topic::Alerts, group: "enrich".into(), concurrency };

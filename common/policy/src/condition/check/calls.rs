@@ -97,7 +97,7 @@ impl Checker<'_> {
 
     fn text_test(&mut self, at: usize, test: TextTest, first: Typed, second: Typed) -> Typed {
         if !second.kind.is_text() {
-            self.expect(&second, &Type::Text, "the second argument");
+            self.require(&second, &Type::Text, "the second argument");
             return Typed::new(Type::Bool, Node::Broken, at);
         }
         if let Some(text) = second.literal()

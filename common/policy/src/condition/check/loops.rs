@@ -56,7 +56,7 @@ impl Checker<'_> {
         let result = result.map(|result| self.expression(result));
         self.locals.truncate(depth);
         if let Some(test) = &test {
-            self.expect(test, &Type::Bool, "what a loop asks of each element");
+            self.require(test, &Type::Bool, "what a loop asks of each element");
         }
         let gives = self.gives(kind, &list.kind, result.as_ref());
         Typed::new(gives, Node::Loop(Box::new(Loop { kind, list, depth, test, result })), at)

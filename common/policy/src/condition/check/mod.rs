@@ -128,7 +128,7 @@ impl Checker<'_> {
     }
 
     /// Says that an expression is of the wrong type, unless its type is not known.
-    fn expect(&mut self, typed: &Typed, wanted: &Type, what: &str) -> bool {
+    fn require(&mut self, typed: &Typed, wanted: &Type, what: &str) -> bool {
         if typed.kind == *wanted {
             return true;
         }

@@ -55,7 +55,7 @@ impl Checker<'_> {
         }
         let sign = if name == op::LOGICAL_AND { "&&" } else { "||" };
         for side in [&one, &two] {
-            self.expect(side, &Type::Bool, &format!("a side of `{sign}`"));
+            self.require(side, &Type::Bool, &format!("a side of `{sign}`"));
         }
         let pair = Box::new([one, two]);
         Typed::new(Type::Bool, if name == op::LOGICAL_AND { Node::And(pair) } else { Node::Or(pair) }, at)
@@ -65,7 +65,7 @@ impl Checker<'_> {
         let at = self.places.token(id);
         let argument = self.expression(argument);
         if name == op::LOGICAL_NOT {
-            self.expect(&argument, &Type::Bool, "what `!` turns round");
+            self.require(&argument, &Type::Bool, "what `!` turns round");
             return Typed::new(Type::Bool, Node::Not(Box::new(argument)), at);
         }
         match argument.kind {
@@ -166,14 +166,14 @@ impl Checker<'_> {
             Type::Unknown => return Typed::broken(at),
             other => return self.broken(at, format!("{} has no elements", other.a()), None),
         };
-        self.expect(&index, &Type::Int, "an index");
+        self.require(&index, &Type::Int, "an index");
         Typed::new(element, Node::Index(Box::new([operand, index])), at)
     }
 
     pub fn choose(&mut self, id: u64, test: &Expression, [one, two]: [&Expression; 2]) -> Typed {
         let at = self.places.token(id);
         let (test, one, two) = (self.expression(test), self.expression(one), self.expression(two));
-        self.expect(&test, &Type::Bool, "what stands before `?`");
+        self.require(&test, &Type::Bool, "what stands before `?`");
         let Some(kind) = one.kind.join(&two.kind) else {
             return self.broken(at, format!("one side is {}, the other {}", one.kind.a(), two.kind.a()), None);
         };

@@ -1,10 +1,11 @@
-//! Where we differ from the interpreter on purpose: a test for each row of the table on [`super::Condition`].
+//! Where we differ from the interpreter on purpose: a test for each row of the table on [`super::super::Condition`].
 
 use cel::{Context, Value};
 use cordon_records::{Alert, Machine};
 use serde_json::json;
 
-use super::{Condition, Judged, oracle};
+use super::super::{Condition, Judged};
+use super::oracle;
 use crate::facts::Facts;
 
 /// What either says.

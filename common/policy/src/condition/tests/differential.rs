@@ -9,7 +9,8 @@ mod writer;
 
 use writer::Writer;
 
-use super::{Condition, Judged, oracle};
+use super::super::{Condition, Judged};
+use super::oracle;
 use crate::facts::Facts;
 use crate::schema::{ALERT, EVIDENCE, FieldSpec, FieldType, MACHINE};
 
