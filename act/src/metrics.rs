@@ -48,8 +48,10 @@ impl ActMetrics {
             }
             Report::Notice(notice) => {
                 match notice.kind {
-                    NoticeKind::BreakerLatched => tracing::error!(id = %notice.id, text = %notice.text, "notice"),
-                    NoticeKind::Paused | NoticeKind::Resumed => {
+                    NoticeKind::BreakerLatched | NoticeKind::CommandRefused | NoticeKind::PolicyRefused => {
+                        tracing::error!(id = %notice.id, text = %notice.text, "notice")
+                    }
+                    NoticeKind::Paused | NoticeKind::Resumed | NoticeKind::PolicyReloaded => {
                         tracing::warn!(id = %notice.id, text = %notice.text, "notice");
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_records::{Clock, Command, CommandRecord, Headers, SCHEMA_VERSION, SystemClock, Topic};
+use cordon_records::{Clock, Command, CommandRecord, Headers, SystemClock, Topic};
 use cordon_runtime::kafka::{Outbound, Producer};
 
 use crate::args::PauseArgs;
@@ -16,13 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn run(args: &PauseArgs) -> anyhow::Result<Exit> {
     let kafka = stages::kafka(&args.config)?;
     let at = SystemClock.now();
-    let record = CommandRecord {
-        schema_version: SCHEMA_VERSION,
-        command: Command::Pause,
-        by: args.by.clone(),
-        why: args.why.clone(),
-        at,
-    };
+    let record = CommandRecord::unsigned(Command::Pause, args.by.clone(), args.why.clone(), at);
     let headers = Headers::event("cli", "command.pause", &format!("pause@{at}"), at, "pause");
     let producer = Producer::open(&kafka, "cordon-cli")?;
     let sending = producer.send(Outbound::json(Topic::Commands, "all", headers, &record)?);

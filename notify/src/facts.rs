@@ -58,7 +58,7 @@ fn machine(machine: &MachineSummary) -> Section {
 
 fn action(record: &ActionRecord) -> Section {
     let mut facts = vec![("State", record.state.as_str().replace('_', " ")), ("Mode", record.mode.as_str().to_owned())];
-    if let Some(cordon_records::Action::Isolate { isolation, comment }) = &record.action {
+    if let Some(cordon_records::Action::Isolate { isolation, comment, release: None }) = &record.action {
         facts.push(("Isolation", isolation.as_str().to_owned()));
         facts.push(("Comment", foreign(comment, MAX_LINE)));
     }

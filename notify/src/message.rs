@@ -6,7 +6,7 @@
 //! another action covers is not told at all, nor one that only a cap or the breaker holds: the breaker's own
 //! notice speaks for all of those.
 
-use cordon_records::{Action, ActionRecord, ActionState, GuardVerdict, Notice, Report, Ruling};
+use cordon_records::{ActionRecord, ActionState, GuardVerdict, Notice, Report, Ruling};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -129,7 +129,11 @@ fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
         | ActionState::TimedOut
         | ActionState::Cancelled
         | ActionState::NeedsHuman
-        | ActionState::ClosedMeanwhile => None,
+        | ActionState::ClosedMeanwhile
+        | ActionState::Approved
+        | ActionState::Denied
+        | ActionState::Expired
+        | ActionState::Overdue => None,
     }
 }
 
@@ -149,7 +153,7 @@ pub fn notification_key(record: &ActionRecord) -> String {
         (Some(key), false) => format!("{key}|{}|{state}", record.attempt),
         (Some(_) | None, _) => {
             let target = record.machine.as_ref().map_or_else(|| record.alert.id.as_str(), |m| m.id.as_str());
-            let kind = record.action.as_ref().map_or("none", Action::kind);
+            let kind = record.action.as_ref().map_or("none", |action| action.kind().as_str());
             format!("{target}|{kind}|{state}|{}", record.at.strftime("%Y-%m-%d"))
         }
     }
@@ -165,7 +169,11 @@ const fn is_told_daily(record: &ActionRecord) -> bool {
         | ActionState::Failed
         | ActionState::TimedOut
         | ActionState::Cancelled
-        | ActionState::ClosedMeanwhile => false,
+        | ActionState::ClosedMeanwhile
+        | ActionState::Approved
+        | ActionState::Denied
+        | ActionState::Expired
+        | ActionState::Overdue => false,
     }
 }
 

@@ -86,6 +86,10 @@ pub fn of_action(record: &ActionRecord) -> Wording {
         ActionState::Would => rehearsed(&name, record),
         ActionState::Covered => covered(&name),
         ActionState::ClosedMeanwhile => closed_meanwhile(&name),
+        ActionState::Approved => not_done(&name, "People approved it; Cordon asks the guards once more."),
+        ActionState::Denied => not_done(&name, "A person denied it."),
+        ActionState::Expired => not_done(&name, "Nobody approved it in time."),
+        ActionState::Overdue => not_done(&name, "Defender took the request, but names no end in time."),
         ActionState::Held => held(&name, record),
         ActionState::NeedsHuman if record.attempt > 0 => unknown_outcome(&name),
         ActionState::NeedsHuman => not_done(&name, "Cordon could not judge this alert and asked for nothing."),
@@ -122,7 +126,7 @@ fn succeeded(name: &str, action: Option<&Action>) -> Wording {
         Some(Action::Isolate { isolation: IsolationType::Selective, .. }) => {
             "Defender's own connection stays, and so do Outlook, Teams and Skype, as the rule asked."
         }
-        Some(Action::Isolate { isolation: IsolationType::Full, .. }) | None => "Only Defender's own connection stays.",
+        Some(_) | None => "Only Defender's own connection stays.",
     };
     let summary = format!("Defender reports that {name} is cut off the network. {open}");
     Wording::new(Tone::Done, "Confirmed", format!("{name} is isolated"), summary)
@@ -243,6 +247,26 @@ pub fn of_notice(notice: &Notice) -> Wording {
                 .to_owned(),
         )
         .next("Look through what was held meanwhile: Cordon does not come back to it by itself."),
+        NoticeKind::CommandRefused => Wording::new(
+            Tone::Alarm,
+            "Command refused",
+            "Cordon refused a command".to_owned(),
+            "A command on the topic of commands was not what it claims to be, so Cordon did nothing.".to_owned(),
+        )
+        .next("Ask the person whom it names whether they gave it."),
+        NoticeKind::PolicyReloaded => Wording::new(
+            Tone::Done,
+            "Rules changed",
+            "Changed rules or guards are in force".to_owned(),
+            "The files were checked and taken over without a restart.".to_owned(),
+        ),
+        NoticeKind::PolicyRefused => Wording::new(
+            Tone::Alarm,
+            "Rules refused",
+            "Changed rules or guards are wrong; the old ones stay in force".to_owned(),
+            "The files were checked and not taken over.".to_owned(),
+        )
+        .next("Correct the files; cordon check names every mistake with its place."),
     }
 }
 

@@ -106,7 +106,8 @@ fn an_outcome_that_nobody_knows_is_not_reported_as_not_isolated() {
 #[test]
 fn a_selective_isolation_says_what_stays_open() {
     let mut record = step(ActionState::Succeeded, "LAPTOP-ANNA");
-    record.action = Some(Action::Isolate { isolation: IsolationType::Selective, comment: String::new() });
+    record.action =
+        Some(Action::Isolate { isolation: IsolationType::Selective, comment: String::new(), release: None });
     assert!(of(record).summary.contains("Outlook, Teams and Skype"));
 }
 
@@ -208,7 +209,7 @@ fn hostile() -> ActionRecord {
     record.reason.clone_from(&poison);
     record.conditions = vec![poison.clone()];
     record.guards = vec![verdict(&poison, Ruling::Refuse, &poison)];
-    record.action = Some(Action::Isolate { isolation: IsolationType::Full, comment: poison });
+    record.action = Some(Action::Isolate { isolation: IsolationType::Full, comment: poison, release: None });
     record
 }
 

@@ -1,11 +1,11 @@
 //! One attempt: INTENT written, read back, called, answered. Pure.
 
-use cordon_records::{Action, ActionKey, ActionState, AttemptState, LedgerRecord, Report};
+use cordon_records::{ActionKey, ActionState, AttemptState, LedgerRecord, Report};
 use cordon_runtime::kafka::Fate;
 
 use super::facts::{self, Standing};
 use super::report;
-use super::responder::{Afterwards, Answer, Effect, Moment, Phase, Responder};
+use super::responder::{Afterwards, Answer, Effect, Moment, Order, Phase, Responder};
 
 impl Responder {
     pub(super) fn intent_written(&mut self, key: &ActionKey, offset: i64, at: Moment) {
@@ -44,14 +44,14 @@ impl Responder {
         }
         job.phase = Phase::Calling;
         let entry = &job.entry;
-        let Action::Isolate { isolation, comment } = &entry.action;
-        let effect = Effect::Isolate {
+        let order = Order {
             key: key.clone(),
+            alert: entry.alert.id.clone(),
             machine: entry.machine.id.clone(),
-            isolation: *isolation,
-            comment: facts::comment(comment, key.as_str(), entry.attempt),
-            until,
+            action: entry.action.clone(),
+            comment: facts::comment(entry.action.comment(), key.as_str(), entry.attempt),
         };
+        let effect = Effect::Act { order: Box::new(order), until };
         self.effects.push(effect);
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
-    ActionKey, ActionState, AttemptState, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId, Mode, NoticeKind,
-    RuleId, Ruling,
+    ActionKey, ActionKind, ActionState, AttemptState, CommandId, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId,
+    Mode, NoticeKind, RuleId, Ruling,
 };
 use jiff::Timestamp;
 
@@ -30,6 +30,8 @@ pub struct Book {
     pub fleet: Option<Fleet>,
     /// The next offset to read of `commands`.
     pub commands_next: i64,
+    /// Signed commands that were obeyed, and when each expires.
+    pub obeyed: BTreeMap<CommandId, Timestamp>,
     entries: BTreeMap<ActionKey, LedgerEntry>,
     /// Which of the entries are open, machine by machine: asked for at every step.
     open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
@@ -41,8 +43,21 @@ pub struct Book {
 #[derive(Debug, Clone)]
 struct Mark {
     key: ActionKey,
+    kind: ActionKind,
+    group: Option<String>,
     rules: Vec<RuleId>,
     rehearsed: bool,
+}
+
+impl Mark {
+    fn attempt(&self, at: Timestamp) -> Attempt<'_> {
+        Attempt {
+            at,
+            rules: Cow::Borrowed(&self.rules[..]),
+            kind: self.kind,
+            group: self.group.as_deref().map(Cow::Borrowed),
+        }
+    }
 }
 
 impl Book {
@@ -56,6 +71,9 @@ impl Book {
             LedgerRecord::Breaker(latch) => self.breaker = Some(latch),
             LedgerRecord::Pause(latch) => self.pause = Some(latch),
             LedgerRecord::CommandsPosition { next } => self.commands_next = self.commands_next.max(next),
+            LedgerRecord::Obeyed { id, until } => {
+                self.obeyed.insert(id, until);
+            }
             LedgerRecord::FleetSize { machines, at } => self.fleet = Some(Fleet { machines, at }),
         }
     }
@@ -122,17 +140,21 @@ impl Book {
             AttemptState::Reported(state) => state,
         };
         match state {
-            ActionState::Accepted | ActionState::InDoubt => Some("in_progress"),
+            ActionState::Accepted | ActionState::InDoubt | ActionState::Approved | ActionState::Overdue => {
+                Some("in_progress")
+            }
             ActionState::Succeeded
             | ActionState::Failed
             | ActionState::TimedOut
             | ActionState::Cancelled
             | ActionState::Covered
             | ActionState::NeedsHuman
-            | ActionState::ClosedMeanwhile => Some("settled"),
+            | ActionState::ClosedMeanwhile
+            | ActionState::Denied => Some("settled"),
             // People may reopen an alert that was closed; every other refusal stands.
             ActionState::Refused => (!refused_as_closed(entry)).then_some("refused"),
             ActionState::Held => entry.expires_at.is_none_or(|until| now < until).then_some("held"),
+            ActionState::Expired => None,
             ActionState::Would => (mode == Mode::Shadow).then_some("would"),
         }
     }
@@ -157,13 +179,19 @@ impl Book {
         let marked = self.attempted.range((Bound::Excluded(since), Bound::Unbounded));
         let marked = marked.flat_map(|(at, marks)| marks.iter().map(move |mark| (*at, mark)));
         let counted = marked.filter(|(_, mark)| mode == Mode::Shadow || !mark.rehearsed);
-        counted.map(|(at, mark)| Attempt { at, rules: Cow::Borrowed(&mark.rules[..]) }).collect()
+        counted.map(|(at, mark)| mark.attempt(at)).collect()
     }
 
     fn mark(&mut self, entry: &LedgerEntry) {
         let rehearsed = would_have_passed(entry).then_some((entry.at, true));
         for (at, rehearsed) in entry.intents.iter().map(|at| (*at, false)).chain(rehearsed) {
-            let mark = Mark { key: entry.key.clone(), rules: entry.rules.clone(), rehearsed };
+            let mark = Mark {
+                key: entry.key.clone(),
+                kind: entry.action.kind(),
+                group: entry.machine.group.clone(),
+                rules: entry.rules.clone(),
+                rehearsed,
+            };
             self.attempted.entry(at).or_default().push(mark);
         }
     }

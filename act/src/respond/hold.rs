@@ -14,7 +14,7 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use tokio::task::JoinSet;
 
-use super::responder::{Effect, Event, Moment, Responder, Terms};
+use super::responder::{Effect, Event, Moment, Order, Responder, Terms};
 use super::tenant::Tenant;
 use super::writes::Writes;
 use super::{genesis, inbound};
@@ -245,7 +245,7 @@ impl<T: Tenant> Post<T> {
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,
                 Effect::Record { ticket, reports, ledger } => self.write(ticket, &reports, &ledger)?,
-                Effect::Isolate { .. } => self.isolate(effect),
+                Effect::Act { order, until } => self.act(*order, until),
                 Effect::Read { .. } | Effect::Look(..) | Effect::Follow { .. } | Effect::CountFleet => {
                     self.read(effect);
                 }
@@ -304,22 +304,22 @@ impl<T: Tenant> Post<T> {
         Ok(())
     }
 
-    fn isolate(&mut self, effect: Effect) {
-        let Effect::Isolate { key, machine, isolation, comment, until } = effect else { return };
+    fn act(&mut self, order: Order, until: Instant) {
         let (tenant, tenure, paused) = (self.tenant.clone(), self.tenure.clone(), Arc::clone(&self.paused));
-        tracing::info!(key = %key, machine = %machine, "isolating");
+        let kind = order.action.kind();
+        tracing::info!(key = %order.key, machine = %order.machine, %kind, "acting");
         self.work.spawn(async move {
             let permitted = move || tenure.is_held() && Instant::now() < until && !paused.load(Ordering::Relaxed);
             #[cfg(feature = "failpoints")]
             failpoint::hit(Point::C2);
-            let call = tenant.isolate(&machine, isolation, &comment, permitted);
+            let call = tenant.act(&order, permitted);
             #[cfg(feature = "failpoints")]
             let call = failpoint::during(Point::C3, failpoint::UNDER_WAY, call);
             let answer = call.await;
             #[cfg(feature = "failpoints")]
             failpoint::hit(Point::C4);
-            tracing::info!(key = %key, machine = %machine, %answer, "isolate answered");
-            Ok(Event::Answered(key, answer))
+            tracing::info!(key = %order.key, machine = %order.machine, %kind, %answer, "answered");
+            Ok(Event::Answered(order.key, answer))
         });
     }
 
@@ -337,7 +337,7 @@ impl<T: Tenant> Post<T> {
                 Effect::Look(key, machine) => Event::Looked(key, tenant.actions(&machine).await),
                 Effect::Follow { ids, since } => Event::Followed(tenant.standings(&ids, since).await),
                 Effect::CountFleet => Event::Counted(tenant.count_machines().await),
-                Effect::Isolate { .. }
+                Effect::Act { .. }
                 | Effect::WriteIntent(_)
                 | Effect::Record { .. }
                 | Effect::Settle(..)

@@ -131,6 +131,7 @@ fn epoch_of(inbound: &Inbound) -> Option<u64> {
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
+            | LedgerRecord::Obeyed { .. }
             | LedgerRecord::FleetSize { .. },
         )
         | Err(_) => None,

@@ -88,6 +88,10 @@ impl Responder {
             machine_action_id: None,
             decision: decision.id.clone(),
             expires_at: None,
+            requested_by: None,
+            approvals: Vec::new(),
+            release_at: None,
+            alarmed: false,
             at: at.wall,
         }
     }
@@ -195,6 +199,10 @@ fn needs_human(decision: &DecisionRecord, mode: Mode, at: Moment) -> ActionRecor
         machine_action_id: None,
         decision: decision.id.clone(),
         expires_at: None,
+        intent: None,
+        requested_by: None,
+        approvals: Vec::new(),
+        link: None,
         at: at.wall,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Case, Isolation, Judgement, judge};
+use cordon_policy::{Asker, Case, Isolation, Judgement, judge};
 use cordon_records::{ActionKey, ActionState, AttemptState, GuardVerdict, LedgerEntry, MachineSummary, Mode, Ruling};
 use jiff::{SignedDuration, Timestamp};
 
@@ -74,6 +74,8 @@ impl Responder {
         let case = Case {
             action: &entry.action,
             mode: entry.mode,
+            asker: Asker::Rules,
+            approved: false,
             limits: &entry.limits,
             rules: &entry.rules,
             alert: &entry.alert,

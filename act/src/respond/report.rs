@@ -22,6 +22,10 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         machine_action_id: entry.machine_action_id.clone(),
         decision: entry.decision.clone(),
         expires_at: entry.expires_at,
+        intent: (state == ActionState::Held).then(|| entry.intent()),
+        requested_by: entry.requested_by.clone(),
+        approvals: entry.approvals.clone(),
+        link: None,
         at: entry.at,
     }
 }

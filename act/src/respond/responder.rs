@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use cordon_defender::MachineAction;
 use cordon_policy::Guards;
 use cordon_records::{
-    ActionKey, AlertId, CommandRecord, DecisionRecord, IsolationType, LedgerEntry, LedgerRecord, MachineActionId,
-    MachineId, Mode, Report,
+    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, LedgerEntry, LedgerRecord, MachineActionId, MachineId,
+    Mode, Report,
 };
 use cordon_runtime::kafka::Fate;
 use jiff::Timestamp;
@@ -121,6 +121,21 @@ impl std::fmt::Display for Answer {
     }
 }
 
+/// One call that has an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// For which action.
+    pub key: ActionKey,
+    /// The alert behind it.
+    pub alert: AlertId,
+    /// The machine.
+    pub machine: MachineId,
+    /// What to do.
+    pub action: Action,
+    /// The author's words with our mark, where the call takes a comment.
+    pub comment: String,
+}
+
 /// Something to be done by the shell.
 #[derive(Debug)]
 pub enum Effect {
@@ -137,16 +152,10 @@ pub enum Effect {
     },
     /// Append the INTENT to the ledger and report the offset.
     WriteIntent(Box<LedgerEntry>),
-    /// Isolate the machine, unless `until` has passed or the tenure is lost.
-    Isolate {
-        /// For which action.
-        key: ActionKey,
-        /// The machine.
-        machine: MachineId,
-        /// How much is cut.
-        isolation: IsolationType,
-        /// The comment with our mark.
-        comment: String,
+    /// Carry out the order, unless `until` has passed or the tenure is lost.
+    Act {
+        /// What to do.
+        order: Box<Order>,
         /// The end of the lease.
         until: Instant,
     },
@@ -435,6 +444,7 @@ impl Responder {
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
+            | LedgerRecord::Obeyed { .. }
             | LedgerRecord::FleetSize { .. } => {}
         }
         self.call_read_back(at);

@@ -43,6 +43,14 @@ impl Responder {
                     ledger.push(LedgerRecord::Pause(latch));
                     reports.push(notice(NoticeKind::Paused, text, at));
                 }
+                Command::Resume { .. }
+                | Command::Approve { .. }
+                | Command::Deny { .. }
+                | Command::Release { .. }
+                | Command::Cancel { .. } => {
+                    let text = format!("{} of {} is not taken yet", record.command.as_str(), record.by);
+                    reports.push(notice(NoticeKind::CommandRefused, text, at));
+                }
             }
         }
         ledger.push(LedgerRecord::CommandsPosition { next: offset + 1 });

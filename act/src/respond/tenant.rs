@@ -6,13 +6,12 @@ use std::time::Duration;
 use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, MachineAction};
 use cordon_policy::Isolation;
 use cordon_records::{
-    Alert, AlertId, AlertSummary, Classified, ErrorClass, IsolationType, Machine, MachineActionId, MachineId,
-    MachineSummary,
+    Action, Alert, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineActionId, MachineId, MachineSummary,
 };
 use jiff::Timestamp;
 
 use super::facts::{self, Facts, Standing};
-use super::responder::{Answer, Unreadable};
+use super::responder::{Answer, Order, Unreadable};
 
 /// How long a call that was certainly not done rests when the server names no time.
 const REST: Duration = Duration::from_secs(5);
@@ -32,14 +31,8 @@ pub trait Tenant: Clone + Send + Sync + 'static {
     /// quota of those to come.
     fn isolated_before(&self, ages: &[Duration]);
 
-    /// Isolates the machine if `permitted` still says so right before the request is sent.
-    fn isolate(
-        &self,
-        machine: &MachineId,
-        isolation: IsolationType,
-        comment: &str,
-        permitted: impl Fn() -> bool + Send + Sync,
-    ) -> impl Future<Output = Answer> + Send;
+    /// Carries out the order if `permitted` still says so right before the request is sent.
+    fn act(&self, order: &Order, permitted: impl Fn() -> bool + Send + Sync) -> impl Future<Output = Answer> + Send;
 
     /// The machine's actions, newest first.
     fn actions(&self, machine: &MachineId) -> impl Future<Output = Result<Vec<MachineAction>, Unreadable>> + Send;
@@ -71,14 +64,11 @@ impl Tenant for DefenderTenant {
         self.0.isolated_before(ages);
     }
 
-    async fn isolate(
-        &self,
-        machine: &MachineId,
-        isolation: IsolationType,
-        comment: &str,
-        permitted: impl Fn() -> bool + Send + Sync,
-    ) -> Answer {
-        match self.0.isolate_if(machine, isolation, comment, permitted).await {
+    async fn act(&self, order: &Order, permitted: impl Fn() -> bool + Send + Sync) -> Answer {
+        let Action::Isolate { isolation, .. } = &order.action else {
+            return Answer::Rejected(format!("{} is not offered yet", order.action.kind()));
+        };
+        match self.0.isolate_if(&order.machine, *isolation, &order.comment, permitted).await {
             Ok(action) => Answer::Accepted(Standing::from(&action)),
             Err(error) => answer(&error),
         }

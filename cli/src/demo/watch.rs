@@ -67,6 +67,7 @@ fn read(inbound: &Inbound) -> Option<Happening> {
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
+            | LedgerRecord::Obeyed { .. }
             | LedgerRecord::FleetSize { .. } => None,
         },
         Topic::Alerts | Topic::Enriched | Topic::Commands | Topic::DeadLetters | Topic::Cursors | Topic::Notified => {

@@ -143,7 +143,7 @@ fn reason(planned: &[PlannedAction], matching: &[&Rule]) -> String {
         };
     };
     let when = matching.iter().find(|rule| first.rules.contains(&rule.id)).map_or("", |rule| rule.when.as_str());
-    format!("{}: {when}", first.action.kind())
+    format!("{}: {when}", first.action.kind().as_str())
 }
 
 #[cfg(test)]

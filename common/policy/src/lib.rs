@@ -18,5 +18,5 @@ mod window;
 pub use condition::{Condition, Judged, Mistake};
 pub use decide::{DecideError, decide};
 pub use facts::Facts;
-pub use guards::{Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
+pub use guards::{Asker, Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
 pub use rules::{Rule, RuleSet, RuleTest, TestFailure, rule_schema, run_tests};

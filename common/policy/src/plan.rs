@@ -38,10 +38,7 @@ fn planned(key: ActionKey, mut requests: Vec<Request>) -> Option<PlannedAction> 
 
 /// Where rules ask for different strengths, the stronger action is planned.
 const fn strength(action: &Action) -> u8 {
-    match action {
-        Action::Isolate { isolation: IsolationType::Selective, .. } => 0,
-        Action::Isolate { isolation: IsolationType::Full, .. } => 1,
-    }
+    if matches!(action, Action::Isolate { isolation: IsolationType::Full, .. }) { 1 } else { 0 }
 }
 
 fn limits(requests: &[Request]) -> Vec<(u64, u32)> {

@@ -1,14 +1,20 @@
-//! Actions on machines, and the record on the `actions` topic that tells each step of one.
+//! Actions: what may be done to a machine, to an alert or in the tenant, and with which settings.
+//!
+//! Names, settings and limits follow Microsoft's pages under "Response actions" of the Defender for Endpoint API.
 
-use jiff::Timestamp;
+mod settings;
+
 use serde::{Deserialize, Serialize};
 
-use crate::alert::AlertSummary;
-use crate::ids::{ActionKey, MachineActionId, RuleId};
-use crate::machine::MachineSummary;
-use crate::{known_version, schema_version};
+use crate::ids::Sha1;
+use crate::words::words;
 
-/// What to do to a machine.
+pub use settings::{
+    AlertChanges, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LiveCommand, ReleaseTerms,
+    ScanType, TagChange,
+};
+
+/// What to do. The machine and the alert stand beside it in the record that carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Action {
@@ -18,43 +24,243 @@ pub enum Action {
         isolation: IsolationType,
         /// The rule author's words for the action's comment.
         comment: String,
+        /// When Cordon lets the machine back by itself; absent: never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<ReleaseTerms>,
+    },
+    /// Let the machine back (`unisolate`).
+    Release {
+        /// Why.
+        comment: String,
+    },
+    /// Let only programs run that Microsoft has signed.
+    RestrictCode {
+        /// Why.
+        comment: String,
+    },
+    /// Lift that restriction.
+    UnrestrictCode {
+        /// Why.
+        comment: String,
+    },
+    /// Run an antivirus scan.
+    Scan {
+        /// How thorough.
+        scan: ScanType,
+        /// Why.
+        comment: String,
+    },
+    /// Collect an investigation package; its download link comes with the report of success.
+    CollectPackage {
+        /// Why.
+        comment: String,
+    },
+    /// Start an automated investigation.
+    Investigate {
+        /// Why.
+        comment: String,
+    },
+    /// Stop a file's processes and quarantine it.
+    StopFile {
+        /// The file.
+        sha1: Sha1,
+        /// Why.
+        comment: String,
+    },
+    /// Run live response commands, in order; one that fails skips the rest.
+    LiveResponse {
+        /// The commands.
+        commands: Vec<LiveCommand>,
+        /// Why.
+        comment: String,
+    },
+    /// Take the machine out of Defender.
+    Offboard {
+        /// Why.
+        comment: String,
+    },
+    /// Put a tag on the machine, or take one off.
+    Tag {
+        /// The tag.
+        tag: String,
+        /// On or off.
+        change: TagChange,
+    },
+    /// Say what the machine is worth.
+    SetDeviceValue {
+        /// The value.
+        value: DeviceValue,
+    },
+    /// Change the alert.
+    UpdateAlert(AlertChanges),
+    /// Submit an indicator: a file, address or name that Defender treats so in the whole tenant.
+    Indicator(Indicator),
+    /// Cancel our own action of this kind for the same alert and machine, as long as it has not ended.
+    Cancel {
+        /// The kind of that action.
+        what: ActionKind,
+        /// Why.
+        comment: String,
     },
 }
 
 impl Action {
-    /// The kind's stable name: part of the action key, of metrics and of reports.
+    /// Its kind.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn kind(&self) -> ActionKind {
         match self {
-            Self::Isolate { .. } => "isolate",
+            Self::Isolate { .. } => ActionKind::Isolate,
+            Self::Release { .. } => ActionKind::Release,
+            Self::RestrictCode { .. } => ActionKind::RestrictCode,
+            Self::UnrestrictCode { .. } => ActionKind::UnrestrictCode,
+            Self::Scan { .. } => ActionKind::Scan,
+            Self::CollectPackage { .. } => ActionKind::CollectPackage,
+            Self::Investigate { .. } => ActionKind::Investigate,
+            Self::StopFile { .. } => ActionKind::StopFile,
+            Self::LiveResponse { .. } => ActionKind::LiveResponse,
+            Self::Offboard { .. } => ActionKind::Offboard,
+            Self::Tag { .. } => ActionKind::Tag,
+            Self::SetDeviceValue { .. } => ActionKind::SetDeviceValue,
+            Self::UpdateAlert(_) => ActionKind::UpdateAlert,
+            Self::Indicator(_) => ActionKind::Indicator,
+            Self::Cancel { .. } => ActionKind::Cancel,
         }
     }
 
-    /// The rule author's comment.
+    /// The author's words; `""` where the action carries none.
     #[must_use]
     pub fn comment(&self) -> &str {
         match self {
-            Self::Isolate { comment, .. } => comment,
+            Self::Isolate { comment, .. }
+            | Self::Release { comment }
+            | Self::RestrictCode { comment }
+            | Self::UnrestrictCode { comment }
+            | Self::Scan { comment, .. }
+            | Self::CollectPackage { comment }
+            | Self::Investigate { comment }
+            | Self::StopFile { comment, .. }
+            | Self::LiveResponse { comment, .. }
+            | Self::Offboard { comment }
+            | Self::Cancel { comment, .. } => comment,
+            Self::UpdateAlert(changes) => changes.comment.as_deref().unwrap_or_default(),
+            Self::Indicator(indicator) => &indicator.description,
+            Self::Tag { .. } | Self::SetDeviceValue { .. } => "",
+        }
+    }
+
+    /// What tells two actions of one kind on one machine apart, as part of the action key: the file, the indicator's
+    /// value, the tag, what is cancelled. `None` where a machine has only one at a time.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::StopFile { sha1, .. } => Some(sha1.as_str()),
+            Self::Indicator(indicator) => Some(&indicator.value),
+            Self::Tag { tag, .. } => Some(tag),
+            Self::Cancel { what, .. } => Some(what.as_str()),
+            Self::Isolate { .. }
+            | Self::Release { .. }
+            | Self::RestrictCode { .. }
+            | Self::UnrestrictCode { .. }
+            | Self::Scan { .. }
+            | Self::CollectPackage { .. }
+            | Self::Investigate { .. }
+            | Self::LiveResponse { .. }
+            | Self::Offboard { .. }
+            | Self::SetDeviceValue { .. }
+            | Self::UpdateAlert(_) => None,
         }
     }
 }
 
-/// `IsolationType` of the isolate call. Source: Microsoft's page "Isolate machine API".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum IsolationType {
-    /// Everything but Defender's channel.
-    Full,
-    /// Outlook, Teams and Skype keep working.
-    Selective,
+words!(
+    /// The kinds of action: part of action keys, of metrics and of reports.
+    ActionKind {
+        /// [`Action::Isolate`].
+        Isolate = "isolate",
+        /// [`Action::Release`].
+        Release = "release",
+        /// [`Action::RestrictCode`].
+        RestrictCode = "restrict_code",
+        /// [`Action::UnrestrictCode`].
+        UnrestrictCode = "unrestrict_code",
+        /// [`Action::Scan`].
+        Scan = "scan",
+        /// [`Action::CollectPackage`].
+        CollectPackage = "collect_package",
+        /// [`Action::Investigate`].
+        Investigate = "investigate",
+        /// [`Action::StopFile`].
+        StopFile = "stop_file",
+        /// [`Action::LiveResponse`].
+        LiveResponse = "live_response",
+        /// [`Action::Offboard`].
+        Offboard = "offboard",
+        /// [`Action::Tag`].
+        Tag = "tag",
+        /// [`Action::SetDeviceValue`].
+        SetDeviceValue = "set_device_value",
+        /// [`Action::UpdateAlert`].
+        UpdateAlert = "update_alert",
+        /// [`Action::Indicator`].
+        Indicator = "indicator",
+        /// [`Action::Cancel`].
+        Cancel = "cancel",
+    }
+);
+
+/// How much an action may hurt; caps and guards tell these apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Impact {
+    /// Takes something away from people: the network, a program, a file, Defender itself.
+    Disrupting,
+    /// Looks, or writes into the portal: people can go on working.
+    Gentle,
+    /// Gives back what was taken away.
+    Freeing,
 }
 
-impl IsolationType {
-    /// Microsoft's spelling.
+impl ActionKind {
+    /// How much an action of this kind may hurt.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn impact(self) -> Impact {
         match self {
-            Self::Full => "Full",
-            Self::Selective => "Selective",
+            Self::Isolate
+            | Self::RestrictCode
+            | Self::StopFile
+            | Self::LiveResponse
+            | Self::Offboard
+            | Self::Indicator => Impact::Disrupting,
+            Self::Scan
+            | Self::CollectPackage
+            | Self::Investigate
+            | Self::Tag
+            | Self::SetDeviceValue
+            | Self::UpdateAlert => Impact::Gentle,
+            Self::Release | Self::UnrestrictCode | Self::Cancel => Impact::Freeing,
+        }
+    }
+
+    /// Whether Defender lists it among the machine's actions, so that it is followed to its end and a lost answer can be
+    /// looked up. The others are done, or not, with the answer to the call.
+    /// Source: Microsoft's page "machineAction resource type".
+    #[must_use]
+    pub const fn is_machine_action(self) -> bool {
+        match self {
+            Self::Isolate
+            | Self::Release
+            | Self::RestrictCode
+            | Self::UnrestrictCode
+            | Self::Scan
+            | Self::CollectPackage
+            | Self::StopFile
+            | Self::LiveResponse
+            | Self::Offboard => true,
+            Self::Investigate
+            | Self::Tag
+            | Self::SetDeviceValue
+            | Self::UpdateAlert
+            | Self::Indicator
+            | Self::Cancel => false,
         }
     }
 }
@@ -79,200 +285,6 @@ impl Mode {
             Self::Shadow => "shadow",
             Self::Approve => "approve",
             Self::Auto => "auto",
-        }
-    }
-}
-
-/// Where an action stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionState {
-    /// A guard forbids it, also with approval.
-    Refused,
-    /// A guard wants a person to decide.
-    Held,
-    /// It would have been done, but the mode is shadow.
-    Would,
-    /// Somebody's or our own isolation of the machine already stands or runs; nothing to do.
-    Covered,
-    /// The call's answer was lost; the list of machine actions will tell.
-    InDoubt,
-    /// Defender took the request. The machine is not isolated yet.
-    Accepted,
-    /// Defender says it is done.
-    Succeeded,
-    /// Defender refused the request, or says that it failed.
-    Failed,
-    /// Defender gave up waiting for the machine (about three days).
-    TimedOut,
-    /// A person cancelled it.
-    Cancelled,
-    /// A person must look: the rules or the call could not be judged.
-    NeedsHuman,
-    /// People closed the alert while the action was still on its way.
-    ClosedMeanwhile,
-}
-
-impl ActionState {
-    /// The stable name: part of record ids, of metrics and of reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Held => "held",
-            Self::Would => "would",
-            Self::Covered => "covered",
-            Self::InDoubt => "in_doubt",
-            Self::Accepted => "accepted",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::Cancelled => "cancelled",
-            Self::NeedsHuman => "needs_human",
-            Self::ClosedMeanwhile => "closed_meanwhile",
-        }
-    }
-}
-
-/// What a guard says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ruling {
-    /// Nothing against it.
-    Pass,
-    /// Another action already has the effect.
-    Covered,
-    /// A person decides.
-    Hold,
-    /// No.
-    Refuse,
-}
-
-/// One guard's word on one action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuardVerdict {
-    /// The guard's stable name (`never-list`, `age`, `caps` …).
-    pub guard: String,
-    /// What it says.
-    pub ruling: Ruling,
-    /// Why, for people.
-    pub why: String,
-}
-
-/// One step of one action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActionRecord {
-    /// Version of this record's shape.
-    #[serde(default = "schema_version", deserialize_with = "known_version")]
-    pub schema_version: u32,
-    /// `key#attempt#state`: a repeated report has the same id.
-    pub id: String,
-    /// What makes it the same action. Absent for a decision that needs a person before any action is planned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<ActionKey>,
-    /// Number of the attempt, from 1; 0 when none was made.
-    #[serde(default)]
-    pub attempt: u32,
-    /// Where the action stands.
-    pub state: ActionState,
-    /// What was to be done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action: Option<Action>,
-    /// The alert behind it.
-    pub alert: AlertSummary,
-    /// The machine; absent when the alert names none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub machine: Option<MachineSummary>,
-    /// The rules that asked for it.
-    #[serde(default)]
-    pub rules: Vec<RuleId>,
-    /// The conditions of those rules, as written.
-    #[serde(default)]
-    pub conditions: Vec<String>,
-    /// The mode in force: the lower of the rules' and the stage's.
-    pub mode: Mode,
-    /// Why it stands there, in one line for people.
-    pub reason: String,
-    /// Every guard that was asked.
-    #[serde(default)]
-    pub guards: Vec<GuardVerdict>,
-    /// Defender's id for it, once accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub machine_action_id: Option<MachineActionId>,
-    /// Id of the decision behind it.
-    pub decision: String,
-    /// When a held action stops waiting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-    /// When this step happened.
-    pub at: Timestamp,
-}
-
-impl ActionRecord {
-    /// The id of one step, the same however often it is reported.
-    #[must_use]
-    pub fn step_id(key: &ActionKey, attempt: u32, state: ActionState) -> String {
-        format!("{key}#{attempt}#{}", state.as_str())
-    }
-}
-
-/// What a notice is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NoticeKind {
-    /// A cap was reached; everything is held until a person resumes.
-    BreakerLatched,
-    /// A person paused all actions.
-    Paused,
-    /// A person resumed.
-    Resumed,
-}
-
-impl NoticeKind {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BreakerLatched => "breaker_latched",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
-        }
-    }
-}
-
-/// Something about the whole responder rather than one action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// Version of this record's shape.
-    #[serde(default = "schema_version", deserialize_with = "known_version")]
-    pub schema_version: u32,
-    /// `kind@instant of the happening`: a repeated notice has the same id.
-    pub id: String,
-    /// What it is about.
-    pub kind: NoticeKind,
-    /// One line for people.
-    pub text: String,
-    /// When it happened.
-    pub at: Timestamp,
-}
-
-/// A record on `actions`. Keyed by machine id where there is one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "report", rename_all = "snake_case")]
-pub enum Report {
-    /// A step of an action.
-    Action(Box<ActionRecord>),
-    /// A notice about the responder.
-    Notice(Notice),
-}
-
-impl Report {
-    /// The record's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Action(record) => &record.id,
-            Self::Notice(notice) => &notice.id,
         }
     }
 }

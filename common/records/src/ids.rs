@@ -38,6 +38,12 @@ pub enum IdError {
         /// The first offending character.
         character: char,
     },
+    /// The text is not 40 hexadecimal digits.
+    #[error("{text:?} is not a SHA-1: 40 hexadecimal digits are expected")]
+    Sha1 {
+        /// Its beginning.
+        text: String,
+    },
 }
 
 fn check(what: &'static str, text: &str) -> Result<(), IdError> {
@@ -123,11 +129,65 @@ id!(
     ActionKey, "the action key"
 );
 
+id!(
+    /// Tells one person's command from every other.
+    CommandId, "the command id"
+);
+id!(
+    /// A digest of exactly what is held: action, machine, alert, attempt and until when.
+    IntentHash, "the intent hash"
+);
+/// A file's SHA-1: 40 hexadecimal digits, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Sha1(String);
+
+impl Sha1 {
+    /// Checks the text.
+    ///
+    /// # Errors
+    /// [`IdError`] when it is not 40 hexadecimal digits.
+    pub fn new(text: &str) -> Result<Self, IdError> {
+        if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
+        Err(IdError::Sha1 { text: text.chars().take(80).collect() })
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha1 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 impl ActionKey {
-    /// Derives the key: 16 hexadecimal digits of SHA-256 over tenant, alert, machine and kind.
+    /// Derives the key: 16 hexadecimal digits of SHA-256 over tenant, alert, machine and kind, and over what tells two
+    /// actions of one kind apart ([`Action::detail`]).
     #[must_use]
     pub fn derive(tenant: &TenantId, alert: &AlertId, machine: &MachineId, action: &Action) -> Self {
-        Self(digest(&[tenant.as_str(), alert.as_str(), machine.as_str(), action.kind()], 8))
+        let mut parts = vec![tenant.as_str(), alert.as_str(), machine.as_str(), action.kind().as_str()];
+        parts.extend(action.detail());
+        Self(digest(&parts, 8))
+    }
+}
+
+impl IntentHash {
+    /// 16 hexadecimal digits of SHA-256 over the parts.
+    pub(crate) fn of(parts: &[&str]) -> Self {
+        Self(digest(parts, 8))
     }
 }
 
@@ -162,7 +222,7 @@ mod tests {
                 &TenantId::new("t").unwrap(),
                 &AlertId::new(alert).unwrap(),
                 &MachineId::new(machine).unwrap(),
-                &Action::Isolate { isolation: crate::IsolationType::Full, comment: "c".into() },
+                &Action::Isolate { isolation: crate::IsolationType::Full, comment: "c".into(), release: None },
             )
         };
         assert_eq!(key("a", "bc"), key("a", "bc"));

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, ActionState, GuardVerdict, Mode};
+use crate::action::{Action, Mode};
 use crate::alert::AlertSummary;
-use crate::ids::{ActionKey, MachineActionId, RuleId};
+use crate::command::Approval;
+use crate::ids::{ActionKey, CommandId, IntentHash, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
+use crate::report::{ActionState, GuardVerdict};
 use crate::{known_version, schema_version};
 
 /// A record on `ledger`. The Kafka key is [`LedgerRecord::key`], so that compaction keeps the newest of each.
@@ -28,6 +30,13 @@ pub enum LedgerRecord {
         /// Next offset to read.
         next: i64,
     },
+    /// A signed command that was obeyed, so that it is obeyed once. Kept until it would do nothing anyway.
+    Obeyed {
+        /// The command.
+        id: CommandId,
+        /// When it expires.
+        until: Timestamp,
+    },
     /// The number of onboarded machines, for share caps.
     FleetSize {
         /// How many.
@@ -48,6 +57,7 @@ impl LedgerRecord {
             Self::Breaker(_) => "breaker".into(),
             Self::Pause(_) => "pause".into(),
             Self::CommandsPosition { .. } => "commands".into(),
+            Self::Obeyed { id, .. } => format!("command/{id}"),
             Self::FleetSize { .. } => "fleet".into(),
         }
     }
@@ -107,10 +117,13 @@ impl AttemptState {
             Self::Reported(state) => match state {
                 ActionState::Would
                 | ActionState::Held
+                | ActionState::Approved
+                | ActionState::Denied
+                | ActionState::Expired
                 | ActionState::Refused
                 | ActionState::Covered
                 | ActionState::InDoubt => 3,
-                ActionState::Accepted => 4,
+                ActionState::Accepted | ActionState::Overdue => 4,
                 // A person is asked for at the end of an accepted action, too: that nobody knows its outcome.
                 ActionState::NeedsHuman
                 | ActionState::Succeeded
@@ -170,6 +183,19 @@ pub struct LedgerEntry {
     /// When a held action stops waiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// The person who asked for it, as their key is known; absent when rules asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
+    /// Who approved what is held, so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
+    /// When Cordon is to release the machine by itself. Set when an isolation succeeds, taken away once that is dealt
+    /// with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_at: Option<Timestamp>,
+    /// Whether the alarm about an outcome that stays out was given for this attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alarmed: bool,
     /// When this was written.
     pub at: Timestamp,
 }
@@ -182,6 +208,23 @@ impl LedgerEntry {
         (self.attempt, self.state.rank()) >= (older.attempt, older.state.rank())
     }
 
+    /// Names exactly what is held, for approvals: whoever approves this approves nothing else. A new hold of the same
+    /// action has another name, since it expires at another instant.
+    #[must_use]
+    pub fn intent(&self) -> IntentHash {
+        let action = serde_json::to_string(&self.action).unwrap_or_default();
+        let until = self.expires_at.map(|at| at.to_string()).unwrap_or_default();
+        let attempt = self.attempt.to_string();
+        IntentHash::of(&[
+            self.key.as_str(),
+            &attempt,
+            &action,
+            self.machine.id.as_str(),
+            self.alert.id.as_str(),
+            &until,
+        ])
+    }
+
     /// Whether the attempt is still on its way: a restart must go on with it.
     #[must_use]
     pub const fn is_open(&self) -> bool {
@@ -189,7 +232,7 @@ impl LedgerEntry {
             self.state,
             AttemptState::Intent
                 | AttemptState::InDoubt
-                | AttemptState::Reported(ActionState::Accepted | ActionState::InDoubt)
+                | AttemptState::Reported(ActionState::Accepted | ActionState::InDoubt | ActionState::Approved)
         )
     }
 }

@@ -20,26 +20,30 @@ mod ledger;
 pub mod lenient;
 mod machine;
 mod open_enum;
+mod report;
 mod topics;
 mod verbatim;
+mod words;
 
 pub use action::{
-    Action, ActionRecord, ActionState, GuardVerdict, IsolationType, Mode, Notice, NoticeKind, Report, Ruling,
+    Action, ActionKind, AlertChanges, DeviceValue, Impact, Indicator, IndicatorAction, IndicatorType, IsolationType,
+    LiveCommand, Mode, ReleaseTerms, ScanType, TagChange,
 };
 pub use alert::{
     Alert, AlertRecord, AlertStatus, AlertSummary, Change, Classification, Evidence, RelatedUser, Severity, Source,
 };
 pub use clock::{Clock, SystemClock};
-pub use command::{Command, CommandRecord};
+pub use command::{Approval, Command, CommandRecord, SIGNATURE_NAMESPACE};
 pub use cursor::{CursorRecord, PollCursor};
 pub use dead_letter::{DeadLetterReason, header as dead_letter_header};
 pub use decision::{DecisionRecord, MatchedRule, PlannedAction, Verdict};
 pub use enriched::{EnrichedRecord, Missing};
 pub use error_class::{Classified, ErrorClass};
 pub use headers::{Header, Headers};
-pub use ids::{ActionKey, AlertId, IdError, MachineActionId, MachineId, RuleId, TenantId};
+pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
 pub use ledger::{AttemptState, Claim, Genesis, Latch, LedgerEntry, LedgerRecord};
 pub use machine::{Machine, MachineSummary};
+pub use report::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
 pub use topics::{Cleanup, Topic, TopicSpec};
 pub use verbatim::Verbatim;
 

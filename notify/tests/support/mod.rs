@@ -55,7 +55,7 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
         key: Some(key),
         attempt,
         state,
-        action: Some(Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".into() }),
+        action: Some(Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".into(), release: None }),
         alert: alert(),
         machine: Some(machine(name, "Windows11")),
         rules: vec![RuleId::new("isolate-high").unwrap()],
@@ -66,6 +66,10 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
         machine_action_id: begun.then(|| MachineActionId::new("2d7b4c1e-6f1a-4a39-9b8e-0c5d5f7b9a11").unwrap()),
         decision: "cordon.enriched/3/1207".into(),
         expires_at: (state == ActionState::Held).then(|| instant("2026-11-21T09:13:10Z")),
+        intent: None,
+        requested_by: None,
+        approvals: Vec::new(),
+        link: None,
         at: instant("2026-11-20T09:13:10Z"),
     }
 }
@@ -84,6 +88,10 @@ fn reason(state: ActionState) -> &'static str {
         ActionState::Cancelled => "Defender reports Cancelled",
         ActionState::NeedsHuman => "the machine's facts could not be read",
         ActionState::ClosedMeanwhile => "status became Resolved while the request was pending",
+        ActionState::Approved => "anna@corp.example approved: known test machine",
+        ActionState::Denied => "anna@corp.example denied: false alarm",
+        ActionState::Expired => "nobody approved it until 2026-11-21T09:13:10Z",
+        ActionState::Overdue => "Defender has named no end for 15 minutes",
     }
 }
 
@@ -115,6 +123,9 @@ pub fn notice(kind: NoticeKind) -> Notice {
         NoticeKind::Resumed => {
             "actions go on: breaker_latched@2026-11-20T09:20:00Z was lifted at the start of cordon-act"
         }
+        NoticeKind::CommandRefused => "approve of 2d7b4c1e6f1a4a39 by anna: the signature is not hers",
+        NoticeKind::PolicyReloaded => "11 rules are in force, set 0c5d5f7b9a11",
+        NoticeKind::PolicyRefused => "rules/isolate-high.yaml:4:11: unknown field `alert.severty`",
     };
     Notice {
         schema_version: 1,

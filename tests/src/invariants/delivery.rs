@@ -84,8 +84,14 @@ fn without_end(evidence: &Evidence, key: &str, reports: &[ActionRecord]) -> Opti
     let states: Vec<ActionState> =
         reports.iter().filter(|report| report.attempt == newest).map(|report| report.state).collect();
     let ends = |state: &ActionState| match state {
-        ActionState::InDoubt | ActionState::Accepted | ActionState::ClosedMeanwhile => false,
+        ActionState::InDoubt
+        | ActionState::Accepted
+        | ActionState::ClosedMeanwhile
+        | ActionState::Approved
+        | ActionState::Overdue => false,
         ActionState::Refused
+        | ActionState::Denied
+        | ActionState::Expired
         | ActionState::Held
         | ActionState::Would
         | ActionState::Covered

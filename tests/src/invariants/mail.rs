@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_records::{Action, ActionRecord, ActionState, Report, Ruling, Topic};
+use cordon_records::{ActionRecord, ActionState, Report, Ruling, Topic};
 
 use super::evidence::{Evidence, Expectation};
 use super::{Breach, settled};
@@ -27,7 +27,11 @@ pub(super) fn key_of(report: &Report) -> Option<String> {
             | ActionState::Failed
             | ActionState::TimedOut
             | ActionState::Cancelled
-            | ActionState::ClosedMeanwhile => match &action.key {
+            | ActionState::ClosedMeanwhile
+            | ActionState::Approved
+            | ActionState::Denied
+            | ActionState::Expired
+            | ActionState::Overdue => match &action.key {
                 Some(key) => Some(format!("{key}|{}|{}", action.attempt, action.state.as_str())),
                 None => Some(daily(action)),
             },
@@ -45,7 +49,7 @@ fn is_told_by_notice(action: &ActionRecord) -> bool {
 /// One mail for each machine, kind, state and day.
 fn daily(action: &ActionRecord) -> String {
     let target = action.machine.as_ref().map_or(action.alert.id.as_str(), |machine| machine.id.as_str());
-    let kind = action.action.as_ref().map_or("none", Action::kind);
+    let kind = action.action.as_ref().map_or("none", |action| action.kind().as_str());
     format!("{target}|{kind}|{}|{}", action.state.as_str(), action.at.strftime("%Y-%m-%d"))
 }
 

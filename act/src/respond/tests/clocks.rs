@@ -26,7 +26,7 @@ fn read_back(world: &mut World) -> bool {
     let key = entry.key.clone();
     let offset = world.append(LedgerRecord::Action(entry));
     world.give(Event::IntentWritten(key, offset));
-    world.waiting.iter().any(|effect| matches!(effect, Effect::Isolate { .. }))
+    world.waiting.iter().any(|effect| matches!(effect, Effect::Act { .. }))
 }
 
 #[test]

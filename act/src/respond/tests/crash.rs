@@ -65,7 +65,7 @@ fn a_process_that_wakes_after_its_lease_calls_nothing_under_the_old_intent() {
     world.at.mono += Duration::from_secs(31);
     let offset = world.append(LedgerRecord::Action(entry));
     world.give(Event::IntentWritten(key, offset));
-    assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Isolate { .. })), "{:?}", world.waiting);
+    assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Act { .. })), "{:?}", world.waiting);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cordon_defender::MachineAction;
 use cordon_policy::Isolation;
 use cordon_records::{
-    ActionKey, ActionState, AlertId, AttemptState, Clock, Command, CommandRecord, Headers, IsolationType, LedgerRecord,
+    ActionKey, ActionState, AlertId, AttemptState, Clock, Command, CommandRecord, Headers, LedgerRecord,
     MachineActionId, MachineId, Report, TenantId, Topic,
 };
 use cordon_runtime::context::Context;
@@ -23,7 +23,7 @@ use super::world::{decision, pending, start, terms};
 use crate::error::ActError;
 use crate::metrics::ActMetrics;
 use crate::respond::facts::{Facts, Standing};
-use crate::respond::responder::{Answer, Terms, Unreadable};
+use crate::respond::responder::{Answer, Order, Terms, Unreadable};
 use crate::respond::{GROUP, Respond, Tenant, init_ledger};
 
 /// Longest wait for anything.
@@ -86,13 +86,7 @@ impl Tenant for Held {
         self.before.lock().unwrap().push(ages.to_vec());
     }
 
-    async fn isolate(
-        &self,
-        _: &MachineId,
-        _: IsolationType,
-        _: &str,
-        permitted: impl Fn() -> bool + Send + Sync,
-    ) -> Answer {
+    async fn act(&self, _: &Order, permitted: impl Fn() -> bool + Send + Sync) -> Answer {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let before = permitted();
         if self.wait == Wait::Denied {
@@ -182,8 +176,7 @@ impl Stage {
 
     async fn pause(&self) {
         let at = start();
-        let pause =
-            CommandRecord { schema_version: 1, command: Command::Pause, by: "anna".into(), why: "drill".into(), at };
+        let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), at);
         self.write(Topic::Commands, &pause).await;
     }
 

@@ -138,13 +138,7 @@ fn a_decision_that_needs_a_human_is_reported_and_settled() {
 #[test]
 fn a_pause_holds_everything_after_it_and_is_obeyed_once() {
     let mut world = World::new();
-    let pause = CommandRecord {
-        schema_version: 1,
-        command: Command::Pause,
-        by: "anna".into(),
-        why: "drill".into(),
-        at: start(),
-    };
+    let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
     world.give(Event::Command(0, Some(pause.clone())));
     world.give(Event::Command(0, Some(pause)));
     world.decide(decision("a1", "m1"));
@@ -261,13 +255,7 @@ fn a_pause_between_the_intent_and_the_call_stops_the_call() {
     while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
         assert!(world.step(&mut |_| unreachable!("no call yet")));
     }
-    let pause = CommandRecord {
-        schema_version: 1,
-        command: Command::Pause,
-        by: "anna".into(),
-        why: "drill".into(),
-        at: start(),
-    };
+    let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
     world.give(Event::Command(0, Some(pause)));
     world.run();
     assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));

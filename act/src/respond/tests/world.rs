@@ -31,7 +31,8 @@ pub fn terms() -> Terms {
 pub fn decision(alert: &str, machine: &str) -> DecisionRecord {
     let tenant = TenantId::new("tenant").unwrap();
     let (alert, machine) = (AlertId::new(alert).unwrap(), MachineId::new(machine).unwrap());
-    let action = Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".into() };
+    let action =
+        Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".into(), release: None };
     let rule = RuleId::new("isolate-high").unwrap();
     DecisionRecord {
         schema_version: SCHEMA_VERSION,
@@ -170,8 +171,9 @@ impl World {
                 }
                 self.give(Event::Recorded(ticket));
             }
-            Effect::Isolate { key, machine, comment, .. } => {
-                self.calls.push((key.clone(), machine, comment));
+            Effect::Act { order, .. } => {
+                let key = order.key.clone();
+                self.calls.push((order.key, order.machine, order.comment));
                 let answer = answer(&key);
                 self.give(Event::Answered(key, answer));
             }

@@ -72,7 +72,7 @@ fn rules_that_agree_merge_approve_beats_auto_and_limits_to_the_tightest() {
     let ids: Vec<&str> = planned.rules.iter().map(cordon_records::RuleId::as_str).collect();
     assert_eq!(ids, ["a", "b"], "shadow rules influence nothing");
     assert!(
-        matches!(&planned.action, Action::Isolate { isolation: IsolationType::Full, comment } if comment == "full")
+        matches!(&planned.action, Action::Isolate { isolation: IsolationType::Full, comment, release: None } if comment == "full")
     );
     assert_eq!(decision.matched.len(), 3);
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cordon_records::{Action, AlertSummary, Latch, MachineActionId, MachineSummary, Mode, RuleId};
+use cordon_records::{Action, ActionKind, AlertSummary, Latch, MachineActionId, MachineSummary, Mode, RuleId};
 use jiff::Timestamp;
 
 /// An attempt that was made: each INTENT that was written counts, whatever came of it.
@@ -12,6 +12,21 @@ pub struct Attempt<'a> {
     pub at: Timestamp,
     /// The rules that asked for it.
     pub rules: Cow<'a, [RuleId]>,
+    /// What was to be done.
+    pub kind: ActionKind,
+    /// The machine's device group, if it was known.
+    pub group: Option<Cow<'a, str>>,
+}
+
+/// Who asks for an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// The operator's rules.
+    Rules,
+    /// A person, by a signed command.
+    Person,
+    /// The timer of an isolation that ends by itself.
+    Timer,
 }
 
 /// The number of onboarded machines.
@@ -56,6 +71,10 @@ pub struct Case<'a> {
     pub action: &'a Action,
     /// The lower of the rules' mode and the stage's.
     pub mode: Mode,
+    /// Who asks.
+    pub asker: Asker,
+    /// Whether as many people as are needed have approved exactly this.
+    pub approved: bool,
     /// The rules' limits: at most so many attempts in so many seconds.
     pub limits: &'a [(u64, u32)],
     /// The rules that ask for it.

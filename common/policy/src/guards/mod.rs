@@ -17,7 +17,7 @@ mod switches;
 mod word;
 
 pub use caps::Trip;
-pub use case::{Attempt, Case, Fleet, Isolation};
+pub use case::{Asker, Attempt, Case, Fleet, Isolation};
 pub use judge::{Judgement, guard, judge};
 pub use settings::Guards;
 

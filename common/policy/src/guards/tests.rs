@@ -1,5 +1,5 @@
 use cordon_records::{
-    Action, AlertSummary, IsolationType, Latch, MachineActionId, MachineSummary, Mode, RuleId, Ruling,
+    Action, ActionKind, AlertSummary, IsolationType, Latch, MachineActionId, MachineSummary, Mode, RuleId, Ruling,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ fn facts() -> Facts {
     let machine =
         r#"{"id":"m1","name":"PC1.corp.example","os":"Windows11","group":"Clients","value":"Normal","tags":["lab"]}"#;
     Facts {
-        action: Action::Isolate { isolation: IsolationType::Full, comment: "c".to_owned() },
+        action: Action::Isolate { isolation: IsolationType::Full, comment: "c".to_owned(), release: None },
         mode: Mode::Auto,
         limits: vec![],
         rules: vec![rule("r1")],
@@ -58,6 +58,8 @@ impl Facts {
         Case {
             action: &self.action,
             mode: self.mode,
+            asker: Asker::Rules,
+            approved: false,
             limits: &self.limits,
             rules: &self.rules,
             alert: &self.alert,
@@ -85,8 +87,12 @@ fn guards(yaml: &str) -> Guards {
     Guards::load("guards.yaml", yaml).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+fn attempt(seconds: i64) -> Attempt<'static> {
+    Attempt { at: at(seconds), rules: vec![rule("r1")].into(), kind: ActionKind::Isolate, group: None }
+}
+
 fn attempts(count: usize, seconds_ago: i64) -> Vec<Attempt<'static>> {
-    (0..count).map(|_| Attempt { at: at(-seconds_ago), rules: vec![rule("r1")].into() }).collect()
+    (0..count).map(|_| attempt(-seconds_ago)).collect()
 }
 
 fn latched(on: bool) -> Option<Latch> {
@@ -381,7 +387,7 @@ prop_compose! {
         facts.machine = facts.machine.filter(|_| known);
         facts.alert.newest_moment = age.map(|age| at(-age));
         facts.isolation = isolation;
-        facts.attempts = made.into_iter().map(|ago| Attempt { at: at(-ago), rules: vec![rule("r1")].into() }).collect();
+        facts.attempts = made.into_iter().map(|ago| attempt(-ago)).collect();
         facts.fleet = fleet.map(|(machines, ago)| Fleet { machines, at: at(-ago) });
         (facts.pause, facts.breaker, facts.limits) = (latched(paused), latched(latched_), limits);
         facts
@@ -404,7 +410,7 @@ proptest! {
     fn one_more_attempt_never_turns_a_hold_into_a_pass(facts in any_facts(), ago in -50i64..100_000) {
         let before = facts.judge(&Guards::built_in()).ruling;
         let mut more = facts;
-        more.attempts.push(Attempt { at: at(-ago), rules: vec![rule("r1")].into() });
+        more.attempts.push(attempt(-ago));
         let after = more.judge(&Guards::built_in()).ruling;
         prop_assert!(before == Ruling::Pass || after != Ruling::Pass, "{:?} became {:?}", before, after);
     }
@@ -437,7 +443,7 @@ proptest! {
             facts.fleet = Some(Fleet { machines, at: facts.now });
             if facts.judge(&guards).ruling == Ruling::Pass {
                 passed.push(facts.now);
-                facts.attempts.push(Attempt { at: facts.now, rules: facts.rules.clone().into() });
+                facts.attempts.push(Attempt { at: facts.now, rules: facts.rules.clone().into(), kind: ActionKind::Isolate, group: None });
             }
         }
         for (window, limit) in [(600, 4), (3_600, 9), (7_200, share), (1_000, 5)] {

@@ -80,7 +80,7 @@ fn actions(section: &mut Section) -> Vec<Action> {
         let place = item.clone();
         let Some(action) = action(item) else { continue };
         if actions.iter().any(|known| known.kind() == action.kind()) {
-            place.problem(action.kind(), "is asked for twice in this rule");
+            place.problem(action.kind().as_str(), "is asked for twice in this rule");
         }
         actions.push(action);
     }
@@ -111,5 +111,5 @@ fn action(mut item: Section) -> Option<Action> {
     let comment = isolate.text("comment").check(not_blank).required();
     isolate.finish();
     item.finish();
-    Some(Action::Isolate { isolation, comment: comment? })
+    Some(Action::Isolate { isolation, comment: comment?, release: None })
 }

@@ -33,7 +33,8 @@ fn a_rule_reads_as_it_is_written() {
     let rules = load(ISOLATE_HIGH).unwrap();
     let [rule] = rules.rules() else { panic!("{rules:?}") };
     assert_eq!((rule.id.as_str(), rule.mode, rule.limits.as_slice()), ("isolate-high", Mode::Auto, &[(3_600, 15)][..]));
-    let isolate = Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".to_owned() };
+    let isolate =
+        Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".to_owned(), release: None };
     assert_eq!(rule.actions, [isolate]);
     assert!(rule.when.starts_with("alert.severity") && rule.when.ends_with(')'));
 }

@@ -54,7 +54,7 @@ fn outcome(rule: &Rule, test: &RuleTest) -> Result<(Vec<String>, String), String
     let mut kinds: Vec<String> = match decision.verdict {
         Verdict::NeedsHuman => vec![NEEDS_HUMAN.to_owned()],
         Verdict::Nothing | Verdict::Act => {
-            decision.planned.iter().map(|planned| planned.action.kind().to_owned()).collect()
+            decision.planned.iter().map(|planned| planned.action.kind().as_str().to_owned()).collect()
         }
     };
     kinds.sort();

@@ -1,0 +1,238 @@
+//! Reports: the record on the `actions` topic that tells each step of an action.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, Mode};
+use crate::alert::AlertSummary;
+use crate::command::Approval;
+use crate::ids::{ActionKey, IntentHash, MachineActionId, RuleId};
+use crate::machine::MachineSummary;
+use crate::{known_version, schema_version};
+
+/// Where an action stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionState {
+    /// A guard forbids it, also with approval.
+    Refused,
+    /// A guard wants a person to decide.
+    Held,
+    /// It would have been done, but the mode is shadow.
+    Would,
+    /// Somebody's or our own isolation of the machine already stands or runs; nothing to do.
+    Covered,
+    /// The call's answer was lost; the list of machine actions will tell.
+    InDoubt,
+    /// Defender took the request. The machine is not isolated yet.
+    Accepted,
+    /// Defender says it is done.
+    Succeeded,
+    /// Defender refused the request, or says that it failed.
+    Failed,
+    /// Defender gave up waiting for the machine (about three days).
+    TimedOut,
+    /// A person cancelled it.
+    Cancelled,
+    /// A person must look: the rules or the call could not be judged.
+    NeedsHuman,
+    /// People closed the alert while the action was still on its way.
+    ClosedMeanwhile,
+    /// People approved what was held; guards and fresh facts are asked once more before anything is done.
+    Approved,
+    /// A person said no to what was held.
+    Denied,
+    /// Nobody said anything in time about what was held.
+    Expired,
+    /// Defender took the request, but names no end in time; it is still followed.
+    Overdue,
+}
+
+impl ActionState {
+    /// The stable name: part of record ids, of metrics and of reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Held => "held",
+            Self::Would => "would",
+            Self::Covered => "covered",
+            Self::InDoubt => "in_doubt",
+            Self::Accepted => "accepted",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::NeedsHuman => "needs_human",
+            Self::ClosedMeanwhile => "closed_meanwhile",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Overdue => "overdue",
+        }
+    }
+}
+
+/// What a guard says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// Nothing against it.
+    Pass,
+    /// Another action already has the effect.
+    Covered,
+    /// A person decides.
+    Hold,
+    /// No.
+    Refuse,
+}
+
+/// One guard's word on one action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardVerdict {
+    /// The guard's stable name (`never-list`, `age`, `caps` …).
+    pub guard: String,
+    /// What it says.
+    pub ruling: Ruling,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// One step of one action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionRecord {
+    /// Version of this record's shape.
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
+    pub schema_version: u32,
+    /// `key#attempt#state`: a repeated report has the same id.
+    pub id: String,
+    /// What makes it the same action. Absent for a decision that needs a person before any action is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ActionKey>,
+    /// Number of the attempt, from 1; 0 when none was made.
+    #[serde(default)]
+    pub attempt: u32,
+    /// Where the action stands.
+    pub state: ActionState,
+    /// What was to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// The alert behind it.
+    pub alert: AlertSummary,
+    /// The machine; absent when the alert names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineSummary>,
+    /// The rules that asked for it.
+    #[serde(default)]
+    pub rules: Vec<RuleId>,
+    /// The conditions of those rules, as written.
+    #[serde(default)]
+    pub conditions: Vec<String>,
+    /// The mode in force: the lower of the rules' and the stage's.
+    pub mode: Mode,
+    /// Why it stands there, in one line for people.
+    pub reason: String,
+    /// Every guard that was asked.
+    #[serde(default)]
+    pub guards: Vec<GuardVerdict>,
+    /// Defender's id for it, once accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_action_id: Option<MachineActionId>,
+    /// Id of the decision behind it.
+    pub decision: String,
+    /// When a held action stops waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// What an approval of it must name, so that it approves this and nothing else. Only while it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentHash>,
+    /// The person who asked for it, as their key is known; absent when rules asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
+    /// Who approved it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
+    /// Where the outcome can be fetched: the link to an investigation package. It works for a short time only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// When this step happened.
+    pub at: Timestamp,
+}
+
+impl ActionRecord {
+    /// The id of one step, the same however often it is reported.
+    #[must_use]
+    pub fn step_id(key: &ActionKey, attempt: u32, state: ActionState) -> String {
+        format!("{key}#{attempt}#{}", state.as_str())
+    }
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// A cap was reached; everything is held until a person resumes.
+    BreakerLatched,
+    /// A person paused all actions.
+    Paused,
+    /// A person resumed.
+    Resumed,
+    /// A command was forged, replayed, too late or altered, and did nothing.
+    CommandRefused,
+    /// Changed rules or guards are in force.
+    PolicyReloaded,
+    /// Changed rules or guards are wrong; the old ones stay in force.
+    PolicyRefused,
+}
+
+impl NoticeKind {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BreakerLatched => "breaker_latched",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::CommandRefused => "command_refused",
+            Self::PolicyReloaded => "policy_reloaded",
+            Self::PolicyRefused => "policy_refused",
+        }
+    }
+}
+
+/// Something about the whole responder rather than one action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Version of this record's shape.
+    #[serde(default = "schema_version", deserialize_with = "known_version")]
+    pub schema_version: u32,
+    /// `kind@instant of the happening`: a repeated notice has the same id.
+    pub id: String,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// One line for people.
+    pub text: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// A record on `actions`. Keyed by machine id where there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// A step of an action.
+    Action(Box<ActionRecord>),
+    /// A notice about the responder.
+    Notice(Notice),
+}
+
+impl Report {
+    /// The record's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Action(record) => &record.id,
+            Self::Notice(notice) => &notice.id,
+        }
+    }
+}
