@@ -1,12 +1,13 @@
 //! The section `act` of the configuration: mode, rules, guards and times.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
-use cordon_policy::{Guards, RuleSet, run_tests};
 use cordon_records::{Mode, TenantId};
-use cordon_settings::{Problem, Problems, Section};
+use cordon_settings::Section;
+
+use crate::policy::{Policy, PolicyFiles};
 
 /// The names of the modes in the file.
 const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
@@ -20,10 +21,14 @@ pub struct ActSettings {
     pub defender: Option<DefenderSettings>,
     /// The ceiling over the rules' modes; `shadow` unless the file says otherwise.
     pub mode: Mode,
-    /// The operator's rules, checked.
-    pub rules: RuleSet,
-    /// The guards, checked.
-    pub guards: Guards,
+    /// The operator's rules and guards, checked.
+    pub policy: Policy,
+    /// Where they are written: what changes there is taken over while the stage runs.
+    pub files: PolicyFiles,
+    /// The fingerprint of the files that were read.
+    pub written: String,
+    /// How often the files are looked at.
+    pub reload_every: Duration,
     /// First distance of the follow-up.
     pub follow_up: Duration,
     /// How long a held action waits for a person.
@@ -39,18 +44,21 @@ impl ActSettings {
         let (tenant, defender) = read_identity(root.section("defender"));
         let mut act = root.section("act");
         let mode = act.choice("mode", &MODES).or(Mode::Shadow);
-        let rules = read_rules(&mut act);
-        let guards = read_guards(&mut act);
+        let policy = read_policy(&mut act);
+        let reload_every = act.duration("reload_every").check(not_too_often).or(Duration::from_secs(5));
         let follow_up = act.duration("follow_up").or(Duration::from_secs(5));
         let hold_for = act.duration("hold_for").or(Duration::from_secs(24 * 60 * 60));
         let settle = act.duration("settle").check(long_enough).or(Duration::from_secs(120));
         act.finish();
+        let (files, written, policy) = policy?;
         Some(Self {
             tenant: tenant?,
             defender: defender?,
             mode,
-            rules: rules?,
-            guards: guards?,
+            policy,
+            files,
+            written,
+            reload_every,
             follow_up,
             hold_for,
             settle,
@@ -71,6 +79,11 @@ fn read_identity(mut section: Section) -> (Option<TenantId>, Option<Option<Defen
     (tenant.required(), Some(None))
 }
 
+/// Files are looked at twice before a change counts, and each look reads all of them.
+fn not_too_often(every: &Duration) -> Result<(), String> {
+    if *every >= Duration::from_millis(100) { Ok(()) } else { Err("must be at least 100ms".into()) }
+}
+
 /// Below lease (30 s), HTTP timeout (20 s) and the list's lag (60 s) together, a lost answer could be taken for
 /// "not done" and done again.
 fn long_enough(settle: &Duration) -> Result<(), String> {
@@ -80,69 +93,14 @@ fn long_enough(settle: &Duration) -> Result<(), String> {
     Err("must be at least 110s: lease 30 s + call 20 s + lag of Defender's list 60 s".into())
 }
 
-fn read_rules(act: &mut Section) -> Option<RuleSet> {
-    let places = act.texts("rules").required()?;
-    let mut files = Vec::new();
-    let mut complete = true;
-    for place in places {
-        match rule_files(&resolve(act, "rules", &place)) {
-            Ok(found) => files.extend(found),
-            Err(why) => {
-                complete = false;
-                act.problem_with_help("rules", why, "name rule files, or folders that hold *.yaml rule files");
-            }
-        }
-    }
-    if !complete {
-        return None;
-    }
-    if files.is_empty() {
-        act.problem("rules", "no rule is named, so nothing would ever be done");
-        return None;
-    }
-    let rules = RuleSet::load(&files).map_err(|problems| act.adopt(problems)).ok()?;
-    let failed = run_tests(&rules);
-    for failure in &failed {
-        let (rule, test) = (&failure.rule, &failure.test);
-        let text = format!("rule {rule} fails its own test {test:?}: {}", failure.reason);
-        act.problem_with_help("rules", text, "correct the rule or its test; a rule that fails its test is not run");
-    }
-    failed.is_empty().then_some(rules)
-}
-
-fn rule_files(path: &Path) -> Result<Vec<(String, String)>, String> {
-    let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
-    let mut paths = vec![path.to_path_buf()];
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(unreadable)?;
-        paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_yaml(path)).collect();
-        paths.sort();
-        if paths.is_empty() {
-            return Err(format!("{} holds no *.yaml rule file", path.display()));
-        }
-    }
-    paths
-        .into_iter()
-        .map(|path| match std::fs::read_to_string(&path) {
-            Ok(text) => Ok((path.display().to_string(), text)),
-            Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
-        })
-        .collect()
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
-}
-
-fn read_guards(act: &mut Section) -> Option<Guards> {
-    let Some(place) = act.text("guards").optional() else { return Some(Guards::built_in()) };
-    let path = resolve(act, "guards", &place);
-    let origin = path.display().to_string();
-    let loaded = match std::fs::read_to_string(&path) {
-        Ok(text) => Guards::load(&origin, &text),
-        Err(error) => Err(Problems(vec![Problem::whole(origin, format!("the guard file cannot be read: {error}"))])),
-    };
-    loaded.map_err(|problems| act.adopt(problems)).ok()
+/// Where rules and guards are written, and what they say now.
+fn read_policy(act: &mut Section) -> Option<(PolicyFiles, String, Policy)> {
+    let places = act.texts("rules").required();
+    let guards = act.text("guards").optional().map(|place| resolve(act, "guards", &place));
+    let files = PolicyFiles { rules: places?.iter().map(|place| resolve(act, "rules", place)).collect(), guards };
+    let written = files.read();
+    let policy = written.check().map_err(|problems| act.adopt(problems)).ok()?;
+    Some((files, written.fingerprint(), policy))
 }
 
 /// A relative path counts from the folder of the file that names it.

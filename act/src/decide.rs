@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 
-use cordon_policy::{DecideError, RuleSet, decide};
+use cordon_policy::{DecideError, decide};
 use cordon_records::{Clock, DeadLetterReason, EnrichedRecord, Headers, TenantId, Topic};
 use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome};
+use tokio::sync::watch;
+
+use crate::reload::InForce;
 
 /// The consumer group of decide, without the prefix.
 pub const GROUP: &str = "act-decide";
 
-/// Judges every record by one rule set.
+/// Judges every record by the rules that are in force when it comes.
 pub struct Decide {
-    /// The rules.
-    pub rules: RuleSet,
+    /// The rules in force.
+    pub policy: watch::Receiver<InForce>,
     /// The only tenant whose records are judged.
     pub tenant: TenantId,
     /// For `decided_at`.
@@ -38,8 +41,9 @@ impl Handler for Decide {
 
 impl Decide {
     fn judge(&self, record: &EnrichedRecord, id: String) -> Result<Outbound, String> {
+        let policy = Arc::clone(&self.policy.borrow().policy);
         let decision =
-            decide(&self.rules, record, id, self.clock.now()).map_err(|error: DecideError| error.to_string())?;
+            decide(&policy.rules, record, id, self.clock.now()).map_err(|error: DecideError| error.to_string())?;
         let key = decision.machine.as_ref().map_or(decision.alert.id.as_str(), |machine| machine.id.as_str());
         let trace = decision.alert.id.as_str();
         let headers = Headers::event("act", "alert.decided", &decision.id, decision.decided_at, trace);

@@ -7,6 +7,8 @@ mod error;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 mod metrics;
+mod policy;
+mod reload;
 pub mod respond;
 
 use std::sync::Arc;
@@ -20,13 +22,16 @@ use cordon_runtime::kafka::{self, Election, Start, Subscription};
 use cordon_runtime::process::Stage;
 use cordon_runtime::telemetry::metrics::register;
 use cordon_settings::Section;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use config::ActSettings;
 pub use error::ActError;
+pub use policy::{Policy, PolicyFiles};
 
 use crate::decide::Decide;
-use crate::metrics::ActMetrics;
+use crate::metrics::{ActMetrics, PolicyMetrics};
+use crate::reload::InForce;
 use crate::respond::{DefenderTenant, Respond, Terms};
 
 /// How long an INTENT permits the call.
@@ -96,13 +101,24 @@ impl Stage for Act {
             context.health.set_ready("ledger", true, "");
         }
         let tenant = settings.tenant.clone();
-        let rules = settings.rules.clone();
         let stop = shutdown.child_token();
+        let (standing, in_force) = watch::channel(InForce::started(settings.policy.clone(), context.clock.now()));
+        let reloading = {
+            let files = (settings.files.clone(), settings.written.clone());
+            let metrics = PolicyMetrics::new(&context.registry)?;
+            reload::watch(files, settings.reload_every, standing, (&context, metrics), stop.clone())
+        };
         let decide = async {
-            if args.role == Role::Respond { Ok(()) } else { decide(rules, tenant, &context, stop.clone()).await }
+            if args.role == Role::Respond {
+                return Ok(());
+            }
+            decide(in_force.clone(), tenant, &context, stop.clone()).await
         };
         let respond = async {
-            if args.role == Role::Decide { Ok(()) } else { respond(settings, &args, &context, stop.clone()).await }
+            if args.role == Role::Decide {
+                return Ok(());
+            }
+            respond(settings, &args, in_force.clone(), &context, stop.clone()).await
         };
         // Whichever role fails takes the other down with it: a process that does half its work looks healthy.
         let stop_on_error = |result: Result<(), ActError>| {
@@ -111,20 +127,24 @@ impl Stage for Act {
             }
             result
         };
-        let (decided, responded) =
-            tokio::join!(async { stop_on_error(decide.await) }, async { stop_on_error(respond.await) });
+        let roles = async {
+            let ended = tokio::join!(async { stop_on_error(decide.await) }, async { stop_on_error(respond.await) });
+            stop.cancel();
+            ended
+        };
+        let ((decided, responded), ()) = tokio::join!(roles, reloading);
         decided.and(responded)
     }
 }
 
 async fn decide(
-    rules: cordon_policy::RuleSet,
+    policy: watch::Receiver<InForce>,
     tenant: TenantId,
     context: &Context,
     shutdown: CancellationToken,
 ) -> Result<(), ActError> {
-    tracing::info!(rules = rules.rules().len(), rule_set = rules.hash(), "decide starts");
-    let handler = Arc::new(Decide { rules, tenant, clock: context.clock.clone() });
+    tracing::info!(rules = policy.borrow().told(), "decide starts");
+    let handler = Arc::new(Decide { policy, tenant, clock: context.clock.clone() });
     let subscription =
         Subscription { topic: Topic::Enriched, group: decide::GROUP.into(), concurrency: DECIDE_CONCURRENCY };
     Ok(kafka::consume(subscription, handler, context, shutdown).await?)
@@ -133,6 +153,7 @@ async fn decide(
 async fn respond(
     settings: ActSettings,
     args: &ActArgs,
+    policy: watch::Receiver<InForce>,
     context: &Context,
     shutdown: CancellationToken,
 ) -> Result<(), ActError> {
@@ -143,7 +164,7 @@ async fn respond(
     let metrics = ActMetrics::new(&context.registry)?;
     let terms = Terms {
         mode: settings.mode,
-        guards: settings.guards,
+        guards: settings.policy.guards,
         lease: LEASE,
         settle: settings.settle,
         hold_for: settings.hold_for,
@@ -155,6 +176,7 @@ async fn respond(
             tenant_id: settings.tenant.clone(),
             context: context.clone(),
             terms: terms.clone(),
+            policy: policy.clone(),
             resume: args.resume.clone(),
             metrics: metrics.clone(),
         };

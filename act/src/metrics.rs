@@ -2,8 +2,9 @@
 
 use cordon_records::{NoticeKind, Report};
 use cordon_runtime::telemetry::metrics::register;
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use crate::reload::InForce;
 use crate::respond::Book;
 
 /// Counters and gauges of the respond role.
@@ -67,5 +68,44 @@ impl ActMetrics {
         self.breaker.set(on(book.breaker.as_ref()));
         self.paused.set(on(book.pause.as_ref()));
         self.open.set(i64::try_from(book.open_count()).unwrap_or(i64::MAX));
+    }
+}
+
+/// Which rules and guards are in force.
+#[derive(Clone)]
+pub struct PolicyMetrics {
+    changes: IntCounterVec,
+    refused: IntGauge,
+    rule_set: IntGaugeVec,
+}
+
+impl PolicyMetrics {
+    /// Registers the metrics.
+    ///
+    /// # Errors
+    /// When a name is taken by a metric with other labels.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let changes = Opts::new("cordon_act_policy_changes_total", "Changes of rule and guard files, by outcome.");
+        let refused = "1 while the rule and guard files are wrong and older ones are in force.";
+        let rule_set = Opts::new("cordon_act_rule_set_info", "1 for the rule set in force.");
+        Ok(Self {
+            changes: register(registry, IntCounterVec::new(changes, &["outcome"])?)?,
+            refused: register(registry, IntGauge::new("cordon_act_policy_refused", refused)?)?,
+            rule_set: register(registry, IntGaugeVec::new(rule_set, &["rule_set"])?)?,
+        })
+    }
+
+    /// Changed files were judged, with this outcome.
+    pub fn judged(&self, standing: &InForce) {
+        let outcome = if standing.refused.is_some() { "refused" } else { "loaded" };
+        self.changes.with_label_values(&[outcome]).inc();
+        self.observe(standing);
+    }
+
+    /// What is in force.
+    pub fn observe(&self, standing: &InForce) {
+        self.refused.set(i64::from(standing.refused.is_some()));
+        self.rule_set.reset();
+        self.rule_set.with_label_values(&[standing.policy.rules.hash()]).set(1);
     }
 }

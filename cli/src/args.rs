@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::dlq::args::DlqCommand;
 
@@ -35,6 +35,8 @@ pub enum Command {
     /// Look after the Kafka topics
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Say how the installation stands: switches, rules, actions, coverage, lag
+    Status(StatusArgs),
     /// Hold every action from now on
     Pause(PauseArgs),
     /// Look after what no stage could handle
@@ -91,6 +93,27 @@ pub struct SimulatorArgs {
     /// A path before every path, as behind a gateway
     #[arg(long, default_value = "", value_name = "PATH")]
     pub prefix: String,
+}
+
+/// Flags of `cordon status`. Ends with 0 when all is well, with 1 when something wants a person.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// The configuration file
+    #[arg(long, env = "CORDON_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: StatusFormat,
+}
+
+/// How `cordon status` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum StatusFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON document for programs
+    Json,
 }
 
 /// Flags of `cordon pause`.

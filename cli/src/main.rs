@@ -8,6 +8,7 @@ mod exit;
 mod pause;
 mod simulator;
 mod stages;
+mod status;
 mod topics;
 mod up;
 
@@ -46,6 +47,7 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Simulator(simulator) => simulator::run(&simulator).await,
         Command::Check(check) => check::run(&check).await,
         Command::Topics(TopicsCommand::Apply(config)) => topics::apply(&config.config).await,
+        Command::Status(status) => status::run(&status).await,
         Command::Pause(pause) => pause::run(&pause).await,
         Command::Dlq(command) => dlq::run(&command).await,
     }

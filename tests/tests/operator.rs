@@ -119,3 +119,52 @@ async fn a_pause_holds_what_comes_after_it_and_resuming_that_one_lets_new_alerts
     pipeline.reported(&ben.id, ActionState::Succeeded, SOON).await;
     assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 0, "what was held waits for a person");
 }
+
+/// The notice of this kind, once it is there.
+async fn notice(pipeline: &Pipeline, kind: NoticeKind) -> String {
+    until(SOON, kind.as_str(), async || {
+        let reports: Vec<Report> = pipeline.records(Topic::Actions).await;
+        let found = reports.into_iter().find_map(|report| match report {
+            Report::Notice(notice) if notice.kind == kind => Some(notice.text),
+            Report::Notice(_) | Report::Action(_) => None,
+        });
+        found.ok_or_else(|| "not on the topic".to_owned())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_rules_are_taken_over_while_act_runs_and_wrong_ones_leave_the_old_in_force_and_status_says_so() {
+    let Some(pipeline) = Pipeline::prepare("reload", Setup::default()).await else { return };
+    let mut pipeline = pipeline;
+    pipeline.environment.push(("CORDON_ACT__RELOAD_EVERY", "200ms".to_owned()));
+    pipeline.launch(1).await;
+    let rule = pipeline.config().with_file_name("isolate-high.yaml");
+    let shipped = std::fs::read_to_string(&rule).unwrap();
+
+    std::fs::write(&rule, shipped.replace("alert.severity", "alert.severty")).unwrap();
+    let told = notice(&pipeline, NoticeKind::PolicyRefused).await;
+    assert!(told.contains("severty") && told.contains("stay in force"), "{told}");
+    let anna = machine(1, "LAPTOP-ANNA");
+    pipeline.tenant.add_machine(anna.clone());
+    pipeline.tenant.add_alert(SimAlert::on(&anna).severity("High"));
+    pipeline.reported(&anna.id, ActionState::Succeeded, SOON).await;
+    let (code, told) = cordon(pipeline.config(), &["status"]).await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("LOOK  rules") && told.contains("REFUSED") && told.contains("severty"), "{told}");
+
+    // Nobody but this rule acts: with its condition turned round, High is left alone and Low is not.
+    std::fs::write(&rule, shipped.replace("\"High\"", "\"Low\"").replace("severity: High", "severity: Low")).unwrap();
+    notice(&pipeline, NoticeKind::PolicyReloaded).await;
+    let (ben, eva) = (machine(2, "LAPTOP-BEN"), machine(3, "LAPTOP-EVA"));
+    for (person, severity) in [(&ben, "High"), (&eva, "Low")] {
+        pipeline.tenant.add_machine(person.clone());
+        pipeline.tenant.add_alert(SimAlert::on(person).severity(severity));
+    }
+    pipeline.reported(&eva.id, ActionState::Succeeded, SOON).await;
+    let (code, told) = cordon(pipeline.config(), &["status"]).await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("ok    rules") && told.contains("ok    coverage"), "{told}");
+    let posts = [&anna, &ben, &eva].map(|machine| pipeline.tenant.isolate_posts(&machine.id));
+    assert_eq!(posts, [1, 0, 1], "{told}");
+}

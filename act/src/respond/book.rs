@@ -8,7 +8,7 @@ use std::time::Duration;
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, CommandId, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId,
-    Mode, NoticeKind, RuleId, Ruling,
+    Mode, NoticeKind, PolicyStanding, RuleId, Ruling,
 };
 use jiff::Timestamp;
 
@@ -32,6 +32,8 @@ pub struct Book {
     pub commands_next: i64,
     /// Signed commands that were obeyed, and when each expires.
     pub obeyed: BTreeMap<CommandId, Timestamp>,
+    /// Which rules and guards the writer had in force.
+    pub policy: Option<PolicyStanding>,
     entries: BTreeMap<ActionKey, LedgerEntry>,
     /// Which of the entries are open, machine by machine: asked for at every step.
     open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
@@ -74,6 +76,7 @@ impl Book {
             LedgerRecord::Obeyed { id, until } => {
                 self.obeyed.insert(id, until);
             }
+            LedgerRecord::Policy(standing) => self.policy = Some(standing),
             LedgerRecord::FleetSize { machines, at } => self.fleet = Some(Fleet { machines, at }),
         }
     }
@@ -102,6 +105,11 @@ impl Book {
     #[must_use]
     pub fn get(&self, key: &ActionKey) -> Option<&LedgerEntry> {
         self.entries.get(key)
+    }
+
+    /// Everything that is known, in the order of the keys.
+    pub fn entries(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.entries.values()
     }
 
     /// Entries whose attempt is still on its way.

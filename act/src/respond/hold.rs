@@ -12,6 +12,7 @@ use cordon_policy::Guards;
 use cordon_records::{Classified, ErrorClass, Headers, LedgerRecord, Report, TenantId, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::responder::{Effect, Event, Moment, Order, Responder, Terms};
@@ -22,6 +23,7 @@ use crate::error::ActError;
 #[cfg(feature = "failpoints")]
 use crate::failpoint::{self, Point};
 use crate::metrics::ActMetrics;
+use crate::reload::InForce;
 
 /// respond's name among the components of its process.
 const COMPONENT: &str = "respond";
@@ -42,6 +44,8 @@ pub struct Respond<T> {
     pub context: Context,
     /// Mode, guards and times.
     pub terms: Terms,
+    /// The guards in force, as they change.
+    pub policy: watch::Receiver<InForce>,
     /// The notice whose switch is to be lifted at the first tenure.
     pub resume: Option<String>,
     /// Counters.
@@ -58,6 +62,7 @@ struct Post<T> {
     settler: Settler,
     work: JoinSet<Result<Event, ActError>>,
     writes: Writes,
+    policy: watch::Receiver<InForce>,
     /// The pause switch, for calls that are already on their way to the socket.
     paused: Arc<AtomicBool>,
 }
@@ -93,7 +98,9 @@ impl<T: Tenant> Respond<T> {
         };
         genesis::check(&book, &kafka::cluster_id(&self.context.kafka).await?)?;
         self.context.health.set_ready("ledger", true, "");
-        announce(&self.terms.guards, &self.terms, epoch);
+        let mut policy = self.policy.clone();
+        let standing = policy.borrow_and_update().clone();
+        announce(&standing.policy.guards, &self.terms, epoch);
         let at = self.moment();
         self.tenant.isolated_before(&book.calls_of_the_last_hour(self.terms.lease, at.wall));
         let mut responder = Responder::new(self.terms.clone(), book, epoch, tailed_to, at);
@@ -107,7 +114,9 @@ impl<T: Tenant> Respond<T> {
             work: JoinSet::new(),
             writes: Writes::default(),
             paused: Arc::default(),
+            policy,
         };
+        post.advance(&mut responder, Event::Policy(Box::new(standing)))?;
         for command in said {
             post.advance(&mut responder, command)?;
         }
@@ -165,6 +174,7 @@ impl<T: Tenant> Post<T> {
                 tail = log.next() => inbound::tail(&tail?)?,
                 Some(done) = self.work.join_next() => Some(done.map_err(|_| ActError::Task)??),
                 command = commands.next() => Some(inbound::command(&command?)),
+                Ok(()) = self.policy.changed() => Some(self.changed_policy()),
                 () = tokio::time::sleep_until(wake.into()) => None,
                 inbound = inbox.next(), if responder.has_room() => match inbound {
                     Some(inbound) => self.decision(inbound),
@@ -175,6 +185,10 @@ impl<T: Tenant> Post<T> {
                 self.advance(responder, event)?;
             }
         }
+    }
+
+    fn changed_policy(&mut self) -> Event {
+        Event::Policy(Box::new(self.policy.borrow_and_update().clone()))
     }
 
     fn advance(&mut self, responder: &mut Responder, event: Event) -> Result<(), ActError> {

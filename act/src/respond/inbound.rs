@@ -132,6 +132,7 @@ fn epoch_of(inbound: &Inbound) -> Option<u64> {
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
             | LedgerRecord::Obeyed { .. }
+            | LedgerRecord::Policy(_)
             | LedgerRecord::FleetSize { .. },
         )
         | Err(_) => None,

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use super::book::Book;
 use super::facts::{Facts, Standing};
 use super::follow::FollowUps;
+use crate::reload::InForce;
 
 /// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
 const READS_AT_ONCE: usize = 16;
@@ -76,6 +77,8 @@ pub enum Event {
     Followed(Result<Vec<Standing>, Unreadable>),
     /// The fleet was counted.
     Counted(Result<u64, Unreadable>),
+    /// Other rules or guards are in force, or the files are wrong.
+    Policy(Box<InForce>),
     /// Time passed.
     Tick,
 }
@@ -290,6 +293,7 @@ impl Responder {
             Event::Looked(key, actions) => self.looked(&key, actions, at),
             Event::Followed(standings) => self.followed(standings, at),
             Event::Counted(machines) => self.counted(machines, at),
+            Event::Policy(standing) => self.policy(&standing),
             Event::Tick => {}
         }
         self.wake(at);
@@ -445,6 +449,7 @@ impl Responder {
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
             | LedgerRecord::Obeyed { .. }
+            | LedgerRecord::Policy(_)
             | LedgerRecord::FleetSize { .. } => {}
         }
         self.call_read_back(at);

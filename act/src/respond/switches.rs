@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use cordon_policy::{Fleet, Trip};
-use cordon_records::{Command, CommandRecord, Latch, LedgerRecord, Notice, NoticeKind, Report, SCHEMA_VERSION};
+use cordon_records::{
+    Command, CommandRecord, Latch, LedgerRecord, Notice, NoticeKind, PolicyStanding, Report, SCHEMA_VERSION,
+};
 
 use super::responder::{Afterwards, Effect, Moment, Responder, Unreadable};
+use crate::reload::InForce;
 
 /// How often the fleet is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -75,6 +78,21 @@ impl Responder {
             self.record(vec![notice(NoticeKind::Resumed, text, at)], ledger, Afterwards::default());
         }
         std::mem::take(&mut self.effects)
+    }
+
+    /// What comes from now on is judged by these guards; what is under way keeps its ruling up to the next fresh read.
+    pub(super) fn policy(&mut self, standing: &InForce) {
+        self.terms.guards = standing.policy.guards.clone();
+        let told = PolicyStanding {
+            rule_set: standing.policy.rules.hash().to_owned(),
+            rules: standing.policy.rules.rules().len(),
+            refused: standing.refused.clone(),
+            at: standing.since,
+        };
+        if self.book.policy.as_ref() != Some(&told) {
+            self.book.policy = Some(told.clone());
+            self.record(Vec::new(), vec![LedgerRecord::Policy(told)], Afterwards::default());
+        }
     }
 
     pub(super) fn count_when_due(&mut self, at: Moment) {

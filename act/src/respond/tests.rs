@@ -5,6 +5,7 @@ mod clocks;
 mod crash;
 mod doubt;
 mod index;
+mod policy;
 mod shell;
 mod storm;
 mod way;

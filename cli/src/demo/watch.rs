@@ -68,6 +68,7 @@ fn read(inbound: &Inbound) -> Option<Happening> {
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
             | LedgerRecord::Obeyed { .. }
+            | LedgerRecord::Policy(_)
             | LedgerRecord::FleetSize { .. } => None,
         },
         Topic::Alerts | Topic::Enriched | Topic::Commands | Topic::DeadLetters | Topic::Cursors | Topic::Notified => {

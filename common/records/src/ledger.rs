@@ -37,6 +37,8 @@ pub enum LedgerRecord {
         /// When it expires.
         until: Timestamp,
     },
+    /// Which rules and guards the writer has in force.
+    Policy(PolicyStanding),
     /// The number of onboarded machines, for share caps.
     FleetSize {
         /// How many.
@@ -58,6 +60,7 @@ impl LedgerRecord {
             Self::Pause(_) => "pause".into(),
             Self::CommandsPosition { .. } => "commands".into(),
             Self::Obeyed { id, .. } => format!("command/{id}"),
+            Self::Policy(_) => "policy".into(),
             Self::FleetSize { .. } => "fleet".into(),
         }
     }
@@ -93,6 +96,20 @@ pub struct Latch {
     /// Why.
     pub why: String,
     /// When.
+    pub at: Timestamp,
+}
+
+/// Rules and guards of the writer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyStanding {
+    /// Hash of the rule set in force.
+    pub rule_set: String,
+    /// How many rules it has.
+    pub rules: usize,
+    /// Why the files as they are now are not in force; absent while they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Since when it stands so.
     pub at: Timestamp,
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cordon_defender::MachineAction;
-use cordon_policy::Isolation;
+use cordon_policy::{Isolation, RuleSet};
 use cordon_records::{
     ActionKey, ActionState, AlertId, AttemptState, Clock, Command, CommandRecord, Headers, LedgerRecord,
     MachineActionId, MachineId, Report, TenantId, Topic,
@@ -15,13 +15,15 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};
 use jiff::{SignedDuration, Timestamp};
 use prometheus::Registry;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::world::{decision, pending, start, terms};
 use crate::error::ActError;
 use crate::metrics::ActMetrics;
+use crate::policy::Policy;
+use crate::reload::InForce;
 use crate::respond::facts::{Facts, Standing};
 use crate::respond::responder::{Answer, Order, Terms, Unreadable};
 use crate::respond::{GROUP, Respond, Tenant, init_ledger};
@@ -148,7 +150,9 @@ impl Stage {
     }
 
     fn respond_with(&mut self, tenant: Held, terms: Terms) {
+        let policy = Policy { rules: RuleSet::load(&[]).unwrap(), guards: terms.guards.clone() };
         let holder = Respond {
+            policy: watch::channel(InForce::started(policy, start())).1,
             tenant,
             tenant_id: TenantId::new("tenant").unwrap(),
             context: self.context.clone(),

@@ -23,7 +23,15 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// # Errors
 /// Transient when the broker is silent for 15 s.
 pub async fn read_all(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbound>, KafkaFailure> {
-    read_from(kafka, topic, None).await
+    read_from(kafka, topic, Beginning::Oldest).await
+}
+
+/// Reads the newest record of every partition.
+///
+/// # Errors
+/// Transient when the broker is silent for 15 s.
+pub async fn read_newest(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbound>, KafkaFailure> {
+    read_from(kafka, topic, Beginning::Newest).await
 }
 
 /// Reads what every partition of a topic holds from the first record whose timestamp is at or after `since`. The
@@ -32,29 +40,33 @@ pub async fn read_all(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbound
 /// # Errors
 /// Transient when the broker is silent for 15 s.
 pub async fn read_since(kafka: &KafkaSettings, topic: Topic, since: Timestamp) -> Result<Vec<Inbound>, KafkaFailure> {
-    read_from(kafka, topic, (!kafka.in_memory).then_some(since)).await
+    read_from(kafka, topic, if kafka.in_memory { Beginning::Oldest } else { Beginning::Since(since) }).await
 }
 
-async fn read_from(
-    kafka: &KafkaSettings,
-    topic: Topic,
-    since: Option<Timestamp>,
-) -> Result<Vec<Inbound>, KafkaFailure> {
+/// Where reading a partition begins.
+#[derive(Debug, Clone, Copy)]
+enum Beginning {
+    Oldest,
+    Newest,
+    Since(Timestamp),
+}
+
+async fn read_from(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec<Inbound>, KafkaFailure> {
     let kafka = kafka.clone();
-    match tokio::task::spawn_blocking(move || read(&kafka, topic, since)).await {
+    match tokio::task::spawn_blocking(move || read(&kafka, topic, beginning)).await {
         Ok(records) => records,
         Err(_) => Err(KafkaFailure::Dead("a blocking call was aborted".to_owned())),
     }
 }
 
-fn read(kafka: &KafkaSettings, topic: Topic, since: Option<Timestamp>) -> Result<Vec<Inbound>, KafkaFailure> {
+fn read(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec<Inbound>, KafkaFailure> {
     let name: Arc<str> = kafka.topic(topic).into();
     let what = || format!("read {name}");
     let consumer: BaseConsumer<Quiet> = kafka
         .reader("snapshot")?
         .create_with_context(Quiet)
         .map_err(|source| KafkaFailure::Client { what: "reader", source })?;
-    let mut open = assign(&consumer, &name, since).map_err(|source| KafkaFailure::request(what(), source))?;
+    let mut open = assign(&consumer, &name, beginning).map_err(|source| KafkaFailure::request(what(), source))?;
     let (mut records, mut heard) = (Vec::new(), Instant::now());
     while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
@@ -77,16 +89,23 @@ fn read(kafka: &KafkaSettings, topic: Topic, since: Option<Timestamp>) -> Result
     Ok(records)
 }
 
-fn assign(consumer: &BaseConsumer<Quiet>, name: &str, since: Option<Timestamp>) -> Result<BTreeSet<i32>, KafkaError> {
+fn assign(consumer: &BaseConsumer<Quiet>, name: &str, beginning: Beginning) -> Result<BTreeSet<i32>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(name), SILENCE)?;
     let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
     let partitions: BTreeSet<i32> = topics.flat_map(|topic| topic.partitions().iter().map(|p| p.id())).collect();
-    let start = since.map_or(Offset::Beginning, |since| Offset::Offset(since.as_millisecond()));
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in &partitions {
+        let start = match beginning {
+            Beginning::Oldest => Offset::Beginning,
+            Beginning::Since(since) => Offset::Offset(since.as_millisecond()),
+            Beginning::Newest => {
+                let (low, high) = consumer.fetch_watermarks(name, *partition, SILENCE)?;
+                Offset::Offset(low.max(high - 1))
+            }
+        };
         list.add_partition_offset(name, *partition, start)?;
     }
-    if since.is_some() {
+    if matches!(beginning, Beginning::Since(_)) {
         // The list goes out with times and comes back with offsets.
         list = consumer.offsets_for_times(list, SILENCE)?;
     }

@@ -21,7 +21,7 @@ mod compare;
 use compare::{Seen, Verdict, compare, topic_settings};
 
 /// How long one question to the broker may take.
-const ASK: Duration = Duration::from_secs(10);
+pub(super) const ASK: Duration = Duration::from_secs(10);
 
 /// The pause between two looks for topics that were just made.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -255,7 +255,7 @@ fn admin(kafka: &KafkaSettings) -> Result<AdminClient<Quiet>, KafkaFailure> {
 }
 
 /// Asks on a thread for blocking calls, with a deadline of its own: some of librdkafka's have none.
-async fn ask<T: Send + 'static>(
+pub(super) async fn ask<T: Send + 'static>(
     kafka: &KafkaSettings,
     group: Option<&str>,
     question: impl FnOnce(&BaseConsumer<Quiet>) -> Result<T, KafkaError> + Send + 'static,

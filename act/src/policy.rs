@@ -1,0 +1,203 @@
+//! The operator's rules and guards on disk: read, checked, and told apart from what they were before.
+
+use std::path::{Path, PathBuf};
+
+use cordon_policy::{Guards, RuleSet, run_tests};
+use cordon_records::digest;
+use cordon_settings::{Problem, Problems};
+
+/// Rules and guards that are whole and right.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The rules.
+    pub rules: RuleSet,
+    /// The guards.
+    pub guards: Guards,
+}
+
+/// Where they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFiles {
+    /// Rule files, and folders of them.
+    pub rules: Vec<PathBuf>,
+    /// The guards' file; without it the built-in guards hold.
+    pub guards: Option<PathBuf>,
+}
+
+/// One file with its text, or why there is none.
+type Content = (PathBuf, Result<String, String>);
+
+/// The files as they were at one moment: what is told apart is what is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    rules: Vec<Content>,
+    guards: Option<Content>,
+}
+
+impl PolicyFiles {
+    /// Reads every file once. What cannot be read is part of the answer.
+    #[must_use]
+    pub fn read(&self) -> Written {
+        Written {
+            rules: self.rules.iter().flat_map(|place| rule_files(place)).collect(),
+            guards: self.guards.as_deref().map(content),
+        }
+    }
+}
+
+impl Written {
+    /// Tells this state of the files from every other: 16 hexadecimal digits over names and texts.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let contents = || self.rules.iter().chain(&self.guards);
+        let names: Vec<String> = contents().map(|(path, _)| path.display().to_string()).collect();
+        let texts = contents().map(|(_, text)| text.as_ref().unwrap_or_else(|why| why).as_str());
+        let parts: Vec<&str> =
+            names.iter().map(String::as_str).zip(texts).flat_map(|(name, text)| [name, text]).collect();
+        digest(&parts, 8)
+    }
+
+    /// Checks everything; the rules' own tests too.
+    ///
+    /// # Errors
+    /// Every mistake in every file. There is no half-read policy.
+    pub fn check(&self) -> Result<Policy, Problems> {
+        let (rules, guards) = (self.check_rules(), self.check_guards());
+        match (rules, guards) {
+            (Ok(rules), Ok(guards)) => Ok(Policy { rules, guards }),
+            (rules, guards) => {
+                let mut problems = Problems::default();
+                rules.err().into_iter().chain(guards.err()).for_each(|more| problems.extend(more));
+                Err(problems)
+            }
+        }
+    }
+
+    fn check_rules(&self) -> Result<RuleSet, Problems> {
+        let mut problems = Problems::default();
+        let mut files = Vec::new();
+        for (path, text) in &self.rules {
+            match text {
+                Ok(text) => files.push((path.display().to_string(), text.clone())),
+                Err(why) => problems.extend(unreadable(path, why, "name rule files, or folders of *.yaml rule files")),
+            }
+        }
+        if files.is_empty() && problems.is_empty() {
+            problems.extend(unreadable(Path::new("rules"), "no rule is named, so nothing would ever be done", ""));
+        }
+        match RuleSet::load(&files) {
+            Ok(rules) => {
+                problems.extend(failed_tests(&rules));
+                problems.into_result().map(|()| rules)
+            }
+            Err(more) => {
+                problems.extend(more);
+                Err(problems)
+            }
+        }
+    }
+
+    fn check_guards(&self) -> Result<Guards, Problems> {
+        match &self.guards {
+            None => Ok(Guards::built_in()),
+            Some((path, Ok(text))) => Guards::load(&path.display().to_string(), text),
+            Some((path, Err(why))) => Err(unreadable(path, why, "name the guards' file, or leave act.guards out")),
+        }
+    }
+}
+
+fn failed_tests(rules: &RuleSet) -> Problems {
+    let told = run_tests(rules).into_iter().map(|failure| Problem {
+        help: Some("correct the rule or its test; a rule that fails its test is not run".into()),
+        ..Problem::whole(
+            "rules",
+            format!("rule {} fails its own test {:?}: {}", failure.rule, failure.test, failure.reason),
+        )
+    });
+    Problems(told.collect())
+}
+
+fn unreadable(path: &Path, why: &str, help: &str) -> Problems {
+    let help = (!help.is_empty()).then(|| help.to_owned());
+    Problems(vec![Problem { help, ..Problem::whole(path.display().to_string(), why) }])
+}
+
+/// A folder stands for its rule files, in the order of their names.
+fn rule_files(place: &Path) -> Vec<Content> {
+    if !place.is_dir() {
+        return vec![content(place)];
+    }
+    let entries = match std::fs::read_dir(place) {
+        Ok(entries) => entries,
+        Err(error) => return vec![(place.to_owned(), Err(format!("the folder cannot be read: {error}")))],
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_yaml(path)).collect();
+    paths.sort();
+    if paths.is_empty() {
+        return vec![(place.to_owned(), Err("the folder holds no *.yaml rule file".to_owned()))];
+    }
+    paths.iter().map(|path| content(path)).collect()
+}
+
+fn content(path: &Path) -> Content {
+    (path.to_owned(), std::fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}")))
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "id: r\nwhen: alert.severity == \"High\"\nactions: []\n";
+
+    fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, PolicyFiles) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let guards = files.iter().any(|(name, _)| *name == "g.yml_").then(|| folder.path().join("g.yml_"));
+        let files = PolicyFiles { rules: vec![folder.path().to_owned()], guards };
+        (folder, files)
+    }
+
+    #[test]
+    fn a_state_of_the_files_is_told_from_every_other_also_by_a_comment_or_a_name() {
+        let (folder, files) = folder(&[("a.yaml", RULE)]);
+        let first = files.read().fingerprint();
+        assert_eq!(files.read().fingerprint(), first);
+        std::fs::write(folder.path().join("a.yaml"), format!("{RULE}# why\n")).unwrap();
+        let second = files.read().fingerprint();
+        std::fs::rename(folder.path().join("a.yaml"), folder.path().join("b.yaml")).unwrap();
+        let third = files.read().fingerprint();
+        std::fs::remove_file(folder.path().join("b.yaml")).unwrap();
+        let all = [first, second, third, files.read().fingerprint()];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{all:?}");
+    }
+
+    #[test]
+    fn every_mistake_of_rules_guards_and_tests_is_told_at_once() {
+        let broken = "id: b\nwhen: alert.severty == \"High\"\nactions: []\n";
+        let (_folder, files) = folder(&[("a.yaml", RULE), ("b.yaml", broken), ("g.yml_", "neverr: {}\n")]);
+        let told = files.read().check().unwrap_err().to_string();
+        for part in ["severty", "neverr"] {
+            assert!(told.contains(part), "{part} is not in:\n{told}");
+        }
+        let failing =
+            "id: f\nwhen: alert.severity == \"High\"\nactions: []\ntests: [{name: t, given: {}, expect: [isolate]}]\n";
+        let (_folder, files) = self::folder(&[("f.yaml", failing)]);
+        let told = files.read().check().unwrap_err().to_string();
+        assert!(told.contains("rule f fails its own test \"t\""), "{told}");
+    }
+
+    #[test]
+    fn a_folder_without_rules_and_a_file_that_is_not_there_are_mistakes() {
+        let (folder, mut files) = folder(&[]);
+        assert!(files.read().check().unwrap_err().to_string().contains("no *.yaml rule file"));
+        files.rules = vec![folder.path().join("none.yaml")];
+        assert!(files.read().check().unwrap_err().to_string().contains("cannot be read"));
+    }
+}

@@ -1,0 +1,47 @@
+//! Guards that change while respond holds the ledger.
+
+use std::sync::Arc;
+
+use cordon_policy::{Guards, RuleSet};
+use cordon_records::{ActionState, LedgerRecord};
+
+use super::world::{World, decision, start, terms};
+use crate::policy::Policy;
+use crate::reload::InForce;
+use crate::respond::responder::Event;
+
+fn in_force(guards: &str) -> InForce {
+    let guards = Guards::load("guards.yaml", guards).unwrap();
+    InForce::started(Policy { rules: RuleSet::load(&[]).unwrap(), guards }, start())
+}
+
+#[test]
+fn the_guards_that_are_in_force_at_the_fresh_read_judge_also_what_waited_since_before() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.give(Event::Policy(Box::new(in_force("never: {names: ['m1*']}"))));
+    world.run();
+    assert_eq!((world.states(), world.calls.len()), (vec![ActionState::Refused], 0));
+    world.give(Event::Policy(Box::new(in_force(""))));
+    world.decide(decision("a2", "m1"));
+    world.run();
+    assert_eq!(world.calls.len(), 1, "{:?}", world.reasons());
+}
+
+#[test]
+fn the_ledger_tells_once_what_is_in_force_and_what_was_refused_also_after_a_restart() {
+    let told = |world: &World| world.log.iter().filter(|record| matches!(record, LedgerRecord::Policy(_))).count();
+    let mut world = World::new();
+    let mut standing = in_force("");
+    world.give(Event::Policy(Box::new(standing.clone())));
+    world.give(Event::Policy(Box::new(standing.clone())));
+    world.run();
+    assert_eq!(told(&world), 1);
+    standing =
+        InForce { policy: Arc::clone(&standing.policy), refused: Some("rules/a.yaml:1:1: no".into()), ..standing };
+    let mut world = World::restored(terms(), world.log);
+    world.give(Event::Policy(Box::new(standing)));
+    world.run();
+    assert_eq!(told(&world), 2);
+    assert_eq!(world.responder.book().policy.as_ref().unwrap().refused.as_deref(), Some("rules/a.yaml:1:1: no"));
+}

@@ -1,0 +1,60 @@
+//! What there is to tell.
+
+use std::collections::BTreeMap;
+
+use cordon_act::respond::Book;
+use cordon_records::{ActionState, AttemptState, Claim, Latch, LedgerRecord, PolicyStanding, PollCursor};
+use jiff::Timestamp;
+
+/// The installation as its topics show it.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// Who writes the ledger.
+    pub claim: Option<Claim>,
+    /// The writer's rules and guards.
+    pub policy: Option<PolicyStanding>,
+    /// Rule set and time of the newest decision.
+    pub decided: Option<(String, Timestamp)>,
+    /// The breaker.
+    pub breaker: Option<Latch>,
+    /// The pause switch.
+    pub pause: Option<Latch>,
+    /// Number of machines, and when they were counted.
+    pub fleet: Option<(u64, Timestamp)>,
+    /// Actions on their way.
+    pub open: usize,
+    /// Actions on their way whose end is overdue.
+    pub overdue: usize,
+    /// Actions that wait for a person.
+    pub held: usize,
+    /// How far the poll has come.
+    pub cursor: Option<PollCursor>,
+    /// Records that each reader has yet to settle.
+    pub lag: BTreeMap<&'static str, i64>,
+    /// Records that no stage could handle.
+    pub dead_letters: i64,
+}
+
+impl Picture {
+    /// Takes the ledger, in log order.
+    pub fn take_ledger(&mut self, records: impl IntoIterator<Item = LedgerRecord>, now: Timestamp) {
+        let mut book = Book::default();
+        for record in records {
+            if let LedgerRecord::Claim(claim) = &record
+                && self.claim.as_ref().is_none_or(|known| known.epoch <= claim.epoch)
+            {
+                self.claim = Some(claim.clone());
+            }
+            book.apply(record);
+        }
+        let waits = |expires_at: Option<Timestamp>| expires_at.is_none_or(|until| now < until);
+        self.held = book
+            .entries()
+            .filter(|entry| entry.state == AttemptState::Reported(ActionState::Held) && waits(entry.expires_at))
+            .count();
+        self.open = book.open_count();
+        self.overdue = book.open().filter(|entry| entry.alarmed).count();
+        self.fleet = book.fleet.map(|fleet| (fleet.machines, fleet.at));
+        (self.policy, self.breaker, self.pause) = (book.policy, book.breaker, book.pause);
+    }
+}

@@ -1,0 +1,227 @@
+//! The picture as lines for people and as a document for programs.
+
+use cordon_records::{Latch, NoticeKind};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::picture::Picture;
+
+/// Alerts are polled every few seconds; coverage that is older than this has stopped.
+const COVERAGE_STALE: SignedDuration = SignedDuration::from_mins(10);
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Whether nothing about it wants a person.
+    pub good: bool,
+    /// What it is about.
+    pub about: &'static str,
+    /// What it says.
+    pub text: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}  {:<10} {}", if self.good { "ok  " } else { "LOOK" }, self.about, self.text)?;
+        self.help.iter().try_for_each(|help| write!(f, "\n                 {help}"))
+    }
+}
+
+fn good(about: &'static str, text: impl Into<String>) -> Line {
+    Line { good: true, about, text: text.into(), help: None }
+}
+
+fn look(about: &'static str, text: impl Into<String>, help: impl Into<String>) -> Line {
+    Line { good: false, about, text: text.into(), help: Some(help.into()) }
+}
+
+/// Everything, gravest or not, in a fixed order.
+pub fn lines(picture: &Picture, now: Timestamp) -> Vec<Line> {
+    vec![
+        respond(picture),
+        switch("breaker", picture.breaker.as_ref(), NoticeKind::BreakerLatched),
+        switch("pause", picture.pause.as_ref(), NoticeKind::Paused),
+        rules(picture),
+        decide(picture, now),
+        actions(picture),
+        coverage(picture, now),
+        fleet(picture, now),
+        lag(picture),
+        dead_letters(picture),
+    ]
+}
+
+fn respond(picture: &Picture) -> Line {
+    match &picture.claim {
+        Some(claim) => good("respond", format!("{} writes since {}, epoch {}", claim.owner, claim.at, claim.epoch)),
+        None => look("respond", "nobody has ever held the ledger", "start cordon-act once with --init-ledger"),
+    }
+}
+
+fn switch(about: &'static str, latch: Option<&Latch>, kind: NoticeKind) -> Line {
+    match latch.filter(|latch| latch.on) {
+        None => good(about, "off"),
+        Some(latch) => look(
+            about,
+            format!("ON since {} by {}: {}", latch.at, latch.by, latch.why),
+            format!("every action is held; cordon resume {}@{} --why … lets them go on", kind.as_str(), latch.at),
+        ),
+    }
+}
+
+fn rules(picture: &Picture) -> Line {
+    match &picture.policy {
+        None => good("rules", "respond has not said yet which are in force"),
+        Some(standing) => {
+            let text = format!("{} in force, set {}", standing.rules, standing.rule_set);
+            match &standing.refused {
+                None => good("rules", format!("{text}, since {}", standing.at)),
+                Some(why) => {
+                    let first = why.lines().next().unwrap_or_default();
+                    let text = format!("{text}, but the files were REFUSED at {}: {first}", standing.at);
+                    look("rules", text, "cordon check --read-only names every mistake with its place")
+                }
+            }
+        }
+    }
+}
+
+fn decide(picture: &Picture, now: Timestamp) -> Line {
+    let Some((rule_set, at)) = &picture.decided else { return good("decide", "no decision yet") };
+    let text = format!("newest decision {} ago, by set {rule_set}", ago(*at, now));
+    match &picture.policy {
+        Some(standing) if *at > standing.at && standing.rule_set != *rule_set => {
+            let help = "decide and respond run on different rules: one of them has not got the new files";
+            look("decide", text, help)
+        }
+        Some(_) | None => good("decide", text),
+    }
+}
+
+fn actions(picture: &Picture) -> Line {
+    let text = format!("{} on their way, {} held for a person", picture.open, picture.held);
+    match picture.overdue {
+        0 => good("actions", text),
+        overdue => {
+            look("actions", format!("{text}, {overdue} OVERDUE"), "see in the portal whether these machines are online")
+        }
+    }
+}
+
+fn coverage(picture: &Picture, now: Timestamp) -> Line {
+    let Some(cursor) = &picture.cursor else {
+        return look("coverage", "no alert was ever asked for", "start cordon-ingest, and see what its log says");
+    };
+    let text = format!("every alert up to {} ({} ago)", cursor.covered_until, ago(cursor.covered_until, now));
+    if now.duration_since(cursor.covered_until) <= COVERAGE_STALE {
+        return good("coverage", text);
+    }
+    look("coverage", text, "alerts are no longer fetched: is cordon-ingest running, and what does its log say?")
+}
+
+fn fleet(picture: &Picture, now: Timestamp) -> Line {
+    match picture.fleet {
+        Some((machines, at)) => good("fleet", format!("{machines} machines, counted {} ago", ago(at, now))),
+        None => good("fleet", "not counted yet: the share of the fleet allows no more than its floor"),
+    }
+}
+
+fn lag(picture: &Picture) -> Line {
+    let readers: Vec<String> = picture.lag.iter().map(|(name, records)| format!("{name} {records}")).collect();
+    good("lag", format!("records not yet settled: {}", readers.join(", ")))
+}
+
+fn dead_letters(picture: &Picture) -> Line {
+    match picture.dead_letters {
+        0 => good("dead", "no dead letters"),
+        some => good("dead", format!("{some} dead letters are kept; cordon dlq list shows them")),
+    }
+}
+
+/// An age for people: the largest unit that fits.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    match now.duration_since(at).as_secs().max(0) {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7_200 => format!("{} min", seconds / 60),
+        seconds @ ..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// For programs; times as in records, and what wants a person by name.
+pub fn document(picture: &Picture, lines: &[Line]) -> Value {
+    let look: Vec<&str> = lines.iter().filter(|line| !line.good).map(|line| line.about).collect();
+    json!({
+        "schema_version": 1,
+        "look": look,
+        "respond": picture.claim,
+        "breaker": picture.breaker,
+        "pause": picture.pause,
+        "policy": picture.policy,
+        "decided": picture.decided.as_ref().map(|(rule_set, at)| json!({"rule_set": rule_set, "at": at})),
+        "actions": {"open": picture.open, "overdue": picture.overdue, "held": picture.held},
+        "coverage": picture.cursor,
+        "fleet": picture.fleet.map(|(machines, at)| json!({"machines": machines, "at": at})),
+        "lag": picture.lag,
+        "dead_letters": picture.dead_letters,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_records::{Claim, LedgerRecord, PolicyStanding, PollCursor};
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-24T{text}Z").parse().unwrap()
+    }
+
+    fn healthy() -> Picture {
+        let mut picture = Picture {
+            decided: Some(("a1".into(), at("03:00:50"))),
+            cursor: Some(PollCursor { watermark: at("03:00:00"), covered_until: at("03:00:45"), from: None, epoch: 4 }),
+            lag: [("decide", 0), ("notify", 2)].into(),
+            ..Picture::default()
+        };
+        let standing = PolicyStanding { rule_set: "a1".into(), rules: 11, refused: None, at: at("02:00:00") };
+        let claim = Claim { epoch: 3, owner: "act-1".into(), at: at("02:00:00") };
+        let older = Claim { epoch: 2, owner: "act-0".into(), at: at("01:00:00") };
+        let fleet = LedgerRecord::FleetSize { machines: 3_000, at: at("02:30:00") };
+        let records = [LedgerRecord::Claim(claim), LedgerRecord::Claim(older), LedgerRecord::Policy(standing), fleet];
+        picture.take_ledger(records, at("03:01:00"));
+        picture
+    }
+
+    fn told(picture: &Picture) -> String {
+        lines(picture, at("03:01:00")).iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn a_healthy_installation_has_nothing_to_look_at() {
+        insta::assert_snapshot!(told(&healthy()));
+        assert!(lines(&healthy(), at("03:01:00")).iter().all(|line| line.good));
+    }
+
+    #[test]
+    fn whatever_wants_a_person_is_named_with_what_to_do() {
+        let mut picture = healthy();
+        let latch = |by: &str, why: &str| Some(Latch { on: true, by: by.into(), why: why.into(), at: at("02:40:00") });
+        picture.breaker = latch("breaker", "all_rules 10m reached: 10 attempts in 10 min");
+        picture.pause = latch("anna@soc-1", "maintenance");
+        let refused = Some("rules/a.yaml:2:7: unknown field `alert.severty`\n  2 | when: …".into());
+        picture.policy = Some(PolicyStanding { rule_set: "b2".into(), rules: 11, refused, at: at("02:50:00") });
+        picture.cursor.as_mut().unwrap().covered_until = at("01:00:00");
+        (picture.open, picture.overdue, picture.held, picture.dead_letters) = (3, 1, 2, 5);
+        insta::assert_snapshot!(told(&picture));
+        let look = document(&picture, &lines(&picture, at("03:01:00")))["look"].clone();
+        assert_eq!(look, json!(["breaker", "pause", "rules", "decide", "actions", "coverage"]));
+    }
+
+    #[test]
+    fn a_new_installation_says_what_to_start() {
+        insta::assert_snapshot!(told(&Picture::default()));
+    }
+}
