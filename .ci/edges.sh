@@ -25,7 +25,7 @@ stages=(cordon-ingest cordon-enrich cordon-act cordon-notify)
 top=(cordon-cli cordon-tests)
 
 # The pure crates stay pure.
-for package in cordon-records cordon-policy cordon-settings; do
+for package in cordon-records cordon-policy cordon-settings cordon-signing; do
   forbid "$package" tokio rdkafka rdkafka-sys reqwest
 done
 # What speaks with Microsoft, or plays Microsoft, knows nothing of Kafka.
