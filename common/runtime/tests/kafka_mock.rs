@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cordon_records::{DeadLetterReason, Headers, Topic, dead_letter_header as header};
-use cordon_runtime::kafka::{Inbound, KafkaFailure, KafkaSettings, Outcome, dead_letter, read_all};
+use cordon_runtime::kafka::{Inbound, KafkaFailure, KafkaSettings, Outcome, Tail, dead_letter, read_all};
 use kafka_support::stage::{Running, fill_in_order, numbered};
 use kafka_support::*;
 use tokio_util::sync::CancellationToken;
@@ -322,4 +322,27 @@ async fn records_that_the_broker_deleted_before_they_were_read_are_counted_as_lo
     })
     .await;
     stage.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_shows_all_that_is_written_after_it_was_opened_and_nothing_from_before() {
+    let broker = broker().await;
+    let kafka = broker.settings();
+    let context = process(kafka.clone());
+    let single = |text: &str| [("key".to_owned(), text.to_owned())];
+    fill(&context, Topic::Actions, single("before")).await;
+    fill(&context, Topic::Enriched, numbered(20, 20)).await;
+    let mut tail = Tail::open(&kafka, &[Topic::Actions, Topic::Enriched]).await.unwrap();
+    fill(&context, Topic::Enriched, numbered(20, 20)).await;
+    fill(&context, Topic::Actions, single("after")).await;
+    fill(&context, Topic::Alerts, single("elsewhere")).await;
+    let mut seen: Vec<(Topic, String)> = Vec::new();
+    while seen.len() < 21 {
+        let record = tokio::time::timeout(Duration::from_secs(30), tail.next()).await.unwrap().unwrap();
+        seen.push((record.topic, value(&record)));
+    }
+    let told: Vec<&str> = seen.iter().filter(|(topic, _)| *topic == Topic::Actions).map(|(_, v)| v.as_str()).collect();
+    assert_eq!(told, ["after"]);
+    let numbers: BTreeSet<&str> = seen.iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(numbers.len(), 21, "each once: {seen:?}");
 }

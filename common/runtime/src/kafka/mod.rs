@@ -3,8 +3,8 @@
 //!
 //! Read in this order: [`settings`] (how clients are configured), [`records`], [`producer`], [`offsets`] (which offset
 //! may be committed), `poll` (the one thread that talks to the group), then [`consume()`] and [`elect()`], which are
-//! the two ways to use it. [`state_log`] reads a compacted topic as memory; [`topics`] looks at the broker from
-//! outside; [`memory`] is a broker without a broker.
+//! the two ways to use it. [`state_log`] reads a compacted topic as memory, [`tail`] what is new on a few topics;
+//! [`topics`] looks at the broker from outside; [`memory`] is a broker without a broker.
 
 mod accounts;
 mod board;
@@ -29,6 +29,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod state_log;
 mod statistics;
+pub mod tail;
 pub mod topics;
 
 pub use breaker::Tripped;
@@ -43,4 +44,5 @@ pub use records::{Inbound, Outbound, Undecodable};
 pub use settings::{KafkaSettings, Property};
 pub use snapshot::{read_all, read_newest, read_since};
 pub use state_log::{StateLog, claim};
+pub use tail::Tail;
 pub use topics::{Applied, TopicsError, apply_topics, check_topics, cluster_id, commit_end, has_committed};
