@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::dlq::args::DlqCommand;
+use crate::people::args::PeopleCommand;
 
 /// Answers Microsoft Defender for Endpoint alerts: decides by your rules, isolates machines once and safely, and
 /// tells people.
@@ -42,6 +43,9 @@ pub enum Command {
     /// Look after what no stage could handle
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// What people decide
+    #[command(flatten)]
+    People(PeopleCommand),
 }
 
 /// What can be done with topics.

@@ -1,10 +1,12 @@
-//! Exit codes: 0 ok, 1 a negative result, 69 something is unreachable, 70 a fault of ours, 77 a permission is
-//! missing, 78 the configuration is wrong.
+//! Exit codes: 0 ok, 1 a negative result, 2 a mistake in the command line, 69 something is unreachable, 70 a fault of
+//! ours, 77 a permission is missing, 78 the configuration is wrong.
 
 use std::process::ExitCode;
 
 use cordon_runtime::kafka::TopicsError;
 use cordon_settings::Problems;
+
+use crate::people::SignError;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +15,8 @@ pub enum Exit {
     Ok,
     /// The answer is no.
     Negative,
+    /// The command line lacks something; clap finds most of such mistakes itself.
+    Usage,
     /// Something that we need cannot be reached.
     Unreachable,
     /// A fault of ours.
@@ -28,6 +32,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Ok => 0,
             Exit::Negative => 1,
+            Exit::Usage => 2,
             Exit::Unreachable => 69,
             Exit::Failed => 70,
             Exit::Denied => 77,
@@ -43,6 +48,13 @@ pub fn of(error: &anyhow::Error) -> Exit {
     }
     if error.downcast_ref::<cordon_runtime::kafka::KafkaFailure>().is_some() {
         return Exit::Unreachable;
+    }
+    if let Some(error) = error.downcast_ref::<SignError>() {
+        return match error {
+            SignError::NoKey | SignError::NoFile(_) => Exit::Usage,
+            SignError::Refused(_) => Exit::Denied,
+            SignError::NoTool | SignError::Io(_) => Exit::Failed,
+        };
     }
     if let Some(error) = error.downcast_ref::<TopicsError>() {
         return match error {

@@ -4,8 +4,11 @@ mod args;
 mod check;
 mod demo;
 mod dlq;
+mod escape;
 mod exit;
+mod output;
 mod pause;
+mod people;
 mod simulator;
 mod stages;
 mod status;
@@ -50,5 +53,6 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Status(status) => status::run(&status).await,
         Command::Pause(pause) => pause::run(&pause).await,
         Command::Dlq(command) => dlq::run(&command).await,
+        Command::People(command) => people::run(&command).await,
     }
 }

@@ -30,6 +30,8 @@ pub async fn run(args: &PauseArgs) -> anyhow::Result<Exit> {
         }
     };
     println!("paused: every action is held from now on");
-    println!("to go on, start cordon-act once with --resume and the id that its notice names");
+    println!(
+        "to go on: `cordon resume NOTICE --why …`, with the id that its notice names; it is signed with your SSH key"
+    );
     Ok(Exit::Ok)
 }

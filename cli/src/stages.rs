@@ -7,7 +7,7 @@ use cordon_act::{Act, ActArgs, ActSettings};
 use cordon_enrich::Enrich;
 use cordon_ingest::Ingest;
 use cordon_notify::Notify;
-use cordon_records::SystemClock;
+use cordon_records::{SystemClock, TenantId};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::KafkaSettings;
 use cordon_runtime::process::{self, NoArgs, Stage};
@@ -97,4 +97,16 @@ pub fn read<T>(config: &Path, read: impl FnOnce(&mut Section) -> Option<T>) -> a
 /// The section `kafka`.
 pub fn kafka(config: &Path) -> anyhow::Result<KafkaSettings> {
     read(config, |root| KafkaSettings::read(&mut root.section("kafka")))
+}
+
+/// The section `kafka`, and whose tenant it is about. The rest of the section `defender` is the stages' business: whoever
+/// gives commands needs none of it.
+pub fn kafka_and_tenant(config: &Path) -> anyhow::Result<(KafkaSettings, TenantId)> {
+    read(config, |root| {
+        let kafka = KafkaSettings::read(&mut root.section("kafka"));
+        let mut defender = root.section("defender");
+        let tenant = defender.text("tenant_id");
+        let tenant = tenant.convert(|text| TenantId::new(text).map_err(|error| error.to_string())).required();
+        Some((kafka?, tenant?))
+    })
 }

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use cordon_act::Act;
 use cordon_enrich::Enrich;
 use cordon_ingest::Ingest;
 use cordon_notify::Notify;
 use cordon_records::DeadLetterReason;
 use cordon_runtime::process::Stage;
+
+use crate::output::Output;
 
 const REASONS: [&str; 6] = [
     DeadLetterReason::Decode.as_str(),
@@ -104,16 +106,6 @@ pub struct Filter {
     /// Only those with this reason
     #[arg(long, value_parser = PossibleValuesParser::new(REASONS))]
     pub reason: Option<String>,
-}
-
-/// How to print.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people
-    #[default]
-    Table,
-    /// For scripts
-    Json,
 }
 
 /// Where a dead letter is on its topic.

@@ -4,26 +4,15 @@ use cordon_records::dead_letter_header as header;
 use cordon_runtime::kafka::Inbound;
 use serde_json::{Value, json};
 
-use super::escape;
 use super::letter::Letter;
+use crate::escape;
+use crate::output::{self, cell, cut};
 
 const HEAD: [&str; 7] = ["POSITION", "STAGE", "REASON", "FROM", "KEY", "FAILED AT", "DETAIL"];
-/// Widest cell, in characters; `show` has the rest.
-const WIDEST: usize = 80;
-
 /// Lines of a table whose columns are as wide as they must be.
 pub fn table(letters: &[&Inbound]) -> String {
     let rows: Vec<[String; 7]> = letters.iter().map(|letter| row(Letter(letter))).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.max().unwrap_or(0).max(HEAD.get(column).map_or(0, |title| title.len()))
-    };
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let line = |cells: &[String; 7]| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    line(&HEAD.map(str::to_owned)) + &rows.iter().map(line).collect::<String>()
+    output::table(HEAD, &rows)
 }
 
 fn row(letter: Letter<'_>) -> [String; 7] {
@@ -37,17 +26,6 @@ fn row(letter: Letter<'_>) -> [String; 7] {
         said(header::FAILED_AT),
         said(header::DETAIL),
     ]
-}
-
-fn cell(text: &str) -> String {
-    cut(escape::text(text))
-}
-
-fn cut(text: String) -> String {
-    match text.char_indices().nth(WIDEST) {
-        Some(_) => text.chars().take(WIDEST - 1).chain(['…']).collect(),
-        None => text,
-    }
 }
 
 /// All of them as one document.
@@ -82,6 +60,7 @@ pub fn entry(letter: Letter<'_>) -> Value {
 mod tests {
     use super::super::letter::tests::letter;
     use super::*;
+    use crate::output::WIDEST;
 
     #[test]
     fn a_table_says_who_gave_up_on_what_and_why() {

@@ -1,26 +1,24 @@
 //! `cordon dlq`: what no stage could handle, and the way back.
 //!
 //! [`letter`] reads a dead letter, [`plan`] says what a redrive does with it, [`list`], [`show`] and [`redrive`] are the
-//! commands. Everything printed was written by others: [`escape`] comes before the terminal.
+//! commands. Everything printed was written by others: [`crate::escape`] comes before the terminal.
 
 pub mod args;
-mod escape;
 mod letter;
 mod list;
 mod plan;
 mod redrive;
 mod show;
 
-use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use cordon_records::Topic;
 use cordon_runtime::kafka::{self, Inbound, KafkaSettings};
-use serde_json::Value;
 
 use crate::exit::Exit;
+use crate::output::{Output, json, put};
 use crate::stages;
-use args::{DlqCommand, ListArgs, Output, ShowArgs};
+use args::{DlqCommand, ListArgs, ShowArgs};
 use letter::Letter;
 
 /// Runs the command.
@@ -58,7 +56,7 @@ fn listed(args: &ListArgs, all: &[Inbound]) -> anyhow::Result<String> {
     let letters: Vec<&Inbound> = all.iter().filter(|letter| Letter(letter).passes(&args.filter)).collect();
     match args.output {
         Output::Table => Ok(list::table(&letters)),
-        Output::Json => text(&list::document(&letters)),
+        Output::Json => json(&list::document(&letters)),
     }
 }
 
@@ -69,19 +67,7 @@ fn shown(args: &ShowArgs, all: &[Inbound]) -> anyhow::Result<Exit> {
     };
     match args.output {
         Output::Table => put(&show::page(letter))?,
-        Output::Json => put(&text(&show::document(letter))?)?,
+        Output::Json => put(&json(&show::document(letter))?)?,
     }
     Ok(Exit::Ok)
-}
-
-/// Prints; a reader that has seen enough, such as `head`, is no error.
-fn put(text: &str) -> std::io::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
-}
-
-fn text(document: &Value) -> anyhow::Result<String> {
-    Ok(escape::json(&serde_json::to_string_pretty(document)?) + "\n")
 }

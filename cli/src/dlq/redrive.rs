@@ -13,9 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::args::{Place, RedriveArgs};
-use super::escape;
 use super::letter::Letter;
 use super::plan::{self, Back, Stays, Way};
+use crate::escape;
 use crate::exit::Exit;
 
 /// How far the clocks of the machines that write to the broker may be apart.

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::escape;
 use super::letter::Letter;
 use super::list;
+use crate::escape;
 
 /// For people: a line for each header, then the value on one line, escaped.
 pub fn page(letter: Letter<'_>) -> String {

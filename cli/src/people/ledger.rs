@@ -1,0 +1,170 @@
+//! respond's memory, read from outside: what is held, and which machines it knows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cordon_act::respond::Book;
+use cordon_records::{ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineId, TenantId, Topic};
+use cordon_runtime::kafka::{self, KafkaSettings};
+use jiff::Timestamp;
+
+use crate::stages;
+
+/// Where to speak with respond, and what it remembers.
+pub struct Ledger {
+    /// The broker.
+    pub kafka: KafkaSettings,
+    /// Whose machines these are.
+    pub tenant: TenantId,
+    /// The memory.
+    pub book: Book,
+}
+
+/// Reads configuration and ledger. What cannot be read, of a newer version perhaps, is said and left out.
+pub async fn read(config: &Path) -> anyhow::Result<Ledger> {
+    let (kafka, tenant) = stages::kafka_and_tenant(config)?;
+    let mut book = Book::default();
+    for record in kafka::read_all(&kafka, Topic::Ledger).await? {
+        if record.value.is_none() {
+            continue;
+        }
+        match record.json::<LedgerRecord>() {
+            Ok(entry) => book.apply(entry),
+            Err(error) => eprintln!("warning: {} is left out: {error}", record.position()),
+        }
+    }
+    Ok(Ledger { kafka, tenant, book })
+}
+
+/// Whether it waits for a person.
+pub fn is_held(entry: &LedgerEntry, now: Timestamp) -> bool {
+    entry.state == AttemptState::Reported(ActionState::Held) && entry.expires_at.is_none_or(|until| now < until)
+}
+
+/// What waits for a person; what expires first comes first.
+pub fn held(book: &Book, now: Timestamp) -> Vec<&LedgerEntry> {
+    let mut held: Vec<&LedgerEntry> = book.entries().filter(|entry| is_held(entry, now)).collect();
+    held.sort_by_key(|entry| (entry.expires_at, entry.at));
+    held
+}
+
+/// Where an entry stands, in a word.
+pub const fn state(entry: &LedgerEntry) -> &'static str {
+    match entry.state {
+        AttemptState::Intent => "intent",
+        AttemptState::InDoubt => "in_doubt",
+        AttemptState::Reported(state) => state.as_str(),
+    }
+}
+
+/// Which machine is meant.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// This one, and what it is called.
+    One(MachineId, String),
+    /// Several of that name: id and name of each.
+    Several(Vec<(MachineId, String)>),
+    /// None.
+    Unknown,
+}
+
+/// Finds a machine by its id, or by its name with or without domain, in any case. An id that Cordon has never seen is
+/// taken when it looks like Defender's.
+pub fn machine(book: &Book, text: &str) -> Meant {
+    let mut known: BTreeMap<MachineId, String> = BTreeMap::new();
+    for entry in book.entries() {
+        known.insert(entry.machine.id.clone(), entry.machine.label().to_owned());
+    }
+    let same_id = |id: &MachineId| id.as_str() == text;
+    let mut found: Vec<(MachineId, String)> = known
+        .iter()
+        .filter(|(id, name)| same_id(id) || is_called(name, text))
+        .map(|(id, name)| (id.clone(), name.clone()))
+        .collect();
+    if let Some(exact) = found.iter().position(|(id, _)| same_id(id)) {
+        found = vec![found.swap_remove(exact)];
+    }
+    match (found.pop(), MachineId::new(text)) {
+        (Some((id, name)), _) if found.is_empty() => Meant::One(id, name),
+        (Some(last), _) => Meant::Several(found.into_iter().chain([last]).collect()),
+        (None, Ok(id)) if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Meant::One(id, text.to_owned())
+        }
+        (None, _) => Meant::Unknown,
+    }
+}
+
+fn is_called(name: &str, text: &str) -> bool {
+    let host = name.split('.').next().unwrap_or_default();
+    name.eq_ignore_ascii_case(text) || host.eq_ignore_ascii_case(text)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A held isolation, with this key, on this machine.
+    pub fn entry(key: &str, machine: &str, name: &str) -> LedgerEntry {
+        let text = include_str!("../../../common/records/examples/v1/ledger-action.json");
+        let LedgerRecord::Action(mut entry) = serde_json::from_str(text).unwrap() else { panic!("no entry") };
+        entry.key = serde_json::from_value(key.into()).unwrap();
+        entry.machine.id = MachineId::new(machine).unwrap();
+        entry.machine.name = Some(name.to_owned());
+        entry.state = AttemptState::Reported(ActionState::Held);
+        entry.attempt = 0;
+        entry.intents = Vec::new();
+        entry.expires_at = Some("2026-11-23T22:41:08Z".parse().unwrap());
+        *entry
+    }
+
+    pub fn book(entries: &[LedgerEntry]) -> Book {
+        let mut book = Book::default();
+        entries.iter().for_each(|entry| book.put(entry.clone()));
+        book
+    }
+
+    fn ids(meant: &Meant) -> Vec<&str> {
+        match meant {
+            Meant::One(id, _) => vec![id.as_str()],
+            Meant::Several(all) => all.iter().map(|(id, _)| id.as_str()).collect(),
+            Meant::Unknown => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_has_expired_is_not_held_and_what_expires_first_is_first() {
+        let (mut late, soon) = (entry("aa", "m1", "ONE"), entry("bb", "m2", "TWO"));
+        late.expires_at = Some("2026-11-24T00:00:00Z".parse().unwrap());
+        let book = book(&[late, soon]);
+        let keys = |now: &str| {
+            let held = held(&book, now.parse().unwrap());
+            held.iter().map(|entry| entry.key.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(keys("2026-11-23T00:00:00Z"), ["bb", "aa"]);
+        assert_eq!(keys("2026-11-23T22:41:08Z"), ["aa"], "the end itself is too late, as for respond");
+    }
+
+    #[test]
+    fn a_machine_is_found_by_id_and_by_name_in_any_case_with_or_without_domain() {
+        let book = book(&[entry("aa", "m1", "laptop-anna.contoso.com"), entry("bb", "m2", "DC-01")]);
+        for text in ["m1", "LAPTOP-ANNA", "Laptop-Anna.contoso.com"] {
+            assert_eq!(ids(&machine(&book, text)), ["m1"], "{text}");
+        }
+        assert_eq!(machine(&book, "laptop"), Meant::Unknown);
+    }
+
+    #[test]
+    fn a_name_that_two_machines_have_is_not_guessed_and_an_id_always_wins() {
+        let book = book(&[entry("aa", "m1", "PC.a.com"), entry("bb", "m2", "pc.b.com"), entry("cc", "m3", "m1")]);
+        assert_eq!(ids(&machine(&book, "pc")), ["m1", "m2"]);
+        assert_eq!(ids(&machine(&book, "pc.b.com")), ["m2"]);
+        assert_eq!(ids(&machine(&book, "m1")), ["m1"]);
+    }
+
+    #[test]
+    fn an_id_that_is_not_known_is_taken_when_it_looks_like_one() {
+        let id = "00000000000000000000000000000000000c04d0";
+        assert_eq!(ids(&machine(&Book::default(), id)), [id]);
+        assert_eq!(machine(&Book::default(), "m9"), Meant::Unknown);
+    }
+}

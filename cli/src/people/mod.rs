@@ -1,0 +1,162 @@
+//! What people decide: look at what is held; approve, deny, release, cancel, resume.
+//!
+//! [`ledger`] reads respond's memory and [`held`] prints of it; [`say`] writes a command, has it signed ([`sign`]) and
+//! waits for what [`answer`] recognises. Whether a command counts, respond alone decides.
+
+mod answer;
+pub mod args;
+mod confirm;
+mod held;
+mod ledger;
+mod say;
+mod sign;
+
+use std::io::IsTerminal as _;
+
+use cordon_records::{ActionKey, Clock as _, Command, LedgerEntry, SystemClock, Topic};
+use jiff::Timestamp;
+
+use crate::escape;
+use crate::exit::Exit;
+use crate::output::{Output, json, put};
+use args::{
+    ApprovalsCommand, ApproveArgs, CancelArgs, DenyArgs, ListArgs, Page, PeopleCommand, ReleaseArgs, ResumeArgs,
+    ShowArgs,
+};
+use ledger::{Ledger, Meant};
+
+pub use sign::SignError;
+
+/// Runs the command.
+pub async fn run(command: &PeopleCommand) -> anyhow::Result<Exit> {
+    match command {
+        PeopleCommand::Approvals(ApprovalsCommand::List(args)) => list(args).await,
+        PeopleCommand::Approvals(ApprovalsCommand::Show(args)) => show(args).await,
+        PeopleCommand::Approve(args) => approve(args).await,
+        PeopleCommand::Deny(args) => deny(args).await,
+        PeopleCommand::Release(args) => release(args).await,
+        PeopleCommand::Cancel(args) => cancel(args).await,
+        PeopleCommand::Resume(args) => resume(args).await,
+    }
+}
+
+async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.config).await?;
+    let held = ledger::held(&ledger.book, SystemClock.now());
+    if held.is_empty() {
+        // Names the topic, since a mistaken prefix looks like good news.
+        eprintln!("nothing is held on {}", ledger.kafka.topic(Topic::Ledger));
+    }
+    match args.output {
+        Output::Table => put(&held::listed(&held))?,
+        Output::Json => put(&json(&held::documents(&held))?)?,
+    }
+    Ok(Exit::Ok)
+}
+
+async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.config).await?;
+    let Some(entry) = known(&ledger, &args.action) else { return Ok(Exit::Negative) };
+    match args.output {
+        Page::Text => put(&held::page(entry))?,
+        Page::Json => put(&json(&held::document(entry))?)?,
+    }
+    if ledger::is_held(entry, SystemClock.now()) {
+        let key = &entry.key;
+        eprintln!("to let it be done: cordon approve {key} --why …\nto forbid it:      cordon deny {key} --why …");
+    }
+    Ok(Exit::Ok)
+}
+
+async fn approve(args: &ApproveArgs) -> anyhow::Result<Exit> {
+    if !args.yes && !std::io::stdin().is_terminal() {
+        eprintln!("error: approving asks for the machine's name, and standard input is no terminal");
+        eprintln!("help: look at `cordon approvals show {}`, then add --yes", args.action);
+        return Ok(Exit::Usage);
+    }
+    let ledger = ledger::read(&args.say.config).await?;
+    let Some(entry) = waiting(&ledger, &args.action) else { return Ok(Exit::Negative) };
+    eprint!("{}", held::page(entry));
+    let name = escape::text(entry.machine.label());
+    if !args.yes && !confirm::confirmed(&name, &mut std::io::stdin().lock(), &mut std::io::stderr())? {
+        eprintln!("that is not its name: nothing was sent");
+        return Ok(Exit::Negative);
+    }
+    let command = Command::Approve { key: entry.key.clone(), intent: entry.intent() };
+    say::say(&ledger, command, &args.say, Some(&args.sign)).await
+}
+
+async fn deny(args: &DenyArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.say.config).await?;
+    let Some(entry) = waiting(&ledger, &args.action) else { return Ok(Exit::Negative) };
+    eprintln!("denying: {} on {}", entry.action.kind(), escape::text(entry.machine.label()));
+    say::say(&ledger, Command::Deny { key: entry.key.clone() }, &args.say, None).await
+}
+
+async fn release(args: &ReleaseArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.say.config).await?;
+    let (machine, name) = match ledger::machine(&ledger.book, &args.machine) {
+        Meant::One(machine, name) => (machine, name),
+        Meant::Several(machines) => {
+            eprintln!("error: several machines are called {}; name one by its id:", escape::text(&args.machine));
+            machines.iter().for_each(|(id, name)| eprintln!("  {id}  {}", escape::text(name)));
+            return Ok(Exit::Negative);
+        }
+        Meant::Unknown => {
+            let (named, topic) = (escape::text(&args.machine), ledger.kafka.topic(Topic::Ledger));
+            eprintln!("error: {topic} knows no machine {named}; give the id of the machine, 40 hexadecimal digits");
+            return Ok(Exit::Negative);
+        }
+    };
+    eprintln!("releasing: {} ({machine})", escape::text(&name));
+    say::say(&ledger, Command::Release { machine }, &args.say, Some(&args.sign)).await
+}
+
+async fn cancel(args: &CancelArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.say.config).await?;
+    let Some(entry) = known(&ledger, &args.action) else { return Ok(Exit::Negative) };
+    let (kind, name, state) = (entry.action.kind(), escape::text(entry.machine.label()), ledger::state(entry));
+    eprintln!("cancelling: {kind} on {name}, which stands at {state}");
+    say::say(&ledger, Command::Cancel { key: entry.key.clone() }, &args.say, Some(&args.sign)).await
+}
+
+async fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.say.config).await?;
+    let holding = ledger.book.holding();
+    if !holding.contains(&args.notice) {
+        eprintln!("error: {} is not in force: there is nothing to lift", escape::text(&args.notice));
+        let in_force = if holding.is_empty() { "nothing".to_owned() } else { holding.join(", ") };
+        eprintln!("help: in force is {in_force}");
+        return Ok(Exit::Negative);
+    }
+    say::say(&ledger, Command::Resume { notice: args.notice.clone() }, &args.say, Some(&args.sign)).await
+}
+
+/// What the ledger has of this key; says so when it has nothing.
+fn known<'a>(ledger: &'a Ledger, key: &ActionKey) -> Option<&'a LedgerEntry> {
+    let entry = ledger.book.get(key);
+    if entry.is_none() {
+        eprintln!(
+            "error: {} has no action {key}; `cordon approvals list` shows what is held",
+            ledger.kafka.topic(Topic::Ledger)
+        );
+    }
+    entry
+}
+
+/// The same, if it waits for a person.
+fn waiting<'a>(ledger: &'a Ledger, key: &ActionKey) -> Option<&'a LedgerEntry> {
+    let entry = known(ledger, key)?;
+    if ledger::is_held(entry, SystemClock.now()) {
+        return Some(entry);
+    }
+    let expired = if ledger::state(entry) == "held" { ", but its time is over" } else { "" };
+    eprintln!("error: {key} waits for nobody: it stands at {}{expired}", ledger::state(entry));
+    eprintln!("help: `cordon approvals show {key}` has all of it, `cordon approvals list` what is held");
+    None
+}
+
+/// An instant, without what is below the second.
+fn seconds(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}

@@ -1,0 +1,166 @@
+//! Saying something to respond: write the command, sign it, send it, wait for the answer.
+
+use std::time::{Duration, Instant};
+
+use cordon_records::{
+    Action, ActionKey, AlertId, Clock as _, Command, CommandId, CommandRecord, Headers, SystemClock, Topic,
+};
+use cordon_runtime::kafka::{KafkaFailure, KafkaSettings, Outbound, Producer, Tail};
+use jiff::SignedDuration;
+use ring::rand::{SystemRandom, generate};
+
+use super::answer::{Asked, Heard};
+use super::args::{Say, Sign};
+use super::ledger::Ledger;
+use super::sign::Pen;
+use crate::escape;
+use crate::exit::Exit;
+
+/// Who says something wants to know now whether it was heard.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Report and ledger are written one after the other: after the one, the other is at most so far away.
+const REST: Duration = Duration::from_secs(3);
+
+/// Says it, and tells what comes of it.
+pub async fn say(ledger: &Ledger, command: Command, say: &Say, sign: Option<&Sign>) -> anyhow::Result<Exit> {
+    let (id, record) = record(ledger, command, say, sign)?;
+    let record = match sign {
+        Some(sign) => signed(record, sign).await?,
+        None => record,
+    };
+    let tail = if say.wait.is_zero() {
+        None
+    } else {
+        Some(Tail::open(&ledger.kafka, &[Topic::Actions, Topic::Ledger]).await?)
+    };
+    let Some(offset) = send(&ledger.kafka, &record, &id).await? else { return Ok(Exit::Unreachable) };
+    println!("written: {}, command {id}{}", record.command.as_str(), until(&record));
+    let asked = Asked::of(&record, id, about(ledger, &record), offset);
+    match tail {
+        None => Ok(Exit::Ok),
+        Some(tail) => Ok(tell(&asked, wait(&asked, tail, say.wait).await?, say.wait)),
+    }
+}
+
+fn record(
+    ledger: &Ledger,
+    command: Command,
+    say: &Say,
+    sign: Option<&Sign>,
+) -> anyhow::Result<(CommandId, CommandRecord)> {
+    let at = SystemClock.now();
+    let id = new_id()?;
+    let mut record = CommandRecord::unsigned(command, say.by.clone(), say.why.clone(), at);
+    record.id = Some(id.clone());
+    record.tenant = Some(ledger.tenant.clone());
+    record.expires_at = sign.map(|sign| at.checked_add(SignedDuration::try_from(sign.valid_for)?)).transpose()?;
+    Ok((id, record))
+}
+
+/// 128 bits of chance: nobody has used it, and nobody can guess it.
+fn new_id() -> anyhow::Result<CommandId> {
+    let bytes: [u8; 16] = generate(&SystemRandom::new())
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random bytes"))?
+        .expose();
+    Ok(CommandId::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())?)
+}
+
+async fn signed(mut record: CommandRecord, sign: &Sign) -> anyhow::Result<CommandRecord> {
+    let home = cordon_settings::variable("HOME");
+    let pen = Pen::read(sign.key.as_deref(), home.as_deref())?;
+    let statement = record.statement()?;
+    record.signature = Some(tokio::task::spawn_blocking(move || pen.sign(&statement)).await??);
+    Ok(record)
+}
+
+/// Sends it; `None` when no broker took it.
+async fn send(kafka: &KafkaSettings, record: &CommandRecord, id: &CommandId) -> anyhow::Result<Option<i64>> {
+    let target = match &record.command {
+        Command::Approve { key, .. } | Command::Deny { key } | Command::Cancel { key } => key.as_str(),
+        Command::Release { machine } => machine.as_str(),
+        Command::Pause | Command::Resume { .. } => "all",
+    };
+    let kind = format!("command.{}", record.command.as_str());
+    let headers = Headers::event("cli", &kind, id.as_str(), record.at, target);
+    let producer = Producer::open(kafka, "cordon-cli")?;
+    let sending = producer.send(Outbound::json(Topic::Commands, target, headers, record)?);
+    if let Ok(sent) = tokio::time::timeout(PATIENCE, sending).await {
+        return Ok(Some(sent?.offset));
+    }
+    eprintln!("error: no broker took the command within {} s; it may still arrive, or not", PATIENCE.as_secs());
+    eprintln!("help: see whether {} can be reached, then say it again", kafka.bootstrap_servers);
+    Ok(None)
+}
+
+fn until(record: &CommandRecord) -> String {
+    record.expires_at.map_or_else(String::new, |until| format!(", signed, good until {}", super::seconds(until)))
+}
+
+/// The action whose reports would answer it. A release is an action of its own, asked for by this very command.
+fn about(ledger: &Ledger, record: &CommandRecord) -> Option<ActionKey> {
+    match &record.command {
+        Command::Approve { key, .. } | Command::Deny { key } | Command::Cancel { key } => Some(key.clone()),
+        Command::Release { machine } => {
+            let alert = AlertId::new(record.id.as_ref()?.as_str()).ok()?;
+            Some(ActionKey::derive(&ledger.tenant, &alert, machine, &Action::Release { comment: String::new() }))
+        }
+        Command::Pause | Command::Resume { .. } => None,
+    }
+}
+
+/// What was heard until the end of waiting. A report or a refusal ends it at once.
+async fn wait(asked: &Asked, mut tail: Tail, wait: Duration) -> Result<Option<Heard>, KafkaFailure> {
+    eprintln!("waiting for respond, at most {} …", cordon_settings::format_duration(wait));
+    let mut until = Instant::now() + wait;
+    let mut heard = None;
+    loop {
+        let Ok(record) = tokio::time::timeout_at(until.into(), tail.next()).await else { return Ok(heard) };
+        match asked.hear(&record?) {
+            Some(last @ (Heard::Taken(_) | Heard::Refused(_))) => return Ok(Some(last)),
+            Some(Heard::Counted) => {
+                heard = Some(Heard::Counted);
+                until = until.min(Instant::now() + REST);
+            }
+            Some(Heard::Read) if heard.is_none() => {
+                heard = Some(Heard::Read);
+                until = until.min(Instant::now() + REST);
+            }
+            Some(Heard::Read) | None => {}
+        }
+    }
+}
+
+fn tell(asked: &Asked, heard: Option<Heard>, waited: Duration) -> Exit {
+    let later = asked.key.as_ref().map_or_else(
+        || "the mails and the topic `actions` tell".to_owned(),
+        |key| format!("`cordon approvals show {key}` and the mails tell"),
+    );
+    match heard {
+        Some(Heard::Taken(report)) => {
+            println!("{}", escape::text(&report));
+            eprintln!("what comes of it: {later}");
+            Exit::Ok
+        }
+        Some(Heard::Counted) => {
+            println!("taken");
+            eprintln!("what comes of it: {later}");
+            Exit::Ok
+        }
+        Some(Heard::Refused(why)) => {
+            println!("REFUSED: {}", escape::text(&why));
+            Exit::Negative
+        }
+        Some(Heard::Read) => {
+            println!("respond has read it, and does nothing for it");
+            eprintln!("help: somebody else may have been first; {later}");
+            Exit::Negative
+        }
+        None => {
+            eprintln!("error: nobody answered within {}", cordon_settings::format_duration(waited));
+            eprintln!(
+                "help: see whether cordon-act runs with the role respond; the command stays on its topic; {later}"
+            );
+            Exit::Unreachable
+        }
+    }
+}
