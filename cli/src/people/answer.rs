@@ -107,6 +107,7 @@ impl Asked {
             | LedgerRecord::Claim(_)
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
+            | LedgerRecord::Policy(_)
             | LedgerRecord::FleetSize { .. } => None,
         }
     }
