@@ -37,9 +37,9 @@ impl Classified for DecideError {
 }
 
 /// How one rule stands to the record.
-struct Stand<'a> {
+pub struct Stand<'a> {
     rule: &'a Rule,
-    judged: Judged,
+    pub judged: Judged,
 }
 
 /// Decides. `id` names the enriched record (`topic/partition/offset`), `now` is when the decision is made; it has no
@@ -53,8 +53,7 @@ pub fn decide(
     id: String,
     now: Timestamp,
 ) -> Result<DecisionRecord, DecideError> {
-    let alert: Alert =
-        record.alert.view().map_err(|source| DecideError::Alert { record: record.id.clone(), source })?;
+    let alert = alert(record)?;
     let machine = machine(record, &alert);
     let facts = Facts::new(&alert, machine.as_ref().ok(), record.enriched_at);
     let stands: Vec<Stand> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
@@ -77,8 +76,13 @@ pub fn decide(
     })
 }
 
+/// The record's alert.
+pub fn alert(record: &EnrichedRecord) -> Result<Alert, DecideError> {
+    record.alert.view().map_err(|source| DecideError::Alert { record: record.id.clone(), source })
+}
+
 /// The record's machine, or why there is none to judge on.
-fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String> {
+pub fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String> {
     let Some(wanted) = &alert.machine_id else { return Err("the alert names no machine".to_owned()) };
     let Some(raw) = &record.machine else {
         let why = record.missing.iter().find(|missing| missing.what == "machine").map_or("no reason given", |m| &m.why);
@@ -93,7 +97,7 @@ fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String> {
 }
 
 /// Judges one rule. A rule that matches and acts on a machine needs that machine.
-fn stand<'a>(rule: &'a Rule, facts: &Facts, machine: &Result<Machine, String>) -> Stand<'a> {
+pub fn stand<'a>(rule: &'a Rule, facts: &Facts, machine: &Result<Machine, String>) -> Stand<'a> {
     let judged = match (rule.condition.judge(facts), machine) {
         (Judged::True, Err(why)) if !rule.actions.is_empty() => Judged::Unknown(why.clone()),
         (Judged::Unknown(problem), Err(why)) => Judged::Unknown(format!("{problem} ({why})")),

@@ -6,6 +6,7 @@
 
 mod condition;
 mod decide;
+mod explain;
 mod facts;
 mod glob;
 mod guards;
@@ -15,8 +16,9 @@ pub mod schema;
 mod text;
 mod window;
 
-pub use condition::{Condition, Judged, Mistake};
+pub use condition::{Condition, Judged, Mistake, Step};
 pub use decide::{DecideError, decide};
+pub use explain::{RuleExplanation, explain};
 pub use facts::Facts;
 pub use guards::{Asker, Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
 pub use rules::{Rule, RuleSet, RuleTest, TestFailure, rule_schema, run_tests};

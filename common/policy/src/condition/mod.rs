@@ -7,6 +7,7 @@ mod arithmetic;
 mod check;
 mod compile;
 mod depth;
+mod explain;
 mod fields;
 mod functions;
 mod network;
@@ -18,6 +19,8 @@ mod value;
 
 use std::fmt;
 use std::sync::Arc;
+
+pub use explain::{Step, explain};
 
 use compile::{Frame, Test};
 

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 mod differences;
 mod differential;
+mod explained;
 mod oracle;
 
 use super::*;

@@ -5,14 +5,14 @@ use super::types::{Record, Type};
 use super::value::Value;
 
 /// An expression with its type and the byte in the source where messages about it point.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Typed {
     pub kind: Type,
     pub node: Node,
     pub at: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Node {
     /// A mistake was recorded here. A condition with mistakes is never compiled.
     Broken,
@@ -77,7 +77,7 @@ impl Operator {
 }
 
 /// A loop over a list.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Loop {
     pub kind: LoopKind,
     pub list: Typed,

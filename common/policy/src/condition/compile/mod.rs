@@ -30,7 +30,7 @@ impl<'f, 'r> Frame<'f, 'r> {
     }
 
     /// The frame inside a loop.
-    fn with(&self, depth: usize, value: &'f Value<'r>) -> Self {
+    pub fn with(&self, depth: usize, value: &'f Value<'r>) -> Self {
         let mut frame = *self;
         if let Some(local) = frame.locals.get_mut(depth) {
             *local = Some(value);

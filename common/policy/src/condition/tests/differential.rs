@@ -9,7 +9,7 @@ mod writer;
 
 use writer::Writer;
 
-use super::super::{Condition, Judged};
+use super::super::{Condition, Judged, Step, explain, parse};
 use super::oracle;
 use crate::facts::Facts;
 use crate::schema::{ALERT, EVIDENCE, FieldSpec, FieldType, MACHINE};
@@ -125,5 +125,36 @@ proptest! {
         };
         let theirs = oracle::judge(&oracle::program(&source), &oracle::context(&alert, Some(&machine), now));
         prop_assert_eq!(ours, theirs, "{}", source);
+    }
+    #[test]
+    fn an_explanation_ends_in_what_the_condition_says_and_every_part_of_it_is_an_expression(
+        bytes in proptest::collection::vec(any::<u8>(), 100..500),
+        expression in proptest::collection::vec(any::<u8>(), 20..300),
+        is_machine_absent: bool,
+    ) {
+        let (alert, machine) = records(&mut Dice(bytes.into_iter()));
+        let source = Writer::new(Dice(expression.into_iter())).truth(5);
+        let Ok(condition) = Condition::parse(&source) else { return Err(TestCaseError::reject("stricter on purpose")) };
+        let facts = Facts::new(&alert, (!is_machine_absent).then_some(&machine), NOW.parse().unwrap());
+        let explained = explain(&condition, &source, &facts).unwrap();
+        prop_assert_eq!(&explained.judged, &condition.judge(&facts));
+        let root = match &explained.judged {
+            Judged::True => Some(true),
+            Judged::False => Some(false),
+            Judged::Unknown(_) if condition.asks_for_machine && is_machine_absent => explained.root.truth(),
+            Judged::Unknown(_) => None,
+        };
+        prop_assert_eq!(explained.root.truth(), root, "{}", source);
+        is_sound(&explained.root);
+    }
+}
+
+/// The text of each part parses, and is a piece of the text that it is a part of.
+fn is_sound(step: &Step) {
+    assert!(parse::parse(&step.text).is_ok(), "{}", step.text);
+    for part in &step.parts {
+        let is_within = step.kind == "element" || step.text.contains(&part.text);
+        assert!(is_within, "{} is not in {}", part.text, step.text);
+        is_sound(part);
     }
 }
