@@ -21,4 +21,7 @@ pub use decide::{DecideError, decide};
 pub use explain::{RuleExplanation, explain};
 pub use facts::Facts;
 pub use guards::{Asker, Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
-pub use rules::{Rule, RuleSet, RuleTest, TestFailure, rule_schema, run_tests};
+pub use rules::{
+    Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, TestFailure, TestOutcome, lint, rule_schema,
+    run_all_tests, run_tests,
+};

@@ -24,7 +24,8 @@ pub fn test(mut section: Section) -> Option<RuleTest> {
     Some(RuleTest { name: name?, now, alert, machine: (!absent).then_some(machine), expect: expect? })
 }
 
-fn expected(kinds: &[String]) -> Result<(), String> {
+/// Why a test cannot expect this.
+pub fn expected(kinds: &[String]) -> Result<(), String> {
     let known: Vec<&str> = ACTION_KINDS.iter().copied().chain([NEEDS_HUMAN]).collect();
     let Some(wrong) = kinds.iter().find(|kind| !known.contains(&kind.as_str())) else { return Ok(()) };
     let hint = closest(wrong, &known)

@@ -2,15 +2,23 @@
 
 mod file;
 mod given;
+mod json;
 mod json_schema;
+mod lint;
+mod located;
+mod recorded;
 mod rule;
+mod sample;
 mod set;
 mod tests_in_files;
 
 pub use json_schema::rule_schema;
+pub use lint::{Lint, lint};
+pub use located::LocatedRule;
+pub use recorded::RecordedTest;
 pub use rule::{Rule, RuleTest};
 pub use set::RuleSet;
-pub use tests_in_files::{TestFailure, run_tests};
+pub use tests_in_files::{TestFailure, TestOutcome, run_all_tests, run_tests};
 
 #[cfg(test)]
 mod tests;

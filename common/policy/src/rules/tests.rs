@@ -2,6 +2,9 @@ use cordon_records::{Action, IsolationType, Mode};
 
 use super::*;
 
+mod linted;
+mod recorded;
+
 const ISOLATE_HIGH: &str = include_str!("../../../../deploy/rules/isolate-high.yaml");
 
 fn load(text: &str) -> Result<RuleSet, cordon_settings::Problems> {

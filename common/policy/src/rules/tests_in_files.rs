@@ -1,13 +1,18 @@
-//! Runs the tests that rule files carry: each judges its own rule alone, on a built-in sample record.
+//! Runs the tests of rules, those in their files and the recorded ones: each judges its own rule alone.
 
-use cordon_records::{AlertId, Change, EnrichedRecord, SCHEMA_VERSION, Source, TenantId, Verbatim, Verdict};
+use std::error::Error;
+
+use cordon_records::{EnrichedRecord, Verdict};
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 
 use super::given::NEEDS_HUMAN;
+use super::recorded::RecordedTest;
 use super::rule::{Rule, RuleTest};
+use super::sample;
 use super::set::RuleSet;
+use crate::condition::Step;
 use crate::decide::decide;
+use crate::explain::explain;
 
 /// A test in a rule's file that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,33 +29,110 @@ pub struct TestFailure {
     pub reason: String,
 }
 
-/// Runs the tests of every rule and gives those that fail; empty means all hold.
-#[must_use]
-pub fn run_tests(rules: &RuleSet) -> Vec<TestFailure> {
-    let tests = rules.rules().iter().flat_map(|rule| rule.tests.iter().map(move |test| (rule, test)));
-    tests.filter_map(|(rule, test)| run(rule, test)).collect()
+/// What came of a test.
+#[derive(Debug, Clone)]
+pub struct TestOutcome {
+    /// The rule's id.
+    pub rule: String,
+    /// The test's name.
+    pub test: String,
+    /// The file of a recorded test; `None` for a test in the rule's own file.
+    pub recorded_in: Option<String>,
+    /// What it expects, sorted.
+    pub expected: Vec<String>,
+    /// What the rule planned, sorted, or `needs_human`.
+    pub found: Vec<String>,
+    /// The decision's reason.
+    pub reason: String,
+    /// For a test that does not hold: the rule's condition on its record.
+    pub why: Option<Step>,
 }
 
-fn run(rule: &Rule, test: &RuleTest) -> Option<TestFailure> {
-    let (found, reason) = outcome(rule, test).unwrap_or_else(|error| (vec!["error".to_owned()], error));
-    let mut expected = test.expect.clone();
-    expected.sort();
-    let failure = || TestFailure {
-        rule: rule.id.to_string(),
-        test: test.name.clone(),
-        expected: expected.clone(),
-        found: found.clone(),
-        reason,
+impl TestOutcome {
+    /// Whether the test holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.expected == self.found
+    }
+}
+
+/// Runs the tests that rule files carry and gives those that fail; empty means all hold.
+#[must_use]
+pub fn run_tests(rules: &RuleSet) -> Vec<TestFailure> {
+    let failed = run_all_tests(rules, &[]).into_iter().filter(|outcome| !outcome.holds());
+    failed
+        .map(|TestOutcome { rule, test, expected, found, reason, .. }| TestFailure {
+            rule,
+            test,
+            expected,
+            found,
+            reason,
+        })
+        .collect()
+}
+
+/// Runs every test: rule by rule, those in the rule's file first. A recorded test of a rule that is not in the set is
+/// left out; [`RecordedTest::load`] lets none through.
+#[must_use]
+pub fn run_all_tests(rules: &RuleSet, recorded: &[RecordedTest]) -> Vec<TestOutcome> {
+    let run_rule = |rule: &Rule| {
+        let of_rule = recorded.iter().filter(|test| test.rule == rule.id);
+        let inline = rule.tests.iter().map(|test| run_inline(rule, test));
+        inline.chain(of_rule.map(|test| run_recorded(rule, test))).collect::<Vec<_>>()
     };
-    (expected != found).then(failure)
+    rules.rules().iter().flat_map(run_rule).collect()
+}
+
+fn run_inline(rule: &Rule, test: &RuleTest) -> TestOutcome {
+    let found = sample::record(test).and_then(|record| Ok((outcome(rule, &record)?, record)));
+    finished(rule, &test.name, None, &test.expect, found)
+}
+
+fn run_recorded(rule: &Rule, test: &RecordedTest) -> TestOutcome {
+    let found = outcome(rule, &test.record).map(|found| (found, test.record.clone()));
+    finished(rule, &test.name, Some(&test.origin), &test.expect, found)
+}
+
+type Found = ((Vec<String>, String), EnrichedRecord);
+
+fn finished(
+    rule: &Rule,
+    test: &str,
+    recorded_in: Option<&str>,
+    expect: &[String],
+    found: Result<Found, Box<dyn Error>>,
+) -> TestOutcome {
+    let mut expected = expect.to_vec();
+    expected.sort();
+    let mut outcome = TestOutcome {
+        rule: rule.id.to_string(),
+        test: test.to_owned(),
+        recorded_in: recorded_in.map(str::to_owned),
+        expected,
+        found: vec!["error".to_owned()],
+        reason: String::new(),
+        why: None,
+    };
+    match found {
+        Ok(((found, reason), record)) => {
+            (outcome.found, outcome.reason) = (found, reason);
+            outcome.why = if outcome.holds() { None } else { why(rule, &record) };
+        }
+        Err(error) => outcome.reason = error.to_string(),
+    }
+    outcome
+}
+
+fn why(rule: &Rule, record: &EnrichedRecord) -> Option<Step> {
+    let alone = RuleSet::of(vec![rule.clone()]);
+    let explained = explain(&alone, record).ok()?;
+    explained.into_iter().next().map(|explained| explained.condition)
 }
 
 /// The kinds that the rule plans, sorted, and the decision's reason.
-fn outcome(rule: &Rule, test: &RuleTest) -> Result<(Vec<String>, String), String> {
-    let record = record(test).map_err(|error| error.to_string())?;
+fn outcome(rule: &Rule, record: &EnrichedRecord) -> Result<(Vec<String>, String), Box<dyn Error>> {
     let alone = RuleSet::of(vec![rule.clone()]);
-    let decision =
-        decide(&alone, &record, "test/0/0".to_owned(), Timestamp::UNIX_EPOCH).map_err(|error| error.to_string())?;
+    let decision = decide(&alone, record, "test/0/0".to_owned(), Timestamp::UNIX_EPOCH)?;
     let mut kinds: Vec<String> = match decision.verdict {
         Verdict::NeedsHuman => vec![NEEDS_HUMAN.to_owned()],
         Verdict::Nothing | Verdict::Act => {
@@ -59,61 +141,4 @@ fn outcome(rule: &Rule, test: &RuleTest) -> Result<(Vec<String>, String), String
     };
     kinds.sort();
     Ok((kinds, decision.reason))
-}
-
-/// When the sample record is made, unless a test says otherwise.
-const SAMPLE_NOW: &str = "2026-01-01T12:01:00Z";
-
-/// An open alert of medium severity, on a laptop.
-fn sample_alert() -> Value {
-    json!({
-        "id": "da-sample_1", "title": "Sample alert", "severity": "Medium", "status": "New",
-        "category": "Malware", "detectionSource": "WindowsDefenderAtp", "machineId": "sample-machine",
-        "computerDnsName": "laptop-1.corp.example", "alertCreationTime": "2026-01-01T12:00:00Z",
-        "firstEventTime": "2026-01-01T11:59:00Z", "lastEventTime": "2026-01-01T11:59:30Z",
-        "lastUpdateTime": "2026-01-01T12:00:00Z",
-    })
-}
-
-fn sample_machine() -> Value {
-    json!({
-        "id": "sample-machine", "computerDnsName": "laptop-1.corp.example", "osPlatform": "Windows11", "version": "24H2",
-        "healthStatus": "Active", "onboardingStatus": "Onboarded", "riskScore": "Medium", "exposureLevel": "Low",
-        "deviceValue": "Normal", "machineTags": [], "isExcluded": false,
-    })
-}
-
-fn over(mut sample: Value, given: &Map<String, Value>) -> Result<Verbatim, serde_json::Error> {
-    if let Some(fields) = sample.as_object_mut() {
-        fields.extend(given.clone());
-    }
-    Verbatim::parse(&sample.to_string())
-}
-
-fn record(test: &RuleTest) -> Result<EnrichedRecord, Box<dyn std::error::Error>> {
-    let at = match test.now {
-        Some(now) => now,
-        None => SAMPLE_NOW.parse()?,
-    };
-    let alert = over(sample_alert(), &test.alert)?;
-    // A test that names another machine on one side means both.
-    let id = test.alert.get("machineId").cloned();
-    let mut fields = test.machine.clone();
-    if let (Some(fields), Some(id)) = (&mut fields, id) {
-        fields.entry("id").or_insert(id);
-    }
-    let machine = fields.map(|fields| over(sample_machine(), &fields)).transpose()?;
-    Ok(EnrichedRecord {
-        schema_version: SCHEMA_VERSION,
-        id: "sample".to_owned(),
-        alert_id: AlertId::new("da-sample_1")?,
-        tenant: TenantId::new("sample-tenant")?,
-        source: Source::Mde,
-        change: Change::New,
-        seen_at: at,
-        enriched_at: at,
-        alert,
-        machine,
-        missing: Vec::new(),
-    })
 }

@@ -1,0 +1,70 @@
+//! What lint warns of, and what it leaves alone.
+
+use super::super::lint;
+use super::ISOLATE_HIGH;
+
+fn warnings(files: &[&str], recorded: &str) -> Vec<String> {
+    let name = |(index, text): (usize, &&str)| (format!("{index}.yaml"), (*text).to_owned());
+    let files: Vec<(String, String)> = files.iter().enumerate().map(name).collect();
+    let recorded: Vec<_> =
+        (!recorded.is_empty()).then(|| ("r.json".to_owned(), recorded.to_owned())).into_iter().collect();
+    let found = lint(&files, &recorded);
+    assert!(found.mistakes.is_empty(), "{}", found.mistakes);
+    found.warnings.iter().map(|w| format!("{}:{}:{} {} {}", w.origin, w.line, w.column, w.path, w.message)).collect()
+}
+
+#[test]
+fn a_rule_as_it_should_be_has_no_warning() {
+    assert_eq!(warnings(&[ISOLATE_HIGH], ""), [""; 0]);
+}
+
+#[test]
+fn what_a_team_would_regret_is_a_warning_at_the_rules_id() {
+    let bare = "mode: auto\nid: bare\nwhen: 'true'\nactions: [{isolate: {comment: x}}]\n";
+    assert_eq!(
+        warnings(&[bare], ""),
+        [
+            "0.yaml:2:5 bare has no description",
+            "0.yaml:2:5 bare matches every alert",
+            "0.yaml:2:5 bare has no test that expects an action",
+            "0.yaml:2:5 bare has no test that expects nothing",
+            "0.yaml:2:5 bare acts by itself without limits of its own",
+        ]
+    );
+}
+
+#[test]
+fn needs_human_is_neither_a_positive_nor_a_negative_test_and_a_recorded_test_counts() {
+    let rule = "id: r\ndescription: d\nwhen: alert.severity == 'High'\nactions: [{isolate: {comment: x}}]\n\
+                tests: [{name: n, given: {machine: null}, expect: [needs_human]}]\n";
+    assert_eq!(warnings(&[rule], "").len(), 2);
+    let recorded =
+        r#"{"rule": "r", "name": "n", "given": {"now": "2026-01-01T00:00:00Z", "alert": {"id": "a"}}, "expect": []}"#;
+    assert_eq!(warnings(&[rule], recorded), ["0.yaml:1:5 r has no test that expects an action"]);
+}
+
+#[test]
+fn a_rule_without_actions_is_told_once_and_not_asked_for_tests() {
+    assert_eq!(
+        warnings(&["id: r\ndescription: d\nwhen: 'true'\nactions: []\n"], ""),
+        ["0.yaml:1:5 r asks for no action"]
+    );
+}
+
+#[test]
+fn two_rules_with_the_same_condition_are_told_at_the_second_wherever_they_stand() {
+    let other = ISOLATE_HIGH.replace("id: isolate-high", "id: a-copy").replace(" &&\n  alert", "  && alert");
+    let told = warnings(&[ISOLATE_HIGH, &other], "");
+    assert_eq!(told, ["0.yaml:3:5 isolate-high has the same condition as rule a-copy (1.yaml:3)"]);
+}
+
+#[test]
+fn mistakes_of_rules_and_of_recorded_tests_are_told_together_and_the_sound_rules_still_warned_of() {
+    let files = [("a.yaml", "id: a\nwhen: nope\nactions: []\n"), ("b.yaml", "id: b\nwhen: 'true'\nactions: []\n")];
+    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let found = lint(&files, &[("c.json".to_owned(), "{\"rule\": \"gone\"}".to_owned())]);
+    let told = found.mistakes.to_string();
+    assert!(told.contains("unknown variable `nope`") && told.contains("c.json:1:1"), "{told}");
+    assert!(!told.contains("there is no rule"), "while rules have mistakes nobody knows which there are: {told}");
+    assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+}
