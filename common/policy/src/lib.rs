@@ -22,6 +22,6 @@ pub use explain::{RuleExplanation, explain};
 pub use facts::Facts;
 pub use guards::{Asker, Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
 pub use rules::{
-    Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, TestFailure, TestOutcome, lint, rule_schema,
-    run_all_tests, run_tests,
+    FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, TestFailure, TestOutcome, format, lint,
+    rule_schema, run_all_tests, run_tests,
 };

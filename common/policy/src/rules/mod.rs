@@ -1,6 +1,7 @@
 //! The operator's rules: what a rule is, how its file is read, the set of all, and the tests inside the files.
 
 mod file;
+mod format;
 mod given;
 mod json;
 mod json_schema;
@@ -12,6 +13,7 @@ mod sample;
 mod set;
 mod tests_in_files;
 
+pub use format::{FormatError, format};
 pub use json_schema::rule_schema;
 pub use lint::{Lint, lint};
 pub use located::LocatedRule;

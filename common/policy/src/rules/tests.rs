@@ -2,6 +2,7 @@ use cordon_records::{Action, IsolationType, Mode};
 
 use super::*;
 
+mod formatted;
 mod linted;
 mod recorded;
 
