@@ -53,10 +53,16 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Problem {
+    /// The same text as a warning: for what is allowed and better changed.
+    #[must_use]
+    pub fn as_warning(&self) -> impl fmt::Display {
+        Warning(self)
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
         let separator = if self.path.is_empty() { "" } else { ": " };
-        writeln!(f, "error: {}{separator}{}", clean(&self.path), clean(&self.message))?;
+        writeln!(f, "{word}: {}{separator}{}", clean(&self.path), clean(&self.message))?;
         if self.line == 0 {
             write!(f, " --> {}", clean(&self.origin))?;
         } else {
@@ -71,6 +77,20 @@ impl fmt::Display for Problem {
             Some(help) => write!(f, "\n{gutter} = help: {}", clean(help)),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, "error")
+    }
+}
+
+struct Warning<'a>(&'a Problem);
+
+impl fmt::Display for Warning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f, "warning")
     }
 }
 
@@ -170,6 +190,7 @@ mod tests {
         let expected = "error: act.modee: unknown key\n --> cordon.yaml:12:3\n   |\n12 |   modee: auto\n   |   ^\n   \
                         = help: did you mean \"mode\"?";
         assert_eq!(problem.to_string(), expected);
+        assert_eq!(problem.as_warning().to_string(), expected.replacen("error", "warning", 1));
     }
 
     #[test]

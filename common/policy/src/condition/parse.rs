@@ -18,7 +18,7 @@ pub fn parse(source: &str) -> Result<Program, Vec<Mistake>> {
     PARSER.compile(source).map_err(|errors| syntax_mistakes(source, &errors))
 }
 
-/// The parser's errors, in reading order; the first of each place only, since recovery repeats itself.
+/// The parser's errors, in reading order; the first of each line only, since what follows it is mostly its echo.
 fn syntax_mistakes(source: &str, errors: &ParseErrors) -> Vec<Mistake> {
     if errors.errors.iter().any(|error| error.msg.contains("Recursion limit")) {
         return Mistake::whole("brackets are nested too deep".to_owned());
@@ -29,15 +29,30 @@ fn syntax_mistakes(source: &str, errors: &ParseErrors) -> Vec<Mistake> {
         .map(|error| {
             let line = usize::try_from(error.pos.0).unwrap_or(1).max(1);
             let column = usize::try_from(error.pos.1).unwrap_or(1).max(1);
-            Mistake { line, column, message: one_line(&error.msg), help: hint(source, line, column) }
+            Mistake { line, column, message: plain(&error.msg), help: hint(source, line, column) }
         })
         .collect();
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    mistakes.dedup_by_key(|mistake| (mistake.line, mistake.column));
+    mistakes.dedup_by_key(|mistake| mistake.line);
     if mistakes.is_empty() {
         mistakes.push(Mistake { line: 1, column: 1, message: format!("cannot be parsed: {source}"), help: None });
     }
     mistakes
+}
+
+/// The parser's message without the names of its tokens: which of them could follow is no help to anybody.
+fn plain(message: &str) -> String {
+    let known =
+        ["mismatched input", "extraneous input", "token recognition error at", "no viable alternative at input"];
+    if !known.iter().any(|start| message.trim_start_matches("Syntax error: ").starts_with(start)) {
+        return one_line(message);
+    }
+    let quoted = message.split_once('\'').map_or("", |(_, rest)| rest);
+    let end = quoted.find("' expecting").or_else(|| quoted.rfind('\'')).unwrap_or(quoted.len());
+    match quoted.get(..end).unwrap_or_default().trim() {
+        "" | "<EOF>" => "the condition ends where more is expected".to_owned(),
+        found => one_line(&format!("`{found}` does not fit here")),
+    }
 }
 
 /// What is likely meant where the parser stumbles: operators as other languages spell them.

@@ -112,8 +112,11 @@ fn a_syntax_error_carries_its_line_and_column() {
         ("machine.isExcluded and users == []", "did you mean `&&`?"),
         ("machine.isExcluded OR users == []", "did you mean `||`?"),
     ] {
-        assert_eq!(mistakes(source)[0].help.as_deref(), Some(help), "{:?}", mistakes(source));
+        let found = mistakes(source);
+        assert_eq!((found.len(), found[0].help.as_deref()), (1, Some(help)), "{found:?}");
+        assert!(found[0].message.ends_with("` does not fit here"), "no names of tokens: {found:?}");
     }
+    assert_eq!(said("alert.title == 'x' &&"), ["1:22 the condition ends where more is expected | "]);
     for source in ["", "alert.", "a b", "((", "'ä' == 'ü' &&"] {
         assert!(Condition::parse(source).is_err(), "{source:?} was taken");
     }

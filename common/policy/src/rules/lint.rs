@@ -14,6 +14,8 @@ use super::set::RuleSet;
 pub struct Lint {
     /// The rules that can be read.
     pub rules: usize,
+    /// Their tests, in their files and recorded.
+    pub tests: usize,
     /// What keeps the rules from being used.
     pub mistakes: Problems,
     /// What is allowed and better changed; sorted by place.
@@ -34,7 +36,8 @@ pub fn lint(files: &[(String, String)], recorded: &[(String, String)]) -> Lint {
         warnings.extend(said.map(|(message, help)| warning(located, files, message, help)));
     }
     warnings.sort_by(|a, b| (&a.origin, a.line, a.column).cmp(&(&b.origin, b.line, b.column)));
-    Lint { rules: rules.len(), mistakes, warnings }
+    let tests = recorded.len() + rules.iter().map(|located| located.rule.tests.len()).sum::<usize>();
+    Lint { rules: rules.len(), tests, mistakes, warnings }
 }
 
 /// A warning and what to do about it.

@@ -25,7 +25,7 @@ impl RuleSet {
         let mut rules: BTreeMap<String, (Rule, Place)> = BTreeMap::new();
         for (origin, text) in files {
             let (found, mistakes) = file::read(origin, text);
-            problems.extend(mistakes);
+            problems.extend(with_lines(mistakes, text));
             for Found { rule, place } in found {
                 if let Some((_, first)) = rules.get(rule.id.as_str()) {
                     problems.extend(used_twice(&rule, place, first, text).into());
@@ -58,13 +58,25 @@ impl RuleSet {
     }
 }
 
+/// Shows the whole line of each mistake: a rule file holds no secret.
+fn with_lines(mut problems: Problems, text: &str) -> Problems {
+    for problem in &mut problems.0 {
+        problem.source_line = line(text, problem.line).or(problem.source_line.take());
+    }
+    problems
+}
+
+fn line(text: &str, number: usize) -> Option<String> {
+    text.lines().nth(number.checked_sub(1)?).map(str::to_owned)
+}
+
 fn used_twice(rule: &Rule, place: Place, first: &Place, text: &str) -> Problem {
     Problem {
         line: place.line,
         column: place.column,
         path: "id".to_owned(),
         help: Some("ids must be unique over all rule files".to_owned()),
-        source_line: place.line.checked_sub(1).and_then(|index| text.lines().nth(index)).map(str::to_owned),
+        source_line: line(text, place.line),
         ..Problem::whole(
             place.origin,
             format!("rule id `{}` is used already at {}:{}:{}", rule.id, first.origin, first.line, first.column),

@@ -126,6 +126,9 @@ proptest! {
         let theirs = oracle::judge(&oracle::program(&source), &oracle::context(&alert, Some(&machine), now));
         prop_assert_eq!(ours, theirs, "{}", source);
     }
+}
+
+proptest! {
     #[test]
     fn an_explanation_ends_in_what_the_condition_says_and_every_part_of_it_is_an_expression(
         bytes in proptest::collection::vec(any::<u8>(), 100..500),
