@@ -51,15 +51,47 @@ enum Beginning {
     Since(Timestamp),
 }
 
+/// Hands every record that a topic holds now to `look` and keeps none: for topics that do not fit into memory. In
+/// order within a partition; partitions come mixed.
+///
+/// # Errors
+/// Transient when the broker is silent for 15 s.
+pub async fn fold_all<T: Send + 'static>(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    state: T,
+    look: impl FnMut(&mut T, Inbound) + Send + 'static,
+) -> Result<T, KafkaFailure> {
+    fold_from(kafka, topic, Beginning::Oldest, state, look).await
+}
+
 async fn read_from(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec<Inbound>, KafkaFailure> {
+    let mut records = fold_from(kafka, topic, beginning, Vec::new(), Vec::push).await?;
+    records.sort_by_key(|record: &Inbound| (record.partition, record.offset));
+    Ok(records)
+}
+
+async fn fold_from<T: Send + 'static>(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    beginning: Beginning,
+    mut state: T,
+    mut look: impl FnMut(&mut T, Inbound) + Send + 'static,
+) -> Result<T, KafkaFailure> {
     let kafka = kafka.clone();
-    match tokio::task::spawn_blocking(move || read(&kafka, topic, beginning)).await {
-        Ok(records) => records,
+    let reading = move || read(&kafka, topic, beginning, |record| look(&mut state, record)).map(|()| state);
+    match tokio::task::spawn_blocking(reading).await {
+        Ok(state) => state,
         Err(_) => Err(KafkaFailure::Dead("a blocking call was aborted".to_owned())),
     }
 }
 
-fn read(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec<Inbound>, KafkaFailure> {
+fn read(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    beginning: Beginning,
+    mut look: impl FnMut(Inbound),
+) -> Result<(), KafkaFailure> {
     let name: Arc<str> = kafka.topic(topic).into();
     let what = || format!("read {name}");
     let consumer: BaseConsumer<Quiet> = kafka
@@ -67,12 +99,12 @@ fn read(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec
         .create_with_context(Quiet)
         .map_err(|source| KafkaFailure::Client { what: "reader", source })?;
     let mut open = assign(&consumer, &name, beginning).map_err(|source| KafkaFailure::request(what(), source))?;
-    let (mut records, mut heard) = (Vec::new(), Instant::now());
+    let mut heard = Instant::now();
     while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 heard = Instant::now();
-                records.push(Inbound::detach(&message, topic, &name));
+                look(Inbound::detach(&message, topic, &name));
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 heard = Instant::now();
@@ -85,8 +117,7 @@ fn read(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec
             return Err(KafkaFailure::NoAnswer { what: what(), seconds: SILENCE.as_secs() });
         }
     }
-    records.sort_by_key(|record| (record.partition, record.offset));
-    Ok(records)
+    Ok(())
 }
 
 fn assign(consumer: &BaseConsumer<Quiet>, name: &str, beginning: Beginning) -> Result<BTreeSet<i32>, KafkaError> {
