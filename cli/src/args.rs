@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::dlq::args::DlqCommand;
 use crate::people::args::PeopleCommand;
+use crate::rules::args::RulesCommand;
 
 /// Answers Microsoft Defender for Endpoint alerts: decides by your rules, isolates machines once and safely, and
 /// tells people.
@@ -46,6 +47,9 @@ pub enum Command {
     /// What people decide
     #[command(flatten)]
     People(PeopleCommand),
+    /// Check, test, explain and tidy the rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
 }
 
 /// What can be done with topics.

@@ -1,5 +1,6 @@
-//! Text that others wrote, made harmless for a terminal. A dead letter holds whatever somebody could write to a topic:
-//! escape sequences that hide lines or retitle the window, and marks that turn the direction of reading.
+//! Text that others wrote, made harmless for a terminal. A dead letter holds whatever somebody could write to a topic,
+//! and an alert names files as an attacker called them: escape sequences that hide lines or retitle the window, and
+//! marks that turn the direction of reading.
 
 use std::fmt::Write as _;
 

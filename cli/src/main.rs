@@ -9,6 +9,7 @@ mod exit;
 mod output;
 mod pause;
 mod people;
+mod rules;
 mod simulator;
 mod stages;
 mod status;
@@ -54,5 +55,6 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Pause(pause) => pause::run(&pause).await,
         Command::Dlq(command) => dlq::run(&command).await,
         Command::People(command) => people::run(&command).await,
+        Command::Rules(command) => rules::run(&command).await,
     }
 }

@@ -1,0 +1,137 @@
+//! The record to explain, from a file: an enriched record, a line of an exported topic, or an alert as the API gives it.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use cordon_records::{Alert, Change, EnrichedRecord, Machine, Missing, SCHEMA_VERSION, Source, TenantId, Verbatim};
+use cordon_settings::{Problem, Problems};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::rules::args::ExplainArgs;
+
+/// Whether a text that names no file is meant for one: ids hold neither folders nor endings such as `.json`.
+pub fn is_path(text: &str) -> bool {
+    text.contains(['/', '\\']) || [".json", ".ndjson", ".jsonl"].iter().any(|ending| text.ends_with(ending))
+}
+
+/// What tells the shapes apart. A topic's record that was exported holds the enriched record as its `value`.
+#[derive(Deserialize)]
+struct Shape<'t> {
+    #[serde(borrow)]
+    value: Option<&'t RawValue>,
+    alert: Option<&'t RawValue>,
+    id: Option<&'t RawValue>,
+}
+
+/// Reads the file that `--alert` names.
+pub fn read(args: &ExplainArgs) -> Result<EnrichedRecord, Problems> {
+    let text = if args.alert == "-" { standard_input() } else { std::fs::read_to_string(&args.alert) };
+    let text = text.map_err(|error| whole(&args.alert, format!("cannot be read: {error}")))?;
+    let records = text.lines().filter(|line| !line.trim().is_empty()).count();
+    let wrong = |error: serde_json::Error| {
+        let is_lines = records > 1 && error.to_string().starts_with("trailing characters");
+        let help = "take one of them: `grep ID FILE | cordon rules explain … --alert -`";
+        if is_lines {
+            Problem {
+                help: Some(help.to_owned()),
+                ..problem(&args.alert, format!("holds {records} records, one a line"))
+            }
+        } else {
+            problem(&args.alert, format!("is not valid JSON: {error}"))
+        }
+    };
+    let raw: &RawValue = serde_json::from_str(&text).map_err(|error| Problems::from(wrong(error)))?;
+    let shape: Shape<'_> = shape(&args.alert, raw)?;
+    match shape.value {
+        Some(value) if shape.alert.is_none() => of_shape(args, value, &self::shape(&args.alert, value)?),
+        Some(_) | None => of_shape(args, raw, &shape),
+    }
+}
+
+fn shape<'t>(name: &str, raw: &'t RawValue) -> Result<Shape<'t>, Problems> {
+    serde_json::from_str(raw.get()).map_err(|_| whole(name, "is neither an enriched record nor an alert".to_owned()))
+}
+
+fn of_shape(args: &ExplainArgs, raw: &RawValue, shape: &Shape<'_>) -> Result<EnrichedRecord, Problems> {
+    match (shape.alert, shape.id) {
+        (Some(_), _) => {
+            if let Some(machine) = &args.machine {
+                let message = "the enriched record holds its machine already; leave --machine out";
+                return Err(whole(&machine.display().to_string(), message.to_owned()));
+            }
+            let unlike = |error| whole(&args.alert, format!("is not an enriched record: {error}"));
+            serde_json::from_str(raw.get()).map_err(unlike)
+        }
+        (None, Some(_)) => of_alert(args, raw),
+        (None, None) => {
+            Err(whole(&args.alert, "is neither an enriched record nor an alert: it has no `id`".to_owned()))
+        }
+    }
+}
+
+/// Makes the record that enrich would have made of an alert and its machine.
+fn of_alert(args: &ExplainArgs, raw: &RawValue) -> Result<EnrichedRecord, Problems> {
+    let verbatim = |name: &str, text: &str| {
+        Verbatim::parse(text).map_err(|error| whole(name, format!("is not valid JSON: {error}")))
+    };
+    let alert = verbatim(&args.alert, raw.get())?;
+    let view: Alert = alert.view().map_err(|error| whole(&args.alert, format!("is no alert: {error}")))?;
+    let machine = match &args.machine {
+        None => None,
+        Some(path) => {
+            let (name, text) = (path.display().to_string(), text_of(path)?);
+            let machine = verbatim(&name, &text)?;
+            let _: Machine = machine.view().map_err(|error| whole(&name, format!("is no machine: {error}")))?;
+            Some(machine)
+        }
+    };
+    let at = args.now.or(view.last_update_time).or(view.alert_creation_time).ok_or_else(|| {
+        whole(&args.alert, "the alert gives no lastUpdateTime; say with --now when it is to be judged".to_owned())
+    })?;
+    let tenant = view.aad_tenant_id.clone().unwrap_or_else(|| "tenant".to_owned());
+    let tenant = TenantId::new(tenant).map_err(|error| whole(&args.alert, error.to_string()))?;
+    Ok(made(view, tenant, (alert, machine), at))
+}
+
+fn made(
+    view: Alert,
+    tenant: TenantId,
+    (alert, machine): (Verbatim, Option<Verbatim>),
+    at: Timestamp,
+) -> EnrichedRecord {
+    let missing = Missing { what: "machine".to_owned(), why: "not given; name its JSON with --machine".to_owned() };
+    EnrichedRecord {
+        schema_version: SCHEMA_VERSION,
+        id: format!("{}@{at}", view.id),
+        alert_id: view.id,
+        tenant,
+        source: Source::Mde,
+        change: Change::New,
+        seen_at: at,
+        enriched_at: at,
+        alert,
+        missing: if machine.is_some() { Vec::new() } else { vec![missing] },
+        machine,
+    }
+}
+
+fn standard_input() -> std::io::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().lock().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn text_of(path: &Path) -> Result<String, Problems> {
+    std::fs::read_to_string(path)
+        .map_err(|error| whole(&path.display().to_string(), format!("cannot be read: {error}")))
+}
+
+fn problem(name: &str, message: String) -> Problem {
+    Problem::whole(if name == "-" { "standard input" } else { name }, message)
+}
+
+fn whole(name: &str, message: String) -> Problems {
+    problem(name, message).into()
+}

@@ -1,0 +1,61 @@
+//! What an alert is judged by: rules, guards and the stage's mode, from flags or from the configuration.
+
+use std::path::{Path, PathBuf};
+
+use cordon_policy::{Guards, RuleSet};
+use cordon_records::Mode;
+use cordon_settings::{Problem, Problems};
+
+use crate::rules::args::ExplainArgs;
+use crate::rules::files::Sources;
+use crate::stages;
+
+/// Rules, guards and the ceiling over the rules' modes.
+pub struct Settings {
+    pub rules: RuleSet,
+    pub guards: Guards,
+    /// `None` without a configuration.
+    pub ceiling: Option<Mode>,
+}
+
+/// What the section `act` says of these.
+struct Act {
+    mode: Mode,
+    rules: Vec<PathBuf>,
+    guards: Option<PathBuf>,
+}
+
+const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
+
+impl Settings {
+    /// Flags win over the configuration.
+    pub fn read(args: &ExplainArgs) -> anyhow::Result<Self> {
+        let act = args.config.as_deref().map(act).transpose()?;
+        let named = act.as_ref().filter(|_| args.rules.is_empty());
+        let rules = named.map_or(&args.rules, |act| &act.rules);
+        let guards = args.guards.as_ref().or(act.as_ref().and_then(|act| act.guards.as_ref()));
+        Ok(Self {
+            rules: RuleSet::load(&Sources::read(rules)?.rules)?,
+            guards: guards.map_or_else(|| Ok(Guards::built_in()), |path| load(path))?,
+            ceiling: act.map(|act| act.mode),
+        })
+    }
+}
+
+fn act(config: &Path) -> anyhow::Result<Act> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    stages::read(config, |root| {
+        let mut act = root.section("act");
+        let mode = act.choice("mode", &MODES).or(Mode::Shadow);
+        let rules = act.texts("rules").or(Vec::new()).iter().map(|path| folder.join(path)).collect();
+        let guards = act.text("guards").optional().map(|path| folder.join(path));
+        Some(Act { mode, rules, guards })
+    })
+}
+
+fn load(path: &Path) -> Result<Guards, Problems> {
+    let origin = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Problem::whole(&origin, format!("the guards file cannot be read: {error}")))?;
+    Guards::load(&origin, &text)
+}

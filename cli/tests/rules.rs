@@ -1,0 +1,262 @@
+//! `cordon rules` as a person and a CI system meet it: what is printed, and how it ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use cordon_records::{EnrichedRecord, Headers, SystemClock, Topic};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{MemoryBroker, Outbound};
+use serde_json::{Value, json};
+
+const ISOLATE_HIGH: &str = include_str!("../../deploy/rules/isolate-high.yaml");
+const ENRICHED: &str = include_str!("../../common/records/examples/v1/enriched.json");
+
+/// A folder with files, in which `cordon` runs.
+struct Desk(tempfile::TempDir);
+
+struct Told {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(desk.path().join("rules")).unwrap();
+        files.iter().for_each(|(name, text)| std::fs::write(desk.path().join(name), text).unwrap());
+        desk
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn rules(&self, args: &[&str]) -> Told {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
+        let output = command.arg("rules").args(args).current_dir(self.path()).output().expect("cordon starts");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Told { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+}
+
+fn json_of(told: &Told) -> Value {
+    serde_json::from_str(&told.out).unwrap_or_else(|error| panic!("{error}\n{}\n{}", told.out, told.err))
+}
+
+const BROKEN: &str = "id: creds\ndescripton: Credential theft\nmode: automatic\nwhen: |\n  alert.severity == \"Hihg\" &&\n  \
+                      machine.osPlatfrom == \"\" || alert.title.matches(\"mimi(katz\")\nactions:\n  - isolate: {type: full}\n";
+
+#[test]
+fn the_help_of_each_command_tells_its_exit_codes_and_the_name_of_a_recorded_test() {
+    let desk = Desk::with(&[]);
+    for command in ["lint", "test", "explain", "fmt", "list"] {
+        insta::assert_snapshot!(format!("help_{command}"), desk.rules(&[command, "--help"]).out);
+    }
+    insta::assert_snapshot!("help", desk.rules(&["--help"]).out);
+}
+
+#[test]
+fn lint_tells_all_mistakes_with_place_caret_and_suggestion_and_ends_with_1() {
+    let syntax = "id: two\nwhen: alert.severity = \"High\" and true\nactions: []\n";
+    let recorded = "{\"rule\": \"creds\",\n \"nam\": \"x\", \"given\": {\"alert\": {}}, \"expect\": [\"isolated\"]}";
+    let desk = Desk::with(&[
+        ("rules/one.yaml", BROKEN),
+        ("rules/two.yaml", syntax),
+        ("rules/one.march.json", recorded),
+        ("rules/three.yaml", "id: three\nwhen: 'true'\n actions: []\n"),
+    ]);
+    let told = desk.rules(&["lint", "rules"]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    insta::assert_snapshot!(told.out);
+}
+
+#[test]
+fn warnings_end_with_1_only_when_they_are_denied_and_json_has_their_places() {
+    let bare = "id: bare\nmode: auto\nwhen: alert.severity == 'High'\nactions: [{isolate: {comment: x}}]\n";
+    let desk = Desk::with(&[("rules/bare.yaml", bare), ("rules/notes.json", "{}")]);
+    let told = desk.rules(&["lint", "rules"]);
+    assert_eq!(told.code, Some(0));
+    insta::assert_snapshot!(told.out);
+    let denied = desk.rules(&["lint", "--deny-warnings", "-o", "json", "rules"]);
+    assert_eq!(denied.code, Some(1));
+    let findings = json_of(&denied)["findings"].as_array().unwrap().clone();
+    assert_eq!(findings.len(), 5, "{findings:#?}");
+    let first = json!({"severity": "warning", "file": "rules/bare.yaml", "line": 1, "column": 5, "path": "bare"});
+    assert!(first.as_object().unwrap().iter().all(|(key, value)| findings[0][key] == *value), "{findings:#?}");
+}
+
+#[test]
+fn a_failed_test_says_what_was_expected_what_was_found_and_why_and_junit_has_the_same() {
+    let wrong = ISOLATE_HIGH.replacen("expect: []", "expect: [isolate]", 1);
+    let recorded = json!({
+        "rule": "isolate-high", "name": "the one of March",
+        "given": {"alert": {"id": "a", "severity": "High", "status": "Resolved", "machineId": "m", "title": "\u{1b}[2J",
+                            "lastUpdateTime": "2026-03-01T00:00:00Z"}},
+        "expect": ["isolate"],
+    });
+    let desk =
+        Desk::with(&[("rules/isolate-high.yaml", &wrong), ("rules/isolate-high.march.json", &recorded.to_string())]);
+    let told = desk.rules(&["test", "rules", "--junit", "report.xml"]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    insta::assert_snapshot!(told.out);
+    insta::assert_snapshot!("junit", desk.read("report.xml"));
+
+    let document = json_of(&desk.rules(&["test", "rules", "-o", "json", "--run", "March"]));
+    assert_eq!((&document["hold"], &document["fail"]), (&json!(0), &json!(1)));
+    let test = &document["tests"][0];
+    assert_eq!(test["file"], "rules/isolate-high.march.json");
+    assert_eq!(test["condition"]["parts"][1]["parts"][0]["value"], "Resolved");
+}
+
+#[test]
+fn tests_that_hold_end_with_0_and_a_name_that_no_test_has_with_1() {
+    let desk = Desk::with(&[("rules/isolate-high.yaml", ISOLATE_HIGH)]);
+    assert_eq!(desk.rules(&["test", "rules"]).code, Some(0));
+    let none = desk.rules(&["test", "rules", "--run", "nothing of that name"]);
+    assert_eq!(none.code, Some(1));
+    assert!(none.err.contains("nothing of that name"), "{}", none.err);
+}
+
+#[test]
+fn what_cannot_be_read_ends_with_78_and_a_wrong_flag_with_2() {
+    let desk = Desk::with(&[("rules/broken.yaml", BROKEN), ("rules/a.json", "{}")]);
+    for args in [
+        &["lint", "gone"][..],
+        &["test", "rules"],
+        &["list", "rules"],
+        &["fmt", "rules"],
+        &["explain", "--rules", "rules", "--alert", "gone.json"],
+        &["test", "rules/a.json"],
+    ] {
+        let told = desk.rules(args);
+        assert_eq!((told.code, told.out.as_str()), (Some(78), ""), "{args:?}: {}", told.err);
+        assert!(told.err.contains("error: "), "{args:?}: {}", told.err);
+    }
+    assert_eq!(desk.rules(&["lint"]).code, Some(2));
+    assert_eq!(desk.rules(&["explain", "--alert", "a"]).code, Some(2), "neither --rules nor --config");
+}
+
+#[test]
+fn fmt_names_what_is_not_in_form_writes_it_once_and_keeps_comments() {
+    let text = "when: 'true'   # all\n# why\nid: a\nactions:\n- isolate: {comment: x}\n";
+    let desk = Desk::with(&[("rules/a.yaml", text), ("rules/isolate-high.yaml", ISOLATE_HIGH)]);
+    let check = desk.rules(&["fmt", "--check", "rules"]);
+    assert_eq!((check.code, check.out.as_str()), (Some(1), "would change rules/a.yaml\n"));
+    assert_eq!(desk.read("rules/a.yaml"), text, "--check changes nothing");
+    let written = desk.rules(&["fmt", "rules"]);
+    assert_eq!((written.code, written.out.as_str()), (Some(0), "changed rules/a.yaml\n"), "{}", written.err);
+    assert_eq!(desk.read("rules/a.yaml"), "# why\nid: a\nwhen: 'true'   # all\nactions:\n  - isolate: {comment: x}\n");
+    assert_eq!(desk.rules(&["fmt", "--check", "rules"]).code, Some(0));
+}
+
+#[test]
+fn the_list_tells_mode_actions_limits_and_tests_of_every_rule() {
+    let desk = Desk::with(&[
+        ("rules/isolate-high.yaml", ISOLATE_HIGH),
+        ("rules/mark.yaml", "id: mark\ndescription: Marks\nwhen: alert.severity == 'Low'\nactions: []\n"),
+    ]);
+    insta::assert_snapshot!(desk.rules(&["list", "rules"]).out);
+    let document = json_of(&desk.rules(&["list", "rules", "-o", "json"]));
+    assert_eq!(document["rules"][0]["tests"], json!({"positive": 1, "negative": 3, "needs_human": 1}));
+    assert_eq!(document["rules"][0]["limits"], json!({"1h": 15}));
+}
+
+#[test]
+fn an_explanation_shows_every_condition_with_its_value_and_every_guard_with_its_verdict() {
+    let mark = "id: mark\nwhen: users.exists(u, u.endsWith('@corp.example')) || machine.osBuild > 20000\nactions: []\n";
+    let desk =
+        Desk::with(&[("rules/isolate-high.yaml", ISOLATE_HIGH), ("rules/mark.yaml", mark), ("e.json", ENRICHED)]);
+    let told = desk.rules(&["explain", "--rules", "rules", "--alert", "e.json"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    insta::assert_snapshot!(told.out);
+    let one =
+        json_of(&desk.rules(&["explain", "--rules", "rules", "--alert", "e.json", "--rule", "mark", "-o", "json"]));
+    assert_eq!((one["rules"].as_array().unwrap().len(), &one["verdict"]), (1, &json!("act")));
+    let guards = one["planned"][0]["guards"].as_array().unwrap();
+    let ruling = |name: &str| guards.iter().find(|guard| guard["guard"] == name).unwrap()["ruling"].clone();
+    assert_eq!(
+        (ruling("never-list"), ruling("age"), ruling("caps")),
+        (json!("refuse"), json!("pass"), json!("unknown"))
+    );
+    assert_eq!(desk.rules(&["explain", "--rules", "rules", "--alert", "e.json", "--rule", "nope"]).code, Some(1));
+}
+
+#[test]
+fn a_plain_alert_is_explained_with_its_machine_with_other_guards_or_without_either() {
+    let enriched: Value = serde_json::from_str(ENRICHED).unwrap();
+    let desk = Desk::with(&[
+        ("rules/isolate-high.yaml", ISOLATE_HIGH),
+        ("alert.json", &enriched["alert"].to_string()),
+        ("machine.json", &enriched["machine"].to_string()),
+        ("guards.yaml", "never: {tags: []}\nallow_os: [WindowsServer2022]\n"),
+    ]);
+    let alone = desk.rules(&["explain", "--rules", "rules", "--alert", "alert.json"]);
+    assert!(alone.out.contains("CANNOT BE TOLD") && alone.out.contains("--machine"), "{}", alone.out);
+    let args = [
+        "explain",
+        "--rules",
+        "rules",
+        "--alert",
+        "alert.json",
+        "--machine",
+        "machine.json",
+        "--guards",
+        "guards.yaml",
+    ];
+    let free = desk.rules(&args);
+    assert!(free.out.contains("=> passes every guard that can be asked here"), "{}\n{}", free.out, free.err);
+    let late = desk.rules(&[&args[..], &["--now", "2026-11-23T22:41:11Z"]].concat());
+    assert!(late.out.contains("=> HELD for a person by age: the alert is"), "{}", late.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_is_found_by_its_id_the_newest_record_of_it_with_the_configurations_rules_and_mode() {
+    let broker = MemoryBroker::start().unwrap();
+    let desk = Desk::with(&[("rules/isolate-high.yaml", ISOLATE_HIGH)]);
+    let config =
+        format!("kafka: {{bootstrap_servers: '{}'}}\nact: {{mode: shadow, rules: [rules]}}\n", broker.bootstrap());
+    std::fs::write(desk.path().join("cordon.yaml"), config).unwrap();
+    let registry = prometheus::Registry::new();
+    let context = Context::open("enrich", broker.settings(), registry, Arc::new(SystemClock)).unwrap();
+    let record: EnrichedRecord = serde_json::from_str(ENRICHED).unwrap();
+    let id = record.alert_id.clone();
+    for (key, second) in [("m1", "12"), ("m2", "58"), ("m3", "30")] {
+        let at = format!("2026-11-22T22:41:{second}Z").parse().unwrap();
+        let record = EnrichedRecord { enriched_at: at, ..record.clone() };
+        let outbound = Outbound::json(Topic::Enriched, key, Headers::default(), &record).unwrap();
+        context.producer.send(outbound).await.unwrap();
+    }
+    let explain = |alert: String| {
+        let path = desk.path().to_owned();
+        tokio::task::spawn_blocking(move || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
+            command.args(["rules", "explain", "--config", "cordon.yaml", "-o", "json", "--alert", &alert]);
+            command.current_dir(path).output().unwrap()
+        })
+    };
+    let found = explain(id.to_string()).await.unwrap();
+    let told = String::from_utf8(found.stderr).unwrap();
+    let document: Value = serde_json::from_slice(&found.stdout).unwrap_or_else(|error| panic!("{error}: {told}"));
+    assert_eq!((&document["as_of"], &document["mode_ceiling"]), (&json!("2026-11-22T22:41:58Z"), &json!("shadow")));
+    assert!(told.contains("cordon.enriched"), "says where it looks: {told}");
+
+    let none = explain("da000".to_owned()).await.unwrap();
+    let told = String::from_utf8(none.stderr).unwrap();
+    assert_eq!((none.status.code(), none.stdout.len()), (Some(1), 0), "{told}");
+    assert!(told.contains("none of the 3 records on cordon.enriched is about alert da000"), "{told}");
+}
+
+#[test]
+fn a_broker_that_does_not_answer_ends_the_look_up_with_69() {
+    let config = "kafka: {bootstrap_servers: '127.0.0.1:1'}\nact: {rules: [rules]}\n";
+    let desk = Desk::with(&[("rules/isolate-high.yaml", ISOLATE_HIGH), ("cordon.yaml", config)]);
+    let told = desk.rules(&["explain", "--config", "cordon.yaml", "--alert", "da1_1"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(69), ""), "{}", told.err);
+}
