@@ -125,8 +125,20 @@ fn tests_that_hold_end_with_0_and_a_name_that_no_test_has_with_1() {
 }
 
 #[test]
+fn the_delivered_rules_are_in_form_without_a_warning_and_their_tests_hold() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rules");
+    let folder = folder.to_str().unwrap();
+    let desk = Desk::with(&[]);
+    for args in [&["lint", "--deny-warnings", folder][..], &["test", folder], &["fmt", "--check", folder]] {
+        let told = desk.rules(args);
+        assert_eq!(told.code, Some(0), "{args:?}\n{}\n{}", told.out, told.err);
+    }
+}
+
+#[test]
 fn what_cannot_be_read_ends_with_78_and_a_wrong_flag_with_2() {
-    let desk = Desk::with(&[("rules/broken.yaml", BROKEN), ("rules/a.json", "{}")]);
+    let desk =
+        Desk::with(&[("rules/broken.yaml", BROKEN), ("rules/a.json", "{}"), ("cordon.yaml", "act: {mode: auto}")]);
     for args in [
         &["lint", "gone"][..],
         &["test", "rules"],
@@ -134,6 +146,7 @@ fn what_cannot_be_read_ends_with_78_and_a_wrong_flag_with_2() {
         &["fmt", "rules"],
         &["explain", "--rules", "rules", "--alert", "gone.json"],
         &["test", "rules/a.json"],
+        &["explain", "--config", "cordon.yaml", "--alert", "da1"],
     ] {
         let told = desk.rules(args);
         assert_eq!((told.code, told.out.as_str()), (Some(78), ""), "{args:?}: {}", told.err);

@@ -5,6 +5,7 @@ use cordon_settings::Problem;
 use serde_json::{Value, json};
 
 use super::args::{LintArgs, Output};
+use super::counted;
 use super::files::Sources;
 use crate::exit::Exit;
 use crate::output;
@@ -31,10 +32,6 @@ fn page(found: &Lint) -> String {
         counted(found.warnings.len(), "warning"),
     ];
     mistakes.chain(warnings).collect::<String>() + &sum.join(", ") + "\n"
-}
-
-fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn document(found: &Lint) -> Value {

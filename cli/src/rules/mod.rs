@@ -26,3 +26,8 @@ pub async fn run(command: &RulesCommand) -> anyhow::Result<Exit> {
         RulesCommand::List(args) => list::run(args),
     }
 }
+
+/// `1 test`, `2 tests`.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

@@ -15,9 +15,9 @@ const WIDEST: usize = 110;
 /// ```text
 /// false  alert.severity == "High" && alert.status != "Resolved"
 ///   false  alert.severity == "High"
-///            alert.severity = "Medium"
+///     ·      alert.severity = "Medium"
 ///   true   alert.status != "Resolved"  (not asked)
-///            alert.status = "New"
+///     ·      alert.status = "New"
 /// ```
 pub fn tree(step: &Step, indent: usize) -> String {
     let mut out = String::new();
@@ -30,8 +30,8 @@ fn push(out: &mut String, step: &Step, indent: usize, is_asked: bool) {
     let said = match (&step.value, step.kind.as_str()) {
         (Ok(Value::Bool(value)), "bool") if step.given.is_none() => format!("{:<5}  {text}", value.to_string()),
         (Err(why), "bool") if step.given.is_none() => format!("fails  {text}: {}", line(why)),
-        (Ok(value), kind) => format!("       {text} = {}", cut(&shown(value, kind))),
-        (Err(why), _) => format!("       {text} fails: {}", line(why)),
+        (Ok(value), kind) => format!("·      {text} = {}", cut(&shown(value, kind))),
+        (Err(why), _) => format!("·      {text} fails: {}", line(why)),
     };
     // What a part of it was not asked for, its own parts were not either.
     let asked = if is_asked && !step.asked { "  (not asked)" } else { "" };
@@ -42,7 +42,7 @@ fn push(out: &mut String, step: &Step, indent: usize, is_asked: bool) {
         push(out, part, indent + 2, is_asked && step.asked);
     }
     if step.left_out > 0 {
-        let _ = writeln!(out, "{:indent$}         … and {} more", "", step.left_out);
+        let _ = writeln!(out, "{:indent$}  ·      … and {} more", "", step.left_out);
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(
             tree(&root, 2),
             "  true   x && (a || b)\n    fails  a || b: division by zero  (not asked)\n      false  alert.title == 'x'\n        \
-             \x20      alert.title = \"\"  (not given)\n           … and 2 more\n"
+             ·      alert.title = \"\"  (not given)\n    ·      … and 2 more\n"
         );
     }
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::args::{Output, TestArgs};
 use super::files::Sources;
-use super::junit;
 use super::step::{self, line};
+use super::{counted, junit};
 use crate::exit::Exit;
 use crate::output;
 
@@ -36,7 +36,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
 
 fn page(outcomes: &[TestOutcome]) -> String {
     let failed = outcomes.iter().filter(|outcome| !outcome.holds()).count();
-    let sum = format!("{} tests: {} hold, {failed} fail\n", outcomes.len(), outcomes.len() - failed);
+    let sum = format!("{}: {} hold, {failed} fail\n", counted(outcomes.len(), "test"), outcomes.len() - failed);
     outcomes.iter().map(lines).collect::<String>() + &sum
 }
 

@@ -33,6 +33,10 @@ impl Settings {
         let act = args.config.as_deref().map(act).transpose()?;
         let named = act.as_ref().filter(|_| args.rules.is_empty());
         let rules = named.map_or(&args.rules, |act| &act.rules);
+        if let (true, Some(config)) = (rules.is_empty(), &args.config) {
+            let problem = Problem::whole(config.display().to_string(), "act.rules names no rules; give --rules");
+            return Err(Problems::from(problem).into());
+        }
         let guards = args.guards.as_ref().or(act.as_ref().and_then(|act| act.guards.as_ref()));
         Ok(Self {
             rules: RuleSet::load(&Sources::read(rules)?.rules)?,

@@ -58,6 +58,9 @@ fn a_file_with_mistakes_or_in_a_form_that_cannot_be_moved_is_left_alone() {
     let numbered = "id: a\nactions: []\nwhen: |2\n    true\n";
     let error = format("r.yaml", numbered).unwrap_err().to_string();
     assert!(error.contains("r.yaml is left as it is: line 3"), "{error}");
+    let alias = "id: a\nwhen: 'true'\nactions: []\ntests: [{name: &said one, expect: []}]\ndescription: *said\n";
+    let error = format("r.yaml", alias).unwrap_err().to_string();
+    assert!(error.contains("its rules or comments would change"), "an alias before its anchor: {error}");
 }
 
 /// Rule files in many spellings: a condition, notes and indentations are drawn, keys shuffled.
@@ -147,7 +150,11 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_formatter_panic_or_change_a_rule(text in "(id: a|when: 'true'|actions: \\[\\]|- | |\n|#|\"|'|\\{|\\}|\\||:|ä){0,30}") {
-        let _ = super::super::format::format("r.yaml", &text);
-        let _ = format("r.yaml", &format!("id: a\nwhen: 'true'\n{text}\nactions: []\n"));
+        for text in [text.clone(), format!("id: a\nwhen: 'true'\n{text}\nactions: []\n")] {
+            if let Ok(formatted) = super::super::format("r.yaml", &text) {
+                let rules = |text: &str| format!("{:?}", LocatedRule::load(&[("r".to_owned(), text.to_owned())]).unwrap()[0].rule);
+                prop_assert_eq!(rules(&text), rules(&formatted));
+            }
+        }
     }
 }
