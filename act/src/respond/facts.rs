@@ -56,7 +56,8 @@ fn newest(actions: &[MachineAction]) -> Option<&MachineAction> {
         (ActionType::Isolate, ActionStatus::Failed | ActionStatus::TimeOut) => false,
         (ActionType::Unisolate, ActionStatus::Failed | ActionStatus::TimeOut | ActionStatus::Cancelled) => false,
         (ActionType::Isolate | ActionType::Unisolate, _) => true,
-        (ActionType::Other(_), _) => false,
+        // Defender's other actions, those we know by name and those we do not, leave the network alone.
+        (_, _) => false,
     };
     let steps = actions.iter().filter(bears);
     // The list comes newest first, so of two at one instant the first is the newer.
@@ -78,7 +79,7 @@ pub fn isolation(actions: &[MachineAction]) -> Isolation {
         },
         (ActionType::Isolate, ActionStatus::Pending | ActionStatus::InProgress) => Isolation::Running { id },
         (ActionType::Isolate, _) => Isolation::Isolated { id },
-        (ActionType::Unisolate | ActionType::Other(_), _) => released(newest),
+        (_, _) => released(newest),
     }
 }
 

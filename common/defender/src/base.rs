@@ -49,6 +49,11 @@ impl Base {
             && url.password().is_none()
     }
 
+    /// Whether the base is reached without TLS, as test servers are.
+    pub(crate) fn is_http(&self) -> bool {
+        self.url.scheme() == "http"
+    }
+
     /// Whether the base is this machine, where a system proxy has no business.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.url)

@@ -25,11 +25,17 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// What this process may call of a path template.
+    /// What this process may call of a path template. Other numbers than the published ones are given for the API's
+    /// ordinary templates; those with numbers of their own change in the same proportion.
     fn limits(&self, endpoint: Endpoint) -> Limits {
-        let published = endpoint.limits();
-        let per_minute = self.quota.per_minute.unwrap_or(published.per_minute);
-        let per_hour = self.quota.per_hour.unwrap_or(published.per_hour);
+        let (published, ordinary) = (endpoint.limits(), endpoint.ordinary_limits());
+        let scaled = |published: u32, ordinary: u32, given: Option<u32>| {
+            let given = u64::from(given.unwrap_or(ordinary));
+            let calls = u64::from(published) * given / u64::from(ordinary.max(1));
+            u32::try_from(calls.max(1)).unwrap_or(u32::MAX)
+        };
+        let per_minute = scaled(published.per_minute, ordinary.per_minute, self.quota.per_minute);
+        let per_hour = scaled(published.per_hour, ordinary.per_hour, self.quota.per_hour);
         share(Limits { per_minute, per_hour }, self.quota.share)
     }
 }

@@ -5,19 +5,27 @@
 //! failure has a class ([`ApiError`]), reads are repeated here and effects never are, calls wait for their
 //! share of the published quota, and a token leaves only for the configured origin.
 //!
-//! One file per area: `alerts`, `machines`, `machine_actions`, `respond`, `mail`, `probe`; below them
-//! `transport` (one HTTP exchange), `token`, `quota`, `retry`, `odata`, `wire`. No Kafka in here.
+//! One file per area: `alerts`, `machines`, `machine_actions` and `download` to read; `act` for every response action
+//! and behind it `respond`, `live_response`, `investigations`, `machine_marks`, `alert_updates`, `indicators`; `mail`,
+//! `probe`; below them `transport` (one HTTP exchange), `token`, `quota`, `retry`, `odata`, `wire`. No Kafka in here.
 
+mod act;
+mod alert_updates;
 mod alerts;
 mod base;
 mod cloud;
 mod defender;
+mod download;
 mod endpoint;
 mod error;
 mod exchange;
 mod gate;
 mod graph;
+mod indicators;
+mod investigations;
+mod live_response;
 mod machine_actions;
+mod machine_marks;
 mod machines;
 mod mail;
 mod metrics;
@@ -35,6 +43,7 @@ mod token_cache;
 mod transport;
 mod wire;
 
+pub use act::Done;
 pub use alerts::{AlertPage, AlertQuery};
 pub use cloud::Cloud;
 pub use defender::Defender;

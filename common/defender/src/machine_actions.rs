@@ -1,15 +1,16 @@
 //! Machine actions: what was asked of machines and how far it got. Source: Microsoft's pages "List machine
 //! actions API" and "machineAction resource type", and fields seen on the wire beside them.
 
-use cordon_records::{MachineActionId, MachineId, Verbatim, lenient, open_enum};
+use cordon_records::{ActionKind, MachineActionId, MachineId, Verbatim, lenient, open_enum};
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
+use crate::exchange::Answer;
 use crate::odata::{Filter, Query};
-use crate::page::{Page, beginning, single};
+use crate::page::{Page, beginning, single, text_of, unproven};
 
 const LIST: &str = "/api/machineactions";
 /// Where reading a list stops.
@@ -18,12 +19,50 @@ const MAX_PAGES: usize = 20;
 open_enum!(
     /// What a machine action does.
     ActionType {
+        /// Run an antivirus scan.
+        RunAntiVirusScan,
+        /// Take the machine out of Defender.
+        Offboard,
+        /// Run live response commands.
+        LiveResponse,
+        /// Collect an investigation package.
+        CollectInvestigationPackage,
         /// Cut the machine off.
         Isolate,
         /// Let it back.
         Unisolate,
+        /// Stop a file's processes and quarantine it.
+        StopAndQuarantineFile,
+        /// Let only programs run that Microsoft has signed.
+        RestrictCodeExecution,
+        /// Lift that restriction.
+        UnrestrictCodeExecution,
     }
 );
+
+impl ActionType {
+    /// What Defender lists after an action of this kind; nothing for kinds that it does not list.
+    #[must_use]
+    pub const fn of(kind: ActionKind) -> Option<Self> {
+        match kind {
+            ActionKind::Isolate => Some(Self::Isolate),
+            ActionKind::Release => Some(Self::Unisolate),
+            ActionKind::RestrictCode => Some(Self::RestrictCodeExecution),
+            ActionKind::UnrestrictCode => Some(Self::UnrestrictCodeExecution),
+            ActionKind::Scan => Some(Self::RunAntiVirusScan),
+            ActionKind::CollectPackage => Some(Self::CollectInvestigationPackage),
+            ActionKind::StopFile => Some(Self::StopAndQuarantineFile),
+            ActionKind::LiveResponse => Some(Self::LiveResponse),
+            ActionKind::Offboard => Some(Self::Offboard),
+            ActionKind::Investigate
+            | ActionKind::Tag
+            | ActionKind::SetDeviceValue
+            | ActionKind::UpdateAlert
+            | ActionKind::Indicator
+            | ActionKind::Cancel => None,
+        }
+    }
+}
 
 open_enum!(
     /// How far a machine action got. Pending and InProgress may last about three days for a machine that is off.
@@ -234,6 +273,14 @@ impl Defender {
             why: format!("it is no machine action; it begins with {:?}", beginning(item.get())),
         })
     }
+}
+
+/// The machine action in the answer to a call with an effect. Any other success may come from a proxy, so whether
+/// Defender took the call is unknown then.
+pub(crate) fn taken(endpoint: Endpoint, answer: &Answer) -> Result<MachineAction, ApiError> {
+    let text = text_of(&answer.body);
+    let action = Verbatim::parse(&text).ok().and_then(|item| MachineAction::read(&item));
+    action.ok_or_else(|| unproven(endpoint, answer, "a machine action"))
 }
 
 /// The machine that an entry without a usable id belongs to.

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::base::Base;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
+use crate::exchange::Answer;
 use crate::next_link::{NextLink, RefusedLink};
 
 /// One page of a list. Each item keeps its bytes.
@@ -101,6 +102,14 @@ pub(crate) fn single(endpoint: Endpoint, body: &[u8], id: &str) -> Result<Verbat
         Some(found) => Err(unreadable(format!("{id} was asked for, and {} came", beginning(&found)))),
         None => Err(unreadable(format!("it has no id; it begins with {:?}", beginning(&text)))),
     }
+}
+
+/// A success of a call with an effect that does not hold what Defender answers with: it may come from a proxy, so
+/// whether the call was taken is unknown.
+pub(crate) fn unproven(endpoint: Endpoint, answer: &Answer, wanted: &str) -> ApiError {
+    let text = text_of(&answer.body);
+    let why = format!("HTTP {} came without {wanted}; it begins with {:?}", answer.status, beginning(&text));
+    ApiError::Lost { endpoint: endpoint.name(), why }
 }
 
 #[cfg(test)]

@@ -1,48 +1,78 @@
-//! Response actions: the calls that change a machine. Source: Microsoft's page "Isolate machine API".
-//!
-//! An isolation is not idempotent and the API has no idempotency key, so it is sent once. What cannot be known
-//! is said to be [`ApiError::Lost`]; the caller then looks into the list of machine actions.
+//! Response actions on machines that Defender lists and follows: the calls that answer with a machine action.
+//! Source: Microsoft's pages "Isolate machine API", "Release device from isolation API", "Restrict app execution API",
+//! "Remove app restriction API", "Run antivirus scan API", "Collect investigation package API", "Stop and quarantine
+//! file API", "Run live response commands on a device", "Offboard machine API" and "Cancel machine action API".
 
 use std::time::Duration;
 
-use cordon_records::{IsolationType, MachineId};
+use cordon_records::{Action, IsolationType, MachineActionId, MachineId};
 use serde::Serialize;
 
+use crate::act::Permitted;
 use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::machine_actions::MachineAction;
-use crate::odata::Query;
-use crate::page::{beginning, text_of};
-use crate::quota::Priority;
-use crate::transport::{Call, Content};
+use crate::live_response::Command;
+use crate::machine_actions::{MachineAction, taken};
 
-/// The keys are case-sensitive and both are required.
+/// The keys are case-sensitive. The comment is required everywhere; of the others, those that the kind has.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Isolate<'a> {
+struct Body<'a> {
     comment: &'a str,
-    isolation_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isolation_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scan_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha1: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commands: Vec<Command<'a>>,
+}
+
+impl<'a> Body<'a> {
+    fn of(action: &'a Action, comment: &'a str) -> Self {
+        let plain = Self { comment, isolation_type: None, scan_type: None, sha1: None, commands: Vec::new() };
+        match action {
+            Action::Isolate { isolation, .. } => Self { isolation_type: Some(isolation.as_str()), ..plain },
+            Action::Scan { scan, .. } => Self { scan_type: Some(scan.as_str()), ..plain },
+            Action::StopFile { sha1, .. } => Self { sha1: Some(sha1.as_str()), ..plain },
+            Action::LiveResponse { commands, .. } => {
+                Self { commands: commands.iter().map(Command::from).collect(), ..plain }
+            }
+            Action::Release { .. }
+            | Action::RestrictCode { .. }
+            | Action::UnrestrictCode { .. }
+            | Action::CollectPackage { .. }
+            | Action::Investigate { .. }
+            | Action::Offboard { .. }
+            | Action::Tag { .. }
+            | Action::SetDeviceValue { .. }
+            | Action::UpdateAlert(_)
+            | Action::Indicator(_)
+            | Action::Cancel { .. } => plain,
+        }
+    }
+}
+
+/// The body of a cancellation.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Cancel<'a> {
+    comment: &'a str,
 }
 
 impl Defender {
-    /// Says that isolations of these ages have been asked for with this quota, by this process or another one, so
-    /// that the next ones keep within the minute and the hour together with them. Ages beyond an hour change nothing;
-    /// one that is too old lets a call go too early.
+    /// Says that isolations of these ages have been asked for with this quota, as [`Defender::acted_before`] does for
+    /// every kind.
     pub fn isolated_before(&self, ages: &[Duration]) {
         self.transport.charge(Endpoint::Isolate, ages);
     }
 
     /// Asks Defender to isolate a machine. Success means accepted, not isolated.
     ///
-    /// It takes at most 20 s altogether, of which at most 5 s are spent waiting for quota; it is repeated only
-    /// once and only after a 401.
-    ///
     /// # Errors
-    /// - Ambiguous ([`ApiError::Lost`]): no answer, a 5xx, or an unreadable success. It may have been done.
-    /// - Transient: no connection, no token in time, or over the quota. It was not done.
-    /// - Poison: refused. [`ApiError::code`] `ActiveRequestAlreadyExists` means that an isolation is running.
-    /// - Fatal: the identity or the permission is at fault. It was not done.
+    /// As [`Defender::act_if`].
     pub async fn isolate(
         &self,
         machine: &MachineId,
@@ -56,7 +86,7 @@ impl Defender {
     /// what the caller checked may have changed while the call waited.
     ///
     /// # Errors
-    /// As [`Defender::isolate`]; Transient ([`ApiError::Withdrawn`]) when `permitted` says no.
+    /// As [`Defender::act_if`].
     pub async fn isolate_if(
         &self,
         machine: &MachineId,
@@ -64,27 +94,37 @@ impl Defender {
         comment: &str,
         permitted: impl Fn() -> bool + Send + Sync,
     ) -> Result<MachineAction, ApiError> {
-        let endpoint = Endpoint::Isolate;
-        let body = serde_json::to_vec(&Isolate { comment, isolation_type: isolation.as_str() })
-            .map_err(|error| ApiError::setup("the isolation's body", format!("cannot be written: {error}")))?;
-        let call = Call {
-            endpoint,
-            url: self.transport.base.join(&format!("/api/machines/{machine}/isolate"), &Query::new()),
-            content: Content::Json(body),
-            priority: Priority::Respond,
-            permitted: Some(&permitted),
-        };
-        let answer = self.transport.act(&call).await?;
-        let text = text_of(&answer.body);
-        cordon_records::Verbatim::parse(&text).ok().and_then(|item| MachineAction::read(&item)).ok_or_else(|| {
-            ApiError::Lost {
-                endpoint: endpoint.name(),
-                why: format!(
-                    "HTTP {} came without a machine action; it begins with {:?}",
-                    answer.status,
-                    beginning(&text)
-                ),
-            }
-        })
+        let action = Action::Isolate { isolation, comment: String::new(), release: None };
+        self.respond_if(machine, &action, comment, &permitted).await
+    }
+
+    /// Cancels a machine action that has not ended, unless `permitted` says no right before the request is sent. The
+    /// answer is the action as it is then; follow it to its end, which may still be another one than `Cancelled`.
+    ///
+    /// # Errors
+    /// As [`Defender::act_if`]; Poison also when the action has ended, and with [`ApiError::is_not_found`] when there
+    /// is no such action.
+    pub async fn cancel_if(
+        &self,
+        id: &MachineActionId,
+        comment: &str,
+        permitted: impl Fn() -> bool + Send + Sync,
+    ) -> Result<MachineAction, ApiError> {
+        let endpoint = Endpoint::Cancel;
+        let answer = self.effect(endpoint, id.as_str(), &Cancel { comment }, &permitted).await?;
+        taken(endpoint, &answer)
+    }
+
+    /// Asks for an action that Defender lists. Offboarding is answered with 200, the others with 201.
+    pub(crate) async fn respond_if(
+        &self,
+        machine: &MachineId,
+        action: &Action,
+        comment: &str,
+        permitted: Permitted<'_>,
+    ) -> Result<MachineAction, ApiError> {
+        let endpoint = Endpoint::of(action.kind());
+        let answer = self.effect(endpoint, machine.as_str(), &Body::of(action, comment), permitted).await?;
+        taken(endpoint, &answer)
     }
 }

@@ -15,9 +15,11 @@ pub struct QuotaSettings {
     /// their parts must come to 1 at most; clients within one process share one part. With a part that comes to less
     /// than some 120 calls an hour, the first call after a start waits for a while (half a minute at 75 an hour).
     pub share: f64,
-    /// Calls a minute and path template, instead of the published number (`quota.per_minute`).
+    /// Calls a minute and path template, instead of the published number (`quota.per_minute`): 100 at Defender. Templates
+    /// for which another number is published change in the same proportion.
     pub per_minute: Option<u32>,
-    /// Calls an hour and path template, instead of the published number (`quota.per_hour`).
+    /// Calls an hour and path template, instead of the published number (`quota.per_hour`): 1,500 at Defender. Templates
+    /// for which another number is published change in the same proportion.
     pub per_hour: Option<u32>,
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_records::{Classified, Clock, ErrorClass};
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
@@ -207,10 +206,9 @@ impl Transport {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", issue.secret.expose_secret()))
             .map_err(|_| ApiError::setup("the access token", "cannot be put into a header"))?;
         bearer.set_sensitive(true);
-        let method = if call.endpoint.has_effect() { Method::POST } else { Method::GET };
         let request = self
             .http
-            .request(method, call.url.clone())
+            .request(call.endpoint.method(), call.url.clone())
             .header(AUTHORIZATION, bearer)
             .header("client-request-id", id)
             .header("return-client-request-id", "true");
