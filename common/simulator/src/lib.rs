@@ -29,8 +29,13 @@
 //! | `GET /api/alerts`, `/api/alerts/{id}` | `$filter`, `$orderby`, `$top`, `$skip`, `$select`, `$expand=evidence` |
 //! | `GET /api/alerts/{id}/machine`, `/user`, `/files`, `/ips`, `/domains` | |
 //! | `GET /api/machines`, `/api/machines/{id or name}`, `…/logonusers` | an empty list is a 404 |
-//! | `POST /api/machines/{id}/isolate`, `/unisolate` | 201 and `Pending` |
-//! | `GET /api/machineactions`, `/api/machineactions/{id}`, `POST …/cancel` | |
+//! | `PATCH /api/alerts/{id}`, `POST /api/alerts/batchUpdate` | status, owner, classification, determination, comment |
+//! | `POST /api/machines/{id}/isolate`, `/unisolate`, `/restrictCodeExecution`, `/unrestrictCodeExecution`, `/runAntiVirusScan`, `/collectInvestigationPackage`, `/StopAndQuarantineFile`, `/runliveresponse`, `/offboard` | 201 (offboard: 200) and `Pending`; by platform; one of a kind at a time |
+//! | `POST /api/machines/{id}/tags`, `/setDeviceValue` | the machine as it is then |
+//! | `POST /api/machines/{id}/startInvestigation` | 201; it runs for ever |
+//! | `GET /api/machineactions`, `/api/machineactions/{id}`, `POST …/cancel` | a cancellation needs the role of the action |
+//! | `GET /api/machineactions/{id}/getPackageUri`, `…/GetLiveResponseResultDownloadLink(index=N)` | once it has succeeded: a link to this server, good for 30 minutes |
+//! | `POST /api/indicators` | one of the same type and value is replaced; at most 15,000 active |
 //! | `POST /v1.0/users/{sender}/sendMail` | MIME in base64 |
 //!
 //! # Admin interface
@@ -44,6 +49,9 @@
 //! | `POST /sim/machines` | adds a machine (`id` is required), or changes the one with that id; besides wire fields: `online` (bool), `users` (`["DOMAIN\\name"]`) |
 //! | `POST /sim/alerts` | adds an alert; `machineId` of a known machine fills in its name and group |
 //! | `PATCH /sim/alerts/{id}` | changes it; `lastUpdateTime` becomes the present unless given |
+//! | `POST /sim/machines/{id}/isolate`, `/release` | a person does so in the portal: `person`, `comment` |
+//! | `POST /sim/actions/{id}/cancel` | a person cancels a machine action: `person`, `comment` |
+//! | `GET /sim/machines/{id}` | the machine, with `isolated` and `restricted` |
 //! | `POST /sim/faults` | scripts a fault: `method`, `pathContains`, `times`, `kind` (`status`, `html502`, `hang`, `dropBeforeAnswer`, `refuseBeforeEffect`, `truncatedJson`, `cutMidBody`, `garbage`, `delay`, `slowBody`, `hugeBody`), and by kind `status`, `body`, `headers`, `milliseconds`, `bytes` |
 //! | `GET /sim/requests` | the request log as JSON lines |
 //! | `GET /sim/mails` | the mails received; `raw` is base64 |
@@ -62,9 +70,12 @@ mod connection;
 mod error;
 mod fault;
 mod front;
+mod link;
 mod mail;
 mod odata;
 mod options;
+mod oracle;
+mod people;
 mod quota;
 mod request_log;
 mod simulator;

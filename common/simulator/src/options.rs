@@ -16,10 +16,19 @@ pub const CLIENT_ID: &str = "5a17c0de-0000-4000-8000-0000000000a9";
 pub const CLIENT_SECRET: &str = "simulated-client-secret";
 
 /// Every application role that the simulator asks for.
-pub const ALL_ROLES: [&str; 8] = [
+pub const ALL_ROLES: [&str; 17] = [
     "Alert.Read.All",
+    "Alert.ReadWrite.All",
     "Machine.Read.All",
+    "Machine.ReadWrite.All",
     "Machine.Isolate",
+    "Machine.RestrictExecution",
+    "Machine.Scan",
+    "Machine.CollectForensics",
+    "Machine.StopAndQuarantine",
+    "Machine.LiveResponse",
+    "Machine.Offboard",
+    "Ti.ReadWrite.All",
     "User.Read.All",
     "File.Read.All",
     "Ip.Read.All",
@@ -76,8 +85,10 @@ pub struct Quirks {
     pub next_link_loops: bool,
     /// No page of a list holds more rows than this, whatever `$top` says; the rest is behind `@odata.nextLink`.
     pub page_cap: Option<usize>,
-    /// A second isolate while one is live answers 201 with the live action instead of 400.
+    /// A second action of a kind while one is live answers 201 with the live action instead of 400.
     pub actions_answer_existing: bool,
+    /// A cancellation is answered with the action as it is, and the machine carries the action out all the same.
+    pub cancel_comes_too_late: bool,
     /// The list of machine actions writes `lastUpdateTimeUtc`, as the documentation's sample of it does, instead of
     /// `lastUpdateDateTimeUtc`.
     pub actions_update_time_utc: bool,
@@ -104,6 +115,8 @@ pub struct Options {
     pub enforce_quota: bool,
     /// The quota for each path template and app.
     pub quota: Quota,
+    /// How many active indicators the tenant may have.
+    pub max_indicators: usize,
     /// How the server differs from the documentation.
     pub quirks: Quirks,
     /// Whether the admin interface under `/sim/` is served. It has no authentication: loopback only.
@@ -131,6 +144,7 @@ impl Default for Options {
             list_lag: Duration::ZERO,
             enforce_quota: true,
             quota: Quota::default(),
+            max_indicators: 15_000,
             quirks: Quirks::default(),
             admin: false,
             smtp_listen: Some(loopback),

@@ -1,4 +1,5 @@
-//! Microsoft's published call quotas: 100 a minute and 1500 an hour for each path template and app registration.
+//! Microsoft's published call quotas: 100 a minute and 1500 an hour for each path template and app registration, and
+//! other numbers for a few templates.
 //!
 //! Source: the "API limitations" notes of the Defender for Endpoint API pages; the key is Destination + TenantID + AppID.
 //! Refused calls count too, so that a client that retries early prolongs its block.
@@ -13,7 +14,7 @@ use crate::wire_time::{after, before};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The limits.
+/// The limits of the ordinary calls; those of the others change in proportion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Calls a minute.
@@ -25,6 +26,21 @@ pub struct Quota {
 impl Default for Quota {
     fn default() -> Self {
         Self { per_minute: 100, per_hour: 1500 }
+    }
+}
+
+impl Quota {
+    /// The quota of calls for which these numbers are published instead of the ordinary ones, in proportion to this one.
+    pub(crate) fn scaled(self, per_minute: u32, per_hour: u32) -> Self {
+        let ordinary = Self::default();
+        let part = |published: u32, given: u32, of: u32| {
+            let calls = u64::from(published) * u64::from(given) / u64::from(of);
+            u32::try_from(calls.max(1)).unwrap_or(u32::MAX)
+        };
+        Self {
+            per_minute: part(per_minute, self.per_minute, ordinary.per_minute),
+            per_hour: part(per_hour, self.per_hour, ordinary.per_hour),
+        }
     }
 }
 

@@ -20,7 +20,6 @@ use crate::options::{App, Options, Quirks};
 use crate::request_log::LoggedRequest;
 use crate::smtp::{self, SmtpFault};
 use crate::state::Inner;
-use crate::tenant::NewAction;
 use crate::tenant::action::SimAction;
 use crate::tenant::alert::SimAlert;
 use crate::tenant::machine::SimMachine;
@@ -31,7 +30,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A simulated Microsoft tenant that is running. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Simulator {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     server: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -175,64 +174,11 @@ impl Simulator {
         self.update_alert(alert, |alert| alert.resolve(now));
     }
 
-    /// A person isolates a machine in the portal. Nothing checks whether another action is under way.
-    pub fn isolate_by_person(&self, machine: &MachineId, person: &str, comment: &str) -> MachineActionId {
-        self.act_by_person("Isolate", machine, person, comment)
-    }
-
-    /// A person releases a machine in the portal.
-    pub fn release_by_person(&self, machine: &MachineId, person: &str, comment: &str) -> MachineActionId {
-        self.act_by_person("Unisolate", machine, person, comment)
-    }
-
-    /// A person starts an action of any kind (`RunAntiVirusScan`, …) in the portal.
-    pub fn act_by_person(&self, kind: &str, machine: &MachineId, person: &str, comment: &str) -> MachineActionId {
-        let now = self.now();
-        let mut state = self.inner.state();
-        let new = NewAction {
-            kind: kind.to_owned(),
-            machine: machine.clone(),
-            requestor: person.to_owned(),
-            comment: comment.to_owned(),
-            scope: (kind == "Isolate").then(|| "Full".to_owned()),
-            source: "Portal",
-            settle: state.options.settle,
-        };
-        state.tenant.put_action(new, now).id.clone()
-    }
-
     /// Changes an action: a creation in the past, another outcome, another requestor.
     pub fn update_action(&self, action: &MachineActionId, change: impl FnOnce(&mut SimAction)) {
         if let Some(known) = self.inner.state().tenant.action_mut(action.as_str()) {
             change(known);
         }
-    }
-
-    /// All machine actions, oldest first, each with its present status.
-    #[must_use]
-    pub fn actions(&self) -> Vec<(SimAction, &'static str)> {
-        let now = self.now();
-        let state = self.inner.state();
-        let status = |action: &SimAction| state.tenant.action_state(action, now).status;
-        state.tenant.actions().iter().map(|action| (action.clone(), status(action))).collect()
-    }
-
-    /// How many isolations of a machine the API accepted: effects, not requests.
-    #[must_use]
-    pub fn isolations(&self, machine: &MachineId) -> usize {
-        let state = self.inner.state();
-        let counts = |action: &&SimAction| {
-            action.kind == "Isolate" && action.machine == *machine && action.source == "PublicApi"
-        };
-        state.tenant.actions().iter().filter(counts).count()
-    }
-
-    /// How many isolate requests for a machine reached the simulator, whatever became of them.
-    #[must_use]
-    pub fn isolate_posts(&self, machine: &MachineId) -> usize {
-        let end = format!("/machines/{machine}/isolate");
-        let state = self.inner.state();
-        state.log.entries().iter().filter(|entry| entry.method == "POST" && entry.path.ends_with(&end)).count()
     }
 
     /// Every request so far, in order of arrival, without those under `/sim/`.

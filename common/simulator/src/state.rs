@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::Script;
+use crate::link::Links;
 use crate::mail::Mail;
 use crate::options::Options;
 use crate::quota::Windows;
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) tenant: Tenant,
     pub(crate) tokens: Tokens,
     pub(crate) windows: Windows,
+    pub(crate) links: Links,
     pub(crate) script: Script,
     pub(crate) smtp_script: SmtpScript,
     pub(crate) log: RequestLog,
@@ -52,6 +54,7 @@ impl State {
             tenant,
             tokens: Tokens::default(),
             windows: Windows::default(),
+            links: Links::default(),
             script: Script::default(),
             smtp_script: SmtpScript::default(),
             log: RequestLog::default(),
@@ -63,7 +66,15 @@ impl State {
     /// What must not appear in the request log.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let secrets = self.options.apps.iter().map(|app| app.client_secret.clone());
-        secrets.chain(self.tokens.texts().cloned()).collect()
+        secrets.chain(self.tokens.texts().cloned()).chain(self.links.tokens().cloned()).collect()
+    }
+
+    /// Cancels an action, unless this tenant's machines do not hear of it in time. It is given as: when, by whom, why.
+    pub(crate) fn cancel(&mut self, id: &str, cancellation: (Timestamp, String, String)) {
+        let too_late = self.options.quirks.cancel_comes_too_late;
+        if let Some(action) = self.tenant.action_mut(id).filter(|_| !too_late) {
+            action.cancelled = Some(cancellation);
+        }
     }
 }
 

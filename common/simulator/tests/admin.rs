@@ -62,3 +62,27 @@ async fn without_the_option_there_is_no_admin_interface() {
     let world = world(|_| {}).await;
     assert_eq!(world.get("/sim/requests").await.0, 404);
 }
+
+#[tokio::test]
+async fn people_isolate_release_and_cancel_over_http() {
+    let world = world(|options| options.admin = true).await;
+    let machine = format!("/sim/machines/{MACHINE}");
+    let ann = json!({"person": "ann@lab.example", "comment": "by hand"});
+    let (status, body) = world.post(&format!("{machine}/isolate"), ann.clone()).await;
+    assert_eq!(status, 200, "{body}");
+    world.clock.forward(60);
+    assert_eq!(world.get(&machine).await.1["isolated"], true);
+    let (_, body) = world.post(&format!("{machine}/release"), ann.clone()).await;
+    let cancel = format!("/sim/actions/{}/cancel", body["value"][0]["id"].as_str().unwrap());
+    assert_eq!(world.post(&cancel, ann.clone()).await.0, 200);
+    assert_eq!(world.post(&cancel, ann.clone()).await.0, 400, "it has ended");
+    world.clock.forward(60);
+    assert_eq!(world.get(&machine).await.1["isolated"], true);
+    let newest = &world.get("/api/machineactions").await.1["value"][0];
+    assert_eq!(
+        (newest["status"].as_str(), newest["cancellationRequestor"].as_str()),
+        (Some("Cancelled"), Some("ann@lab.example"))
+    );
+    assert_eq!(world.post("/sim/machines/nobody/isolate", ann).await.0, 400);
+    assert_eq!(world.get("/sim/machines/nobody").await.0, 404);
+}

@@ -75,6 +75,8 @@ fn effect(key: &str, attempt: u32, second: i64, status: &'static str) -> (SimAct
         requestor: "app".into(),
         comment: format!("High [cordon:{key}#{attempt}]"),
         scope: None,
+        sha1: None,
+        commands: Vec::new(),
         source: "PublicApi".into(),
         created: at(second),
         settle: std::time::Duration::ZERO,

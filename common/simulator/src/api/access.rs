@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Call, Route, graph_refusal};
 use crate::answer::{Answer, error};
+use crate::quota::Quota;
 use crate::state::State;
 use crate::token::{DEFENDER_AUDIENCES, GRAPH_AUDIENCE, Grant};
 
@@ -11,6 +12,20 @@ use crate::token::{DEFENDER_AUDIENCES, GRAPH_AUDIENCE, Grant};
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) client_id: String,
+    pub(crate) roles: Vec<String>,
+}
+
+impl Caller {
+    /// Refuses a caller who has none of these roles.
+    pub(crate) fn need(&self, needed: &[&str], state: &mut State) -> Result<(), Answer> {
+        if needed.iter().any(|role| self.roles.iter().any(|has| has == role)) {
+            return Ok(());
+        }
+        let (needed, have) = (needed.join(","), self.roles.join(","));
+        let message = format!("Missing application roles. API required roles: {needed}, application roles: {have}.");
+        let target = state.tenant.guid();
+        Err(error(403, "Forbidden", &message, &target))
+    }
 }
 
 /// Lets a call in or says why not.
@@ -21,25 +36,18 @@ pub(crate) fn admit(call: &Call, route: &Route, state: &mut State, now: Timestam
         return Err(unauthorized(call, state, graph, now));
     };
     if let Some(template) = route.template() {
-        count(template, &grant.client_id, state, now)?;
+        let quota = route.quota(state.options.quota);
+        count((template, quota), &grant.client_id, state, now)?;
     }
-    let needed = route.roles();
-    if needed.iter().any(|role| grant.roles.iter().any(|has| has == role)) {
-        return Ok(Caller { client_id: grant.client_id });
+    let caller = Caller { client_id: grant.client_id, roles: grant.roles };
+    match caller.need(route.roles(), state) {
+        Ok(()) => Ok(caller),
+        Err(_) if graph => {
+            let what = ("ErrorAccessDenied", "Access is denied. Check credentials and try again.");
+            Err(graph_refusal(state, 403, what, now))
+        }
+        Err(refusal) => Err(refusal),
     }
-    let have = grant.roles.join(",");
-    let message =
-        format!("Missing application roles. API required roles: {}, application roles: {have}.", needed.join(","));
-    if graph {
-        return Err(graph_refusal(
-            state,
-            403,
-            ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
-            now,
-        ));
-    }
-    let target = state.tenant.guid();
-    Err(error(403, "Forbidden", &message, &target))
 }
 
 fn fits(grant: &Grant, graph: bool) -> bool {
@@ -61,8 +69,7 @@ fn unauthorized(call: &Call, state: &mut State, graph: bool, now: Timestamp) -> 
     answer.header("WWW-Authenticate", "Bearer realm=\"\", error=\"invalid_token\"")
 }
 
-fn count(template: &'static str, app: &str, state: &mut State, now: Timestamp) -> Result<(), Answer> {
-    let quota = state.options.quota;
+fn count((template, quota): (&'static str, Quota), app: &str, state: &mut State, now: Timestamp) -> Result<(), Answer> {
     let Err(over) = state.windows.call(template, app, quota, now) else { return Ok(()) };
     if !state.options.enforce_quota {
         return Ok(());

@@ -14,6 +14,7 @@ use super::Call;
 use crate::answer::Answer;
 use crate::fault::{Fault, FaultKind};
 use crate::mail::MailSource;
+use crate::people;
 use crate::state::State;
 use crate::tenant::alert::SimAlert;
 use crate::tenant::machine::SimMachine;
@@ -27,6 +28,10 @@ pub(crate) fn answer(call: &Call, state: &mut State, now: Timestamp) -> Answer {
         ("POST", ["machines"]) => each(call, |fields| put_machine(fields, state, now)),
         ("POST", ["alerts"]) => each(call, |fields| put_alert(fields, state, now)),
         ("PATCH", ["alerts", id]) => each(call, |fields| patch_alert(id, fields, state, now)),
+        ("GET", ["machines", id]) => machine(id, state, now),
+        ("POST", ["machines", id, "isolate"]) => each(call, |fields| act_by(("Isolate", id), fields, state, now)),
+        ("POST", ["machines", id, "release"]) => each(call, |fields| act_by(("Unisolate", id), fields, state, now)),
+        ("POST", ["actions", id, "cancel"]) => each(call, |fields| cancel_by(id, fields, state, now)),
         ("POST", ["faults"]) => each(call, |fields| put_fault(fields, state)),
         _ => refusal(404, "there is no such admin operation"),
     }
@@ -87,6 +92,41 @@ fn patch_alert(id: &str, fields: &Map<String, Value>, state: &mut State, now: Ti
     alert.id = own_id;
     state.tenant.put_alert(alert, now);
     Ok(state.tenant.alert_wire(id).cloned().map_or(Value::Null, Value::Object))
+}
+
+/// A machine with what its actions came to.
+fn machine(id: &str, state: &State, now: Timestamp) -> Answer {
+    let Some(machine) = state.tenant.machine(id) else { return refusal(404, &format!("there is no machine {id}")) };
+    let last = |kinds: [&'static str; 2]| state.tenant.last_succeeded(kinds, &machine.id, now) == Some(kinds[0]);
+    let mut wire = machine.to_json(now);
+    wire.insert("isolated".to_owned(), json!(last(["Isolate", "Unisolate"])));
+    wire.insert("restricted".to_owned(), json!(last(["RestrictCodeExecution", "UnrestrictCodeExecution"])));
+    Answer::json(200, &Value::Object(wire))
+}
+
+/// Who does something in the portal, and why.
+fn person(fields: &Map<String, Value>) -> (&str, &str) {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    (text("person").unwrap_or("person@example.com"), text("comment").unwrap_or("by hand"))
+}
+
+fn act_by(
+    (kind, id): (&str, &str),
+    fields: &Map<String, Value>,
+    state: &mut State,
+    now: Timestamp,
+) -> Result<Value, String> {
+    let machine = state.tenant.machine(id).map(|machine| machine.id.clone());
+    let machine = machine.ok_or_else(|| format!("there is no machine {id}"))?;
+    let action = people::act(state, kind, &machine, person(fields), now);
+    Ok(json!({"id": action.as_str()}))
+}
+
+fn cancel_by(id: &str, fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
+    if people::cancel(state, id, person(fields), now) {
+        return Ok(json!({"id": id}));
+    }
+    Err(format!("no action {id} is under way"))
 }
 
 fn mails(state: &State) -> Value {

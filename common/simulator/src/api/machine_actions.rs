@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::respond::{Body, body_of};
+use super::body::Body;
+use super::machine_call::MachineCall;
 use super::{Request, bad_request, entity, list_options, not_found, page};
 use crate::answer::Answer;
 use crate::odata::Kind;
@@ -52,21 +53,29 @@ pub(crate) fn single(request: &Request<'_>, state: &mut State, id: &str) -> Answ
     }
 }
 
-/// Cancels an action that is not final ("Cancel machine action").
+/// Cancels an action that is not final ("Cancel machine action"), by somebody who might have asked for it.
 pub(crate) fn cancel(request: &Request<'_>, state: &mut State, id: &str) -> Answer {
-    let Body { comment, .. } = match body_of(request, state, &["Comment"]) {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    let live = state.tenant.action(id).map(|action| state.tenant.action_state(action, request.now).is_live());
-    match live {
-        None => not_found(state, &format!("Machine action {id}")),
-        Some(false) => bad_request(state, "InvalidInput", "The action is in a final state and cannot be cancelled"),
-        Some(true) => {
-            if let Some(action) = state.tenant.action_mut(id) {
-                action.cancelled = Some((request.now, request.caller.client_id.clone(), comment));
-            }
+    match check_cancel(request, state, id) {
+        Ok(comment) => {
+            let by = request.caller.client_id.clone();
+            state.cancel(id, (request.now, by, comment));
             single(request, state, id)
         }
+        Err(refusal) => refusal,
     }
+}
+
+fn check_cancel(request: &Request<'_>, state: &mut State, id: &str) -> Result<String, Answer> {
+    let comment = Body::read(request, state, &["Comment"])?.required(state, "Comment")?;
+    let Some(action) = state.tenant.action(id) else {
+        return Err(not_found(state, &format!("Machine action {id}")));
+    };
+    let live = state.tenant.action_state(action, request.now).is_live();
+    if let Some(response) = MachineCall::of_kind(&action.kind) {
+        request.caller.need(response.roles(), state)?;
+    }
+    if live {
+        return Ok(comment);
+    }
+    Err(bad_request(state, "InvalidInput", "The action is in a final state and cannot be cancelled"))
 }

@@ -2,9 +2,16 @@
 
 mod access;
 pub(crate) mod admin;
+mod alert_updates;
 mod alerts;
+mod body;
+mod downloads;
 mod graph;
+mod indicators;
+mod investigations;
 mod machine_actions;
+mod machine_call;
+mod machine_marks;
 mod machines;
 mod respond;
 mod route;
@@ -48,6 +55,9 @@ pub(crate) fn carry_out(call: &Call, state: &mut State, now: Timestamp) -> Answe
     if let Route::Token { tenant } = &route {
         return token_endpoint::token(call, tenant, state, now);
     }
+    if let Route::Download(token) = &route {
+        return downloads::file(state, token, now);
+    }
     match access::admit(call, &route, state, now) {
         Ok(caller) => dispatch(&Request { call, caller: &caller, now }, &route, state),
         Err(refusal) => refusal,
@@ -63,18 +73,25 @@ pub(crate) struct Request<'a> {
 
 fn dispatch(request: &Request<'_>, route: &Route, state: &mut State) -> Answer {
     match route {
-        Route::Token { .. } => Answer::empty(500),
+        Route::Token { .. } | Route::Download(_) => Answer::empty(500),
         Route::Alerts => alerts::list(request, state),
         Route::Alert(id) => alerts::single(request, state, id),
         Route::AlertRelated(id, related) => alerts::related(request, state, id, *related),
         Route::Machines => machines::list(request, state),
         Route::Machine(id) => machines::single(request, state, id),
         Route::LogonUsers(id) => machines::logon_users(request, state, id),
-        Route::Isolate(id) => respond::isolate(request, state, id),
-        Route::Unisolate(id) => respond::unisolate(request, state, id),
+        Route::Respond(response, id) => respond::respond(request, state, *response, id),
+        Route::Investigate(id) => investigations::start(request, state, id),
+        Route::Tags(id) => machine_marks::tag(request, state, id),
+        Route::DeviceValue(id) => machine_marks::set_value(request, state, id),
+        Route::UpdateAlert(id) => alert_updates::update(request, state, id),
+        Route::UpdateAlerts => alert_updates::update_all(request, state),
+        Route::Indicators => indicators::submit(request, state),
         Route::MachineActions => machine_actions::list(request, state),
         Route::MachineAction(id) => machine_actions::single(request, state, id),
         Route::Cancel(id) => machine_actions::cancel(request, state, id),
+        Route::Package(id) => downloads::package(request, state, id),
+        Route::Result(id, index) => downloads::result(request, state, id, *index),
         Route::SendMail(sender) => graph::send_mail(request, state, sender),
     }
 }

@@ -40,8 +40,12 @@ pub struct SimAction {
     pub requestor: String,
     /// `requestorComment`.
     pub comment: String,
-    /// `scope`: `Full` or `Selective`.
+    /// `scope`: `Full` or `Selective`; of a scan `Quick` or `Full`.
     pub scope: Option<String>,
+    /// The file that is stopped; `relatedFileInfo`.
+    pub sha1: Option<String>,
+    /// Live response commands as they were asked for.
+    pub commands: Vec<Value>,
     /// `requestSource`: `Portal` or `PublicApi`.
     pub source: String,
     /// `creationDateTimeUtc`.
@@ -110,11 +114,37 @@ impl SimAction {
             "requestorComment": self.comment, "status": state.status, "machineId": self.machine.as_str(),
             "computerDnsName": self.machine_name, "creationDateTimeUtc": wire_time(self.created),
             "lastUpdateDateTimeUtc": wire_time(state.updated), "errorHResult": state.hresult, "scope": self.scope,
-            "externalId": null, "requestSource": self.source, "relatedFileInfo": null, "commands": [],
+            "externalId": null, "requestSource": self.source, "relatedFileInfo": self.file_json(),
+            "commands": self.commands_json(&state),
             "troubleshootInfo": null,
             "cancellationRequestor": cancelled.map(|(_, by, _)| by), "cancellationComment": cancelled.map(|(.., comment)| comment),
             "cancellationDateTimeUtc": cancelled.map(|(at, ..)| wire_time(*at)),
         }))
+    }
+}
+
+impl SimAction {
+    fn file_json(&self) -> Value {
+        let file = |sha1: &String| json!({"fileIdentifier": sha1, "fileIdentifierType": "Sha1"});
+        self.sha1.as_ref().map_or(Value::Null, file)
+    }
+
+    /// The commands of a session, each with what became of it: one that fails skips the rest.
+    fn commands_json(&self, state: &ActionState) -> Value {
+        let entry = |(index, command): (usize, &Value)| {
+            let status = match (state.status, index) {
+                ("Succeeded", _) => "Completed",
+                ("Failed", 0) => "Failed",
+                _ => "Created",
+            };
+            let end = (status != "Created").then(|| wire_time(state.updated));
+            let errors = if status == "Failed" { json!(["The command failed"]) } else { json!([]) };
+            json!({
+                "index": index, "startTime": end.as_ref().map(|_| wire_time(self.created)), "endTime": end,
+                "commandStatus": status, "errors": errors, "command": command,
+            })
+        };
+        self.commands.iter().enumerate().map(entry).collect()
     }
 }
 
@@ -152,6 +182,8 @@ mod tests {
             requestor: "app".to_owned(),
             comment: String::new(),
             scope: None,
+            sha1: None,
+            commands: Vec::new(),
             source: "PublicApi".to_owned(),
             created: at(0),
             settle: Duration::from_secs(10),

@@ -128,6 +128,12 @@ impl SimMachine {
         self
     }
 
+    /// Whether Defender manages it: only then can it be isolated; otherwise it can be contained.
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        self.onboarding == "Onboarded"
+    }
+
     /// The wire form: the fields of the "Machine resource type" page and those seen in real payloads besides.
     #[must_use]
     pub fn to_json(&self, now: Timestamp) -> Map<String, Value> {

@@ -1,7 +1,8 @@
-//! What the simulated tenant holds: machines, alerts with their history, machine actions.
+//! What the simulated tenant holds: machines, alerts with their history, machine actions, investigations, indicators.
 
 pub(crate) mod action;
 pub(crate) mod alert;
+mod indicators;
 pub(crate) mod machine;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use action::{Presence, SimAction};
 use alert::SimAlert;
+use indicators::Indicators;
 use machine::SimMachine;
 
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Tenant {
     machines: BTreeMap<String, Known>,
     alerts: BTreeMap<String, Vec<Version>>,
     actions: Vec<SimAction>,
+    investigations: Vec<Map<String, Value>>,
+    indicators: Indicators,
     counter: u64,
 }
 
@@ -47,13 +51,23 @@ pub(crate) struct NewAction {
     pub(crate) requestor: String,
     pub(crate) comment: String,
     pub(crate) scope: Option<String>,
+    pub(crate) sha1: Option<String>,
+    pub(crate) commands: Vec<Value>,
     pub(crate) source: &'static str,
     pub(crate) settle: Duration,
 }
 
 impl Tenant {
     pub(crate) fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), machines: BTreeMap::new(), alerts: BTreeMap::new(), actions: Vec::new(), counter: 0 }
+        Self {
+            id: id.to_owned(),
+            machines: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            actions: Vec::new(),
+            investigations: Vec::new(),
+            indicators: Indicators::default(),
+            counter: 0,
+        }
     }
 
     /// A GUID that does not sort by age, as real ids do not.
@@ -156,6 +170,8 @@ impl Tenant {
             requestor: new.requestor,
             comment: new.comment,
             scope: new.scope,
+            sha1: new.sha1,
+            commands: new.commands,
             source: new.source.to_owned(),
             created: now,
             settle: new.settle,
@@ -185,10 +201,34 @@ impl Tenant {
         action.to_json(&self.presence(&action.machine), now)
     }
 
-    /// The action of this kind that is under way on a machine.
-    pub(crate) fn live_action(&self, kind: &str, machine: &MachineId, now: Timestamp) -> Option<&SimAction> {
-        let fits = |action: &&SimAction| action.kind == kind && action.machine == *machine;
-        self.actions.iter().filter(fits).find(|action| self.action_state(action, now).is_live())
+    /// The actions of this kind that are under way, on whichever machines.
+    pub(crate) fn live_actions(&self, kind: &str, now: Timestamp) -> Vec<&SimAction> {
+        let live = |action: &&SimAction| action.kind == kind && self.action_state(action, now).is_live();
+        self.actions.iter().filter(live).collect()
+    }
+
+    /// The kind, of these two, of the action that succeeded last on a machine.
+    pub(crate) fn last_succeeded(&self, kinds: [&str; 2], machine: &MachineId, now: Timestamp) -> Option<&str> {
+        let of = |action: &&SimAction| action.machine == *machine && kinds.contains(&action.kind.as_str());
+        let ended = self.actions.iter().filter(of).map(|action| (action, self.action_state(action, now)));
+        let succeeded = ended.filter(|(_, state)| state.status == "Succeeded");
+        succeeded.max_by_key(|(_, state)| state.updated).map(|(action, _)| action.kind.as_str())
+    }
+
+    pub(crate) fn investigations(&self) -> &[Map<String, Value>] {
+        &self.investigations
+    }
+
+    pub(crate) fn put_investigation(&mut self, wire: Map<String, Value>) {
+        self.investigations.push(wire);
+    }
+
+    pub(crate) fn indicators(&self) -> &Indicators {
+        &self.indicators
+    }
+
+    pub(crate) fn put_indicator(&mut self, wire: Map<String, Value>) {
+        self.indicators.put(wire);
     }
 }
 

@@ -87,6 +87,10 @@ impl World {
         answer(self.request(Method::POST, path).json(&body).send().await.unwrap()).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> (u16, Value) {
+        answer(self.request(Method::PATCH, path).json(&body).send().await.unwrap()).await
+    }
+
     pub async fn isolate(&self) -> (u16, Value) {
         let path = format!("/api/machines/{MACHINE}/isolate");
         self.post(&path, json!({"Comment": "test", "IsolationType": "Full"})).await
