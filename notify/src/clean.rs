@@ -8,7 +8,7 @@
 const FILE_ENDINGS: &[&str] = &[
     "bat", "bin", "cmd", "csv", "dll", "dmp", "doc", "docm", "docx", "exe", "hta", "img", "iso", "jar", "js", "json",
     "lnk", "log", "msi", "pdf", "png", "ps1", "scr", "sys", "tmp", "txt", "vbe", "vbs", "wsf", "xls", "xlsm", "xlsx",
-    "xml",
+    "xml", "yaml", "yml",
 ];
 
 /// Text of ours or of the operator's on one line of at most `max` characters: line breaks become spaces, control,
@@ -25,11 +25,16 @@ pub fn foreign(text: &str, max: usize) -> String {
     cut(&without_domains(&without_schemes(&one_line(text))), max)
 }
 
-/// Text of the operator's over several lines, at most `max` characters: line breaks stay, the rest is as [`line`].
+/// Text of the operator's over several lines, at most `max` characters: line breaks and indentation stay, the rest is as
+/// [`line`].
 #[must_use]
 pub fn block(text: &str, max: usize) -> String {
-    let lines: Vec<String> =
-        text.trim().lines().map(|raw| visible(raw).collect::<String>().trim_end().to_owned()).collect();
+    let lines: Vec<String> = text
+        .trim_end()
+        .trim_start_matches(['\r', '\n'])
+        .lines()
+        .map(|raw| visible(raw).collect::<String>().trim_end().to_owned())
+        .collect();
     cut(&without_schemes(&lines.join("\n")), max)
 }
 
@@ -142,6 +147,7 @@ mod tests {
     #[test]
     fn a_block_keeps_its_lines() {
         assert_eq!(block("a &&\n  b\t\n", 99), "a &&\n  b");
+        assert_eq!(block("\r\n    when: x\n          ^", 99), "    when: x\n          ^");
     }
 
     proptest! {

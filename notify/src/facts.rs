@@ -1,10 +1,17 @@
 //! The facts of a record as rows for people, and the links into Microsoft's portal.
 
-use cordon_records::{ActionRecord, AlertSummary, MachineSummary};
+mod settings;
+
+mod outcome;
+
+use cordon_records::{ActionRecord, AlertSummary, Approval, MachineSummary};
 use jiff::Timestamp;
 
 use crate::clean::{foreign, line};
-use crate::message::{MAX_LINE, Section};
+use crate::message::MAX_LINE;
+use crate::parts::{Link, Section};
+
+pub use outcome::download;
 
 /// Where alerts and machines are looked at. The page addresses are those that the portal itself shows.
 const PORTAL: &str = "https://security.microsoft.com";
@@ -41,7 +48,7 @@ fn alert(alert: &AlertSummary) -> Section {
     facts.extend(alert.newest_moment.map(|at| ("Last event", instant(at))));
     facts.extend(alert.incident_id.map(|id| ("Incident", id.to_string())));
     facts.push(("Alert id", alert.id.to_string()));
-    Section { title: "Alert", facts, link: Some(("Open the alert", format!("{PORTAL}/alerts/{}", alert.id))) }
+    Section { title: "Alert", facts, link: portal("Open the alert", "alerts", alert.id.as_str()) }
 }
 
 fn machine(machine: &MachineSummary) -> Section {
@@ -53,22 +60,36 @@ fn machine(machine: &MachineSummary) -> Section {
         facts.push(("Tags", names(tags)));
     }
     facts.push(("Machine id", machine.id.to_string()));
-    Section { title: "Machine", facts, link: Some(("Open the machine", format!("{PORTAL}/machines/{}", machine.id))) }
+    Section { title: "Machine", facts, link: portal("Open the machine", "machines", machine.id.as_str()) }
+}
+
+/// Ids are path-safe by their type.
+fn portal(label: &str, folder: &str, id: &str) -> Option<Link> {
+    Some(Link { label: label.to_owned(), address: format!("{PORTAL}/{folder}/{id}") })
 }
 
 fn action(record: &ActionRecord) -> Section {
-    let mut facts = vec![("State", record.state.as_str().replace('_', " ")), ("Mode", record.mode.as_str().to_owned())];
-    if let Some(cordon_records::Action::Isolate { isolation, comment, release: None }) = &record.action {
-        facts.push(("Isolation", isolation.as_str().to_owned()));
-        facts.push(("Comment", foreign(comment, MAX_LINE)));
-    }
+    let kind = record.action.as_ref().map(|action| ("Action", action.kind().as_str().replace('_', " ")));
+    let mut facts: Vec<(&'static str, String)> = kind.into_iter().collect();
+    facts.push(("State", record.state.as_str().replace('_', " ")));
+    facts.push(("Mode", record.mode.as_str().to_owned()));
+    facts.extend(record.action.as_ref().map(settings::of).unwrap_or_default());
+    facts.extend(record.requested_by.as_ref().map(|who| ("Asked for by", line(who, 100))));
+    facts.extend(record.approvals.iter().take(MAX_NAMES).map(|yes| ("Approved by", approval(yes))));
     if record.attempt > 0 {
         facts.push(("Attempt", record.attempt.to_string()));
     }
     facts.extend(record.machine_action_id.as_ref().map(|id| ("Defender action id", id.to_string())));
     facts.extend(record.key.as_ref().map(|key| ("Action key", key.to_string())));
     facts.extend(record.expires_at.map(|at| ("Waits until", instant(at))));
+    if record.link.is_some() && download(record).is_none() {
+        facts.push(("Download", "Defender gave a link that is not shown: it is not a plain https address.".to_owned()));
+    }
     Section { title: "Action", facts, link: None }
+}
+
+fn approval(yes: &Approval) -> String {
+    format!("{}, {}: {}", line(&yes.by, 100), instant(yes.at), foreign(&yes.why, MAX_LINE))
 }
 
 fn names(all: &[String]) -> String {

@@ -1,30 +1,45 @@
 //! Decides, purely, which mail a report deserves, and gathers all that the mail will say.
 //!
-//! One mail per machine and state. Steps of an action that was begun are told once per action key, attempt and
-//! state. `refused`, `held`, `would` and a judgement that needs a person before any attempt are told once per
-//! machine, kind, state and UTC day, because ten alerts on one machine are one thing to look at. A step that
-//! another action covers is not told at all, nor one that only a cap or the breaker holds: the breaker's own
-//! notice speaks for all of those.
+//! Which states of which kinds are told:
+//!
+//! | kind | told |
+//! |---|---|
+//! | `isolate`, `release`, `restrict_code`, `unrestrict_code`, `live_response`, `offboard`, and a judgement without any planned action | every state but `covered` |
+//! | `stop_file`, `indicator`, of which one alert may ask for many | the same without `accepted` and `in_doubt`: what came of it, not that it was asked for |
+//! | `collect_package` | `held`, `failed`, `timed_out`, `needs_human`, and `succeeded`, because its link is wanted |
+//! | `scan`, `investigate`, `tag`, `set_device_value`, `update_alert`, `cancel` | `held`, `failed`, `timed_out`, `needs_human`. What `cancel` brought about, the cancelled action's own mail says |
+//!
+//! `covered` is told where people approved the action or asked for it: they wait for an answer. What only a cap, the
+//! breaker or a pause holds is not told, nor that it was denied or expired: their notice speaks for all of it. The cap
+//! of gentle actions latches nothing and has no notice: what it alone holds is told once per kind and UTC day.
+//!
+//! One mail per machine and state. Steps of an action that was begun, approved or denied, or that people asked for, are
+//! told once per action key, attempt and state. `refused`, `held`, `would`, `expired` and a judgement that needs a
+//! person before any attempt are told once per machine, kind, state and UTC day, because ten alerts on one machine are
+//! one thing to look at.
 
-use cordon_records::{ActionRecord, ActionState, GuardVerdict, Notice, Report, Ruling};
+use cordon_records::{ActionKind, ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::clean;
 use crate::facts;
+use crate::parts::{self, GuardView, Link, RuleView, Section, Step};
 use crate::wording::{self, Tone};
 
 /// The longest subject, in characters.
 pub const MAX_SUBJECT: usize = 150;
 /// The longest single line taken over from a record, in characters.
 pub const MAX_LINE: usize = 400;
-/// The longest rule condition shown, in characters.
-const MAX_CONDITION: usize = 2_000;
-/// More rules or guards than this are counted instead of shown.
-const MAX_ITEMS: usize = 40;
+/// The longest text over several lines taken over from a record, in characters.
+pub const MAX_BLOCK: usize = 2_000;
 
-/// The guards that hold everything at once; a notice of its own tells of each.
-const TOLD_BY_NOTICE: [&str; 3] = ["caps", "breaker", "pause"];
+/// The switches that hold everything at once; a notice of its own tells of each.
+const SWITCHES: [&str; 2] = ["breaker", "pause"];
+/// The caps that latch the breaker; its notice tells of them.
+const CAPS: &str = "caps";
+/// The caps of gentle actions, which latch nothing.
+const GENTLE_CAPS: &str = "gentle-caps";
 /// The cap that is reached together with the others in a storm; on its own it is told for each machine.
 const BESIDE_CAPS: &str = "fleet-share";
 
@@ -42,7 +57,7 @@ pub enum Fate {
 pub struct Message {
     /// The notification key: what was sent under it is not sent again.
     pub key: String,
-    /// The action key whose mails form one thread.
+    /// What the mails have in common that form one thread: the alert and the machine.
     pub thread: Option<String>,
     /// How loud the mail is.
     pub tone: Tone,
@@ -56,8 +71,12 @@ pub struct Message {
     pub summary: String,
     /// The responder's own line on why.
     pub reason: String,
+    /// The rest of what the responder said, line by line as written; `""` where the reason is all.
+    pub rest: String,
     /// What to do next, in order.
-    pub next: Vec<String>,
+    pub next: Vec<Step>,
+    /// Where the outcome can be fetched for a short time.
+    pub download: Option<Link>,
     /// The rules that asked for it.
     pub rules: Vec<RuleView>,
     /// Every guard's word, those against it first.
@@ -73,37 +92,6 @@ pub struct Message {
     pub happened_at: Timestamp,
 }
 
-/// One rule and its condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RuleView {
-    /// The rule's id.
-    pub id: String,
-    /// The condition as written; `""` when the record has none.
-    pub condition: String,
-}
-
-/// One guard's word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GuardView {
-    /// The guard's name.
-    pub guard: String,
-    /// `pass`, `covered`, `hold` or `refuse`.
-    pub word: &'static str,
-    /// Why.
-    pub why: String,
-}
-
-/// A titled group of facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Section {
-    /// The group's title.
-    pub title: &'static str,
-    /// Name and value, in order.
-    pub facts: Vec<(&'static str, String)>,
-    /// A link into the portal: its label and its address, built from an id only.
-    pub link: Option<(&'static str, String)>,
-}
-
 /// Which mail the report deserves.
 #[must_use]
 pub fn message_for(report: &Report) -> Fate {
@@ -116,33 +104,94 @@ pub fn message_for(report: &Report) -> Fate {
     }
 }
 
-fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
-    match record.state {
-        ActionState::Covered => Some("covered"),
-        ActionState::Held => held_by_breaker_alone(&record.guards).then_some("told_by_breaker_notice"),
-        ActionState::Refused
-        | ActionState::Would
-        | ActionState::InDoubt
-        | ActionState::Accepted
-        | ActionState::Succeeded
-        | ActionState::Failed
-        | ActionState::TimedOut
-        | ActionState::Cancelled
-        | ActionState::NeedsHuman
-        | ActionState::ClosedMeanwhile
-        | ActionState::Approved
-        | ActionState::Denied
-        | ActionState::Expired
-        | ActionState::Overdue => None,
+/// How much is told of a kind, from the most to the least; see the module's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Everything,
+    Outcome,
+    Product,
+    Trouble,
+}
+
+const fn told(record: &ActionRecord) -> Told {
+    let Some(action) = &record.action else { return Told::Everything };
+    match action.kind() {
+        ActionKind::Isolate
+        | ActionKind::Release
+        | ActionKind::RestrictCode
+        | ActionKind::UnrestrictCode
+        | ActionKind::LiveResponse
+        | ActionKind::Offboard => Told::Everything,
+        ActionKind::StopFile | ActionKind::Indicator => Told::Outcome,
+        ActionKind::CollectPackage => Told::Product,
+        ActionKind::Scan
+        | ActionKind::Investigate
+        | ActionKind::Tag
+        | ActionKind::SetDeviceValue
+        | ActionKind::UpdateAlert
+        | ActionKind::Cancel => Told::Trouble,
     }
 }
 
-/// A cap, the breaker or a pause holds, and nothing else does: one notice tells it for all machines.
-fn held_by_breaker_alone(guards: &[GuardVerdict]) -> bool {
-    let holding =
-        || guards.iter().filter(|verdict| verdict.ruling == Ruling::Hold).map(|verdict| verdict.guard.as_str());
-    holding().any(|guard| TOLD_BY_NOTICE.contains(&guard))
-        && holding().all(|guard| TOLD_BY_NOTICE.contains(&guard) || guard == BESIDE_CAPS)
+impl Told {
+    const fn includes(self, state: ActionState) -> bool {
+        match state {
+            ActionState::Held | ActionState::Failed | ActionState::TimedOut | ActionState::NeedsHuman => true,
+            ActionState::Succeeded => !matches!(self, Self::Trouble),
+            ActionState::Accepted | ActionState::InDoubt => matches!(self, Self::Everything),
+            ActionState::Refused
+            | ActionState::Would
+            | ActionState::Covered
+            | ActionState::Cancelled
+            | ActionState::ClosedMeanwhile
+            | ActionState::Approved
+            | ActionState::Denied
+            | ActionState::Expired
+            | ActionState::Overdue => matches!(self, Self::Everything | Self::Outcome),
+        }
+    }
+}
+
+fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
+    let waited = matches!(record.state, ActionState::Held | ActionState::Denied | ActionState::Expired);
+    if record.state == ActionState::Covered && !people_wait(record) {
+        Some("covered")
+    } else if waited && held_by(record) == Holding::Notice {
+        Some("told_by_breaker_notice")
+    } else if !told(record).includes(record.state) {
+        Some("quiet_kind")
+    } else {
+        None
+    }
+}
+
+/// People approved it or asked for it.
+const fn people_wait(record: &ActionRecord) -> bool {
+    record.requested_by.is_some() || !record.approvals.is_empty()
+}
+
+/// What holds an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holding {
+    /// Only what a notice tells of, for all machines.
+    Notice,
+    /// Only the cap of gentle actions.
+    GentleCap,
+    /// Something about this action.
+    Own,
+}
+
+fn held_by(record: &ActionRecord) -> Holding {
+    let holds = |verdict: &&GuardVerdict| verdict.ruling == Ruling::Hold;
+    let holding: Vec<&str> = record.guards.iter().filter(holds).map(|verdict| verdict.guard.as_str()).collect();
+    let noticed = holding.iter().any(|guard| SWITCHES.contains(guard) || *guard == CAPS);
+    let gentle = holding.contains(&GENTLE_CAPS);
+    let general = |guard: &&str| SWITCHES.contains(guard) || [CAPS, BESIDE_CAPS, GENTLE_CAPS].contains(guard);
+    match (holding.iter().all(general), noticed, gentle) {
+        (true, true, _) => Holding::Notice,
+        (true, false, true) => Holding::GentleCap,
+        (true, false, false) | (false, _, _) => Holding::Own,
+    }
 }
 
 /// The notification key of an action's step; see the module's header for the rule.
@@ -152,18 +201,26 @@ pub fn notification_key(record: &ActionRecord) -> String {
     match (&record.key, is_told_daily(record)) {
         (Some(key), false) => format!("{key}|{}|{state}", record.attempt),
         (Some(_) | None, _) => {
-            let target = record.machine.as_ref().map_or_else(|| record.alert.id.as_str(), |m| m.id.as_str());
             let kind = record.action.as_ref().map_or("none", |action| action.kind().as_str());
-            format!("{target}|{kind}|{state}|{}", record.at.strftime("%Y-%m-%d"))
+            format!("{}|{kind}|{state}|{}", target(record), record.at.strftime("%Y-%m-%d"))
         }
     }
 }
 
+/// What is told of once a day: the machine, else the alert; all machines where the cap of gentle actions holds.
+fn target(record: &ActionRecord) -> &str {
+    if record.state == ActionState::Held && held_by(record) == Holding::GentleCap {
+        return "all";
+    }
+    record.machine.as_ref().map_or_else(|| record.alert.id.as_str(), |machine| machine.id.as_str())
+}
+
 const fn is_told_daily(record: &ActionRecord) -> bool {
     match record.state {
-        ActionState::Refused | ActionState::Held | ActionState::Would | ActionState::Covered => true,
-        ActionState::NeedsHuman => record.attempt == 0,
-        ActionState::InDoubt
+        ActionState::Refused | ActionState::Held | ActionState::Would | ActionState::Expired => !people_wait(record),
+        ActionState::NeedsHuman => record.attempt == 0 && !people_wait(record),
+        ActionState::Covered
+        | ActionState::InDoubt
         | ActionState::Accepted
         | ActionState::Succeeded
         | ActionState::Failed
@@ -172,7 +229,6 @@ const fn is_told_daily(record: &ActionRecord) -> bool {
         | ActionState::ClosedMeanwhile
         | ActionState::Approved
         | ActionState::Denied
-        | ActionState::Expired
         | ActionState::Overdue => false,
     }
 }
@@ -181,16 +237,18 @@ fn action_message(record: &ActionRecord) -> Message {
     let words = wording::of_action(record);
     Message {
         key: notification_key(record),
-        thread: record.key.as_ref().map(ToString::to_string),
+        thread: record.key.as_ref().map(|_| thread(record)),
         tone: words.tone,
         subject: clean::line(&words.subject(), MAX_SUBJECT),
         badge: words.badge,
         headline: clean::line(&words.headline, MAX_LINE),
         summary: words.summary,
         reason: clean::foreign(&record.reason, MAX_LINE),
+        rest: String::new(),
         next: words.next,
-        rules: rules(record),
-        guards: guards(&record.guards),
+        download: facts::download(record),
+        rules: parts::rules(record),
+        guards: parts::guards(&record.guards),
         sections: facts::of_action(record),
         record: clean::line(&record.id, MAX_LINE),
         at: facts::instant(record.at),
@@ -198,8 +256,28 @@ fn action_message(record: &ActionRecord) -> Message {
     }
 }
 
+/// An isolation and its release have keys of their own, but one alert and one machine.
+fn thread(record: &ActionRecord) -> String {
+    let machine = record.machine.as_ref().map_or("", |machine| machine.id.as_str());
+    format!("{}|{machine}", record.alert.id)
+}
+
+/// What a notice says, as a line and the rest. Mistakes in files are shown as they were written, place and caret too.
+fn said(notice: &Notice) -> (String, String) {
+    match notice.kind {
+        NoticeKind::PolicyReloaded | NoticeKind::PolicyRefused => {
+            let (first, rest) = notice.text.trim().split_once('\n').unwrap_or((notice.text.trim(), ""));
+            (clean::line(first, MAX_LINE), clean::block(rest, MAX_BLOCK))
+        }
+        NoticeKind::BreakerLatched | NoticeKind::Paused | NoticeKind::Resumed | NoticeKind::CommandRefused => {
+            (clean::foreign(&notice.text, MAX_LINE), String::new())
+        }
+    }
+}
+
 fn notice_message(notice: &Notice) -> Message {
     let words = wording::of_notice(notice);
+    let (reason, rest) = said(notice);
     Message {
         key: format!("notice|{}", notice.id),
         thread: None,
@@ -208,8 +286,10 @@ fn notice_message(notice: &Notice) -> Message {
         badge: words.badge,
         headline: clean::line(&words.headline, MAX_LINE),
         summary: words.summary,
-        reason: clean::foreign(&notice.text, MAX_LINE),
+        reason,
+        rest,
         next: words.next,
+        download: None,
         rules: Vec::new(),
         guards: Vec::new(),
         sections: Vec::new(),
@@ -217,39 +297,4 @@ fn notice_message(notice: &Notice) -> Message {
         at: facts::instant(notice.at),
         happened_at: notice.at,
     }
-}
-
-fn rules(record: &ActionRecord) -> Vec<RuleView> {
-    let conditions = record.conditions.iter().map(String::as_str).chain(std::iter::repeat(""));
-    record
-        .rules
-        .iter()
-        .zip(conditions)
-        .take(MAX_ITEMS)
-        .map(|(id, condition)| RuleView { id: id.to_string(), condition: clean::block(condition, MAX_CONDITION) })
-        .collect()
-}
-
-fn guards(verdicts: &[GuardVerdict]) -> Vec<GuardView> {
-    let mut ordered: Vec<&GuardVerdict> = verdicts.iter().collect();
-    ordered.sort_by_key(|verdict| match verdict.ruling {
-        Ruling::Refuse => 0,
-        Ruling::Covered => 1,
-        Ruling::Hold => 2,
-        Ruling::Pass => 3,
-    });
-    ordered
-        .into_iter()
-        .take(MAX_ITEMS)
-        .map(|verdict| GuardView {
-            guard: clean::line(&verdict.guard, 60),
-            word: match verdict.ruling {
-                Ruling::Pass => "pass",
-                Ruling::Covered => "covered",
-                Ruling::Hold => "hold",
-                Ruling::Refuse => "refuse",
-            },
-            why: clean::foreign(&verdict.why, MAX_LINE),
-        })
-        .collect()
 }

@@ -104,7 +104,7 @@ impl Renderer {
             builder = builder.to(reader.clone());
         }
         if let Some(thread) = &message.thread {
-            let root = format!("<action-{thread}@cordon>");
+            let root = format!("<thread-{}@cordon>", hex_digest(thread));
             builder = builder.in_reply_to(root.clone()).references(root);
         }
         if message.tone == Tone::Alarm {

@@ -1,19 +1,19 @@
-//! What mails say, and that hostile records cannot make them say anything else.
+//! What mails about an isolation and about the whole responder say. Other kinds are in `kinds.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
 
 mod support;
 
-use cordon_notify::message::{Fate, MAX_SUBJECT, Message, message_for};
-use cordon_notify::render::{Mail, Parties, Renderer};
-use cordon_records::{Action, ActionRecord, ActionState, IsolationType, NoticeKind, Report, Ruling};
+use cordon_notify::message::{Fate, message_for};
+use cordon_notify::render::Renderer;
+use cordon_records::{Action, ActionState, IsolationType, NoticeKind, Report, Ruling};
 use mail_parser::{MessageParser, MimeHeaders};
-use support::{alert, instant, machine, notice, report, step, verdict};
+use support::{instant, mail, message, notice, of, report, step, step_of, verdict};
 
-const MAILED: [(ActionState, &str, &str); 11] = [
+const MAILED: [(ActionState, &str, &str); 15] = [
     (ActionState::Accepted, "laptop-anna.contoso.com", "laptop-anna: isolation requested, not yet confirmed"),
     (ActionState::Succeeded, "LAPTOP-ANNA", "LAPTOP-ANNA is isolated"),
     (ActionState::Refused, "DC-01.contoso.com", "ACTION NEEDED: DC-01 was not isolated"),
-    (ActionState::Held, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
+    (ActionState::Held, "DC-01", "ACTION NEEDED: DC-01 was not isolated: a person must approve or deny it"),
     (ActionState::Failed, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
     (ActionState::TimedOut, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
     (ActionState::Cancelled, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
@@ -23,28 +23,13 @@ const MAILED: [(ActionState, &str, &str); 11] = [
     (
         ActionState::ClosedMeanwhile,
         "LAPTOP-ANNA",
-        "ACTION NEEDED: LAPTOP-ANNA is being isolated but its alert was closed",
+        "ACTION NEEDED: LAPTOP-ANNA: isolation goes on, but its alert was closed",
     ),
+    (ActionState::Approved, "DC-01", "DC-01: isolation approved, not yet requested"),
+    (ActionState::Denied, "DC-01", "DC-01 was not isolated: a person denied it"),
+    (ActionState::Expired, "DC-01", "ACTION NEEDED: DC-01 was not isolated: nobody decided in time"),
+    (ActionState::Overdue, "LAPTOP-ANNA", "ACTION NEEDED: LAPTOP-ANNA: isolation requested, but not confirmed in time"),
 ];
-
-fn message(report: &Report) -> Message {
-    match message_for(report) {
-        Fate::Mail(message) => *message,
-        Fate::Skip(reason) => panic!("no mail: {reason}"),
-    }
-}
-
-fn of(record: ActionRecord) -> Message {
-    message(&report(record))
-}
-
-fn parties() -> Parties {
-    Parties { from: "Cordon <cordon@contoso.com>".parse().unwrap(), to: vec!["soc@contoso.com".parse().unwrap()] }
-}
-
-fn mail(message: &Message) -> Mail {
-    Renderer::new().unwrap().mail(message, &parties(), instant("2026-11-20T09:13:11Z")).unwrap()
-}
 
 #[test]
 fn each_state_has_its_subject_and_its_text() {
@@ -62,15 +47,32 @@ fn each_notice_has_its_subject_and_its_text() {
     for (kind, subject) in [
         (
             NoticeKind::BreakerLatched,
-            "ACTION NEEDED: Cordon stopped isolating: all_rules.10m reached: 10 attempts in 10 min",
+            "ACTION NEEDED: Cordon stopped acting: all_rules.10m reached: 10 attempts in 10 min",
         ),
         (NoticeKind::Paused, "ACTION NEEDED: Cordon is paused"),
         (NoticeKind::Resumed, "Cordon acts again"),
+        (
+            NoticeKind::CommandRefused,
+            "ACTION NEEDED: Cordon refused a command: approve of 2d7b4c1e6f1a4a39 by anna: the signature is not hers",
+        ),
+        (NoticeKind::PolicyReloaded, "Changed rules or guards are in force"),
+        (NoticeKind::PolicyRefused, "ACTION NEEDED: Changed rules or guards are wrong; the old ones stay in force"),
     ] {
         let message = message(&Report::Notice(notice(kind)));
         assert_eq!(message.subject, subject);
         insta::assert_snapshot!(format!("text_{}", kind.as_str()), renderer.text(&message).unwrap());
     }
+}
+
+#[test]
+fn the_mistakes_of_refused_files_keep_their_places_and_carets() {
+    let mut refused = notice(NoticeKind::PolicyRefused);
+    refused.text = "2 mistakes; the first:\n  rules/isolate-high.yaml:4:5: unknown field `alert.severty`\n    alert.severty == \"High\"\n          ^^^^^^^ did you mean `severity`?".into();
+    let message = message(&Report::Notice(refused.clone()));
+    assert_eq!(format!("{}\n{}", message.reason, message.rest), refused.text);
+    let renderer = Renderer::new().unwrap();
+    insta::assert_snapshot!("text_mistakes", renderer.text(&message).unwrap());
+    assert!(renderer.html(&message).unwrap().contains("\n          ^^^^^^^ did you mean"));
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn an_alert_without_a_machine_is_named_instead() {
     let mut record = step(ActionState::NeedsHuman, "x");
     (record.machine, record.key, record.action) = (None, None, None);
     let message = of(record);
-    assert_eq!(message.subject, "ACTION NEEDED: alert da637472900382838869_1364969609 was not isolated");
+    assert_eq!(message.subject, "ACTION NEEDED: alert da637472900382838869_1364969609 was not dealt with");
     mail(&message);
 }
 
@@ -130,12 +132,14 @@ fn ten_alerts_on_one_machine_are_one_mail_a_day_but_each_action_is_followed() {
         of(record).key
     };
     let (morning, evening, next_day) = ("2026-11-20T01:00:00Z", "2026-11-20T23:59:59Z", "2026-11-21T00:00:00Z");
-    for state in [ActionState::Refused, ActionState::Held, ActionState::Would, ActionState::NeedsHuman] {
+    for state in
+        [ActionState::Refused, ActionState::Held, ActionState::Would, ActionState::NeedsHuman, ActionState::Expired]
+    {
         assert_eq!(key(state, "a", morning), key(state, "b", evening), "{state:?}");
         assert_ne!(key(state, "a", morning), key(state, "a", next_day), "{state:?}");
     }
     assert_ne!(key(ActionState::Refused, "a", morning), key(ActionState::Held, "a", morning));
-    for state in [ActionState::Accepted, ActionState::Succeeded, ActionState::Failed, ActionState::ClosedMeanwhile] {
+    for state in [ActionState::Accepted, ActionState::Succeeded, ActionState::Failed, ActionState::Approved] {
         assert_ne!(key(state, "a", morning), key(state, "b", morning), "{state:?}");
         assert_eq!(key(state, "a", morning), key(state, "a", next_day), "{state:?}");
     }
@@ -177,71 +181,21 @@ fn the_mime_has_two_readable_parts_and_headers_that_stop_loops() {
 }
 
 #[test]
-fn the_same_report_makes_the_same_mail_and_all_mails_of_one_action_share_a_thread() {
+fn the_same_report_makes_the_same_mail_and_all_mails_of_one_alert_and_machine_share_a_thread() {
     let requested = mail(&of(step(ActionState::Accepted, "LAPTOP-ANNA")));
     let succeeded = mail(&of(step(ActionState::Succeeded, "LAPTOP-ANNA")));
     assert_eq!(requested, mail(&of(step(ActionState::Accepted, "LAPTOP-ANNA"))));
     assert_ne!(requested.message_id, succeeded.message_id);
-    for mail in [requested, succeeded] {
+    let mut release = step_of(Action::Release { comment: "clean".into() }, ActionState::Succeeded, "LAPTOP-ANNA");
+    release.key = Some(cordon_records::ActionKey::new("ffffffffffffffff").unwrap());
+    let mut other = step(ActionState::Accepted, "LAPTOP-ANNA");
+    other.alert.id = cordon_records::AlertId::new("another").unwrap();
+    let thread = |mail: &cordon_notify::render::Mail| {
         let parsed = MessageParser::default().parse(&mail.mime).unwrap();
-        assert_eq!(parsed.references().as_text(), Some("action-a1b2c3d4e5f60718@cordon"));
-        assert_eq!(parsed.in_reply_to().as_text(), Some("action-a1b2c3d4e5f60718@cordon"));
-    }
-}
-
-/// Every free text of the record carries line breaks, markup, a link and reordered text, ten kilobytes of it.
-fn hostile() -> ActionRecord {
-    let poison = format!(
-        "x\r\nBcc: thief@evil.example\r\n\r\n<script>alert(1)</script><img src=https://evil.example/p.png>\
-         {{{{ 7*7 }}}}\u{202e}gpj.exe\u{200b}\0 {}",
-        "A".repeat(10_000)
-    );
-    let mut record = step(ActionState::Refused, "x");
-    record.alert = alert();
-    record.alert.title.clone_from(&poison);
-    record.alert.category = Some(poison.clone());
-    record.alert.users = vec![poison.clone(); 200];
-    record.alert.severity = poison.as_str().into();
-    let mut target = machine(&poison, &poison);
-    (target.group, target.value, target.tags) =
-        (Some(poison.clone()), Some(poison.clone()), Some(vec![poison.clone()]));
-    record.machine = Some(target);
-    record.reason.clone_from(&poison);
-    record.conditions = vec![poison.clone()];
-    record.guards = vec![verdict(&poison, Ruling::Refuse, &poison)];
-    record.action = Some(Action::Isolate { isolation: IsolationType::Full, comment: poison, release: None });
-    record
-}
-
-#[test]
-fn a_hostile_record_stays_harmless() {
-    let message = of(hostile());
-    assert!(message.subject.chars().count() <= MAX_SUBJECT && !message.subject.contains(['\r', '\n']));
-    let mail = mail(&message);
-    assert!(mail.mime.is_ascii() && mail.mime.len() < 60_000, "{} bytes", mail.mime.len());
-    let parsed = MessageParser::default().parse(&mail.mime).unwrap();
-    assert!(parsed.header("Bcc").is_none());
-    let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
-    assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
-    for part in [&text, &html] {
-        assert!(!part.contains("https://evil") && !part.contains(['\u{202e}', '\u{200b}', '\0']), "{part}");
-        assert!(part.contains("7*7"), "the record's braces were taken for a template's: {part}");
-    }
-    assert!(!text.contains("\nBcc") && text.lines().all(|line| line.len() < 4_000));
-}
-
-#[test]
-fn links_lead_to_the_portal_and_nothing_is_loaded_from_elsewhere() {
-    let html = Renderer::new().unwrap().html(&of(hostile())).unwrap().replace("&#x2f;", "/");
-    let links: Vec<&str> = html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(
-        links,
-        [
-            "https://security.microsoft.com/alerts/da637472900382838869_1364969609",
-            "https://security.microsoft.com/machines/1e5bc9d7e413ddd7902c2932e418702b84d0cc07",
-        ]
-    );
-    for loading in ["url(", "@import", "<link", "<form", "<img", "<script", "<iframe"] {
-        assert!(!html.contains(loading), "{loading}");
-    }
+        assert_eq!(parsed.references().as_text(), parsed.in_reply_to().as_text());
+        parsed.references().as_text().unwrap().to_owned()
+    };
+    assert_eq!(thread(&requested), thread(&succeeded));
+    assert_eq!(thread(&requested), thread(&mail(&of(release))));
+    assert_ne!(thread(&requested), thread(&mail(&of(other))));
 }

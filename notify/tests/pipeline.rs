@@ -149,7 +149,7 @@ async fn each_report_becomes_one_mail_and_a_repeated_one_none_also_after_a_resta
     let expected = [
         "LAPTOP-ANNA: isolation requested, not yet confirmed",
         "LAPTOP-ANNA is isolated",
-        "ACTION NEEDED: Cordon stopped isolating: all_rules.10m reached: 10 attempts in 10 min",
+        "ACTION NEEDED: Cordon stopped acting: all_rules.10m reached: 10 attempts in 10 min",
     ];
     assert_eq!(world.subjects(), expected);
     running.stop().await;

@@ -214,7 +214,7 @@ async fn five_hundred_high_alerts_on_a_hundred_machines_give_the_caps_posts_one_
     let count = |state| first.iter().filter(|seen| **seen == state).count();
     assert_eq!(count(ActionState::Accepted), 10);
     assert_eq!(count(ActionState::Held) + count(ActionState::Covered), 490, "everything else is held or covered");
-    pipeline.mailed("ACTION NEEDED: Cordon stopped isolating", SOON).await;
+    pipeline.mailed("ACTION NEEDED: Cordon stopped acting", SOON).await;
     let loud = pipeline.subjects().iter().filter(|subject| subject.contains("Cordon stopped")).count();
     assert_eq!(loud, 1);
     let allowed = |subject: &String| {

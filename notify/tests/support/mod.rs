@@ -1,5 +1,9 @@
 //! Records made for the tests.
 
+pub mod actions;
+
+use cordon_notify::message::{Fate, Message, message_for};
+use cordon_notify::render::{Mail, Parties, Renderer};
 use cordon_records::{
     Action, ActionKey, ActionRecord, ActionState, AlertId, AlertStatus, AlertSummary, GuardVerdict, IsolationType,
     MachineActionId, MachineId, MachineSummary, Mode, Notice, NoticeKind, Report, RuleId, Ruling, Severity,
@@ -134,6 +138,30 @@ pub fn notice(kind: NoticeKind) -> Notice {
         text: text.into(),
         at: instant("2026-11-20T09:20:00Z"),
     }
+}
+
+/// The same step of another action.
+pub fn step_of(action: Action, state: ActionState, name: &str) -> ActionRecord {
+    ActionRecord { action: Some(action), ..step(state, name) }
+}
+
+pub fn message(report: &Report) -> Message {
+    match message_for(report) {
+        Fate::Mail(message) => *message,
+        Fate::Skip(reason) => panic!("no mail: {reason}"),
+    }
+}
+
+pub fn of(record: ActionRecord) -> Message {
+    message(&report(record))
+}
+
+pub fn parties() -> Parties {
+    Parties { from: "Cordon <cordon@contoso.com>".parse().unwrap(), to: vec!["soc@contoso.com".parse().unwrap()] }
+}
+
+pub fn mail(message: &Message) -> Mail {
+    Renderer::new().unwrap().mail(message, &parties(), instant("2026-11-20T09:13:11Z")).unwrap()
 }
 
 pub fn report(record: ActionRecord) -> Report {

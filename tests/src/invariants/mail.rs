@@ -8,49 +8,86 @@ use cordon_records::{ActionRecord, ActionState, Report, Ruling, Topic};
 use super::evidence::{Evidence, Expectation};
 use super::{Breach, settled};
 
-/// Guards for which one notice speaks.
-const TOLD_BY_NOTICE: [&str; 4] = ["caps", "breaker", "pause", "fleet-share"];
+/// What a kind of action is told of, by its name in records. A kind that is not named here is told of at every step.
+const OUTCOMES_ONLY: [&str; 2] = ["stop_file", "indicator"];
+const PRODUCTS: [&str; 1] = ["collect_package"];
+const QUIET: [&str; 6] = ["scan", "investigate", "tag", "set_device_value", "update_alert", "cancel"];
 
 /// The key under which a report is mailed once; `None` for one that deserves no mail.
 pub(super) fn key_of(report: &Report) -> Option<String> {
-    match report {
-        Report::Notice(notice) => Some(format!("notice|{}", notice.id)),
-        Report::Action(action) => match action.state {
-            ActionState::Covered => None,
-            ActionState::Held if is_told_by_notice(action) => None,
-            ActionState::Refused | ActionState::Held | ActionState::Would => Some(daily(action)),
-            ActionState::NeedsHuman if action.attempt == 0 => Some(daily(action)),
-            ActionState::NeedsHuman
-            | ActionState::InDoubt
-            | ActionState::Accepted
-            | ActionState::Succeeded
-            | ActionState::Failed
-            | ActionState::TimedOut
-            | ActionState::Cancelled
-            | ActionState::ClosedMeanwhile
-            | ActionState::Approved
-            | ActionState::Denied
-            | ActionState::Expired
-            | ActionState::Overdue => match &action.key {
-                Some(key) => Some(format!("{key}|{}|{}", action.attempt, action.state.as_str())),
-                None => Some(daily(action)),
-            },
-        },
+    let action = match report {
+        Report::Notice(notice) => return Some(format!("notice|{}", notice.id)),
+        Report::Action(action) => action,
+    };
+    let state = action.state.as_str();
+    let people = action.requested_by.is_some() || !action.approvals.is_empty();
+    if !states_of(kind(action)).contains(&state) || (state == "covered" && !people) {
+        return None;
+    }
+    let holding = holding(action);
+    if ["held", "denied", "expired"].contains(&state) && holding == Holding::Noticed {
+        return None;
+    }
+    let once_a_day = ["refused", "held", "would", "expired"].contains(&state)
+        || (action.state == ActionState::NeedsHuman && action.attempt == 0);
+    match &action.key {
+        Some(key) if people || !once_a_day => Some(format!("{key}|{}|{state}", action.attempt)),
+        _ if state == "held" && holding == Holding::GentleCap => Some(daily(action, "all")),
+        _ => {
+            let target = action.machine.as_ref().map_or(action.alert.id.as_str(), |machine| machine.id.as_str());
+            Some(daily(action, target))
+        }
     }
 }
 
-/// Only guards hold it for which a notice speaks, and not the share of the fleet alone.
-fn is_told_by_notice(action: &ActionRecord) -> bool {
-    let holding: Vec<&str> =
-        action.guards.iter().filter(|word| word.ruling == Ruling::Hold).map(|word| &*word.guard).collect();
-    holding.iter().all(|guard| TOLD_BY_NOTICE.contains(guard)) && holding.iter().any(|guard| *guard != "fleet-share")
+fn kind(action: &ActionRecord) -> &'static str {
+    action.action.as_ref().map_or("none", |action| action.kind().as_str())
 }
 
-/// One mail for each machine, kind, state and day.
-fn daily(action: &ActionRecord) -> String {
-    let target = action.machine.as_ref().map_or(action.alert.id.as_str(), |machine| machine.id.as_str());
-    let kind = action.action.as_ref().map_or("none", |action| action.kind().as_str());
-    format!("{target}|{kind}|{}|{}", action.state.as_str(), action.at.strftime("%Y-%m-%d"))
+/// The states of a kind that are worth a mail.
+fn states_of(kind: &str) -> Vec<&'static str> {
+    let mut states = vec!["held", "failed", "timed_out", "needs_human"];
+    if QUIET.contains(&kind) {
+        return states;
+    }
+    states.push("succeeded");
+    if PRODUCTS.contains(&kind) {
+        return states;
+    }
+    states.extend(["refused", "would", "covered", "cancelled", "closed_meanwhile", "approved", "denied", "expired"]);
+    states.push("overdue");
+    if !OUTCOMES_ONLY.contains(&kind) {
+        states.extend(["accepted", "in_doubt"]);
+    }
+    states
+}
+
+/// What the guards that hold an action have in common.
+#[derive(PartialEq)]
+enum Holding {
+    /// A notice speaks for all of them.
+    Noticed,
+    /// Only the cap of gentle actions, which has no notice.
+    GentleCap,
+    /// At least one has to be told of by itself.
+    Own,
+}
+
+fn holding(action: &ActionRecord) -> Holding {
+    let guards: Vec<&str> =
+        action.guards.iter().filter(|word| word.ruling == Ruling::Hold).map(|word| &*word.guard).collect();
+    let names = |among: &[&str]| guards.iter().any(|guard| among.contains(guard));
+    let others = guards.iter().any(|guard| !["caps", "breaker", "pause", "fleet-share", "gentle-caps"].contains(guard));
+    match (others, names(&["breaker", "pause", "caps"]), names(&["gentle-caps"])) {
+        (true, _, _) | (false, false, false) => Holding::Own,
+        (false, true, _) => Holding::Noticed,
+        (false, false, true) => Holding::GentleCap,
+    }
+}
+
+/// One mail for each target, kind, state and day.
+fn daily(action: &ActionRecord, target: &str) -> String {
+    format!("{target}|{}|{}|{}", kind(action), action.state.as_str(), action.at.strftime("%Y-%m-%d"))
 }
 
 /// The keys of mails that are done with, each with its `Message-ID`.

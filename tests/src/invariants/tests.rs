@@ -394,6 +394,22 @@ fn what_is_held_by_the_breaker_alone_needs_no_mail_and_what_another_guard_holds_
 }
 
 #[test]
+fn a_gentle_action_that_is_done_needs_no_mail_and_one_that_waits_for_a_person_does() {
+    let scan = |state: &str| {
+        let mut scan = json_report(action(0, state));
+        scan["action"] = json!({"kind": "scan", "scan": "Quick", "comment": "c"});
+        scan["guards"] = json!([]);
+        scan
+    };
+    for (state, numbers) in [("would", &[][..]), ("held", &[1, 6, 10])] {
+        finds(numbers, state, |it| {
+            of(it, Topic::Actions).push(seen(Topic::Actions, (0, 2), MACHINE, &scan(state)));
+            it.committed.insert((Reader::Notify, 0), 3);
+        });
+    }
+}
+
+#[test]
 fn a_report_names_each_breach_with_its_ids_and_tells_the_story_of_the_first() {
     let mut evidence = sound();
     evidence.requests.push(call(KEY, 2, 9));

@@ -1,0 +1,287 @@
+//! The words of each kind of action, one entry for each. What is said about a state is in `states`.
+//!
+//! `{machine}` stands for the machine's name, `{thing}` for what tells two actions of one kind apart, `{id}` for the
+//! machine's id.
+
+use cordon_records::{Action, ActionKind, IsolationType, TagChange};
+
+/// What a kind of action contributes to every mail about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// The errand: "isolate LAPTOP".
+    pub errand: &'static str,
+    /// The errand as a thing, without names: "isolation".
+    pub noun: &'static str,
+    /// What it is done to, for "X was P" and "X was not P".
+    pub object: &'static str,
+    /// What is done to that: the P.
+    pub participle: &'static str,
+    /// The headline once it is done.
+    pub done: &'static str,
+    /// What Defender's word that it is done means.
+    pub meaning: &'static str,
+    /// What people do then.
+    pub after: &'static [&'static str],
+    /// The command for the last of that; `""` for none.
+    pub command: &'static str,
+    /// What people do when Cordon did not.
+    pub by_hand: &'static str,
+}
+
+/// The entry of an action; the rules' failure to plan one has an entry too.
+pub const fn of(action: Option<&Action>) -> &'static Kind {
+    match action {
+        None => &NOTHING_PLANNED,
+        Some(Action::Isolate { isolation: IsolationType::Selective, .. }) => &ISOLATE_SELECTIVE,
+        Some(Action::Isolate { isolation: IsolationType::UnManagedDevice, .. }) => &ISOLATE_UNMANAGED,
+        Some(Action::Tag { change: TagChange::Remove, .. }) => &UNTAG,
+        Some(action) => of_kind(action.kind()),
+    }
+}
+
+/// The entry of a kind, where its settings make no difference.
+pub const fn of_kind(kind: ActionKind) -> &'static Kind {
+    match kind {
+        ActionKind::Isolate => &ISOLATE,
+        ActionKind::Release => &RELEASE,
+        ActionKind::RestrictCode => &RESTRICT_CODE,
+        ActionKind::UnrestrictCode => &UNRESTRICT_CODE,
+        ActionKind::Scan => &SCAN,
+        ActionKind::CollectPackage => &COLLECT_PACKAGE,
+        ActionKind::Investigate => &INVESTIGATE,
+        ActionKind::StopFile => &STOP_FILE,
+        ActionKind::LiveResponse => &LIVE_RESPONSE,
+        ActionKind::Offboard => &OFFBOARD,
+        ActionKind::Tag => &TAG,
+        ActionKind::SetDeviceValue => &SET_DEVICE_VALUE,
+        ActionKind::UpdateAlert => &UPDATE_ALERT,
+        ActionKind::Indicator => &INDICATOR,
+        ActionKind::Cancel => &CANCEL,
+    }
+}
+
+const NOTHING_PLANNED: Kind = Kind {
+    errand: "deal with {machine}",
+    noun: "answer",
+    object: "{machine}",
+    participle: "dealt with",
+    done: "{machine} is dealt with",
+    meaning: "Nothing is left to do.",
+    after: &["Look at the alert."],
+    command: "",
+    by_hand: "Look at the alert now, and decide what is to be done by hand in the portal.",
+};
+
+const ISOLATE: Kind = Kind {
+    errand: "isolate {machine}",
+    noun: "isolation",
+    object: "{machine}",
+    participle: "isolated",
+    done: "{machine} is isolated",
+    meaning: "Defender reports that {machine} is cut off the network. Only Defender's own connection stays.",
+    after: &["Investigate the alert.", "When the machine is clean, let it back, on its page in the portal or so:"],
+    command: "cordon release {id} --why \"…\"",
+    by_hand: "Look at the alert now, and decide whether to isolate the machine by hand on its page in the portal.",
+};
+
+const ISOLATE_SELECTIVE: Kind = Kind {
+    meaning: "Defender reports that {machine} is cut off the network. Defender's own connection stays, and so do \
+              Outlook, Teams and Skype, as the rule asked.",
+    ..ISOLATE
+};
+
+const ISOLATE_UNMANAGED: Kind = Kind {
+    meaning: "Defender does not manage {machine}; it reports that the machines which it does manage no longer talk \
+              with it. Other machines still do.",
+    ..ISOLATE
+};
+
+const RELEASE: Kind = Kind {
+    errand: "release {machine} from isolation",
+    noun: "release",
+    object: "{machine}",
+    participle: "released from isolation",
+    done: "RELEASED: {machine} is connected again",
+    meaning: "The isolation of {machine} is lifted: it reaches the whole network, and the network reaches it.",
+    after: &["Nothing, if the machine is clean. If it is not, isolate it again on its page in the portal."],
+    command: "",
+    by_hand: "If {machine} is isolated, people may be unable to work on it: decide whether to release it by hand on \
+              its page in the portal.",
+};
+
+const RESTRICT_CODE: Kind = Kind {
+    errand: "restrict {machine} to programs signed by Microsoft",
+    noun: "restriction of programs",
+    object: "{machine}",
+    participle: "restricted to programs signed by Microsoft",
+    done: "{machine} runs only programs signed by Microsoft",
+    meaning: "Defender reports that {machine} starts no program any more that Microsoft has not signed. It is still \
+              connected to the network.",
+    after: &["Investigate the alert.", "When the machine is clean, lift the restriction on its page in the portal."],
+    command: "",
+    by_hand: "Look at the alert now, and decide whether to restrict the machine's programs by hand on its page in the \
+              portal.",
+};
+
+const UNRESTRICT_CODE: Kind = Kind {
+    errand: "lift the restriction of programs on {machine}",
+    noun: "end of the restriction of programs",
+    object: "{machine}",
+    participle: "freed from the restriction of programs",
+    done: "{machine} runs all programs again",
+    meaning: "Defender reports that {machine} may start programs again that Microsoft has not signed.",
+    after: &["Nothing, if the machine is clean."],
+    command: "",
+    by_hand: "People may be unable to work on {machine}: decide whether to lift the restriction by hand on its page in \
+              the portal.",
+};
+
+const SCAN: Kind = Kind {
+    errand: "run a {thing} antivirus scan on {machine}",
+    noun: "antivirus scan",
+    object: "{machine}",
+    participle: "scanned",
+    done: "{machine} is scanned",
+    meaning: "Defender reports that the antivirus scan of {machine} has ended.",
+    after: &["See in the portal what the scan found."],
+    command: "",
+    by_hand: "If the scan matters, start it by hand on the machine's page in the portal.",
+};
+
+const COLLECT_PACKAGE: Kind = Kind {
+    errand: "collect an investigation package from {machine}",
+    noun: "investigation package",
+    object: "the investigation package of {machine}",
+    participle: "collected",
+    done: "{machine}: the investigation package is ready",
+    meaning: "Defender has collected the investigation package of {machine}.",
+    after: &["The action center on the machine's page in the portal has the package too."],
+    command: "",
+    by_hand: "If the package matters, collect it by hand on the machine's page in the portal.",
+};
+
+const INVESTIGATE: Kind = Kind {
+    errand: "start an automated investigation on {machine}",
+    noun: "automated investigation",
+    object: "the automated investigation of {machine}",
+    participle: "started",
+    done: "{machine}: an automated investigation has started",
+    meaning: "Defender has started an automated investigation of {machine}.",
+    after: &["See in the portal what the investigation finds."],
+    command: "",
+    by_hand: "If the investigation matters, start it by hand on the machine's page in the portal.",
+};
+
+const STOP_FILE: Kind = Kind {
+    errand: "stop and quarantine the file {thing} on {machine}",
+    noun: "quarantine of a file",
+    object: "the file {thing} on {machine}",
+    participle: "quarantined",
+    done: "{machine}: the file {thing} is quarantined",
+    meaning: "Defender reports that the file's processes on {machine} are stopped and the file is in quarantine there. \
+              On other machines it is as it was.",
+    after: &[
+        "Investigate the alert.",
+        "If the file is harmless, take it out of quarantine on the file's page in the portal.",
+    ],
+    command: "",
+    by_hand: "Look at the alert now, and decide whether to stop the file by hand on its page in the portal.",
+};
+
+const LIVE_RESPONSE: Kind = Kind {
+    errand: "run live response commands on {machine}",
+    noun: "live response",
+    object: "the live response on {machine}",
+    participle: "run",
+    done: "{machine}: the live response commands have run",
+    meaning: "Defender reports that the live response commands on {machine} have run to their end.",
+    after: &["Read their output in the action center on the machine's page in the portal."],
+    command: "",
+    by_hand: "Look at the alert now, and decide whether to start a live response session by hand on the machine's page.",
+};
+
+const OFFBOARD: Kind = Kind {
+    errand: "offboard {machine} from Defender",
+    noun: "offboarding",
+    object: "{machine}",
+    participle: "offboarded",
+    done: "{machine} is offboarded: Defender no longer watches it",
+    meaning: "Defender reports that {machine} is taken out of its care. It raises no more alerts for it, and no action \
+              reaches it.",
+    after: &["Make sure that somebody else looks after the machine. To bring it back, it has to be onboarded anew."],
+    command: "",
+    by_hand: "Decide whether the machine is to be offboarded by hand.",
+};
+
+const TAG: Kind = Kind {
+    errand: "tag {machine} with {thing}",
+    noun: "tag",
+    object: "{machine}",
+    participle: "tagged with {thing}",
+    done: "{machine} carries the tag {thing}",
+    meaning: "Defender has put the tag on {machine}.",
+    after: &["Nothing."],
+    command: "",
+    by_hand: "If the tag matters, put it on by hand on the machine's page in the portal.",
+};
+
+const UNTAG: Kind = Kind {
+    errand: "take the tag {thing} off {machine}",
+    object: "the tag {thing}",
+    participle: "taken off {machine}",
+    done: "{machine} no longer carries the tag {thing}",
+    meaning: "Defender has taken the tag off {machine}.",
+    by_hand: "If the tag matters, take it off by hand on the machine's page in the portal.",
+    ..TAG
+};
+
+const SET_DEVICE_VALUE: Kind = Kind {
+    errand: "set the value of {machine} to {thing}",
+    noun: "device value",
+    object: "the value of {machine}",
+    participle: "set to {thing}",
+    done: "{machine} has the value {thing}",
+    meaning: "Defender has taken the value over.",
+    after: &["Nothing."],
+    command: "",
+    by_hand: "If the value matters, set it by hand on the machine's page in the portal.",
+};
+
+const UPDATE_ALERT: Kind = Kind {
+    errand: "change the alert about {machine}",
+    noun: "change of the alert",
+    object: "the alert about {machine}",
+    participle: "changed",
+    done: "{machine}: the alert is changed",
+    meaning: "Defender has taken the changes over.",
+    after: &["Nothing."],
+    command: "",
+    by_hand: "If the change matters, make it by hand on the alert's page in the portal.",
+};
+
+const INDICATOR: Kind = Kind {
+    errand: "submit the indicator \"{thing}\"",
+    noun: "indicator",
+    object: "the indicator \"{thing}\"",
+    participle: "submitted",
+    done: "the indicator \"{thing}\" is submitted",
+    meaning: "Defender has taken the indicator. It reaches the machines after some time, and counts for all of them that \
+              its groups name: the whole tenant, where it names none.",
+    after: &["If it hits what people need, delete it in the portal: Settings, Endpoints, Indicators."],
+    command: "",
+    by_hand: "Look at the alert now, and decide whether to add the indicator by hand in the portal: Settings, \
+              Endpoints, Indicators.",
+};
+
+const CANCEL: Kind = Kind {
+    errand: "cancel the {thing} of {machine}",
+    noun: "cancelling",
+    object: "the {thing} of {machine}",
+    participle: "cancelled",
+    done: "{machine}: the {thing} is cancelled",
+    meaning: "Defender has cancelled it before it was carried out.",
+    after: &["Nothing."],
+    command: "",
+    by_hand: "If it should not be carried out, cancel it by hand in the action center on the machine's page in the \
+              portal; if it was carried out meanwhile, undo it there.",
+};

@@ -1,0 +1,104 @@
+//! The words of notices about the whole responder.
+
+use cordon_records::{Notice, NoticeKind};
+
+use super::{Tone, Wording};
+use crate::clean;
+use crate::parts::Step;
+
+/// The longest piece of a notice's text in a headline, in characters.
+const SAID: usize = 200;
+
+/// The words for a notice.
+#[must_use]
+pub fn of_notice(notice: &Notice) -> Wording {
+    match notice.kind {
+        NoticeKind::BreakerLatched => breaker_latched(notice),
+        NoticeKind::Paused => paused(notice),
+        NoticeKind::Resumed => Wording::new(
+            Tone::Done,
+            "Resumed",
+            "Cordon acts again".to_owned(),
+            "A person resumed Cordon. It acts again as rules and guards allow. What was held meanwhile stays held."
+                .to_owned(),
+        )
+        .run("Look through what was held meanwhile, and approve or deny it:", "cordon approvals list".to_owned()),
+        NoticeKind::CommandRefused => command_refused(notice),
+        NoticeKind::PolicyReloaded => Wording::new(
+            Tone::Done,
+            "Rules changed",
+            "Changed rules or guards are in force".to_owned(),
+            "The files were checked and taken over without a restart.".to_owned(),
+        )
+        .next("Nothing, if you know of the change. If nobody does, find out who changed the files."),
+        NoticeKind::PolicyRefused => Wording::new(
+            Tone::Alarm,
+            "Rules refused",
+            "Changed rules or guards are wrong; the old ones stay in force".to_owned(),
+            "The changed files hold mistakes and were not taken over. Cordon goes on with the rules and guards that it \
+             had."
+            .to_owned(),
+        )
+        .next("Correct the files; cordon check names every mistake with its place.")
+        .next("Until then do not count on the change."),
+    }
+}
+
+fn breaker_latched(notice: &Notice) -> Wording {
+    Wording::new(
+        Tone::Alarm,
+        "Breaker latched",
+        format!("Cordon stopped acting: {}", first_sentence(notice)),
+        "A cap was reached, so Cordon begins nothing more until a person resumes it; only releases and the like go on. \
+         Every further action is held and written to the topic of actions; no mail follows for those that only the cap \
+         holds."
+            .to_owned(),
+    )
+    .next("Find out whether this is an attack on many machines or a rule that matches too much.")
+    .next("Handle open alerts by hand meanwhile: Cordon does not isolate.")
+    .then(resume("When the cause is understood, resume", notice))
+}
+
+fn paused(notice: &Notice) -> Wording {
+    Wording::new(
+        Tone::Alarm,
+        "Paused",
+        "Cordon is paused".to_owned(),
+        "A person paused Cordon. It does nothing that rules ask for until a person resumes it; all of that is held, \
+         without a mail for each. What a person asks to be released is released."
+            .to_owned(),
+    )
+    .next("Handle open alerts by hand meanwhile: Cordon does not isolate.")
+    .then(resume("To resume", notice))
+}
+
+fn command_refused(notice: &Notice) -> Wording {
+    Wording::new(
+        Tone::Alarm,
+        "Command refused",
+        format!("Cordon refused a command: {}", first_sentence(notice)),
+        "Somebody who can write to the topic of commands gave a command that is not what it claims to be, comes too late \
+         or was given before. Cordon did nothing."
+            .to_owned(),
+    )
+    .next("Ask the person whom it names whether they gave it. If they did, they give it anew.")
+    .next("If they did not, somebody uses their name: find out who can write to the topic, and treat it as an attack.")
+}
+
+/// The first sentence says what happened; the rest is in the body.
+fn first_sentence(notice: &Notice) -> String {
+    let first = notice.text.split(". ").next().unwrap_or_default();
+    clean::foreign(first, SAID).trim_end_matches('.').to_owned()
+}
+
+/// How a switch is lifted: by the id of its notice, so that the same words said again lift nothing new.
+fn resume(when: &str, notice: &Notice) -> [Step; 2] {
+    let id = clean::line(&notice.id, 100);
+    [
+        Step { text: format!("{when}:"), command: format!("cordon resume {id} --why \"…\"") },
+        Step {
+            text: "Where commands cannot be signed, restart cordon-act with:".to_owned(),
+            command: format!("--resume {id}"),
+        },
+    ]
+}

@@ -1,0 +1,297 @@
+//! The sentences of each state, around the words of the kind.
+
+use cordon_records::{Action, ActionRecord, ActionState, Impact, Ruling};
+
+use super::phrases::Phrases;
+use super::{Tone, Wording};
+use crate::clean;
+use crate::facts::{self, instant};
+use crate::parts::Step;
+
+/// The longest name of a person in a headline, in characters.
+const WHO: usize = 40;
+/// The longest reason of a person in a headline, in characters.
+const WHY: usize = 80;
+
+/// The words for one step of an action.
+pub fn of(record: &ActionRecord) -> Wording {
+    let phrases = &Phrases::of(record);
+    match record.state {
+        ActionState::Accepted => accepted(phrases),
+        ActionState::Succeeded => succeeded(phrases, record),
+        ActionState::InDoubt => in_doubt(phrases),
+        ActionState::Would => rehearsed(phrases, record),
+        ActionState::Covered => covered(phrases),
+        ActionState::ClosedMeanwhile => closed_meanwhile(phrases),
+        ActionState::Approved => approved(phrases, record),
+        ActionState::Denied => denied(phrases),
+        ActionState::Expired => expired(phrases, record),
+        ActionState::Overdue => overdue(phrases, record),
+        ActionState::Held => held(phrases, record),
+        ActionState::NeedsHuman if record.attempt > 0 => unknown_outcome(phrases, record),
+        ActionState::NeedsHuman
+        | ActionState::Refused
+        | ActionState::Failed
+        | ActionState::TimedOut
+        | ActionState::Cancelled => not_done(phrases, record),
+    }
+}
+
+/// How loud it is that something did not happen.
+fn trouble(record: &ActionRecord) -> Tone {
+    match record.action.as_ref().map(|action| action.kind().impact()) {
+        Some(Impact::Gentle) => Tone::Minor,
+        Some(Impact::Disrupting | Impact::Freeing) | None => Tone::Alarm,
+    }
+}
+
+/// What stands above the headline of trouble.
+fn trouble_badge(record: &ActionRecord) -> &'static str {
+    match trouble(record) {
+        Tone::Alarm => "Action needed",
+        Tone::Minor | Tone::Progress | Tone::Done | Tone::Calm => "Not done",
+    }
+}
+
+fn accepted(phrases: &Phrases) -> Wording {
+    let headline = format!("{}: {} requested, not yet confirmed", phrases.name, phrases.noun());
+    let summary = format!(
+        "Defender accepted the request to {}, but still has to reach the machine: {}.",
+        phrases.errand(),
+        phrases.not_yet()
+    );
+    Wording::new(Tone::Progress, "Requested", headline, summary)
+        .next("Nothing yet. Cordon follows the request; a further mail says how it ended, or that it takes too long.")
+        .next(
+            "If that mail stays out, see in the portal whether the machine is online: Defender waits about three days.",
+        )
+}
+
+fn succeeded(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let summary = phrases.meaning() + &own_release(record).unwrap_or_default();
+    let words = Wording::new(Tone::Done, "Confirmed", phrases.done() + &asked_for(record), summary);
+    words.then(fetch(record)).then(phrases.after())
+}
+
+/// ", asked for by anna@contoso.com: why", where a person asked.
+fn asked_for(record: &ActionRecord) -> String {
+    let Some(who) = &record.requested_by else { return String::new() };
+    let why = record.action.as_ref().map(|action| clean::foreign(action.comment(), WHY)).unwrap_or_default();
+    let colon = if why.is_empty() { "" } else { ": " };
+    format!(", asked for by {}{colon}{why}", clean::line(who, WHO))
+}
+
+fn fetch(record: &ActionRecord) -> Option<Step> {
+    facts::download(record)?;
+    Some(Step { text: "Download it now: the link works for a short time only.".to_owned(), command: String::new() })
+}
+
+/// What Cordon will do by itself about an isolation that stands.
+fn own_release(record: &ActionRecord) -> Option<String> {
+    let Some(Action::Isolate { release: Some(terms), .. }) = &record.action else { return None };
+    let after = jiff::SignedDuration::from_secs(i64::try_from(terms.after_s).ok()?);
+    let due = instant(record.at.checked_add(after).ok()?);
+    Some(if terms.ask {
+        format!(" At about {due} Cordon asks whether to release it.")
+    } else {
+        format!(" Cordon releases it by itself at about {due}.")
+    })
+}
+
+fn in_doubt(phrases: &Phrases) -> Wording {
+    let headline = format!("{}: {} requested, answer lost", phrases.name, phrases.noun());
+    let summary = format!(
+        "Cordon asked Defender to {}, but no readable answer came back. It is not known whether Defender took the \
+         request; count it as not done.",
+        phrases.errand()
+    );
+    Wording::new(Tone::Progress, "In doubt", headline, summary)
+        .next("Nothing yet. In a few minutes Cordon reads Defender's list of actions, and a mail says what it found.")
+}
+
+/// In shadow mode the guards speak too: what they would have stopped must not be announced as a deed.
+fn rehearsed(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let said = |ruling| record.guards.iter().any(|verdict| verdict.ruling == ruling);
+    let stopped = if said(Ruling::Refuse) {
+        "would have been refused by a guard"
+    } else if said(Ruling::Hold) {
+        "would have been held for a person"
+    } else {
+        return would(phrases);
+    };
+    let errand = phrases.errand();
+    let headline = format!("WOULD NOT {errand} (shadow mode): it {stopped}");
+    let summary = format!("The rules ask to {errand}, but it {stopped}. Cordon only watches here.");
+    Wording::new(Tone::Calm, "Shadow mode", headline, summary)
+        .next("Look at the alert as you would without Cordon.")
+        .next("If the guard is wrong, correct the guards before Cordon is allowed to act.")
+}
+
+fn would(phrases: &Phrases) -> Wording {
+    let errand = phrases.errand();
+    let headline = format!("WOULD {errand} (shadow mode, nothing was done)");
+    let summary =
+        format!("Rules and guards agree to {errand}. Cordon only watches here: it asked Defender for nothing.");
+    Wording::new(Tone::Calm, "Shadow mode", headline, summary)
+        .next("Look at the alert as you would without Cordon.")
+        .next("If this verdict is wrong, correct the rule before it is allowed to act.")
+}
+
+fn covered(phrases: &Phrases) -> Wording {
+    let summary = format!(
+        "People asked Cordon to {}, but another action already has that effect or is about to. Cordon asked Defender \
+         for nothing more.",
+        phrases.errand()
+    );
+    Wording::new(Tone::Calm, "Nothing to do", format!("{}: no {} needed", phrases.name, phrases.noun()), summary)
+        .next("See on the machine's page in the portal that it is as you want it.")
+}
+
+fn closed_meanwhile(phrases: &Phrases) -> Wording {
+    let headline = format!("{}: {} goes on, but its alert was closed", phrases.name, phrases.noun());
+    let summary = format!(
+        "The alert was closed while Cordon's request to {} was on its way. Cordon does not call it back.",
+        phrases.errand()
+    );
+    Wording::new(Tone::Alarm, "Action needed", headline, summary)
+        .next("If it is no longer wanted, cancel or undo it in the action center on the machine's page in the portal.")
+        .next("If it still is, reopen the alert so that others see what it was done for.")
+}
+
+fn held(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let headline = format!("{}: a person must approve or deny it", phrases.was_not());
+    let summary =
+        format!("A person is to decide whether to {}. Until then Cordon asks Defender for nothing.", phrases.errand());
+    let summary = summary + &so_far(record);
+    let words = Wording::new(trouble(record), "Held for a person", headline, summary);
+    let Some(key) = &record.key else { return words.next(phrases.by_hand()) };
+    words
+        .run("See exactly what waits, and how many people it takes:", format!("cordon approvals show {key}"))
+        .run("To let it be done:", format!("cordon approve {key} --why \"…\""))
+        .run("To say no:", format!("cordon deny {key} --why \"…\""))
+        .then(waits_until(record))
+        .run("Other actions may wait without a mail of their own. To see all:", "cordon approvals list".to_owned())
+}
+
+/// Who asked and who approved, where that is known.
+fn so_far(record: &ActionRecord) -> String {
+    let asked = record
+        .requested_by
+        .as_ref()
+        .map(|who| format!(" {} asked for it and cannot approve it.", clean::line(who, WHO)))
+        .unwrap_or_default();
+    match approvers(record) {
+        Some(who) => format!("{asked} Approved so far by {who}; it takes more people."),
+        None => asked,
+    }
+}
+
+/// The first few of those who approved.
+fn approvers(record: &ActionRecord) -> Option<String> {
+    let who: Vec<String> = record.approvals.iter().take(3).map(|yes| clean::line(&yes.by, WHO)).collect();
+    (!who.is_empty()).then(|| who.join(", "))
+}
+
+fn waits_until(record: &ActionRecord) -> Option<Step> {
+    let until = instant(record.expires_at?);
+    let text = format!("Decide before {until}: then Cordon stops waiting, and nothing happens by itself.");
+    Some(Step { text, command: String::new() })
+}
+
+fn approved(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let by = approvers(record).map(|who| format!(" by {who}")).unwrap_or_default();
+    let headline = format!("{}: {} approved{by}, not yet requested", phrases.name, phrases.noun());
+    let summary = format!(
+        "People approved to {}. Before Cordon asks Defender, it reads the facts anew and asks the guards once more.",
+        phrases.errand()
+    );
+    Wording::new(Tone::Progress, "Approved", headline, summary)
+        .run("Nothing yet. If no further mail comes, see what became of it:", show(record))
+}
+
+fn show(record: &ActionRecord) -> String {
+    let key = record.key.as_ref().map_or("list".to_owned(), |key| format!("show {key}"));
+    format!("cordon approvals {key}")
+}
+
+fn denied(phrases: &Phrases) -> Wording {
+    let headline = format!("{}: a person denied it", phrases.was_not());
+    let summary = format!("Cordon waited for a person's word, and the word was no. It did not {}.", phrases.errand());
+    Wording::new(Tone::Calm, "Denied", headline, summary)
+        .next(format!("Nothing, if you agree. If you do not: {}", lower(&phrases.by_hand())))
+}
+
+fn expired(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let headline = format!("{}: nobody decided in time", phrases.was_not());
+    let summary = format!(
+        "Cordon waited for a person to approve or deny it, and has stopped waiting. It did not {}, and does not come \
+         back to it.",
+        phrases.errand()
+    );
+    Wording::new(trouble(record), "Expired", headline, summary).next(phrases.by_hand())
+}
+
+fn overdue(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let headline = format!("{}: {} requested, but not confirmed in time", phrases.name, phrases.noun());
+    let summary = format!(
+        "Defender accepted the request to {}, but has not said for too long how it ended. Count it as not done; Cordon \
+         still follows it.",
+        phrases.errand()
+    );
+    Wording::new(trouble(record), "Overdue", headline, summary)
+        .next("See in the portal whether the machine is online: Defender cannot reach one that is switched off.")
+        .next("If it cannot wait, act on the machine in another way: at its switch port, its VPN or at the desk.")
+}
+
+fn unknown_outcome(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let headline = format!("it is unknown whether {}", phrases.was());
+    let summary = format!(
+        "Cordon asked Defender to {} and cannot tell what became of it. It may be done, or not; Cordon does not try \
+         again by itself.",
+        phrases.errand()
+    );
+    Wording::new(trouble(record), trouble_badge(record), headline, summary)
+        .next("See in the portal whether it was done.")
+        .next(format!("If it was not: {}", lower(&phrases.by_hand())))
+}
+
+fn not_done(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let summary = format!("Cordon did not {}. {}", phrases.errand(), why_not_done(record));
+    Wording::new(trouble(record), trouble_badge(record), phrases.was_not(), summary).next(phrases.by_hand())
+}
+
+const fn why_not_done(record: &ActionRecord) -> &'static str {
+    match (record.state, record.attempt) {
+        (ActionState::Refused, _) => {
+            "A guard forbids it, so Cordon asked Defender for nothing. Approval would not change that; only the guards \
+             can."
+        }
+        (ActionState::Failed, _) => "Defender refused the request, or reports that it failed.",
+        (ActionState::TimedOut, _) => "Defender had accepted the request, but gave up waiting for the machine.",
+        (ActionState::Cancelled, 0) => "It was called off before Cordon asked Defender for anything.",
+        (ActionState::Cancelled, _) => {
+            "Defender had accepted the request, but it was cancelled before it was carried out."
+        }
+        (
+            ActionState::NeedsHuman
+            | ActionState::Held
+            | ActionState::Would
+            | ActionState::Covered
+            | ActionState::InDoubt
+            | ActionState::Accepted
+            | ActionState::Succeeded
+            | ActionState::ClosedMeanwhile
+            | ActionState::Approved
+            | ActionState::Denied
+            | ActionState::Expired
+            | ActionState::Overdue,
+            _,
+        ) => "Cordon could not judge this alert and asked for nothing.",
+    }
+}
+
+/// A sentence of ours behind a colon.
+fn lower(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,170 @@
+//! Chosen mails as a person reads them: what is seen most, and what must not be misread.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use cordon_notify::render::Renderer;
+use cordon_records::{Action, ActionKind, ActionRecord, ActionState, TagChange};
+use support::actions::{approval, indicator, record};
+use support::{of, step, step_of};
+
+/// The name of the snapshot, the subject, and what the mail is about.
+type Chosen = (&'static str, &'static str, ActionRecord);
+
+/// As long as a link with a real token.
+const PACKAGE: &str = "https://userrequests-us.securitycenter.windows.com/safedownload/WDATP_Investigation_Package.zip\
+    ?token=5MadeUpForThisTest0000aaaa%2b1111bbbb%2f2222cccc3333dddd4444eeee5555ffff6666gggg7777hhhh8888iiii9999jjjj\
+    0000kkkk1111llll2222mmmm3333nnnn4444oooo5555pppp6666qqqq7777rrrr8888ssss9999tttt0000uuuu1111vvvv2222wwww3333xxxx\
+    %3d%3b4444yyyy5555zzzz6666AAAA7777BBBB8888CCCC9999DDDD0000EEEE1111FFFF2222GGGG3333HHHH4444IIII5555JJJJ6666KKKK%3d";
+
+/// The chosen mails: what people see most, or must not misread.
+fn chosen() -> Vec<Chosen> {
+    [releases(), decided_by_people(), packages(), others()].concat()
+}
+
+fn with(kind: ActionKind, state: ActionState, change: fn(&mut ActionRecord)) -> ActionRecord {
+    let mut record = record(kind, state);
+    change(&mut record);
+    record
+}
+
+fn asked(record: &mut ActionRecord) {
+    record.action = Some(Action::Release { comment: "cleaned and checked".into() });
+    record.requested_by = Some("anna@contoso.com".into());
+    (record.rules, record.conditions, record.guards) = Default::default();
+}
+
+fn releases() -> Vec<Chosen> {
+    vec![
+        (
+            "release_asked_for",
+            "RELEASED: LAPTOP-ANNA is connected again, asked for by anna@contoso.com: cleaned and checked",
+            with(ActionKind::Release, ActionState::Succeeded, asked),
+        ),
+        ("release_by_itself", "RELEASED: LAPTOP-ANNA is connected again", {
+            let mut record = record(ActionKind::Release, ActionState::Succeeded);
+            record.action = Some(Action::Release { comment: "4 h after the isolation, as the rule says".into() });
+            record
+        }),
+        (
+            "release_failed",
+            "ACTION NEEDED: LAPTOP-ANNA was not released from isolation",
+            with(ActionKind::Release, ActionState::Failed, asked),
+        ),
+        (
+            "release_held",
+            "ACTION NEEDED: LAPTOP-ANNA was not released from isolation: a person must approve or deny it",
+            record(ActionKind::Release, ActionState::Held),
+        ),
+    ]
+}
+
+fn decided_by_people() -> Vec<Chosen> {
+    vec![
+        (
+            "offboard_held_with_one_yes",
+            "ACTION NEEDED: LAPTOP-ANNA was not offboarded: a person must approve or deny it",
+            with(ActionKind::Offboard, ActionState::Held, |record| {
+                record.approvals = vec![approval("anna@contoso.com", "the disk is in evidence")];
+                record.reason = "hold-kinds: offboarding takes two people".into();
+            }),
+        ),
+        (
+            "live_response_approved",
+            "LAPTOP-ANNA: live response approved by anna@contoso.com, bert@contoso.com, not yet requested",
+            with(ActionKind::LiveResponse, ActionState::Approved, |record| {
+                record.approvals =
+                    vec![approval("anna@contoso.com", "go on"), approval("bert@contoso.com", "seen it, go on")];
+            }),
+        ),
+    ]
+}
+
+fn packages() -> Vec<Chosen> {
+    vec![
+        (
+            "package_ready",
+            "LAPTOP-ANNA: the investigation package is ready",
+            with(ActionKind::CollectPackage, ActionState::Succeeded, |record| {
+                record.link = Some(PACKAGE.into());
+            }),
+        ),
+        (
+            "package_without_its_link",
+            "LAPTOP-ANNA: the investigation package is ready",
+            with(ActionKind::CollectPackage, ActionState::Succeeded, |record| {
+                record.link = Some("http://evil.example/package.zip".into());
+            }),
+        ),
+    ]
+}
+
+fn others() -> Vec<Chosen> {
+    vec![
+        (
+            "stop_file_done",
+            "LAPTOP-ANNA: the file 6fe2d1e0c6d… is quarantined",
+            record(ActionKind::StopFile, ActionState::Succeeded),
+        ),
+        (
+            "restrict_would",
+            "WOULD restrict LAPTOP-ANNA to programs signed by Microsoft (shadow mode, nothing was done)",
+            record(ActionKind::RestrictCode, ActionState::Would),
+        ),
+        (
+            "indicator_held",
+            "ACTION NEEDED: The indicator \"Block evil[.]example\" was not submitted: a person must approve or deny it",
+            step_of(Action::Indicator(indicator("evil.example")), ActionState::Held, "LAPTOP-ANNA"),
+        ),
+        (
+            "indicator_unknown",
+            "ACTION NEEDED: it is unknown whether the indicator \"Block evil[.]example\" was submitted",
+            {
+                let mut record =
+                    step_of(Action::Indicator(indicator("evil.example")), ActionState::NeedsHuman, "LAPTOP-ANNA");
+                record.attempt = 1;
+                record.reason = "the call got no answer within 20 s".into();
+                record
+            },
+        ),
+        ("tag_failed", "The tag pilot was not taken off LAPTOP-ANNA", {
+            let action = Action::Tag { tag: "pilot".into(), change: TagChange::Remove };
+            let mut record = step_of(action, ActionState::Failed, "LAPTOP-ANNA");
+            record.reason = "Defender answered 404 ResourceNotFound: the machine is not known".into();
+            record
+        }),
+        (
+            "cancel_failed",
+            "ACTION NEEDED: The isolation of LAPTOP-ANNA was not cancelled",
+            record(ActionKind::Cancel, ActionState::Failed),
+        ),
+        ("isolate_second_attempt", "ACTION NEEDED: LAPTOP-ANNA was not isolated (attempt 2)", {
+            let mut record = step(ActionState::TimedOut, "LAPTOP-ANNA");
+            record.attempt = 2;
+            record
+        }),
+        ("isolated_for_a_time", "LAPTOP-ANNA is isolated", record(ActionKind::Isolate, ActionState::Succeeded)),
+        (
+            "alert_not_changed",
+            "The alert about LAPTOP-ANNA was not changed",
+            record(ActionKind::UpdateAlert, ActionState::Failed),
+        ),
+    ]
+}
+
+#[test]
+fn the_chosen_mails_are_as_reviewed() {
+    let renderer = Renderer::new().unwrap();
+    let names: BTreeSet<&str> = chosen().iter().map(|(name, _, _)| *name).collect();
+    assert_eq!(names.len(), chosen().len(), "a snapshot's name is taken twice");
+    for (name, subject, record) in chosen() {
+        let message = of(record);
+        assert_eq!(message.subject, subject, "{name}");
+        insta::assert_snapshot!(format!("text_{name}"), renderer.text(&message).unwrap());
+        if ["release_asked_for", "offboard_held_with_one_yes", "package_ready", "tag_failed"].contains(&name) {
+            insta::assert_snapshot!(format!("html_{name}"), renderer.html(&message).unwrap());
+        }
+    }
+}

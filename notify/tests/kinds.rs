@@ -1,0 +1,152 @@
+//! What mails about each kind of action say, and which states of which kinds deserve one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
+
+mod support;
+
+use cordon_notify::message::{Fate, message_for};
+use cordon_notify::render::Renderer;
+use cordon_notify::wording::Tone;
+use cordon_records::{Action, ActionKind, ActionRecord, ActionState, Impact, Ruling};
+use support::actions::{STATES, approval, every_action, record};
+use support::{of, report, step_of, verdict};
+
+fn is_told(record: &ActionRecord) -> bool {
+    matches!(message_for(&report(record.clone())), Fate::Mail(_))
+}
+
+#[test]
+fn gentle_kinds_are_told_when_they_fail_or_wait_and_disrupting_ones_at_every_step() {
+    let told = |kind: ActionKind| -> Vec<&str> {
+        STATES.into_iter().filter(|state| is_told(&record(kind, *state))).map(ActionState::as_str).collect()
+    };
+    let all: Vec<&str> = STATES.into_iter().map(ActionState::as_str).filter(|state| *state != "covered").collect();
+    let outcomes: Vec<&str> = all.iter().copied().filter(|state| !["accepted", "in_doubt"].contains(state)).collect();
+    let product = ["held", "succeeded", "failed", "timed_out", "needs_human"];
+    let trouble = ["held", "failed", "timed_out", "needs_human"];
+    for kind in [
+        ActionKind::Isolate,
+        ActionKind::Release,
+        ActionKind::RestrictCode,
+        ActionKind::UnrestrictCode,
+        ActionKind::LiveResponse,
+        ActionKind::Offboard,
+    ] {
+        assert_eq!(told(kind), all, "{kind:?}");
+    }
+    for kind in [ActionKind::StopFile, ActionKind::Indicator] {
+        assert_eq!(told(kind), outcomes, "{kind:?}");
+    }
+    assert_eq!(told(ActionKind::CollectPackage), product);
+    for kind in [
+        ActionKind::Scan,
+        ActionKind::Investigate,
+        ActionKind::Tag,
+        ActionKind::SetDeviceValue,
+        ActionKind::UpdateAlert,
+        ActionKind::Cancel,
+    ] {
+        assert_eq!(told(kind), trouble, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_a_person_approved_or_asked_for_is_answered_also_when_there_was_nothing_to_do() {
+    let mut covered = record(ActionKind::Release, ActionState::Covered);
+    covered.requested_by = Some("anna@contoso.com".into());
+    assert_eq!(of(covered.clone()).subject, "LAPTOP-ANNA: no release needed");
+    covered.requested_by = None;
+    assert!(!is_told(&covered));
+    covered.approvals = vec![approval("bert@contoso.com", "yes")];
+    assert!(is_told(&covered));
+}
+
+#[test]
+fn an_action_that_people_have_to_do_with_is_told_by_its_own_key_and_not_once_a_day() {
+    for state in [ActionState::Held, ActionState::Refused, ActionState::Expired, ActionState::NeedsHuman] {
+        let by_rules = record(ActionKind::Isolate, state);
+        let mut approved = by_rules.clone();
+        approved.approvals = vec![approval("bert@contoso.com", "yes")];
+        assert!(of(by_rules).key.ends_with("|2026-11-20"), "{state:?}");
+        assert_eq!(
+            of(approved).key,
+            format!("a1b2c3d4e5f60718|0|{}", state.as_str()).replace("|0|expired", "|1|expired")
+        );
+    }
+}
+
+#[test]
+fn what_only_a_notice_tells_of_is_not_told_when_it_waits_is_denied_or_expires() {
+    let fate = |state, guard: &str| {
+        let mut record = record(ActionKind::Isolate, state);
+        record.guards = vec![verdict(guard, Ruling::Hold, "w"), verdict("age", Ruling::Pass, "w")];
+        message_for(&report(record))
+    };
+    for state in [ActionState::Held, ActionState::Denied, ActionState::Expired] {
+        for guard in ["caps", "breaker", "pause"] {
+            assert_eq!(fate(state, guard), Fate::Skip("told_by_breaker_notice"), "{state:?} {guard}");
+        }
+        assert!(matches!(fate(state, "hold-tags"), Fate::Mail(_)), "{state:?}");
+    }
+    assert!(matches!(fate(ActionState::Approved, "breaker"), Fate::Mail(_)), "something is about to happen");
+}
+
+#[test]
+fn the_cap_of_gentle_actions_has_no_notice_so_it_is_told_once_per_kind_and_day() {
+    let held = |kind, machine: &str, guard: &str| {
+        let mut record = record(kind, ActionState::Held);
+        record.machine.as_mut().unwrap().id = cordon_records::MachineId::new(machine).unwrap();
+        record.guards = vec![verdict(guard, Ruling::Hold, "w")];
+        record
+    };
+    assert_eq!(of(held(ActionKind::Scan, "a", "gentle-caps")).key, of(held(ActionKind::Scan, "b", "gentle-caps")).key);
+    assert_ne!(of(held(ActionKind::Scan, "a", "gentle-caps")).key, of(held(ActionKind::Tag, "a", "gentle-caps")).key);
+    assert_ne!(of(held(ActionKind::Scan, "a", "hold-tags")).key, of(held(ActionKind::Scan, "b", "hold-tags")).key);
+    assert!(!is_told(&held(ActionKind::Scan, "a", "pause")));
+}
+
+#[test]
+fn every_kind_in_every_state_speaks_of_itself_and_of_nothing_else() {
+    let renderer = Renderer::new().unwrap();
+    for mut action in every_action("pilot") {
+        if let Action::Cancel { what, .. } = &mut action {
+            *what = ActionKind::Scan;
+        }
+        let kind = action.kind();
+        for state in STATES {
+            for attempt in [0, 1, 2] {
+                let mut record = step_of(action.clone(), state, "LAPTOP-ANNA");
+                (record.attempt, record.reason, record.conditions) = (attempt, "r".into(), Vec::new());
+                let Fate::Mail(message) = message_for(&report(record)) else { continue };
+                let steps: Vec<String> = message
+                    .next
+                    .iter()
+                    .map(|step| format!("{} {}", step.text, step.command).trim().to_owned())
+                    .collect();
+                let words = format!("{} {} {}", message.subject, message.summary, steps.join(" "));
+                assert!(!words.contains(['{', '}']) && !words.contains("  "), "{kind:?} {state:?}: {words}");
+                let isolation = matches!(kind, ActionKind::Isolate | ActionKind::Release);
+                assert!(isolation || !words.contains("isolat"), "{kind:?} {state:?}: {words}");
+                assert_eq!(message.subject.ends_with("(attempt 2)"), attempt == 2, "{}", message.subject);
+                renderer.html(&message).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn only_what_defender_confirmed_is_called_done_and_only_what_hurts_is_loud() {
+    for action in every_action("pilot") {
+        let done = step_of(action.clone(), ActionState::Succeeded, "LAPTOP-ANNA");
+        let Fate::Mail(done) = message_for(&report(done)) else { continue };
+        for state in STATES.into_iter().filter(|state| *state != ActionState::Succeeded) {
+            let Fate::Mail(other) = message_for(&report(step_of(action.clone(), state, "LAPTOP-ANNA"))) else {
+                continue;
+            };
+            assert_ne!(other.tone, Tone::Done, "{state:?}");
+            assert!(!other.subject.contains(&done.headline), "{}", other.subject);
+        }
+        let failed = of(step_of(action.clone(), ActionState::Failed, "LAPTOP-ANNA"));
+        let gentle = action.kind().impact() == Impact::Gentle;
+        assert_eq!(failed.tone, if gentle { Tone::Minor } else { Tone::Alarm }, "{action:?}");
+    }
+}
