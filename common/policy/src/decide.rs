@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::condition::Judged;
 use crate::facts::Facts;
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::rules::{Rule, RuleSet};
 use crate::text::one_line;
 
@@ -123,8 +123,8 @@ struct Conclusion {
 fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: Option<&MachineId>) -> Conclusion {
     let matching: Vec<&Rule> =
         stands.iter().filter(|stand| stand.judged == Judged::True).map(|stand| stand.rule).collect();
-    let planned = machine.map(|machine| plan::merge(&matching, &record.tenant, &alert.id, machine)).unwrap_or_default();
-    let acts = planned.iter().any(|action| action.mode != Mode::Shadow);
+    let plan = machine.map(|machine| plan::merge(&matching, &record.tenant, alert, machine)).unwrap_or_default();
+    let acts = plan.acts();
     let failed = stands.iter().find_map(|stand| match &stand.judged {
         Judged::Unknown(why) if stand.rule.mode != Mode::Shadow || !acts => Some((stand.rule, why)),
         Judged::Unknown(_) | Judged::True | Judged::False => None,
@@ -133,21 +133,30 @@ fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: O
         let reason = one_line(&format!("rule {} could not be judged: {why}", rule.id));
         return Conclusion { verdict: Verdict::NeedsHuman, reason, planned: Vec::new() };
     }
-    let reason = one_line(&reason(&planned, &matching));
-    let verdict = if planned.is_empty() { Verdict::Nothing } else { Verdict::Act };
-    Conclusion { verdict, reason, planned }
+    let reason = one_line(&reason(&plan, &matching));
+    // Rules that contradict each other leave nothing that they agree on: a person must choose.
+    if plan.contradicted && !acts {
+        return Conclusion { verdict: Verdict::NeedsHuman, reason, planned: Vec::new() };
+    }
+    let verdict = if plan.actions.is_empty() { Verdict::Nothing } else { Verdict::Act };
+    Conclusion { verdict, reason, planned: plan.actions }
 }
 
-/// The kind of the first planned action and the condition behind it.
-fn reason(planned: &[PlannedAction], matching: &[&Rule]) -> String {
-    let Some(first) = planned.first() else {
-        return match matching.first() {
+/// What was left out, then the kind of the first planned action and the condition behind it.
+fn reason(plan: &Plan, matching: &[&Rule]) -> String {
+    let acts = plan.acts();
+    let mut parts: Vec<String> =
+        plan.notes.iter().filter(|note| !note.shadow || !acts).map(|note| note.text.clone()).collect();
+    if let Some(first) = plan.actions.first() {
+        let when = matching.iter().find(|rule| first.rules.contains(&rule.id)).map_or("", |rule| rule.when.as_str());
+        parts.push(format!("{}: {when}", first.action.kind()));
+    } else if parts.is_empty() {
+        parts.push(match matching.first() {
             Some(rule) => format!("rule {} matched and asks for no action", rule.id),
             None => "no rule matched".to_owned(),
-        };
-    };
-    let when = matching.iter().find(|rule| first.rules.contains(&rule.id)).map_or("", |rule| rule.when.as_str());
-    format!("{}: {when}", first.action.kind().as_str())
+        });
+    }
+    parts.join("; ")
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@
 
 mod condition;
 mod decide;
+mod expand;
 mod explain;
 mod facts;
 mod glob;
 mod guards;
+mod observable;
 mod plan;
 mod rules;
 pub mod schema;
@@ -22,6 +24,6 @@ pub use explain::{RuleExplanation, explain};
 pub use facts::Facts;
 pub use guards::{Asker, Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
 pub use rules::{
-    FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, TestFailure, TestOutcome, format, lint,
-    rule_schema, run_all_tests, run_tests,
+    FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, Template, TestFailure, TestOutcome, format,
+    lint, rule_schema, run_all_tests, run_tests,
 };

@@ -1,50 +1,140 @@
-//! Merges what matching rules ask for: one planned action for each action key.
+//! What matching rules ask for together: one planned action for each action key.
+//!
+//! - Order: rules by id, each rule's actions as written, an action where its key appears first.
+//! - Modes: `approve` beats `auto`. Rules in shadow influence nothing: they count only for keys that no other rule names,
+//!   and come last.
+//! - Settings that differ under one key: the stronger or safer one ([`settings`]). Where neither is, the action is left
+//!   out as contradictory.
+//! - An action that would undo another of the same decision is left out ([`opposites`]).
+//! - Evidence that names more than [`MOST`](crate::expand::MOST) things: that many are planned, for a person to approve.
+//!
+//! What is left out is told in notes, which become part of the decision's reason.
+
+mod notes;
+pub mod opposites;
+mod settings;
 
 use std::collections::BTreeMap;
 
-use cordon_records::{Action, ActionKey, AlertId, IsolationType, MachineId, Mode, PlannedAction, TenantId};
+use cordon_records::{Action, ActionKey, Alert, MachineId, Mode, PlannedAction, RuleId, TenantId};
 
+use crate::expand::{Expanded, expand};
 use crate::rules::Rule;
 
-/// One rule's request.
-type Request<'a> = (&'a Rule, &'a Action);
+/// What follows from the matching rules.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What is to be done, in order.
+    pub actions: Vec<PlannedAction>,
+    /// What was left out or bounded, and why.
+    pub notes: Vec<Note>,
+    /// Whether something was left out because rules contradict each other.
+    pub contradicted: bool,
+}
 
-/// Merges the requests of matching rules (sorted by id) on one machine. Approve beats auto, limits merge to the
-/// tightest, and shadow rules count only where no other rule asks for the same action.
-pub fn merge(matching: &[&Rule], tenant: &TenantId, alert: &AlertId, machine: &MachineId) -> Vec<PlannedAction> {
-    let mut requests: BTreeMap<ActionKey, Vec<Request>> = BTreeMap::new();
-    for rule in matching {
-        for action in &rule.actions {
-            requests.entry(ActionKey::derive(tenant, alert, machine, action)).or_default().push((rule, action));
+impl Plan {
+    /// Whether a rule that is not in shadow gets something done.
+    pub fn acts(&self) -> bool {
+        self.actions.iter().any(|planned| planned.mode != Mode::Shadow)
+    }
+}
+
+/// A word on something that was left out or bounded.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Note {
+    /// For people.
+    pub text: String,
+    /// Only rules in shadow are concerned.
+    pub shadow: bool,
+}
+
+/// One rule's wish for one action.
+struct Request<'a> {
+    rule: &'a Rule,
+    action: Action,
+    mode: Mode,
+}
+
+/// Merges the requests of matching rules, sorted by id, on one machine.
+pub fn merge(matching: &[&Rule], tenant: &TenantId, alert: &Alert, machine: &MachineId) -> Plan {
+    let (shadow, live): (Vec<&Rule>, Vec<&Rule>) = matching.iter().partition(|rule| rule.mode == Mode::Shadow);
+    let mut plan = Plan::default();
+    let mut requests: Vec<(ActionKey, Vec<Request>)> = Vec::new();
+    for rule in live.into_iter().chain(shadow) {
+        for request in asked(rule, alert, &mut plan.notes) {
+            let key = ActionKey::derive(tenant, &alert.id, machine, &request.action);
+            match requests.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, together)) => together.push(request),
+                None => requests.push((key, vec![request])),
+            }
         }
     }
-    requests.into_iter().filter_map(|(key, requests)| planned(key, requests)).collect()
-}
-
-fn planned(key: ActionKey, mut requests: Vec<Request>) -> Option<PlannedAction> {
-    if requests.iter().any(|(rule, _)| rule.mode != Mode::Shadow) {
-        requests.retain(|(rule, _)| rule.mode != Mode::Shadow);
+    for (key, requests) in requests {
+        match planned(key, requests) {
+            Ok(action) => plan.actions.push(action),
+            Err(note) => {
+                plan.notes.push(note);
+                plan.contradicted = true;
+            }
+        }
     }
-    let mode = requests.iter().map(|(rule, _)| rule.mode).min()?;
-    let action = requests.iter().rev().map(|(_, action)| *action).max_by_key(|action| strength(action))?.clone();
-    Some(PlannedAction {
-        key,
-        action,
-        mode,
-        rules: requests.iter().map(|(rule, _)| rule.id.clone()).collect(),
-        limits: limits(&requests),
-    })
+    opposites::leave_out(&mut plan);
+    plan
 }
 
-/// Where rules ask for different strengths, the stronger action is planned.
-const fn strength(action: &Action) -> u8 {
-    if matches!(action, Action::Isolate { isolation: IsolationType::Full, .. }) { 1 } else { 0 }
-}
-
-fn limits(requests: &[Request]) -> Vec<(u64, u32)> {
-    let mut tightest: BTreeMap<u64, u32> = BTreeMap::new();
-    for &(window, limit) in requests.iter().flat_map(|(rule, _)| &rule.limits) {
-        tightest.entry(window).and_modify(|known| *known = limit.min(*known)).or_insert(limit);
+/// What one rule asks for with this alert.
+fn asked<'a>(rule: &'a Rule, alert: &Alert, notes: &mut Vec<Note>) -> Vec<Request<'a>> {
+    let mut requests = Vec::new();
+    let shadow = rule.mode == Mode::Shadow;
+    for template in &rule.actions {
+        let Expanded { actions, found } = expand(template, alert);
+        let mut mode = rule.mode;
+        if found == 0 {
+            notes.push(Note { text: notes::nothing_found(template), shadow });
+        } else if found > actions.len() {
+            mode = mode.min(Mode::Approve);
+            notes.push(Note { text: notes::too_many(template, found), shadow });
+        }
+        requests.extend(actions.into_iter().map(|action| Request { rule, action, mode }));
     }
-    tightest.into_iter().collect()
+    requests
 }
+
+/// The requests under one key as one action, or what contradicts.
+fn planned(key: ActionKey, mut requests: Vec<Request>) -> Result<PlannedAction, Note> {
+    if requests.iter().any(|request| request.mode != Mode::Shadow) {
+        requests.retain(|request| request.mode != Mode::Shadow);
+    }
+    let mut limits: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut merged: Option<(Action, Mode)> = None;
+    for Request { rule, action, mode } in &requests {
+        for &(window, limit) in &rule.limits {
+            limits.entry(window).and_modify(|known| *known = limit.min(*known)).or_insert(limit);
+        }
+        merged = match merged {
+            None => Some((action.clone(), *mode)),
+            Some((known, other)) => settings::merge(known, action).map(|action| (action, other.min(*mode))),
+        };
+        if merged.is_none() {
+            let text = notes::contradiction(action.kind(), &rules_of(&requests));
+            return Err(Note { text, shadow: *mode == Mode::Shadow });
+        }
+    }
+    match merged {
+        Some((action, mode)) => {
+            let limits = limits.into_iter().collect();
+            Ok(PlannedAction { key, action, mode, rules: rules_of(&requests), limits })
+        }
+        None => Err(Note { text: format!("no rule asks for action {key}"), shadow: true }),
+    }
+}
+
+/// The rules behind the requests, each once.
+fn rules_of(requests: &[Request]) -> Vec<RuleId> {
+    let mut rules: Vec<RuleId> = requests.iter().map(|request| request.rule.id.clone()).collect();
+    rules.dedup();
+    rules
+}
+
+#[cfg(test)]
+mod tests;

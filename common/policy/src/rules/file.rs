@@ -1,15 +1,17 @@
 //! Reads rule files: one rule in a file, or a list under `rules:`.
 
-use cordon_records::{Action, IsolationType, Mode, RuleId};
-use cordon_settings::{Document, Place, Problems, Reader, Section, closest};
+use cordon_records::{Mode, RuleId};
+use cordon_settings::{Document, Place, Problems, Reader, Section};
 
+use super::actions;
 use super::given::test;
 use super::rule::Rule;
+use super::template::Template;
 use crate::condition::Condition;
 use crate::guards::file::{attempts, windows};
+use crate::plan::opposites::undoes;
 
-/// The actions that a rule may ask for.
-pub const ACTION_KINDS: &[&str] = &["isolate"];
+pub use super::actions::ACTION_KINDS;
 
 /// The modes by name.
 pub const MODES: &[(&str, Mode)] = &[("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
@@ -70,46 +72,37 @@ fn condition(section: &Section, when: &str) -> Option<Condition> {
     }
 }
 
-fn actions(section: &mut Section) -> Vec<Action> {
+fn actions(section: &mut Section) -> Vec<Template> {
     if !section.is_present("actions") {
         let help = "write `actions: []` for a rule that only reports a match";
         section.problem_with_help("actions", "required, but missing", help);
     }
-    let mut actions: Vec<Action> = Vec::new();
+    let mut templates: Vec<Template> = Vec::new();
     for item in section.list_of_sections("actions") {
         let place = item.clone();
-        let Some(action) = action(item) else { continue };
-        if actions.iter().any(|known| known.kind() == action.kind()) {
-            place.problem(action.kind().as_str(), "is asked for twice in this rule");
+        let Some(template) = actions::read(item) else { continue };
+        let kind = template.kind().as_str();
+        if templates.iter().any(|known| !known.stands_beside(&template)) {
+            place.problem_with_help(kind, "is asked for twice in this rule", "leave one out, or make two rules of it");
         }
-        actions.push(action);
+        if let Some(other) = templates.iter().find(|known| undo_each_other(known, &template)) {
+            let other = other.kind();
+            place.problem_with_help(
+                kind,
+                format!("and `{other}` of the same rule undo each other"),
+                "make two rules of it, each with its own condition",
+            );
+        }
+        templates.push(template);
     }
-    actions
+    templates
 }
 
-fn action(mut item: Section) -> Option<Action> {
-    let Some(mut isolate) = item.optional_section("isolate") else {
-        let written = item.keys();
-        let nearest = written.iter().find_map(|key| closest(key, ACTION_KINDS));
-        let help = nearest.map_or_else(
-            || "write `- isolate: {type: Full, comment: why}`".to_owned(),
-            |kind| format!("did you mean `{kind}`?"),
-        );
-        item.problem_with_help(
-            written.first().map_or("isolate", String::as_str),
-            "is no action with its settings",
-            help,
-        );
-        return None;
+/// In one decision what would be undone wins, so one of the two would never come to pass.
+fn undo_each_other(one: &Template, two: &Template) -> bool {
+    let undone = |template: &Template| match template {
+        Template::Action(action) => undoes(action),
+        Template::Evidence(_) => None,
     };
-    let types = [IsolationType::Full, IsolationType::Selective].map(|kind| (kind.as_str(), kind));
-    let isolation = isolate.choice("type", &types).or(IsolationType::Full);
-    let not_blank = |comment: &String| match comment.trim().is_empty() {
-        true => Err("must say why; Defender shows it with the action".to_owned()),
-        false => Ok(()),
-    };
-    let comment = isolate.text("comment").check(not_blank).required();
-    isolate.finish();
-    item.finish();
-    Some(Action::Isolate { isolation, comment: comment?, release: None })
+    undone(one) == Some(two.kind()) || undone(two) == Some(one.kind())
 }

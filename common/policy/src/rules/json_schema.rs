@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::file::{ACTION_KINDS, MODES};
+use super::actions::{ACTION_KINDS, schemas};
+use super::file::MODES;
 use super::given::NEEDS_HUMAN;
 use crate::schema::{ALERT, EVIDENCE, FieldSpec, FieldType, MACHINE};
 
@@ -43,7 +44,7 @@ fn rule() -> Value {
             "mode": {"description": mode, "enum": modes, "default": "shadow"},
             "when": {"description": "The condition, in CEL over alert, machine, users and now", "type": ["string", "boolean"]},
             "actions": {
-                "description": "What the rule asks for, at most one action of each kind; [] only reports a match",
+                "description": "What the rule asks for, in the order in which it is to be begun; [] only reports a match",
                 "type": "array",
                 "items": {"$ref": "#/$defs/action"}
             },
@@ -67,23 +68,9 @@ fn rule() -> Value {
 fn action() -> Value {
     json!({
         "type": "object",
-        "properties": {
-            "isolate": {
-                "description": "Cut the machine off the network",
-                "type": "object",
-                "properties": {
-                    "type": {
-                        "description": "Selective leaves Outlook and Teams connected",
-                        "enum": ["Full", "Selective"],
-                        "default": "Full"
-                    },
-                    "comment": {"description": "Why; Defender shows it with the action", "type": "string", "pattern": "\\S"}
-                },
-                "required": ["comment"],
-                "additionalProperties": false
-            }
-        },
-        "required": ["isolate"],
+        "properties": schemas(),
+        "minProperties": 1,
+        "maxProperties": 1,
         "additionalProperties": false
     })
 }
@@ -111,7 +98,7 @@ fn test() -> Value {
                 "additionalProperties": false
             },
             "expect": {
-                "description": "The kinds of action that the rule plans, or needs_human alone",
+                "description": "The kinds of action that the rule plans, each as often as it plans it, or needs_human alone",
                 "type": "array",
                 "items": {"enum": kinds}
             }

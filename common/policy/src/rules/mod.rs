@@ -1,5 +1,6 @@
 //! The operator's rules: what a rule is, how its file is read, the set of all, and the tests inside the files.
 
+mod actions;
 mod file;
 mod format;
 mod given;
@@ -11,8 +12,10 @@ mod recorded;
 mod rule;
 mod sample;
 mod set;
+mod template;
 mod tests_in_files;
 
+pub(crate) use actions::determination_fits;
 pub use format::{FormatError, format};
 pub use json_schema::rule_schema;
 pub use lint::{Lint, lint};
@@ -20,6 +23,10 @@ pub use located::LocatedRule;
 pub use recorded::RecordedTest;
 pub use rule::{Rule, RuleTest};
 pub use set::RuleSet;
+#[cfg(test)]
+pub(crate) use template::IndicatorTerms;
+pub use template::Template;
+pub(crate) use template::{FromEvidence, Source};
 pub use tests_in_files::{TestFailure, TestOutcome, run_all_tests, run_tests};
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! One rule.
 
-use cordon_records::{Action, Mode, RuleId};
+use cordon_records::{Mode, RuleId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::template::Template;
 use crate::condition::Condition;
 
 /// A checked rule.
@@ -17,8 +18,8 @@ pub struct Rule {
     pub mode: Mode,
     /// Its condition as written, without white space around it.
     pub when: String,
-    /// What it asks for; at most one action of each kind.
-    pub actions: Vec<Action>,
+    /// What it asks for, in the order in which it is to be begun.
+    pub actions: Vec<Template>,
     /// At most so many attempts in so many seconds; sorted by window.
     pub limits: Vec<(u64, u32)>,
     /// The tests that its file carries.

@@ -40,7 +40,7 @@ fn a_rule_reads_as_it_is_written() {
     assert_eq!((rule.id.as_str(), rule.mode, rule.limits.as_slice()), ("isolate-high", Mode::Auto, &[(3_600, 15)][..]));
     let isolate =
         Action::Isolate { isolation: IsolationType::Full, comment: "High severity alert".to_owned(), release: None };
-    assert_eq!(rule.actions, [isolate]);
+    assert_eq!(rule.actions, [Template::Action(isolate)]);
     assert!(rule.when.starts_with("alert.severity") && rule.when.ends_with(')'));
 }
 
@@ -133,6 +133,11 @@ fn actions_must_be_written_and_not_twice_of_one_kind() {
     assert!(mistakes("{id: a, when: 'true'}")[0].contains("actions: required"));
     let twice = "id: a\nwhen: 'true'\nactions:\n  - isolate: {comment: x}\n  - isolate: {comment: y}\n";
     assert!(mistakes(twice)[0].contains("twice"), "{:?}", mistakes(twice));
+}
+
+#[test]
+fn the_hash_of_a_rule_set_stays_what_it_was_when_other_kinds_could_not_be_asked_for() {
+    assert_eq!(load(ISOLATE_HIGH).unwrap().hash(), "7cfd32a2799c75de4b814918cb48a3bc");
 }
 
 #[test]

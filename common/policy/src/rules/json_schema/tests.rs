@@ -53,6 +53,16 @@ fn fits(schema: &Value, value: &Value, defs: &Value) -> Result<(), String> {
                 one => is_a(&text(one), value),
             },
             "pattern" => value.as_str().is_none_or(|value| regex::Regex::new(&text(wanted)).unwrap().is_match(value)),
+            "minProperties" => value.as_object().is_none_or(|value| value.len() as u64 >= wanted.as_u64().unwrap()),
+            "maxProperties" => value.as_object().is_none_or(|value| value.len() as u64 <= wanted.as_u64().unwrap()),
+            "minItems" => value.as_array().is_none_or(|value| value.len() as u64 >= wanted.as_u64().unwrap()),
+            "maxLength" => value.as_str().is_none_or(|value| value.chars().count() as u64 <= wanted.as_u64().unwrap()),
+            "oneOf" => wanted.as_array().unwrap().iter().filter(|one| fits(one, value, defs).is_ok()).count() == 1,
+            "dependentRequired" => value.as_object().is_none_or(|value| {
+                let present = wanted.as_object().unwrap().iter().filter(|(key, _)| value.contains_key(*key));
+                let mut needs = present.flat_map(|(_, needs)| needs.as_array().unwrap());
+                needs.all(|key| value.contains_key(key.as_str().unwrap()))
+            }),
             "minimum" => value.as_i64().is_none_or(|value| value >= wanted.as_i64().unwrap()),
             "required" => value.as_object().is_none_or(|value| {
                 wanted.as_array().unwrap().iter().all(|key| value.contains_key(key.as_str().unwrap()))
@@ -163,6 +173,65 @@ fn the_schema_and_the_loader_take_and_refuse_the_same_files() {
     }
 }
 
+#[test]
+fn the_schema_and_the_loader_take_and_refuse_the_same_actions() {
+    let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+    let stop = format!("stop_file: {{sha1: {sha1}, comment: c}}");
+    for entry in [
+        "release: {comment: x}",
+        "release: {comment: ''}",
+        "release: {}",
+        "unisolate: {comment: x}",
+        "{scan: {comment: c}, release: {comment: x}}",
+        "isolate: {type: UnManagedDevice, comment: c, release_after: 4h, ask_before_release: true}",
+        "isolate: {comment: c, release_after: 4}",
+        "isolate: {comment: c, ask_before_release: true}",
+        "isolate: {comment: c, ask_before_release: maybe, release_after: 4h}",
+        "scan: {type: Fast, comment: c}",
+        "stop_file: {files: evidence, comment: c}",
+        &stop,
+        "stop_file: {sha1: abc, comment: c}",
+        "stop_file: {comment: c}",
+        "stop_file: {files: evidence}",
+        "live_response: {commands: [{put_file: a}, {run_script: b.ps1, args: c}, {get_file: /d/e}], comment: c}",
+        "live_response: {commands: [], comment: c}",
+        "live_response: {comment: c}",
+        "live_response: {commands: [{run_script: a/b}], comment: c}",
+        "live_response: {commands: [{run_script: a, get_file: b}], comment: c}",
+        "live_response: {commands: [{get_file: a, args: b}], comment: c}",
+        "live_response: {commands: [{args: b}], comment: c}",
+        "tag: {add: under investigation}",
+        "tag: {add: a (b)}",
+        "tag: {remove: a (b)}",
+        "tag: {add: ' a'}",
+        "tag: {add: a, remove: b}",
+        "tag: {}",
+        "set_device_value: High",
+        "set_device_value: {value: High}",
+        "set_device_value: {value: Hihg}",
+        "set_device_value: Hihg",
+        "set_device_value: {}",
+        "update_alert: {status: InProgress, classification: TruePositive, determination: Malware}",
+        "update_alert: {status: Unknown}",
+        "update_alert: {determination: Apt}",
+        "update_alert: {comment: ' '}",
+        "update_alert: {}",
+        "indicator: {from: evidence_files, action: Block, title: t, description: d, groups: [a], expires_after: 30d}",
+        "indicator: {from: evidence_files, action: Block, title: t}",
+        "indicator: {from: files, action: Block, title: t, description: d}",
+        "indicator: {value: 8.8.8.8, type: IpAddress, action: Block, title: t, description: d, severity: High}",
+        "indicator: {value: 8.8.8.8, action: Block, title: t, description: d}",
+        "indicator: {from: evidence_ips, type: IpAddress, action: Block, title: t, description: d}",
+        "indicator: {action: Block, title: t, description: d}",
+        "cancel: {what: isolate, comment: c}",
+        "cancel: {what: tag, comment: c}",
+        "cancel: {what: isolate}",
+    ] {
+        let text = format!("id: a\nwhen: 'true'\nactions:\n  - {entry}\n");
+        assert_eq!(taken_by_schema(&text).is_ok(), taken_by_loader(&text), "{entry}: {:?}", taken_by_schema(&text));
+    }
+}
+
 /// The keys that the loader lists when it meets one that it does not know.
 fn known_to_loader(text: &str) -> Vec<String> {
     let problems = RuleSet::load(&[("rule.yaml".to_owned(), text.to_owned())]).unwrap_err();
@@ -181,10 +250,16 @@ fn the_schema_names_exactly_the_keys_that_the_loader_knows() {
         names
     };
     let (rule, test) = (&schema["$defs"]["rule"], &schema["$defs"]["test"]);
-    let isolate = &schema["$defs"]["action"]["properties"]["isolate"];
     let known = "rules: [{id: a, when: 'true', actions: [";
     assert_eq!(names(rule), known_to_loader(&format!("{known}], zzzzzzzzzzzz: 1}}]")));
-    assert_eq!(names(isolate), known_to_loader(&format!("{known}{{isolate: {{comment: x, zzzzzzzzzzzz: 1}}}}]}}]")));
+    for (kind, action) in schema["$defs"]["action"]["properties"].as_object().unwrap() {
+        let object = action["anyOf"].get(1).unwrap_or(action);
+        let text = format!("{known}{{{kind}: {{zzzzzzzzzzzz: 1}}}}]}}]");
+        assert_eq!(names(object), known_to_loader(&text), "{kind}");
+    }
+    let commands = &schema["$defs"]["action"]["properties"]["live_response"]["properties"]["commands"];
+    let text = format!("{known}{{live_response: {{comment: c, commands: [{{zzzzzzzzzzzz: 1}}]}}}}]}}]");
+    assert_eq!(names(&commands["items"]), known_to_loader(&text));
     assert_eq!(
         names(test),
         known_to_loader(&format!("{known}], tests: [{{name: t, expect: [], zzzzzzzzzzzz: 1}}]}}]"))

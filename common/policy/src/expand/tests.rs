@@ -1,0 +1,82 @@
+use cordon_records::IndicatorAction;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::rules::IndicatorTerms;
+
+fn alert(evidence: Value) -> Alert {
+    serde_json::from_value(json!({"id": "a1", "evidence": evidence})).unwrap()
+}
+
+fn file(sha1: &str) -> Value {
+    json!({"entityType": "File", "sha1": sha1})
+}
+
+fn stop_files() -> Template {
+    Template::Evidence(FromEvidence::StopFile { comment: "c".to_owned() })
+}
+
+fn indicators(from: Source) -> Template {
+    Template::Evidence(FromEvidence::Indicator {
+        from,
+        terms: IndicatorTerms {
+            action: IndicatorAction::Block,
+            title: "t".to_owned(),
+            description: "d".to_owned(),
+            severity: None,
+            expires_after_s: None,
+            generate_alert: false,
+            groups: Vec::new(),
+        },
+    })
+}
+
+/// What tells the actions apart: files, values of indicators.
+fn details(template: &Template, alert: &Alert) -> Vec<String> {
+    expand(template, alert).actions.iter().map(|action| action.detail().unwrap().to_owned()).collect()
+}
+
+fn sha(digit: usize, length: usize) -> String {
+    format!("{digit:0length$x}")
+}
+
+#[test]
+fn each_file_is_stopped_once_and_a_process_never_is() {
+    let alert = alert(json!([
+        {"entityType": "Process", "sha1": sha(9, 40), "fileName": "rundll32.exe"},
+        file(&sha(0xb, 40)),
+        file(&sha(0xb, 40).to_uppercase()),
+        file("111"),
+        {"entityType": "file", "sha1": sha(2, 40)},
+        {"entityType": "File", "sha1": null},
+        {"sha1": sha(8, 40)},
+    ]));
+    assert_eq!(details(&stop_files(), &alert), [sha(0xb, 40), sha(2, 40)]);
+}
+
+#[test]
+fn no_more_than_ten_come_of_one_entry_and_the_number_is_told() {
+    let alert = alert((0..25).map(|n| file(&sha(n, 40))).collect());
+    let expanded = expand(&stop_files(), &alert);
+    assert_eq!((expanded.actions.len(), expanded.found), (MOST, 25));
+    assert_eq!(details(&stop_files(), &alert)[0], sha(0, 40), "the first of the evidence");
+}
+
+#[test]
+fn indicators_are_made_of_what_defender_takes() {
+    let alert = alert(json!([
+        {"entityType": "File", "sha1": sha(1, 40), "sha256": sha(1, 64)},
+        file(&sha(2, 40)),
+        {"entityType": "Ip", "ipAddress": "203.0.113.7"},
+        {"entityType": "Ip", "ipAddress": "10.0.0.5"},
+        {"entityType": "Ip", "ipAddress": "not an address"},
+        {"entityType": "Url", "url": "https://Evil.Example/a"},
+        {"entityType": "Url", "url": "evil.example"},
+        {"entityType": "Url", "url": "http://203.0.113.8/x"},
+    ]));
+    assert_eq!(details(&indicators(Source::Files), &alert), [sha(1, 64), sha(2, 40)]);
+    assert_eq!(details(&indicators(Source::Ips), &alert), ["203.0.113.7"]);
+    assert_eq!(details(&indicators(Source::Domains), &alert), ["evil.example"]);
+    let urls = ["https://Evil.Example/a", "http://203.0.113.8/x"];
+    assert_eq!(details(&indicators(Source::Urls), &alert), urls);
+}

@@ -1,0 +1,23 @@
+//! What is said of actions that were left out or bounded.
+
+use cordon_records::{ActionKind, RuleId};
+
+use crate::expand::{MOST, wanted};
+use crate::rules::Template;
+
+pub fn nothing_found(template: &Template) -> String {
+    format!("{} left out: no {} in the evidence", template.kind(), wanted(template))
+}
+
+pub fn too_many(template: &Template, found: usize) -> String {
+    format!("{}: {found} in the evidence, the first {MOST} for a person to approve", template.kind())
+}
+
+pub fn contradiction(kind: ActionKind, rules: &[RuleId]) -> String {
+    let names: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
+    format!("{kind} left out: rules {} contradict each other", names.join(", "))
+}
+
+pub fn undone(kind: ActionKind, by: ActionKind) -> String {
+    format!("{kind} left out: {by} is asked for, too")
+}
