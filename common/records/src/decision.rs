@@ -53,7 +53,8 @@ pub enum Verdict {
     Nothing,
     /// At least one action is planned.
     Act,
-    /// The rules could not be judged: the machine is absent or a condition failed. Never "no match", never "act".
+    /// The rules could not be judged (the machine is absent, a condition failed), or they contradict each other and
+    /// leave nothing to do. Never "no match", never "act".
     NeedsHuman,
 }
 
