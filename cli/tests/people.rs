@@ -143,9 +143,11 @@ fn approved(entry: &LedgerEntry, state: ActionState, by: &CommandRecord) -> Repo
     Report::Action(report)
 }
 
-fn refusal(text: String) -> Report {
+/// Of the command that stands there on its topic.
+fn refusal(offset: i64, text: &str) -> Report {
     let at = SystemClock.now();
-    let (id, kind) = (format!("command_refused@{at}"), NoticeKind::CommandRefused);
+    let (id, kind, text) =
+        (format!("command_refused@commands/0/{offset}"), NoticeKind::CommandRefused, text.to_owned());
     Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, at })
 }
 
@@ -236,10 +238,9 @@ async fn an_approval_is_told_what_came_of_it() {
 async fn a_refused_command_ends_with_1_and_says_why() {
     let world = World::with(&[held(KEY, "m1", "LAPTOP-ANNA")]).await;
     let Some(_) = world.key() else { return };
-    let refused = async |command: &CommandRecord| {
-        world.report(&refusal("command 0 does nothing: not ours".to_owned())).await;
-        let id = command.id.as_ref().unwrap();
-        world.report(&refusal(format!("command {id} does nothing: nobody may sign\u{1b}[2J"))).await;
+    let refused = async |_: &CommandRecord| {
+        world.report(&refusal(7, "somebody else's")).await;
+        world.report(&refusal(0, "it was refused and did nothing: nobody may sign\u{1b}[2J")).await;
     };
     let args = ["release", "laptop-anna", "--why", "clean", "--wait", "60s"];
     let (code, told, noted) = world.answered(&args, refused).await;
@@ -253,7 +254,8 @@ async fn what_only_the_ledger_tells_is_told_too() {
     let Some(_) = world.key() else { return };
     let obeyed = async |command: &CommandRecord| {
         let (id, until) = (command.id.clone().unwrap(), command.expires_at.unwrap());
-        world.remember(&LedgerRecord::Obeyed { id, until }).await;
+        let obeyed = serde_json::json!({"entry": "obeyed", "id": id, "until": until});
+        world.remember(&serde_json::from_value(obeyed).unwrap()).await;
         world.remember(&LedgerRecord::CommandsPosition { next: 1 }).await;
     };
     let args = ["cancel", KEY, "--why", "wrong machine", "--wait", "60s"];

@@ -13,8 +13,6 @@ pub struct Asked {
     pub command: Command,
     /// Its id.
     pub id: CommandId,
-    /// Who asks, as the command says.
-    pub by: String,
     /// The action that it is about.
     pub key: Option<ActionKey>,
     /// Where it stands on `commands`.
@@ -37,7 +35,7 @@ pub enum Heard {
 impl Asked {
     /// What is asked by this record, which stands at `offset`.
     pub fn of(record: &CommandRecord, id: CommandId, key: Option<ActionKey>, offset: i64) -> Self {
-        Self { command: record.command.clone(), id, by: record.by.clone(), key, offset }
+        Self { command: record.command.clone(), id, key, offset }
     }
 
     /// What this record says to it; `None` when it speaks of something else.
@@ -84,11 +82,10 @@ impl Asked {
     fn notice(&self, notice: &Notice) -> Option<Heard> {
         match (&self.command, notice.kind) {
             (_, NoticeKind::CommandRefused) => {
-                // A refusal names the command, or else who asked for what.
-                let text = &notice.text;
-                let named = text.contains(self.id.as_str())
-                    || (text.contains(&self.by) && text.contains(self.command.as_str()));
-                named.then(|| Heard::Refused(text.clone()))
+                // A refusal names the place that the command has on its topic.
+                let named = notice.id == format!("{}@commands/0/{}", notice.kind.as_str(), self.offset)
+                    || notice.text.contains(self.id.as_str());
+                named.then(|| Heard::Refused(notice.text.clone()))
             }
             (Command::Resume { notice: lifted }, NoticeKind::Resumed) => {
                 notice.text.contains(lifted).then(|| Heard::Taken(notice.text.clone()))
@@ -107,8 +104,8 @@ impl Asked {
             | LedgerRecord::Claim(_)
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
-            | LedgerRecord::Policy(_)
-            | LedgerRecord::FleetSize { .. } => None,
+            | LedgerRecord::FleetSize { .. }
+            | LedgerRecord::Policy(_) => None,
         }
     }
 
@@ -140,7 +137,7 @@ mod tests {
 
     fn asked(command: Command) -> Asked {
         let key = Some(ActionKey::new("aa").unwrap());
-        Asked { command, id: CommandId::new("c-1").unwrap(), by: "ann".to_owned(), key, offset: 5 }
+        Asked { command, id: CommandId::new("c-1").unwrap(), key, offset: 5 }
     }
 
     fn approve() -> Asked {
@@ -176,9 +173,9 @@ mod tests {
         Approval { by: "a".to_owned(), key: "k".to_owned(), why: "w".to_owned(), at, command }
     }
 
-    fn refusal(text: &str) -> Inbound {
+    fn refusal(id: &str, text: &str) -> Inbound {
         let at = "2026-11-22T22:41:08Z".parse().unwrap();
-        let (id, kind) = ("n".to_owned(), NoticeKind::CommandRefused);
+        let (id, kind) = (id.to_owned(), NoticeKind::CommandRefused);
         let notice = Notice { schema_version: SCHEMA_VERSION, id, kind, text: text.to_owned(), at };
         written(Topic::Actions, serde_json::to_value(Report::Notice(notice)))
     }
@@ -193,18 +190,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_ours_when_it_names_the_command_or_who_asked_for_what() {
-        let refused = |text| matches!(approve().hear(&refusal(text)), Some(Heard::Refused(_)));
-        assert!(refused("command c-1 does nothing: altered"));
-        assert!(refused("approve of ann is not taken yet"));
-        assert!(!refused("approve of bob is not taken yet") && !refused("release of ann is not taken yet"));
+    fn a_refusal_is_ours_when_it_names_the_commands_place_or_id() {
+        let refused = |id, text| matches!(approve().hear(&refusal(id, text)), Some(Heard::Refused(_)));
+        assert!(refused("command_refused@commands/0/5", "approve aa was refused: altered"));
+        assert!(refused("command_refused@2026-11-22T22:41:08Z", "c-1 does nothing"));
+        assert!(!refused("command_refused@commands/0/55", "approve aa was refused: altered"));
     }
 
     #[test]
     fn the_ledger_tells_what_counts_and_how_far_respond_has_read() {
         let ledger = |record: LedgerRecord| approve().hear(&written(Topic::Ledger, serde_json::to_value(record)));
-        let until = "2026-11-22T22:41:08Z".parse().unwrap();
-        let obeyed = |id| LedgerRecord::Obeyed { id: CommandId::new(id).unwrap(), until };
+        let until = "2026-11-22T22:41:08Z";
+        let obeyed = |id: &str| {
+            serde_json::from_value(serde_json::json!({"entry": "obeyed", "id": id, "until": until})).unwrap()
+        };
         assert_eq!((ledger(obeyed("c-1")), ledger(obeyed("c-2"))), (Some(Heard::Counted), None));
         assert_eq!(ledger(LedgerRecord::CommandsPosition { next: 5 }), None);
         assert_eq!(ledger(LedgerRecord::CommandsPosition { next: 6 }), Some(Heard::Read));
