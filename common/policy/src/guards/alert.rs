@@ -30,7 +30,7 @@ const SKEW: u64 = 300;
 pub fn age(guards: &Guards, case: &Case) -> Word {
     let limit = window::format(guards.hold.alert_older_than);
     let Some(newest) = case.alert.newest_moment else {
-        return Word::hold("the alert's age is not known".to_owned());
+        return Word::hold_firmly("the alert's age is not known".to_owned());
     };
     let age = case.now.duration_since(newest);
     if age < -seconds(SKEW) {

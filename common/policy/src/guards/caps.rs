@@ -1,13 +1,16 @@
-//! The counting guards: caps over all rules, the share of the fleet, and the rules' own limits.
+//! The counting guards: caps over all rules, on each rule, on each device group and on gentle actions, the share of the
+//! fleet, and the rules' own limits.
 //!
 //! Counted are attempts in the window that ends now and leaves its beginning out, so that at most `limit` pass in
-//! any window of that length. An attempt dated later than now (a clock that was set back) counts too.
-
-use cordon_records::RuleId;
+//! any window of that length. An attempt dated later than now (a clock that was set back) counts too. A cap counts the
+//! attempts of those kinds that it is asked about: gentle actions use up no cap on disrupting ones.
 
 use super::alert::seconds;
+use super::machine::not_known;
+use super::settings::Cap;
+use super::table::Guard;
 use super::word::Word;
-use super::{Case, Fleet, Guards};
+use super::{Asker, Attempt, Case, Fleet, Guards};
 use crate::window;
 
 /// A count of the fleet older than this is no count, in seconds.
@@ -32,10 +35,11 @@ pub struct Counted {
     pub trip: Option<Trip>,
 }
 
-fn count(case: &Case, window_s: u64, rule: Option<&RuleId>) -> u32 {
+/// How many attempts of the window `guard` counts and `also` picks.
+fn count(guard: Guard, case: &Case, window_s: u64, also: impl Fn(&Attempt) -> bool) -> u32 {
     let length = seconds(window_s);
     let inside = case.attempts.iter().filter(|attempt| {
-        case.now.duration_since(attempt.at) < length && rule.is_none_or(|rule| attempt.rules.contains(rule))
+        case.now.duration_since(attempt.at) < length && guard.is_asked(attempt.kind, Asker::Rules) && also(attempt)
     });
     u32::try_from(inside.count()).unwrap_or(u32::MAX)
 }
@@ -54,29 +58,65 @@ impl Use {
 }
 
 /// The verdict over several caps: the tightest speaks.
-fn tightest(uses: Vec<Use>) -> Counted {
+fn tightest(uses: impl IntoIterator<Item = Use>) -> Counted {
     let Some(tight) = uses.into_iter().min_by_key(|cap| (cap.left(), cap.limit)) else {
         return Counted { word: Word::pass("none is set".to_owned()), used: None, trip: None };
     };
     let Use { name, window_s, limit, made } = tight;
+    let window = window::format(window_s);
     if made >= limit {
-        let word =
-            Word::hold(format!("{name} allows {limit} attempts in {}, and {made} were made", window::format(window_s)));
-        return Counted { word, used: Some((made, limit)), trip: Some(Trip { cap: name, limit, window_s }) };
+        let word = Word::hold(format!("{name}: {made} of {limit} in {window}"));
+        let trip = Trip { cap: format!("{name} {window}"), limit, window_s };
+        return Counted { word, used: Some((made, limit)), trip: Some(trip) };
     }
-    let word = Word::pass(format!("passed, {} of {limit} in {}", made + 1, window::format(window_s)));
+    let word = Word::pass(format!("passed, {} of {limit} in {window}", made + 1));
     Counted { word, used: Some((made + 1, limit)), trip: None }
 }
 
+/// The uses of one list of caps that all count the same attempts.
+fn uses<'c>(caps: &'c [Cap], name: &'c str, made: impl Fn(u64) -> u32 + 'c) -> impl Iterator<Item = Use> + 'c {
+    caps.iter().map(move |&(window_s, limit)| Use { name: name.to_owned(), window_s, limit, made: made(window_s) })
+}
+
 /// Caps over all rules together.
-pub fn caps(guards: &Guards, case: &Case) -> Counted {
-    let uses = guards.caps.all_rules.iter().map(|&(window_s, limit)| Use {
-        name: format!("all_rules {}", window::format(window_s)),
-        window_s,
-        limit,
-        made: count(case, window_s, None),
-    });
-    tightest(uses.collect())
+pub fn all_rules(guards: &Guards, case: &Case) -> Counted {
+    tightest(uses(&guards.caps.all_rules, "all_rules", |window_s| count(Guard::Caps, case, window_s, |_| true)))
+}
+
+/// Caps on gentle actions, over all rules together.
+pub fn gentle(guards: &Guards, case: &Case) -> Counted {
+    tightest(uses(&guards.caps.gentle, "gentle", |window_s| count(Guard::GentleCaps, case, window_s, |_| true)))
+}
+
+/// The cap on each rule, for each of the rules that ask.
+pub fn per_rule(guards: &Guards, case: &Case) -> Counted {
+    tightest(case.rules.iter().flat_map(|rule| {
+        guards.caps.per_rule.iter().map(move |&(window_s, limit)| Use {
+            name: format!("per_rule {rule}"),
+            window_s,
+            limit,
+            made: count(Guard::PerRule, case, window_s, |attempt| attempt.rules.contains(rule)),
+        })
+    }))
+}
+
+/// The cap on each device group. An attempt whose group was not known counts in every group.
+pub fn per_device_group(guards: &Guards, case: &Case) -> Counted {
+    let caps = &guards.caps.per_device_group;
+    let Some(group) = case.machine.and_then(|machine| machine.group.as_deref()) else {
+        if caps.is_empty() {
+            return tightest([]);
+        }
+        return Counted { word: not_known("group"), used: None, trip: None };
+    };
+    let in_group = |attempt: &Attempt| attempt.group.as_deref().is_none_or(|other| same(other, group));
+    let name = format!("per_device_group {group}");
+    tightest(uses(caps, &name, |window_s| count(Guard::PerDeviceGroup, case, window_s, in_group)))
+}
+
+/// Case does not count, as in every list of the guards.
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// The share of the fleet. Below the floor it passes however small or unknown the fleet is; above it, an unknown or
@@ -86,16 +126,17 @@ pub fn fleet_share(guards: &Guards, case: &Case) -> Counted {
     let floor = guards.caps.floor;
     let mut uses = Vec::new();
     for &(window_s, share) in &guards.caps.fleet_share {
-        let made = count(case, window_s, None);
+        let made = count(Guard::FleetShare, case, window_s, |_| true);
         let limit = match fleet {
             Some(fleet) => floor.max(part_of(fleet, share)),
             None if made < floor => floor,
             None => {
                 let why = "the fleet's size is not known or older than 1d, and the floor is used up";
-                return Counted { word: Word::hold(format!("{why}: {made} of {floor}")), used: None, trip: None };
+                let word = Word::hold_firmly(format!("{why}: {made} of {floor}"));
+                return Counted { word, used: None, trip: None };
             }
         };
-        uses.push(Use { name: format!("fleet_share {}", window::format(window_s)), window_s, limit, made });
+        uses.push(Use { name: "fleet_share".to_owned(), window_s, limit, made });
     }
     tightest(uses)
 }
@@ -106,15 +147,18 @@ fn part_of(fleet: Fleet, share: u32) -> u32 {
     u32::try_from(part).unwrap_or(u32::MAX)
 }
 
-/// The rules' own limits, counted for each rule by itself. They hold; they never latch the breaker.
+/// The rules' own limits, counted for each rule and each kind of its actions by itself: the second action of a rule
+/// does not halve what its first may do.
 pub fn rule_limits(case: &Case) -> Counted {
-    let uses = case.limits.iter().flat_map(|&(window_s, limit)| {
+    let kind = case.action.kind();
+    tightest(case.limits.iter().flat_map(|&(window_s, limit)| {
         case.rules.iter().map(move |rule| Use {
             name: format!("rule {rule}"),
             window_s,
             limit,
-            made: count(case, window_s, Some(rule)),
+            made: count(Guard::RuleLimits, case, window_s, |attempt| {
+                attempt.kind == kind && attempt.rules.contains(rule)
+            }),
         })
-    });
-    Counted { trip: None, ..tightest(uses.collect()) }
+    }))
 }

@@ -1,8 +1,9 @@
 //! Reads `guards.yaml`. A key that is absent keeps its built-in default; every mistake is reported at once.
 
-use cordon_settings::{Document, Problems, Reader, Section};
+use cordon_records::{ActionKind, Impact};
+use cordon_settings::{Document, Problems, Reader, Section, closest};
 
-use super::settings::{Cap, Caps, Guards, HoldList, Maintenance, Never};
+use super::settings::{Approvals, Cap, Caps, Guards, HoldList, Maintenance, Never};
 use crate::window;
 
 impl Guards {
@@ -22,6 +23,7 @@ impl Guards {
             hold: hold(root.section("hold"), defaults.hold),
             caps: caps(root.section("caps"), defaults.caps),
             maintenance: root.list_of_sections("maintenance").into_iter().filter_map(maintenance).collect(),
+            approvals: approvals(root.section("approvals"), defaults.approvals),
         };
         scope.finish();
         root.finish();
@@ -38,6 +40,39 @@ fn names(section: &mut Section, key: &str, default: Vec<String>) -> Vec<String> 
     section.texts(key).check(no_blank).or(default)
 }
 
+/// Kinds of action by their names; one named twice counts once. What gives back is never held.
+fn kinds(section: &mut Section, key: &str, default: Vec<ActionKind>) -> Vec<ActionKind> {
+    section
+        .texts(key)
+        .convert(|names| {
+            let mut kinds = Vec::new();
+            let mut wrong = Vec::new();
+            for name in names {
+                match kind(&name) {
+                    Ok(kind) if kinds.contains(&kind) => {}
+                    Ok(kind) => kinds.push(kind),
+                    Err(message) => wrong.push(message),
+                }
+            }
+            if wrong.is_empty() { Ok(kinds) } else { Err(wrong.join("; ")) }
+        })
+        .or(default)
+}
+
+fn kind(name: &str) -> Result<ActionKind, String> {
+    let holdable = || ActionKind::ALL.iter().copied().filter(|kind| kind.impact() != Impact::Freeing);
+    match ActionKind::ALL.iter().find(|kind| kind.as_str() == name) {
+        Some(kind) if kind.impact() != Impact::Freeing => Ok(*kind),
+        Some(kind) => Err(format!("{kind} gives something back and is never held; use `mode: approve` in the rule")),
+        None => {
+            let names: Vec<&str> = holdable().map(ActionKind::as_str).collect();
+            let hint = closest(name, &names)
+                .map_or_else(|| format!("expected {}", names.join(", ")), |meant| format!("did you mean \"{meant}\"?"));
+            Err(format!("`{name}` is no kind of action: {hint}"))
+        }
+    }
+}
+
 fn never(mut section: Section, default: Never) -> Never {
     let never = Never {
         tags: names(&mut section, "tags", default.tags),
@@ -48,13 +83,16 @@ fn never(mut section: Section, default: Never) -> Never {
     never
 }
 
+fn seconds(section: &mut Section, key: &str, default: u64) -> u64 {
+    section.duration(key).convert(window::whole_seconds).or(default)
+}
+
 fn hold(mut section: Section, default: HoldList) -> HoldList {
-    let seconds =
-        |section: &mut Section, key: &str, default| section.duration(key).convert(window::whole_seconds).or(default);
     let hold = HoldList {
         tags: names(&mut section, "tags", default.tags),
         users: names(&mut section, "users", default.users),
         device_value: names(&mut section, "device_value", default.device_value),
+        kinds: kinds(&mut section, "kinds", default.kinds),
         alert_older_than: seconds(&mut section, "alert_older_than", default.alert_older_than),
         released_within: seconds(&mut section, "released_by_person_within", default.released_within),
     };
@@ -64,9 +102,16 @@ fn hold(mut section: Section, default: HoldList) -> HoldList {
 
 fn caps(mut section: Section, default: Caps) -> Caps {
     let mut caps = default;
-    if let Some(mut all_rules) = section.optional_section("all_rules") {
-        caps.all_rules = windows(&mut all_rules, &[], attempts);
-        at_least_one(&section, "all_rules", &caps.all_rules);
+    for (key, cap) in [("all_rules", &mut caps.all_rules), ("gentle", &mut caps.gentle)] {
+        if let Some(mut given) = section.optional_section(key) {
+            *cap = windows(&mut given, &[], attempts);
+            at_least_one(&section, key, cap);
+        }
+    }
+    for (key, cap) in [("per_rule", &mut caps.per_rule), ("per_device_group", &mut caps.per_device_group)] {
+        if let Some(mut given) = section.optional_section(key) {
+            *cap = windows(&mut given, &[], attempts);
+        }
     }
     if let Some(mut share) = section.optional_section("fleet_share") {
         caps.fleet_share = windows(&mut share, &["floor"], percent);
@@ -113,6 +158,27 @@ pub fn attempts(section: &mut Section, key: &str) -> Option<u32> {
 fn count_of(number: i64) -> Result<u32, String> {
     let hint = "expected a whole number of attempts, at least 1; to stop all actions use the pause switch";
     u32::try_from(number).ok().filter(|count| *count > 0).ok_or_else(|| hint.to_owned())
+}
+
+/// A signed command is taken for at most a day, in seconds: who may sign may change, and so may what was seen.
+const LONGEST_VALID: u64 = 86_400;
+
+fn approvals(mut section: Section, default: Approvals) -> Approvals {
+    let no_blank = |path: &String| if path.trim().is_empty() { Err("names no file".to_owned()) } else { Ok(()) };
+    let allowed_signers = section.text("allowed_signers").check(no_blank).optional().or(default.allowed_signers);
+    let at_most_a_day = |length: &std::time::Duration| match length.as_secs() {
+        0..=LONGEST_VALID => Ok(()),
+        _ => Err("a signed command is good for at most 1d".to_owned()),
+    };
+    let valid_for = section.duration("valid_for").check(at_most_a_day).convert(window::whole_seconds);
+    let valid_for = valid_for.or(default.valid_for);
+    let mut two_people = section.section("two_people");
+    let two_people_kinds = kinds(&mut two_people, "kinds", default.two_people_kinds);
+    let above = two_people.optional_section("above");
+    let two_people_above = above.map_or(default.two_people_above, |mut above| windows(&mut above, &[], attempts));
+    two_people.finish();
+    section.finish();
+    Approvals { allowed_signers, valid_for, two_people_kinds, two_people_above }
 }
 
 /// A percentage such as `1%` or `0.25%`, in hundredths of a percent.

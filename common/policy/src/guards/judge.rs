@@ -2,53 +2,16 @@
 
 use cordon_records::{GuardVerdict, Ruling};
 
-use super::caps::{Counted, Trip, caps, fleet_share, rule_limits};
+use super::caps::{self, Counted, Trip};
+use super::table::Guard;
+use super::word::Word;
 use super::{Case, Guards, alert, history, machine, maintenance::maintenance, switches};
-
-/// The guards' stable names, in the order in which they are asked.
-pub mod guard {
-    /// The pause switch.
-    pub const PAUSE: &str = "pause";
-    /// The breaker.
-    pub const BREAKER: &str = "breaker";
-    /// Whether approval is asked for.
-    pub const MODE: &str = "mode";
-    /// Whether people closed the alert.
-    pub const CLOSED: &str = "closed";
-    /// Whether the machine could be read.
-    pub const MACHINE_FACTS: &str = "machine-facts";
-    /// The pilot's scope.
-    pub const SCOPE: &str = "scope";
-    /// Allowed platforms.
-    pub const ALLOW_OS: &str = "allow-os";
-    /// Machines that are never touched.
-    pub const NEVER_LIST: &str = "never-list";
-    /// Tags for which a person decides.
-    pub const HOLD_TAGS: &str = "hold-tags";
-    /// Users for whom a person decides.
-    pub const HOLD_USERS: &str = "hold-users";
-    /// Device values for which a person decides.
-    pub const DEVICE_VALUE: &str = "device-value";
-    /// The alert's age.
-    pub const AGE: &str = "age";
-    /// A release by a person.
-    pub const RELEASED: &str = "released-by-person";
-    /// An isolation that stands or runs.
-    pub const ISOLATION: &str = "isolation";
-    /// Maintenance windows.
-    pub const MAINTENANCE: &str = "maintenance";
-    /// The rules' own limits.
-    pub const RULE_LIMITS: &str = "rule-limits";
-    /// Caps over all rules.
-    pub const CAPS: &str = "caps";
-    /// The share of the fleet.
-    pub const FLEET_SHARE: &str = "fleet-share";
-}
 
 /// The guards' judgement of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// One verdict of each guard, in the order in which they were asked.
+    /// One verdict of each guard that was asked, in the order in which they were asked. Which guards those are depends
+    /// on the kind of action and on who asks for it.
     pub verdicts: Vec<GuardVerdict>,
     /// What follows: Refuse beats Covered, Covered beats Hold, Hold beats Pass.
     pub ruling: Ruling,
@@ -71,47 +34,61 @@ const fn weight(ruling: Ruling) -> u8 {
     }
 }
 
-/// Everything but the caps.
-fn ask_all(guards: &Guards, case: &Case) -> Vec<GuardVerdict> {
-    vec![
-        switches::pause(case).of(guard::PAUSE),
-        switches::breaker(case).of(guard::BREAKER),
-        switches::mode(case).of(guard::MODE),
-        alert::closed(case).of(guard::CLOSED),
-        machine::facts(case).of(guard::MACHINE_FACTS),
-        machine::scope(guards, case).of(guard::SCOPE),
-        machine::allow_os(guards, case).of(guard::ALLOW_OS),
-        machine::never(guards, case).of(guard::NEVER_LIST),
-        machine::hold_tags(guards, case).of(guard::HOLD_TAGS),
-        alert::users(guards, case).of(guard::HOLD_USERS),
-        machine::device_value(guards, case).of(guard::DEVICE_VALUE),
-        alert::age(guards, case).of(guard::AGE),
-        history::released(guards, case).of(guard::RELEASED),
-        history::isolation(case).of(guard::ISOLATION),
-        maintenance(guards, case).of(guard::MAINTENANCE),
-        rule_limits(case).word.of(guard::RULE_LIMITS),
-    ]
+/// One guard's word, with what a counting guard counted.
+fn ask(guard: Guard, guards: &Guards, case: &Case) -> Counted {
+    let word = |word: Word| Counted { word, used: None, trip: None };
+    match guard {
+        Guard::Pause => word(switches::pause(case)),
+        Guard::Breaker => word(switches::breaker(case)),
+        Guard::Mode => word(switches::mode(case)),
+        Guard::HoldKinds => word(switches::hold_kinds(guards, case)),
+        Guard::Closed => word(alert::closed(case)),
+        Guard::MachineFacts => word(machine::facts(case)),
+        Guard::Scope => word(machine::scope(guards, case)),
+        Guard::AllowOs => word(machine::allow_os(guards, case)),
+        Guard::NeverList => word(machine::never(guards, case)),
+        Guard::HoldTags => word(machine::hold_tags(guards, case)),
+        Guard::HoldUsers => word(alert::users(guards, case)),
+        Guard::DeviceValue => word(machine::device_value(guards, case)),
+        Guard::Age => word(alert::age(guards, case)),
+        Guard::Released => word(history::released(guards, case)),
+        Guard::Isolation => word(history::isolation(case)),
+        Guard::Maintenance => word(maintenance(guards, case)),
+        Guard::RuleLimits => caps::rule_limits(case),
+        Guard::PerRule => caps::per_rule(guards, case),
+        Guard::PerDeviceGroup => caps::per_device_group(guards, case),
+        Guard::GentleCaps => caps::gentle(guards, case),
+        Guard::Caps => caps::all_rules(guards, case),
+        Guard::FleetShare => caps::fleet_share(guards, case),
+    }
 }
 
-/// Asks every guard. Pure: the same case gives the same judgement.
+/// Asks every guard that the kind of action meets. Pure: the same case gives the same judgement.
 #[must_use]
 pub fn judge(guards: &Guards, case: &Case) -> Judgement {
-    let mut verdicts = ask_all(guards, case);
-    let free = verdicts.iter().all(|verdict| verdict.ruling == Ruling::Pass);
-    let (caps, share) = (caps(guards, case), fleet_share(guards, case));
-    let cap_use = [&caps, &share]
-        .into_iter()
-        .filter_map(|counted| counted.used)
-        .min_by_key(|(made, limit)| (limit.saturating_sub(*made), *limit));
-    let tripped = if free { caps.trip.clone().or_else(|| share.trip.clone()) } else { None };
-    verdicts.extend([caps, share].into_iter().zip([guard::CAPS, guard::FLEET_SHARE]).map(named));
+    let mut verdicts = Vec::new();
+    let mut cap_use: Option<(u32, u32)> = None;
+    let mut trip = None;
+    let mut free = true;
+    for guard in Guard::ALL.into_iter().filter(|guard| guard.is_asked(case.action.kind(), case.asker)) {
+        let counted = ask(guard, guards, case);
+        let word = if case.approved { counted.word.approved() } else { counted.word };
+        if guard.latches() && word.ruling == Ruling::Hold {
+            trip = trip.or(counted.trip);
+        } else {
+            free &= word.ruling == Ruling::Pass;
+        }
+        cap_use = tighter(cap_use, counted.used);
+        verdicts.push(word.of(guard.name()));
+    }
     let ruling = strongest(&verdicts);
     let reason = reason(&verdicts, ruling);
-    Judgement { verdicts, ruling, reason, tripped, cap_use }
+    Judgement { verdicts, ruling, reason, tripped: trip.filter(|_| free), cap_use }
 }
 
-fn named((counted, name): (Counted, &str)) -> GuardVerdict {
-    counted.word.of(name)
+/// The use with less left.
+fn tighter(one: Option<(u32, u32)>, other: Option<(u32, u32)>) -> Option<(u32, u32)> {
+    [one, other].into_iter().flatten().min_by_key(|(made, limit)| (limit.saturating_sub(*made), *limit))
 }
 
 fn strongest(verdicts: &[GuardVerdict]) -> Ruling {

@@ -19,15 +19,15 @@ pub fn tag_on<'a>(list: &[String], machine: Option<&'a MachineSummary>) -> Optio
     Some(tags.iter().find(|tag| contains(list, tag)))
 }
 
-fn not_known(fact: &str) -> Word {
-    Word::hold(format!("the machine's {fact} could not be read"))
+pub fn not_known(fact: &str) -> Word {
+    Word::hold_firmly(format!("the machine's {fact} could not be read"))
 }
 
 /// Whether the machine could be read at all.
 pub fn facts(case: &Case) -> Word {
     match case.machine {
         Some(machine) => Word::pass(format!("{} was read", machine.label())),
-        None => Word::hold("the machine could not be read".to_owned()),
+        None => Word::hold_firmly("the machine could not be read".to_owned()),
     }
 }
 

@@ -19,6 +19,7 @@ fn covers(window: &Maintenance, case: &Case) -> Option<Word> {
         return Some(Word::hold(format!("maintenance until {} by {}: {}", window.to, window.by, window.why)));
     }
     let unknown = (tag.is_none() && !window.tags.is_empty()) || (name.is_none() && !window.names.is_empty());
-    unknown
-        .then(|| Word::hold(format!("maintenance by {} may cover it: its tags or name could not be read", window.by)))
+    unknown.then(|| {
+        Word::hold_firmly(format!("maintenance by {} may cover it: its tags or name could not be read", window.by))
+    })
 }

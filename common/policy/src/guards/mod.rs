@@ -4,6 +4,7 @@
 //! case. Each guard is a pure function; what it is not told it cannot know, and a missing fact holds the action.
 
 mod alert;
+mod approvals;
 mod caps;
 mod case;
 pub mod file;
@@ -14,12 +15,14 @@ mod maintenance;
 mod print;
 mod settings;
 mod switches;
+mod table;
 mod word;
 
 pub use caps::Trip;
 pub use case::{Asker, Attempt, Case, Fleet, Isolation};
-pub use judge::{Judgement, guard, judge};
-pub use settings::Guards;
+pub use judge::{Judgement, judge};
+pub use settings::{Approvals, Guards};
+pub use table::guard;
 
 #[cfg(test)]
 mod tests;

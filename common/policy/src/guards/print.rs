@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::settings::{Cap, Guards, Maintenance};
+use cordon_records::ActionKind;
+
+use super::settings::{Approvals, Cap, Guards, Maintenance};
 use crate::window;
 
 impl fmt::Display for Guards {
@@ -17,18 +19,37 @@ impl fmt::Display for Guards {
         writeln!(f, "  tags: {}", list(&self.hold.tags))?;
         writeln!(f, "  users: {}", list(&self.hold.users))?;
         writeln!(f, "  device_value: {}", list(&self.hold.device_value))?;
+        writeln!(f, "  kinds: {}", kinds(&self.hold.kinds))?;
         writeln!(f, "  alert_older_than: {}", window::format(self.hold.alert_older_than))?;
         writeln!(f, "  released_by_person_within: {}", window::format(self.hold.released_within))?;
         writeln!(f, "caps:")?;
         writeln!(f, "  all_rules: {{{}}}", windows(&self.caps.all_rules, |limit| limit.to_string()))?;
         let shares = windows(&self.caps.fleet_share, percent);
         writeln!(f, "  fleet_share: {{{shares}, floor: {}}}", self.caps.floor)?;
+        writeln!(f, "  per_rule: {{{}}}", windows(&self.caps.per_rule, |limit| limit.to_string()))?;
+        writeln!(f, "  per_device_group: {{{}}}", windows(&self.caps.per_device_group, |limit| limit.to_string()))?;
+        writeln!(f, "  gentle: {{{}}}", windows(&self.caps.gentle, |limit| limit.to_string()))?;
+        approvals(f, &self.approvals)?;
         if self.maintenance.is_empty() {
             return writeln!(f, "maintenance: []");
         }
         writeln!(f, "maintenance:")?;
         self.maintenance.iter().try_for_each(|item| maintenance(f, item))
     }
+}
+
+fn approvals(f: &mut fmt::Formatter<'_>, approvals: &Approvals) -> fmt::Result {
+    writeln!(f, "approvals:")?;
+    let signers = approvals.allowed_signers.as_deref().map_or_else(|| "null".to_owned(), quoted);
+    writeln!(f, "  allowed_signers: {signers}")?;
+    writeln!(f, "  valid_for: {}", window::format(approvals.valid_for))?;
+    let above = windows(&approvals.two_people_above, |limit| limit.to_string());
+    writeln!(f, "  two_people: {{kinds: {}, above: {{{above}}}}}", kinds(&approvals.two_people_kinds))
+}
+
+fn kinds(kinds: &[ActionKind]) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    format!("[{}]", names.join(", "))
 }
 
 fn maintenance(f: &mut fmt::Formatter<'_>, item: &Maintenance) -> fmt::Result {

@@ -1,29 +1,51 @@
-//! The switches: the pause, the breaker and the mode in force.
+//! The switches: the pause, the breaker, the mode in force and the kinds of action that ask a person.
 
 use cordon_records::{Latch, Mode};
 
-use super::Case;
 use super::word::Word;
+use super::{Asker, Case, Guards};
 
+/// Somebody put the switch on; approving one action does not lift it.
 fn latch(latch: Option<&Latch>, name: &str) -> Word {
     match latch {
-        Some(latch) if latch.on => Word::hold(format!("{name} since {} by {}: {}", latch.at, latch.by, latch.why)),
+        Some(latch) if latch.on => {
+            Word::hold_firmly(format!("{name} since {} by {}: {}", latch.at, latch.by, latch.why))
+        }
         Some(_) | None => Word::pass(format!("not {name}")),
     }
 }
 
+/// Holds what rules and timers ask for. A person who gives something back is not held up: the pause is against what
+/// Cordon does by itself. A person can ask for nothing but that.
 pub fn pause(case: &Case) -> Word {
-    latch(case.pause, "paused")
+    match (case.asker, case.pause) {
+        (Asker::Person, Some(latch)) if latch.on => {
+            Word::pass(format!("paused since {} by {}, but a person asks for this", latch.at, latch.by))
+        }
+        (Asker::Person | Asker::Rules | Asker::Timer, pause) => latch(pause, "paused"),
+    }
 }
 
 pub fn breaker(case: &Case) -> Word {
     latch(case.breaker, "latched")
 }
 
-/// Shadow is no guard: what passes in shadow mode is reported as what would have been done.
+/// Shadow is no guard: what passes in shadow mode is reported as what would have been done. What a person asks for
+/// needs no second person by its mode.
 pub fn mode(case: &Case) -> Word {
-    match case.mode {
-        Mode::Approve => Word::hold("approval is asked for".to_owned()),
-        Mode::Auto | Mode::Shadow => Word::pass(format!("mode {}", case.mode.as_str())),
+    match (case.asker, case.mode) {
+        (Asker::Person, _) => Word::pass("a person asks for this".to_owned()),
+        (Asker::Rules | Asker::Timer, Mode::Approve) => Word::hold("approval is asked for".to_owned()),
+        (Asker::Rules | Asker::Timer, Mode::Auto | Mode::Shadow) => Word::pass(format!("mode {}", case.mode.as_str())),
+    }
+}
+
+/// Kinds of action for which a person decides, whatever the rule's mode.
+pub fn hold_kinds(guards: &Guards, case: &Case) -> Word {
+    let kind = case.action.kind();
+    if guards.hold.kinds.contains(&kind) {
+        Word::hold(format!("{kind} needs approval"))
+    } else {
+        Word::pass(format!("{kind} needs no approval by its kind"))
     }
 }

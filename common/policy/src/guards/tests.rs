@@ -1,16 +1,22 @@
 use cordon_records::{
-    Action, ActionKind, AlertSummary, IsolationType, Latch, MachineActionId, MachineSummary, Mode, RuleId, Ruling,
+    Action, ActionKind, AlertChanges, AlertSummary, DeviceValue, IsolationType, Latch, MachineActionId, MachineSummary,
+    Mode, RuleId, Ruling, ScanType, Sha1, TagChange,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
 
+mod approved;
+mod asked;
+
 /// A case that the built-in guards pass; tests change what they are about.
 #[derive(Debug, Clone)]
 struct Facts {
     action: Action,
     mode: Mode,
+    asker: Asker,
+    approved: bool,
     limits: Vec<(u64, u32)>,
     rules: Vec<RuleId>,
     alert: AlertSummary,
@@ -39,6 +45,8 @@ fn facts() -> Facts {
     Facts {
         action: Action::Isolate { isolation: IsolationType::Full, comment: "c".to_owned(), release: None },
         mode: Mode::Auto,
+        asker: Asker::Rules,
+        approved: false,
         limits: vec![],
         rules: vec![rule("r1")],
         alert: serde_json::from_str(alert).unwrap(),
@@ -58,8 +66,8 @@ impl Facts {
         Case {
             action: &self.action,
             mode: self.mode,
-            asker: Asker::Rules,
-            approved: false,
+            asker: self.asker,
+            approved: self.approved,
             limits: &self.limits,
             rules: &self.rules,
             alert: &self.alert,
@@ -88,7 +96,38 @@ fn guards(yaml: &str) -> Guards {
 }
 
 fn attempt(seconds: i64) -> Attempt<'static> {
-    Attempt { at: at(seconds), rules: vec![rule("r1")].into(), kind: ActionKind::Isolate, group: None }
+    attempt_of(ActionKind::Isolate, seconds)
+}
+
+fn attempt_of(kind: ActionKind, seconds: i64) -> Attempt<'static> {
+    Attempt { at: at(seconds), rules: vec![rule("r1")].into(), kind, group: None }
+}
+
+/// One action of each kind.
+fn action(kind: ActionKind) -> Action {
+    let comment = || "c".to_owned();
+    match kind {
+        ActionKind::Isolate => Action::Isolate { isolation: IsolationType::Full, comment: comment(), release: None },
+        ActionKind::Release => Action::Release { comment: comment() },
+        ActionKind::RestrictCode => Action::RestrictCode { comment: comment() },
+        ActionKind::UnrestrictCode => Action::UnrestrictCode { comment: comment() },
+        ActionKind::Scan => Action::Scan { scan: ScanType::Quick, comment: comment() },
+        ActionKind::CollectPackage => Action::CollectPackage { comment: comment() },
+        ActionKind::Investigate => Action::Investigate { comment: comment() },
+        ActionKind::StopFile => Action::StopFile { sha1: Sha1::new(&"a".repeat(40)).unwrap(), comment: comment() },
+        ActionKind::LiveResponse => Action::LiveResponse { commands: vec![], comment: comment() },
+        ActionKind::Offboard => Action::Offboard { comment: comment() },
+        ActionKind::Tag => Action::Tag { tag: "t".to_owned(), change: TagChange::Add },
+        ActionKind::SetDeviceValue => Action::SetDeviceValue { value: DeviceValue::Low },
+        ActionKind::UpdateAlert => Action::UpdateAlert(AlertChanges::default()),
+        ActionKind::Indicator => Action::Indicator(
+            serde_json::from_str(
+                r#"{"value":"192.0.2.1","type":"IpAddress","action":"Block","title":"t","description":"d"}"#,
+            )
+            .unwrap(),
+        ),
+        ActionKind::Cancel => Action::Cancel { what: ActionKind::Isolate, comment: comment() },
+    }
 }
 
 fn attempts(count: usize, seconds_ago: i64) -> Vec<Attempt<'static>> {
@@ -399,7 +438,7 @@ proptest! {
     fn every_guard_gives_one_verdict_on_every_case(facts in any_facts()) {
         let judgement = facts.judge(&Guards::built_in());
         let names: std::collections::BTreeSet<&str> = judgement.verdicts.iter().map(|v| v.guard.as_str()).collect();
-        prop_assert_eq!((names.len(), judgement.verdicts.len()), (18, 18));
+        prop_assert_eq!((names.len(), judgement.verdicts.len()), (21, 21));
         prop_assert!(judgement.verdicts.iter().all(|verdict| !verdict.why.is_empty()));
         let free = judgement.verdicts.iter().all(|verdict| verdict.ruling == Ruling::Pass);
         prop_assert_eq!(judgement.ruling == Ruling::Pass, free);

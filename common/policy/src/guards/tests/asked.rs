@@ -1,0 +1,143 @@
+//! Which guards an action meets, by its kind and by who asks.
+
+use cordon_records::Impact;
+
+use super::*;
+use crate::guards::table::Guard;
+
+fn names(kind: ActionKind, asker: Asker) -> Vec<String> {
+    let mut facts = facts();
+    (facts.action, facts.asker) = (action(kind), asker);
+    facts.judge(&Guards::built_in()).verdicts.into_iter().map(|verdict| verdict.guard).collect()
+}
+
+fn of_impact(impact: Impact) -> Vec<ActionKind> {
+    ActionKind::ALL.iter().copied().filter(|kind| kind.impact() == impact).collect()
+}
+
+/// What would stop an isolation for all eternity.
+fn everything_against(facts: &mut Facts) {
+    facts.mode = Mode::Auto;
+    facts.alert.status = cordon_records::AlertStatus::Resolved;
+    facts.alert.newest_moment = None;
+    facts.machine = None;
+    facts.isolation = Isolation::Unknown;
+    facts.attempts = ActionKind::ALL.iter().flat_map(|kind| (0..1_000).map(|_| attempt_of(*kind, -1))).collect();
+    facts.fleet = None;
+    facts.breaker = latched(true);
+    facts.limits = vec![(3_600, 1)];
+}
+
+#[test]
+fn a_report_names_exactly_the_guards_that_the_table_says() {
+    for kind in ActionKind::ALL {
+        for asker in [Asker::Rules, Asker::Person, Asker::Timer] {
+            let asked: Vec<&str> =
+                Guard::ALL.into_iter().filter(|guard| guard.is_asked(*kind, asker)).map(Guard::name).collect();
+            assert_eq!(names(*kind, asker), asked, "{kind} by {asker:?}");
+        }
+    }
+}
+
+#[test]
+fn the_guards_are_listed_once_each() {
+    for guard in Guard::ALL {
+        assert_eq!(Guard::ALL.into_iter().filter(|other| *other == guard).count(), 1, "{guard:?}");
+        assert_eq!(Guard::ALL.into_iter().filter(|other| other.name() == guard.name()).count(), 1, "{guard:?}");
+    }
+}
+
+#[test]
+fn every_action_on_a_machine_that_takes_away_meets_every_guard_but_those_of_isolation_and_of_gentle_actions() {
+    let only_isolate = [guard::RELEASED, guard::ISOLATION];
+    for kind in of_impact(Impact::Disrupting).into_iter().filter(|kind| *kind != ActionKind::Indicator) {
+        for guard in Guard::ALL.into_iter().map(Guard::name) {
+            let expected =
+                guard != guard::GENTLE_CAPS && (kind == ActionKind::Isolate || !only_isolate.contains(&guard));
+            assert_eq!(names(kind, Asker::Rules).contains(&guard.to_owned()), expected, "{kind}: {guard}");
+        }
+    }
+}
+
+#[test]
+fn a_gentle_action_has_caps_of_its_own_and_uses_up_no_other() {
+    for kind in of_impact(Impact::Gentle) {
+        let asked = names(kind, Asker::Rules);
+        for guard in [guard::CAPS, guard::FLEET_SHARE, guard::PER_RULE, guard::PER_DEVICE_GROUP] {
+            assert!(!asked.contains(&guard.to_owned()), "{kind} meets {guard}");
+        }
+        expect("caps: {gentle: {10m: 3}}", &[(guard::GENTLE_CAPS, Ruling::Hold)], |f| {
+            (f.action, f.attempts) =
+                (action(kind), vec![attempt_of(kind, -1), attempt_of(kind, -2), attempt_of(kind, -3)]);
+        });
+        expect("caps: {gentle: {10m: 3}}", &[], |f| (f.action, f.attempts) = (action(kind), attempts(9, 1)));
+        expect("caps: {all_rules: {10m: 1}}", &[], |f| f.attempts = vec![attempt_of(kind, -1)]);
+    }
+}
+
+#[test]
+fn a_gentle_cap_that_is_reached_does_not_latch_the_breaker() {
+    let mut facts = facts();
+    facts.action = action(ActionKind::Scan);
+    facts.attempts = (0..100).map(|_| attempt_of(ActionKind::Tag, -1)).collect();
+    let judgement = facts.judge(&Guards::built_in());
+    assert_eq!((judgement.ruling, judgement.tripped), (Ruling::Hold, None));
+    assert_eq!(
+        (judgement.reason.as_str(), judgement.cap_use),
+        ("gentle-caps: gentle: 100 of 100 in 10m", Some((100, 100)))
+    );
+}
+
+#[test]
+fn what_touches_no_machine_asks_nothing_of_the_machine() {
+    for kind in [ActionKind::UpdateAlert, ActionKind::Indicator] {
+        let yaml = "{scope: {tags: [elsewhere]}, hold: {kinds: []}, maintenance: [{names: ['*'],
+            from: '2020-01-01T00:00:00Z', to: '2040-01-01T00:00:00Z', by: a, why: b}]}";
+        expect(yaml, &[], |f| (f.action, f.machine, f.isolation) = (action(kind), None, Isolation::Unknown));
+    }
+}
+
+#[test]
+fn a_person_gives_back_whatever_stands_against_even_while_all_is_paused() {
+    for kind in of_impact(Impact::Freeing) {
+        let mut facts = facts();
+        everything_against(&mut facts);
+        (facts.action, facts.asker, facts.mode, facts.pause) =
+            (action(kind), Asker::Person, Mode::Approve, latched(true));
+        let judgement = facts.judge(&guards("{scope: {tags: [x]}, never: {names: ['*']}}"));
+        assert_eq!(judgement.ruling, Ruling::Pass, "{kind}: {judgement:#?}");
+    }
+}
+
+#[test]
+fn a_timer_gives_back_whatever_stands_against_but_waits_while_all_is_paused() {
+    for kind in of_impact(Impact::Freeing) {
+        let mut facts = facts();
+        everything_against(&mut facts);
+        (facts.action, facts.asker) = (action(kind), Asker::Timer);
+        assert_eq!(facts.judge(&Guards::built_in()).ruling, Ruling::Pass, "{kind}");
+        facts.pause = latched(true);
+        assert_eq!(against(&facts.judge(&Guards::built_in())), [(guard::PAUSE, Ruling::Hold)], "{kind}");
+    }
+}
+
+#[test]
+fn what_rules_give_back_stays_inside_the_pilot_and_the_maintenance_windows() {
+    let release = |f: &mut Facts| f.action = action(ActionKind::Release);
+    expect("scope: {tags: [cordon-pilot]}", &[(guard::SCOPE, Ruling::Hold)], release);
+    expect("never: {names: ['*']}", &[], release);
+    expect("", &[], |f| (release(f), f.breaker = latched(true), f.attempts = attempts(1_000, 1)).2);
+    expect("", &[(guard::PAUSE, Ruling::Hold)], |f| (release(f), f.pause = latched(true)).1);
+}
+
+#[test]
+fn kinds_that_need_approval_by_default_are_held_and_isolate_is_not() {
+    for kind in [ActionKind::Offboard, ActionKind::LiveResponse, ActionKind::Indicator] {
+        expect("", &[(guard::HOLD_KINDS, Ruling::Hold)], |f| f.action = action(kind));
+        expect("hold: {kinds: []}", &[], |f| f.action = action(kind));
+    }
+    for kind in [ActionKind::Isolate, ActionKind::RestrictCode, ActionKind::StopFile, ActionKind::Scan] {
+        expect("", &[], |f| f.action = action(kind));
+    }
+    expect("hold: {kinds: [isolate, scan]}", &[(guard::HOLD_KINDS, Ruling::Hold)], |_| {});
+}
