@@ -11,7 +11,8 @@ use super::responder::{Effect, Job, Moment, Phase, Responder, Unreadable};
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that an isolation is already running";
 
-const ACCEPTED: AttemptState = AttemptState::Reported(ActionState::Accepted);
+/// Defender has taken it, and names no end yet.
+pub(super) const ACCEPTED: AttemptState = AttemptState::Reported(ActionState::Accepted);
 
 /// How long to wait before a list that could not be read is asked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -44,7 +45,7 @@ impl Responder {
         entry.mode = entry.mode.min(self.terms.mode);
         let key = entry.key.clone();
         let phase = Phase::InDoubt(at.mono + self.terms.settle);
-        self.jobs.insert(key, Job { entry, offset: None, phase, tries: 0, again: false });
+        self.jobs.insert(key, Job { phase, ..Job::new(entry, None) });
     }
 
     /// Has the list read. `settled` says that whatever was called is in it, if it was done.

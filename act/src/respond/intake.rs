@@ -2,8 +2,8 @@
 
 use cordon_policy::Isolation;
 use cordon_records::{
-    ActionKey, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, LedgerEntry, LedgerRecord,
-    MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
+    ActionKey, ActionKind, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, LedgerEntry,
+    LedgerRecord, MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
 };
 use cordon_runtime::kafka::Fate;
 
@@ -47,15 +47,16 @@ impl Responder {
     }
 
     fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, at: Moment) {
+        let mut before = None;
         for planned in &decision.planned {
+            let after = before.replace(planned.key.clone());
             let mode = planned.mode.min(self.terms.mode);
             if self.jobs.contains_key(&planned.key) || self.book.settled(&planned.key, mode, at.wall).is_some() {
                 self.one_done(offset, Fate::Skipped("known"));
                 continue;
             }
             let entry = self.entry(decision, planned, machine, at);
-            let job = Job { entry, offset: Some(offset), phase: Phase::Queued, tries: 0, again: false };
-            self.jobs.insert(planned.key.clone(), job);
+            self.jobs.insert(planned.key.clone(), Job { after, ..Job::new(entry, Some(offset)) });
             self.backlog.push_back(planned.key.clone());
         }
     }
@@ -101,9 +102,8 @@ impl Responder {
     pub(super) fn start(&mut self, key: &ActionKey, at: Moment) -> bool {
         let Some(job) = self.jobs.get(key) else { return false };
         let entry = &job.entry;
-        let accepted = self.book.open_on(&entry.machine.id, key).find(|open| !self.jobs.contains_key(&open.key));
-        if let Some(open) = accepted {
-            let why = format!("{} is already being isolated for alert {}", entry.machine.label(), open.alert.id);
+        if let Some(open) = self.covering(entry) {
+            let why = covered(entry, open);
             self.finish(key, ActionState::Covered, why, at);
             return false;
         }
@@ -174,6 +174,14 @@ impl Responder {
             Report::Action(Box::new(report::of(&late, ActionState::ClosedMeanwhile)))
         })
         .collect()
+    }
+}
+
+fn covered(wanted: &LedgerEntry, open: &LedgerEntry) -> String {
+    let (machine, alert) = (wanted.machine.label(), &open.alert.id);
+    match wanted.action.kind() {
+        ActionKind::Isolate => format!("{machine} is already being isolated for alert {alert}"),
+        kind => format!("{kind} is already under way on {machine} for alert {alert}"),
     }
 }
 

@@ -12,6 +12,7 @@ mod genesis;
 mod hold;
 mod inbound;
 mod intake;
+mod order;
 mod preflight;
 mod report;
 mod responder;

@@ -2,10 +2,10 @@
 //!
 //! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
 //! blocks nobody else. The shell (`hold.rs`) carries the effects out and brings their outcomes back as events.
-//! The parts of an action's way, in order: `intake.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`;
+//! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`;
 //! beside them `switches.rs` (breaker, pause, fleet size).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_defender::MachineAction;
@@ -21,12 +21,6 @@ use super::book::Book;
 use super::facts::{Facts, Standing};
 use super::follow::FollowUps;
 use crate::reload::InForce;
-
-/// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
-const READS_AT_ONCE: usize = 16;
-
-/// How many actions may wait for their turn before no further decision is taken in.
-const BACKLOG: usize = 256;
 
 /// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
 #[derive(Debug, Clone, Copy)]
@@ -217,11 +211,20 @@ pub(super) enum Phase {
 pub(super) struct Job {
     pub entry: LedgerEntry,
     pub offset: Option<i64>,
+    /// The action before it in its decision: this one begins when that one is settled.
+    pub after: Option<ActionKey>,
     pub phase: Phase,
     /// Failed reads in a row.
     pub tries: u32,
     /// The attempt in `entry` was definitely not done and may be made again under its number.
     pub again: bool,
+}
+
+impl Job {
+    /// A job that has not begun; `offset` is that of the decision that waits for it.
+    pub(super) const fn new(entry: LedgerEntry, offset: Option<i64>) -> Self {
+        Self { entry, offset, after: None, phase: Phase::Queued, tries: 0, again: false }
+    }
 }
 
 /// What waits for a write.
@@ -301,26 +304,10 @@ impl Responder {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether another decision may be taken in. What only waits for its own machine takes no room: one machine in
-    /// doubt must not keep all others waiting.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        let busy = self.busy();
-        let waits_for_turn =
-            |key: &&ActionKey| self.jobs.get(key).is_some_and(|job| !busy.contains(&job.entry.machine.id));
-        self.backlog.iter().filter(waits_for_turn).count() < BACKLOG
-    }
-
     /// Whether a person has paused all actions.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.book.pause.as_ref().is_some_and(|latch| latch.on)
-    }
-
-    /// The machines for which something is under way.
-    fn busy(&self) -> BTreeSet<MachineId> {
-        let jobs = self.jobs.values().filter(|job| job.phase != Phase::Queued);
-        jobs.map(|job| job.entry.machine.id.clone()).collect()
     }
 
     /// The book, for reports about the whole.
@@ -368,35 +355,6 @@ impl Responder {
             job.phase = Phase::Queued;
             self.backlog.push_back(key.clone());
         }
-    }
-
-    /// Starts as many queued jobs as may read at once, oldest first, one per machine.
-    fn start_queued(&mut self, at: Moment) {
-        let mut busy = self.busy();
-        let mut reading = self.jobs.values().filter(|job| job.phase == Phase::Reading).count();
-        let mut later = VecDeque::new();
-        while let Some(key) = self.backlog.pop_front() {
-            let Some(job) = self.jobs.get(&key) else { continue };
-            if reading >= READS_AT_ONCE || busy.contains(&job.entry.machine.id) || self.waits(job) {
-                later.push_back(key);
-                continue;
-            }
-            let machine = job.entry.machine.id.clone();
-            if self.start(&key, at) {
-                reading += 1;
-                busy.insert(machine);
-            }
-        }
-        self.backlog = later;
-    }
-
-    /// Whether another action on the same machine was begun and has no outcome yet. It goes first: a guard may still
-    /// stop it, and then it covers nobody. Of two that were begun, the one with the lower key goes first.
-    fn waits(&self, job: &Job) -> bool {
-        let key = &job.entry.key;
-        let begun = self.book.get(key).is_some_and(LedgerEntry::is_open);
-        let mut others = self.book.open_on(&job.entry.machine.id, key);
-        others.any(|other| self.jobs.contains_key(&other.key) && !(begun && *key < other.key))
     }
 
     /// Hands reports and ledger records to the shell; `then` happens once they are durable.

@@ -5,6 +5,7 @@ mod clocks;
 mod crash;
 mod doubt;
 mod index;
+mod order;
 mod policy;
 mod shell;
 mod storm;

@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 use cordon_defender::ActionStatus;
 use cordon_policy::{Guards, Isolation};
 use cordon_records::{
-    Action, ActionKey, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, Claim, DecisionRecord,
-    IsolationType, LedgerRecord, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId,
-    SCHEMA_VERSION, Severity, TenantId, Verdict,
+    Action, ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AlertStatus, AlertSummary, AttemptState, Claim,
+    DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LedgerRecord, LiveCommand,
+    MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId, SCHEMA_VERSION, ScanType, Severity,
+    Sha1, TagChange, TenantId, Verdict,
 };
 use cordon_runtime::kafka::Fate;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::respond::book::Book;
 use crate::respond::facts::{Facts, Standing};
-use crate::respond::responder::{Answer, Effect, Event, Moment, Responder, Terms, Unreadable};
+use crate::respond::responder::{Answer, Effect, Event, Moment, Order, Responder, Terms, Unreadable};
 
 pub fn terms() -> Terms {
     Terms {
@@ -57,6 +58,58 @@ pub fn decision(alert: &str, machine: &str) -> DecisionRecord {
     }
 }
 
+/// A decision that plans these actions, in this order, by one rule in mode auto.
+pub fn plan(alert: &str, machine: &str, actions: Vec<Action>) -> DecisionRecord {
+    let mut decision = decision(alert, machine);
+    let (tenant, alert, machine) = (&decision.tenant, &decision.alert.id, MachineId::new(machine).unwrap());
+    let rules = vec![RuleId::new("one-rule").unwrap()];
+    let planned = actions.into_iter().map(|action| PlannedAction {
+        key: ActionKey::derive(tenant, alert, &machine, &action),
+        action,
+        mode: Mode::Auto,
+        rules: rules.clone(),
+        limits: Vec::new(),
+    });
+    decision.planned = planned.collect();
+    decision
+}
+
+/// An action of this kind.
+pub fn an(kind: ActionKind) -> Action {
+    let comment = format!("{kind} it");
+    match kind {
+        ActionKind::Isolate => Action::Isolate { isolation: IsolationType::Full, comment, release: None },
+        ActionKind::Release => Action::Release { comment },
+        ActionKind::RestrictCode => Action::RestrictCode { comment },
+        ActionKind::UnrestrictCode => Action::UnrestrictCode { comment },
+        ActionKind::Scan => Action::Scan { scan: ScanType::Quick, comment },
+        ActionKind::CollectPackage => Action::CollectPackage { comment },
+        ActionKind::Investigate => Action::Investigate { comment },
+        ActionKind::StopFile => Action::StopFile { sha1: Sha1::new(&"0a".repeat(20)).unwrap(), comment },
+        ActionKind::LiveResponse => {
+            Action::LiveResponse { commands: vec![LiveCommand::PutFile { file: "tool.exe".into() }], comment }
+        }
+        ActionKind::Offboard => Action::Offboard { comment },
+        ActionKind::Tag => Action::Tag { tag: "seen-by-cordon".into(), change: TagChange::Add },
+        ActionKind::SetDeviceValue => Action::SetDeviceValue { value: DeviceValue::High },
+        ActionKind::UpdateAlert => {
+            Action::UpdateAlert(AlertChanges { status: Some(AlertStatus::InProgress), ..AlertChanges::default() })
+        }
+        ActionKind::Indicator => Action::Indicator(Indicator {
+            value: "203.0.113.7".into(),
+            kind: IndicatorType::IpAddress,
+            action: IndicatorAction::Block,
+            title: "Seen in an attack".into(),
+            description: comment,
+            severity: None,
+            expires_after_s: None,
+            generate_alert: false,
+            groups: Vec::new(),
+        }),
+        ActionKind::Cancel => Action::Cancel { what: ActionKind::Isolate, comment },
+    }
+}
+
 pub fn start() -> Timestamp {
     "2026-11-22T18:00:00Z".parse().unwrap()
 }
@@ -95,6 +148,7 @@ pub struct World {
     pub log: Vec<LedgerRecord>,
     pub waiting: VecDeque<Effect>,
     pub calls: Vec<(ActionKey, MachineId, String)>,
+    pub orders: Vec<Order>,
     pub reports: Vec<Report>,
     pub settled: Vec<(i64, Fate)>,
     pub superseded: bool,
@@ -122,6 +176,7 @@ impl World {
             log,
             waiting: VecDeque::new(),
             calls: Vec::new(),
+            orders: Vec::new(),
             reports: Vec::new(),
             settled: Vec::new(),
             superseded: false,
@@ -173,7 +228,8 @@ impl World {
             }
             Effect::Act { order, .. } => {
                 let key = order.key.clone();
-                self.calls.push((order.key, order.machine, order.comment));
+                self.calls.push((order.key.clone(), order.machine.clone(), order.comment.clone()));
+                self.orders.push(*order);
                 let answer = answer(&key);
                 self.give(Event::Answered(key, answer));
             }
@@ -205,6 +261,20 @@ impl World {
         let offset = i64::try_from(self.log.len()).unwrap() - 1;
         self.give(Event::Tailed(offset, Box::new(record)));
         offset
+    }
+
+    /// The kinds that were called, in order.
+    pub fn called(&self) -> Vec<ActionKind> {
+        self.orders.iter().map(|order| order.action.kind()).collect()
+    }
+
+    /// What was reported, in order: kind and state.
+    pub fn steps(&self) -> Vec<(ActionKind, ActionState)> {
+        let steps = self.reports.iter().filter_map(|report| match report {
+            Report::Action(record) => Some((record.action.as_ref()?.kind(), record.state)),
+            Report::Notice(_) => None,
+        });
+        steps.collect()
     }
 
     pub fn states(&self) -> Vec<ActionState> {

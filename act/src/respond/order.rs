@@ -1,0 +1,180 @@
+//! Which action may begin when: what excludes what on one machine, and the order within one decision. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use cordon_records::{Action, ActionKey, ActionKind, AlertId, LedgerEntry, MachineId, ScanType};
+
+use super::doubt::ACCEPTED;
+use super::responder::{Job, Moment, Phase, Responder};
+
+/// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
+const READS_AT_ONCE: usize = 16;
+
+/// How many actions may wait for their turn before no further decision is taken in.
+const BACKLOG: usize = 256;
+
+/// What goes one at a time on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    /// Whether the machine is connected: isolate, release, and whatever cancels one of them.
+    Connection,
+    /// A change of this alert. It touches no machine, so only another change of the same alert is in its way.
+    Alert(AlertId),
+    /// Every other kind queues behind its own.
+    Kind(ActionKind),
+}
+
+impl Lane {
+    /// The lane of an action for this alert.
+    pub(super) fn of(action: &Action, alert: &AlertId) -> Self {
+        match action {
+            Action::Isolate { .. }
+            | Action::Release { .. }
+            | Action::Cancel { what: ActionKind::Isolate | ActionKind::Release, .. } => Self::Connection,
+            Action::UpdateAlert(_) => Self::Alert(alert.clone()),
+            Action::RestrictCode { .. }
+            | Action::UnrestrictCode { .. }
+            | Action::Scan { .. }
+            | Action::CollectPackage { .. }
+            | Action::Investigate { .. }
+            | Action::StopFile { .. }
+            | Action::LiveResponse { .. }
+            | Action::Offboard { .. }
+            | Action::Tag { .. }
+            | Action::SetDeviceValue { .. }
+            | Action::Indicator(_)
+            | Action::Cancel { .. } => Self::Kind(action.kind()),
+        }
+    }
+}
+
+/// A lane of a machine.
+type Place = (MachineId, Lane);
+
+pub(super) fn place(entry: &LedgerEntry) -> Place {
+    (entry.machine.id.clone(), Lane::of(&entry.action, &entry.alert.id))
+}
+
+/// Whether what is running has the effect of what is wanted: then nothing is left to do.
+fn covers(running: &Action, wanted: &Action) -> bool {
+    let same = running.kind() == wanted.kind() && running.detail() == wanted.detail();
+    same && match (running, wanted) {
+        (Action::Scan { scan: running, .. }, Action::Scan { scan: wanted, .. }) => {
+            *running == ScanType::Full || running == wanted
+        }
+        (Action::LiveResponse { commands: running, .. }, Action::LiveResponse { commands: wanted, .. }) => {
+            running == wanted
+        }
+        _ => true,
+    }
+}
+
+/// What stands in the way of queued jobs, gathered once for all of them.
+struct Obstacles {
+    /// The lanes in which something is under way, and what.
+    busy: BTreeMap<Place, Vec<ActionKey>>,
+    /// The decisions of which an outcome is on its way to the broker.
+    unrecorded: BTreeSet<i64>,
+}
+
+impl Responder {
+    fn obstacles(&self) -> Obstacles {
+        let mut busy: BTreeMap<Place, Vec<ActionKey>> = BTreeMap::new();
+        for job in self.jobs.values().filter(|job| job.phase != Phase::Queued) {
+            busy.entry(place(&job.entry)).or_default().push(job.entry.key.clone());
+        }
+        let settling = self.tickets.values().filter_map(|then| then.settle.as_ref());
+        Obstacles { busy, unrecorded: settling.map(|(offset, _)| *offset).collect() }
+    }
+
+    /// Whether another decision may be taken in. What only waits for its own machine, or for the action before it,
+    /// takes no room: one machine in doubt must not keep all others waiting.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        if self.backlog.len() < BACKLOG {
+            return true;
+        }
+        let obstacles = self.obstacles();
+        let jobs = self.backlog.iter().filter_map(|key| self.jobs.get(key));
+        jobs.filter(|job| !self.must_wait(job, &obstacles)).count() < BACKLOG
+    }
+
+    /// Starts as many queued jobs as may read at once, oldest first.
+    pub(super) fn start_queued(&mut self, at: Moment) {
+        if self.backlog.is_empty() {
+            return;
+        }
+        let mut obstacles = self.obstacles();
+        let mut reading = self.jobs.values().filter(|job| job.phase == Phase::Reading).count();
+        let mut later = VecDeque::new();
+        while let Some(key) = self.backlog.pop_front() {
+            let Some(job) = self.jobs.get(&key) else { continue };
+            if reading >= READS_AT_ONCE || self.must_wait(job, &obstacles) {
+                later.push_back(key);
+                continue;
+            }
+            let place = place(&job.entry);
+            if self.start(&key, at) {
+                reading += 1;
+                obstacles.busy.entry(place).or_default().push(key);
+            }
+        }
+        self.backlog = later;
+    }
+
+    fn must_wait(&self, job: &Job, obstacles: &Obstacles) -> bool {
+        let busy = obstacles.busy.get(&place(&job.entry)).is_some_and(|keys| !keys.is_empty());
+        let recording = job.offset.is_some_and(|offset| obstacles.unrecorded.contains(&offset));
+        busy || recording || self.is_before_its_turn(job) || self.follows_one_begun(job) || self.is_excluded(job)
+    }
+
+    /// Whether the action before it in its decision is not settled yet. Whatever that one becomes, this one's turn
+    /// comes then.
+    fn is_before_its_turn(&self, job: &Job) -> bool {
+        job.after.as_ref().and_then(|before| self.jobs.get(before)).is_some_and(|before| before.offset.is_some())
+    }
+
+    /// Whether another action of the same lane was begun and has no outcome yet. It goes first: a guard may still
+    /// stop it, and then it covers nobody. Of two that were begun, the one with the lower key goes first.
+    fn follows_one_begun(&self, job: &Job) -> bool {
+        let (key, lane) = (&job.entry.key, place(&job.entry).1);
+        let begun = self.book.get(key).is_some_and(LedgerEntry::is_open);
+        let others = self.book.open_on(&job.entry.machine.id, key);
+        let mut others = others.filter(|other| Lane::of(&other.action, &other.alert.id) == lane);
+        others.any(|other| self.jobs.contains_key(&other.key) && !(begun && *key < other.key))
+    }
+
+    /// Whether Defender is at work on the opposite: a machine that is being let back is isolated only after that, and
+    /// the other way round.
+    fn is_excluded(&self, job: &Job) -> bool {
+        let opposite = match job.entry.action.kind() {
+            ActionKind::Isolate => ActionKind::Release,
+            ActionKind::Release => ActionKind::Isolate,
+            ActionKind::RestrictCode
+            | ActionKind::UnrestrictCode
+            | ActionKind::Scan
+            | ActionKind::CollectPackage
+            | ActionKind::Investigate
+            | ActionKind::StopFile
+            | ActionKind::LiveResponse
+            | ActionKind::Offboard
+            | ActionKind::Tag
+            | ActionKind::SetDeviceValue
+            | ActionKind::UpdateAlert
+            | ActionKind::Indicator
+            | ActionKind::Cancel => return false,
+        };
+        self.accepted_on(&job.entry).any(|open| open.action.kind() == opposite)
+    }
+
+    /// Our own action that Defender has taken, has not ended, and does what this one is to do.
+    pub(super) fn covering<'a>(&'a self, entry: &'a LedgerEntry) -> Option<&'a LedgerEntry> {
+        self.accepted_on(entry).find(|open| covers(&open.action, &entry.action))
+    }
+
+    /// Our other actions on the same machine that Defender has taken and that have not ended.
+    pub(super) fn accepted_on<'a>(&'a self, entry: &'a LedgerEntry) -> impl Iterator<Item = &'a LedgerEntry> {
+        let others = self.book.open_on(&entry.machine.id, &entry.key);
+        others.filter(|open| open.state == ACCEPTED && !self.jobs.contains_key(&open.key))
+    }
+}
