@@ -169,6 +169,8 @@ async fn respond(
         settle: settings.settle,
         hold_for: settings.hold_for,
         follow_up: settings.follow_up,
+        alarm_after: settings.alarm_after,
+        retry: settings.retry,
     };
     loop {
         let holder = Respond {

@@ -3,9 +3,10 @@
 use cordon_records::{ActionKey, ActionState, AttemptState, LedgerRecord, Report};
 use cordon_runtime::kafka::Fate;
 
+use super::cancel::cancelled_kind;
 use super::facts::{self, Standing};
-use super::report;
 use super::responder::{Afterwards, Answer, Effect, Moment, Order, Phase, Responder};
+use super::{batch, doubt, report};
 
 impl Responder {
     pub(super) fn intent_written(&mut self, key: &ActionKey, offset: i64, at: Moment) {
@@ -32,32 +33,51 @@ impl Responder {
     }
 
     fn call(&mut self, key: &ActionKey, at: Moment) {
-        let paused = self.is_paused();
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Some(job) = self.jobs.get(key) else { return };
         let Phase::IntentAt(since, _) = job.phase else { return };
-        let until = since + self.terms.lease;
-        if paused || at.mono >= until {
-            // Nothing was sent: the fresh read and the guards decide anew under the same attempt.
+        if batch::may_share(&job.entry.action) {
+            self.gather(key, since, at);
+            return;
+        }
+        if let Some(order) = self.permitted(key, at) {
+            let effect = Effect::Act { order: Box::new(order), until: since + self.terms.lease };
+            self.effects.push(effect);
+        }
+    }
+
+    /// The order that the INTENT of this job permits now. Nothing is sent during a pause or after the lease: then the
+    /// fresh read and the guards decide anew under the same attempt.
+    pub(super) fn permitted(&mut self, key: &ActionKey, at: Moment) -> Option<Order> {
+        let entry = &self.jobs.get(key)?.entry;
+        let cancels = self.target(entry).map(|(_, id)| id);
+        if cancelled_kind(&entry.action).is_some() && cancels.is_none() {
+            self.finish(key, ActionState::Covered, "what was to be cancelled has ended meanwhile".into(), at);
+            return None;
+        }
+        let (paused, lease) = (self.is_paused(), self.terms.lease);
+        let job = self.jobs.get_mut(key)?;
+        let Phase::IntentAt(since, _) = job.phase else { return None };
+        if paused || at.mono >= since + lease {
             job.again = true;
             job.phase = Phase::Resting(at.mono);
-            return;
+            return None;
         }
         job.phase = Phase::Calling;
         let entry = &job.entry;
-        let order = Order {
+        Some(Order {
             key: key.clone(),
             alert: entry.alert.id.clone(),
             machine: entry.machine.id.clone(),
             action: entry.action.clone(),
             comment: facts::comment(entry.action.comment(), key.as_str(), entry.attempt),
-        };
-        let effect = Effect::Act { order: Box::new(order), until };
-        self.effects.push(effect);
+            cancels,
+        })
     }
 
     pub(super) fn answered(&mut self, key: &ActionKey, answer: Answer, at: Moment) {
         match answer {
             Answer::Accepted(standing) => self.accept(key, &standing, at),
+            Answer::Done(what) => self.done(key, what, at),
             Answer::Rejected(why) => self.finish(key, ActionState::Failed, why, at),
             Answer::NotDone { after, .. } => {
                 if let Some(job) = self.jobs.get_mut(key) {
@@ -65,9 +85,18 @@ impl Responder {
                     job.phase = Phase::Resting(at.mono + after);
                 }
             }
-            Answer::AlreadyRunning => self.look(key, false),
-            Answer::Lost(why) => self.doubt(key, why, at),
+            Answer::AlreadyRunning => self.already_running(key, at),
+            Answer::Lost(why) => self.lost(key, why, at),
         }
+    }
+
+    /// The answer was the end of it. What was cancelled is looked at soon.
+    fn done(&mut self, key: &ActionKey, what: String, at: Moment) {
+        let target = self.jobs.get(key).and_then(|job| self.target(&job.entry));
+        if let Some((target, _)) = target {
+            self.follow.hurry(&target, at);
+        }
+        self.finish(key, ActionState::Succeeded, what, at);
     }
 
     /// Defender has the request. Its words "Succeeded" come through the follow-up, never from here.
@@ -78,6 +107,17 @@ impl Responder {
         self.follow.accepted(key, standing);
         let reason = format!("Defender took the request ({})", standing.status.as_str());
         self.finish(key, ActionState::Accepted, reason, at);
+    }
+
+    /// Nobody knows whether it was done. Defender's list tells of its machine actions; of the others nothing does.
+    pub(super) fn lost(&mut self, key: &ActionKey, why: String, at: Moment) {
+        let Some(entry) = self.jobs.get(key).map(|job| &job.entry) else { return };
+        if entry.action.kind().is_machine_action() {
+            self.doubt(key, why, at);
+        } else {
+            let why = format!("nobody knows whether it was done ({why}); {}", doubt::where_to_look(entry));
+            self.finish(key, ActionState::NeedsHuman, why, at);
+        }
     }
 
     /// The answer was lost: reported and settled as in doubt, looked up later. The ledger drives it from here.

@@ -167,17 +167,14 @@ impl Book {
         }
     }
 
-    /// How long ago each attempt of the last hour called Defender, at least: the call goes out within the lease of its
+    /// Which calls were made in the last hour, and how long ago each attempt called Defender, at least: the call goes out within the lease of its
     /// intent. An intent from the future, of a clock that was set back since, counts as just now.
     #[must_use]
-    pub fn calls_of_the_last_hour(&self, lease: Duration, now: Timestamp) -> Vec<Duration> {
+    pub fn calls_of_the_last_hour(&self, lease: Duration, now: Timestamp) -> Vec<(ActionKind, Duration)> {
         let earliest = now.checked_sub(HOUR.saturating_add(lease)).unwrap_or(Timestamp::MIN);
-        let intents = self
-            .attempted
-            .range(earliest..)
-            .flat_map(|(at, marks)| std::iter::repeat_n(*at, marks.iter().filter(|mark| !mark.rehearsed).count()));
         let age = |at| Duration::try_from(now.duration_since(at)).unwrap_or_default().saturating_sub(lease);
-        intents.map(age).collect()
+        let marks = self.attempted.range(earliest..).flat_map(|(at, marks)| marks.iter().map(move |mark| (*at, mark)));
+        marks.filter(|(_, mark)| !mark.rehearsed).map(|(at, mark)| (mark.kind, age(at))).collect()
     }
 
     /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well;

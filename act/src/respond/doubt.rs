@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use cordon_defender::MachineAction;
-use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry};
+use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry};
 
-use super::facts::{Standing, find_ours, isolating};
+use super::facts::{Standing, find_ours, in_effect};
 use super::responder::{Effect, Job, Moment, Phase, Responder, Unreadable};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
-const RUNNING: &str = "Defender says that an isolation is already running";
+const RUNNING: &str = "Defender says that such an action is already running";
 
 /// Defender has taken it, and names no end yet.
 pub(super) const ACCEPTED: AttemptState = AttemptState::Reported(ActionState::Accepted);
@@ -21,8 +21,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// machine's other alerts wait.
 const LOOKS: u32 = 60;
 
-/// An isolate in doubt gets one new attempt when the settled list does not know it.
+/// An isolate or a release in doubt gets one new attempt when the settled list does not know it.
 const ATTEMPTS: u32 = 2;
+
+/// How long an action rests that Defender refused because another one runs.
+const BUSY_AGAIN: Duration = Duration::from_secs(30);
+
+/// How often, ten minutes altogether. Its decision waits as long.
+const BUSY: u32 = 20;
 
 impl Responder {
     /// Goes on with everything that the ledger shows on its way.
@@ -44,8 +50,12 @@ impl Responder {
         let mut entry = entry.clone();
         entry.mode = entry.mode.min(self.terms.mode);
         let key = entry.key.clone();
+        let listed = entry.action.kind().is_machine_action();
         let phase = Phase::InDoubt(at.mono + self.terms.settle);
-        self.jobs.insert(key, Job { phase, ..Job::new(entry, None) });
+        self.jobs.insert(key.clone(), Job { phase, ..Job::new(entry, None) });
+        if !listed {
+            self.lost(&key, "the process that was about to do it ended".into(), at);
+        }
     }
 
     /// Has the list read. `settled` says that whatever was called is in it, if it was done.
@@ -61,7 +71,7 @@ impl Responder {
         match found {
             Ok(actions) => self.found(key, &actions, settled, at),
             Err(failure) if !settled => {
-                self.doubt(key, format!("{RUNNING}, and its list cannot be read: {}", failure.why), at);
+                self.unlisted(key, format!("{RUNNING}, and its list cannot be read: {}", failure.why), at);
             }
             Err(failure) if job.tries < LOOKS => {
                 job.tries += 1;
@@ -84,18 +94,75 @@ impl Responder {
         } else if job.entry.state == ACCEPTED {
             let why = "Defender took the request, but its list does not show it; look at the machine".into();
             self.finish(key, ActionState::NeedsHuman, why, at);
-        } else if let Some(other) = isolating(actions) {
+        } else if let Some(other) = in_effect(actions, &job.entry.action) {
             let by = Standing::from(other).by;
-            let why = format!("{by} has isolated the machine or is doing so (action {})", other.id);
+            let why = match job.entry.action.kind() {
+                ActionKind::Isolate => format!("{by} has isolated the machine or is doing so (action {})", other.id),
+                kind => format!("{by} has done so or is at it ({kind}, action {})", other.id),
+            };
             self.finish(key, ActionState::Covered, why, at);
         } else if !settled {
-            self.doubt(key, format!("{RUNNING}, but its list does not show one yet"), at);
-        } else if job.entry.attempt < ATTEMPTS {
+            self.unlisted(key, format!("{RUNNING}, but its list does not show one yet"), at);
+        } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.terms.retry.attempts) {
             job.tries = 0;
             job.phase = Phase::Resting(at.mono);
         } else {
             let why = "no attempt got a clear answer, and Defender lists no such action; look at the machine".into();
             self.finish(key, ActionState::NeedsHuman, why, at);
         }
+    }
+
+    /// Defender did nothing, because another action is at work.
+    pub(super) fn already_running(&mut self, key: &ActionKey, at: Moment) {
+        let Some(job) = self.jobs.get(key) else { return };
+        if job.entry.action.kind().is_machine_action() {
+            self.look(key, false);
+        } else {
+            self.finish(key, ActionState::Covered, RUNNING.into(), at);
+        }
+    }
+
+    /// Another action runs, and the list does not show one that would do instead. For an isolation the list is
+    /// believed only after the settle time. Of every other kind it is known that nothing was done, and what runs may
+    /// be about another file or other commands: it is asked for again, for a while.
+    fn unlisted(&mut self, key: &ActionKey, why: String, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if job.entry.action.kind() == ActionKind::Isolate {
+            self.doubt(key, why, at);
+        } else if job.busy < BUSY {
+            job.busy += 1;
+            job.again = true;
+            job.phase = Phase::Resting(at.mono + BUSY_AGAIN);
+        } else {
+            let minutes = BUSY_AGAIN.saturating_mul(BUSY).as_secs() / 60;
+            self.finish(key, ActionState::Failed, format!("{why}; it was asked for over {minutes} min"), at);
+        }
+    }
+}
+
+/// Whether a lost attempt that the list does not know is made anew. Of the others a second one might do harm, and
+/// nobody is cut off without it.
+const fn is_repeated(kind: ActionKind) -> bool {
+    matches!(kind, ActionKind::Isolate | ActionKind::Release)
+}
+
+/// Where a person finds out whether it was done.
+pub(super) fn where_to_look(entry: &LedgerEntry) -> String {
+    match &entry.action {
+        Action::Tag { tag, .. } => format!("look at the machine's tags for {tag}"),
+        Action::SetDeviceValue { .. } => "look at the machine's device value".into(),
+        Action::UpdateAlert(_) => format!("look at alert {}", entry.alert.id),
+        Action::Indicator(indicator) => format!("look for {} among the indicators", indicator.value),
+        Action::Investigate { .. } => "look at the machine's automated investigations".into(),
+        Action::Cancel { what, .. } => format!("look at the {what} in the machine's action center"),
+        Action::Isolate { .. }
+        | Action::Release { .. }
+        | Action::RestrictCode { .. }
+        | Action::UnrestrictCode { .. }
+        | Action::Scan { .. }
+        | Action::CollectPackage { .. }
+        | Action::StopFile { .. }
+        | Action::LiveResponse { .. }
+        | Action::Offboard { .. } => "look at the machine's action center".into(),
     }
 }

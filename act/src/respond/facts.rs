@@ -2,7 +2,7 @@
 
 use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
-use cordon_records::{AlertSummary, MachineActionId, MachineSummary};
+use cordon_records::{Action, AlertSummary, MachineActionId, MachineSummary};
 use jiff::Timestamp;
 
 /// The mark that every comment of ours ends in; `machineactions` gives it back.
@@ -30,19 +30,47 @@ fn mark(key: &str, attempt: u32) -> String {
 }
 
 /// The action that this key caused, found by its mark: of this attempt, or else of an earlier one that the list shows
-/// only now.
+/// only now. An earlier one that came to nothing is no answer to this attempt.
 #[must_use]
 pub fn find_ours<'a>(actions: &'a [MachineAction], key: &str, attempt: u32) -> Option<&'a MachineAction> {
-    let marked =
-        |mark: &str| actions.iter().find(|action| action.comment.as_deref().is_some_and(|text| text.contains(mark)));
-    marked(&mark(key, attempt)).or_else(|| marked(&format!("{MARK}{key}#")))
+    let bears = |action: &MachineAction, mark: &str| action.comment.as_deref().is_some_and(|text| text.contains(mark));
+    let (this, any) = (mark(key, attempt), format!("{MARK}{key}#"));
+    let earlier =
+        |action: &&MachineAction| bears(action, &any) && (is_live(action) || action.status == ActionStatus::Succeeded);
+    actions.iter().find(|action| bears(action, &this)).or_else(|| actions.iter().find(earlier))
 }
 
 /// The isolation that stands or is on its way, if any.
-#[must_use]
-pub fn isolating(actions: &[MachineAction]) -> Option<&MachineAction> {
+fn isolating(actions: &[MachineAction]) -> Option<&MachineAction> {
     let ran = |action: &&MachineAction| is_live(action) || action.status == ActionStatus::Succeeded;
     newest(actions).filter(|action| action.kind == ActionType::Isolate).filter(ran)
+}
+
+/// What stands or is on its way and makes this action needless: an isolation, a release, or a running action of the same
+/// kind. Which file or which commands another one is about, the list does not tell.
+#[must_use]
+pub fn in_effect<'a>(actions: &'a [MachineAction], wanted: &Action) -> Option<&'a MachineAction> {
+    match wanted {
+        Action::Isolate { .. } => isolating(actions),
+        Action::Release { .. } => newest(actions)
+            .filter(|action| action.kind == ActionType::Unisolate)
+            .filter(|action| is_live(action) || action.status == ActionStatus::Succeeded),
+        Action::StopFile { .. } | Action::LiveResponse { .. } => None,
+        Action::RestrictCode { .. }
+        | Action::UnrestrictCode { .. }
+        | Action::Scan { .. }
+        | Action::CollectPackage { .. }
+        | Action::Investigate { .. }
+        | Action::Offboard { .. }
+        | Action::Tag { .. }
+        | Action::SetDeviceValue { .. }
+        | Action::UpdateAlert(_)
+        | Action::Indicator(_)
+        | Action::Cancel { .. } => {
+            let listed = ActionType::of(wanted.kind())?;
+            actions.iter().find(|action| action.kind == listed && is_live(action))
+        }
+    }
 }
 
 fn is_live(action: &MachineAction) -> bool {

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cordon_defender::ActionStatus;
-use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineActionId, Report};
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineActionId, Report,
+};
 use jiff::{SignedDuration, Timestamp};
 
+use super::doubt::ACCEPTED;
 use super::facts::Standing;
 use super::report;
 use super::responder::{Afterwards, Effect, Moment, Responder, Unreadable};
@@ -29,12 +32,29 @@ struct FollowUp {
     since: Timestamp,
     next: Instant,
     step: u32,
+    /// When people are told that the end stays out.
+    alarm: Option<Instant>,
+}
+
+impl FollowUp {
+    fn due(&self) -> Instant {
+        self.alarm.map_or(self.next, |alarm| alarm.min(self.next))
+    }
+}
+
+/// One action after a look at the list.
+struct LookedAt {
+    key: ActionKey,
+    id: MachineActionId,
+    asked: Timestamp,
+    alarm: bool,
 }
 
 /// Which accepted actions are due when.
 #[derive(Debug)]
 pub struct FollowUps {
     first: Duration,
+    alarm_after: Duration,
     open: BTreeMap<ActionKey, FollowUp>,
     /// When Defender says that it created what it has just accepted.
     created: BTreeMap<ActionKey, Timestamp>,
@@ -45,9 +65,9 @@ pub struct FollowUps {
 }
 
 impl FollowUps {
-    /// `first` is the distance of the first looks; later ones are wider.
-    pub(super) fn new(first: Duration) -> Self {
-        Self { first, open: BTreeMap::new(), created: BTreeMap::new(), under_way: None, not_before: None }
+    /// `first` is the distance of the first looks; later ones are wider. The alarm is due `alarm_after` the acceptance.
+    pub(super) fn new(first: Duration, alarm_after: Duration) -> Self {
+        Self { first, alarm_after, open: BTreeMap::new(), created: BTreeMap::new(), under_way: None, not_before: None }
     }
 
     /// Notes what Defender said when it accepted an action that is to be followed.
@@ -64,11 +84,20 @@ impl FollowUps {
             Some(created) => created.saturating_sub(ROUNDING).unwrap_or(created),
             None => asked.saturating_sub(CLOCK_SLACK).unwrap_or(asked),
         };
-        self.open.insert(entry.key.clone(), FollowUp { id, asked, since, next, step: 0 });
+        let passed = Duration::try_from(at.wall.duration_since(entry.at)).unwrap_or_default();
+        let alarm = (!entry.alarmed).then(|| at.mono + self.alarm_after.saturating_sub(passed));
+        self.open.insert(entry.key.clone(), FollowUp { id, asked, since, next, step: 0, alarm });
+    }
+
+    /// Has this action looked at anew as often as one that was just accepted.
+    pub(super) fn hurry(&mut self, key: &ActionKey, at: Moment) {
+        if let Some(follow) = self.open.get_mut(key) {
+            (follow.next, follow.step) = (at.mono, 0);
+        }
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let next = if self.under_way.is_some() { None } else { self.open.values().map(|follow| follow.next).min() };
+        let next = if self.under_way.is_some() { None } else { self.open.values().map(FollowUp::due).min() };
         next.max(self.not_before.filter(|_| next.is_some()))
     }
 
@@ -76,7 +105,7 @@ impl FollowUps {
         if self.next_due().is_none_or(|next| next > at.mono) {
             return None;
         }
-        let due = || self.open.values().filter(|follow| follow.next <= at.mono);
+        let due = || self.open.values().filter(|follow| follow.due() <= at.mono);
         let ids = due().map(|follow| follow.id.clone()).collect();
         let since = due().map(|follow| follow.since).min()?;
         self.under_way = Some(at.mono);
@@ -85,14 +114,15 @@ impl FollowUps {
     }
 
     /// Moves everything that was due to its next look, and gives back what it was.
-    fn advance(&mut self, at: Moment) -> Vec<(ActionKey, MachineActionId, Timestamp)> {
+    fn advance(&mut self, at: Moment) -> Vec<LookedAt> {
         let asked_at = self.under_way.take().unwrap_or(at.mono);
         let mut looked_at = Vec::new();
         for (key, follow) in &mut self.open {
-            if follow.next <= asked_at {
+            if follow.due() <= asked_at {
                 follow.step += 1;
                 follow.next = at.mono + distance(self.first, follow.step);
-                looked_at.push((key.clone(), follow.id.clone(), follow.asked));
+                let alarm = follow.alarm.take_if(|alarm| *alarm <= asked_at).is_some();
+                looked_at.push(LookedAt { key: key.clone(), id: follow.id.clone(), asked: follow.asked, alarm });
             }
         }
         looked_at
@@ -113,7 +143,7 @@ impl Responder {
         let looked_at = self.follow.advance(at);
         // A list that cannot be read tells as little as one that does not know the action.
         let standings = standings.unwrap_or_default();
-        for (key, id, asked) in looked_at {
+        for LookedAt { key, id, asked, alarm } in looked_at {
             let standing = standings.iter().find(|standing| standing.id == id);
             let end = match standing {
                 Some(standing) => ended(standing),
@@ -124,19 +154,61 @@ impl Responder {
             } else if at.wall.duration_since(asked) > GIVE_UP {
                 let why = "Defender names no outcome after 73 hours; look at the machine".into();
                 self.end(&key, ActionState::NeedsHuman, why, at);
+            } else if alarm {
+                self.alarm(&key, standing, at);
             }
         }
     }
 
+    /// Tells people, once for each attempt, that Defender names no end. The action stays accepted and is followed.
+    fn alarm(&mut self, key: &ActionKey, standing: Option<&Standing>, at: Moment) {
+        let Some(mut entry) = self.book.get(key).filter(|entry| entry.state == ACCEPTED).cloned() else { return };
+        let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
+        let status = standing.map_or("its list does not show it", |standing| standing.status.as_str());
+        entry.alarmed = true;
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        let mut told = entry.clone();
+        told.at = at.wall;
+        told.reason = format!(
+            "Defender took the request {minutes} min ago and names no end yet ({status}); Cordon looks on, look at the machine"
+        );
+        let reports = vec![Report::Action(Box::new(report::of(&told, ActionState::Overdue)))];
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+    }
+
     fn end(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
         self.follow.open.remove(key);
+        let Some(entry) = self.book.get(key) else { return };
+        match &entry.machine_action_id {
+            Some(id) if state == ActionState::Succeeded && entry.action.kind() == ActionKind::CollectPackage => {
+                self.fetch_link(key, id.clone(), reason, at);
+            }
+            Some(_) | None => self.end_with(key, (state, reason), None, at),
+        }
+    }
+
+    /// Records the end of an accepted action, with the link to its outcome if there is one.
+    pub(super) fn end_with(
+        &mut self,
+        key: &ActionKey,
+        (state, reason): (ActionState, String),
+        link: Option<String>,
+        at: Moment,
+    ) {
         let Some(mut entry) = self.book.get(key).cloned() else { return };
         entry.state = AttemptState::Reported(state);
         entry.reason = reason;
         entry.at = at.wall;
         entry.epoch = self.epoch;
         self.book.put(entry.clone());
-        let reports = vec![Report::Action(Box::new(report::of(&entry, state)))];
+        let again = self.plan_retry(&entry, at);
+        let mut report = report::of(&entry, state);
+        report.link = link;
+        if again {
+            report.reason += &format!("; a new attempt is due in {} s", self.terms.retry.after.as_secs());
+        }
+        let reports = vec![Report::Action(Box::new(report))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
     }
 }
@@ -177,7 +249,7 @@ mod tests {
     #[test]
     fn the_list_is_asked_from_defenders_own_time_and_the_looks_of_many_actions_are_shared() {
         let (first, wall) = (Duration::from_secs(5), "2026-11-22T22:41:09Z".parse().unwrap());
-        let (mut follow, start) = (FollowUps::new(first), Instant::now());
+        let (mut follow, start) = (FollowUps::new(first, Duration::from_secs(900)), Instant::now());
         let at = |seconds| Moment { wall, mono: start + Duration::from_secs(seconds) };
         for (second, id) in [(0u8, "a"), (1, "b"), (2, "c")] {
             let entry = entry(second, id);

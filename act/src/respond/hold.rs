@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{Classified, ErrorClass, Headers, LedgerRecord, Report, TenantId, Topic};
+use cordon_records::{Action, ActionKind, Classified, ErrorClass, Headers, LedgerRecord, Report, TenantId, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use tokio::sync::watch;
@@ -102,7 +102,7 @@ impl<T: Tenant> Respond<T> {
         let standing = policy.borrow_and_update().clone();
         announce(&standing.policy.guards, &self.terms, epoch);
         let at = self.moment();
-        self.tenant.isolated_before(&book.calls_of_the_last_hour(self.terms.lease, at.wall));
+        self.tenant.acted_before(&book.calls_of_the_last_hour(self.terms.lease, at.wall));
         let mut responder = Responder::new(self.terms.clone(), book, epoch, tailed_to, at);
         let mut post = Post {
             tenant: self.tenant.clone(),
@@ -204,7 +204,7 @@ impl<T: Tenant> Post<T> {
         let within = LAST_WRITES.min(self.tenure.patience() / 2);
         let rest = async {
             while let Some(done) = self.work.join_next().await {
-                if let Ok(Ok(event @ Event::Answered(..))) = done {
+                if let Ok(Ok(event @ (Event::Answered(..) | Event::AnsweredTogether(..)))) = done {
                     self.put_on_record(responder, event);
                 }
             }
@@ -260,9 +260,12 @@ impl<T: Tenant> Post<T> {
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,
                 Effect::Record { ticket, reports, ledger } => self.write(ticket, &reports, &ledger)?,
                 Effect::Act { order, until } => self.act(*order, until),
-                Effect::Read { .. } | Effect::Look(..) | Effect::Follow { .. } | Effect::CountFleet => {
-                    self.read(effect);
-                }
+                Effect::ActTogether { orders, until } => self.act_together(orders, until),
+                Effect::Read { .. }
+                | Effect::Look(..)
+                | Effect::Follow { .. }
+                | Effect::FetchLink(..)
+                | Effect::CountFleet => self.read(effect),
             }
         }
         Ok(())
@@ -318,12 +321,17 @@ impl<T: Tenant> Post<T> {
         Ok(())
     }
 
+    /// What is asked right before a request is sent.
+    fn permission(&self, until: Instant) -> impl Fn() -> bool + Send + Sync + use<T> {
+        let (tenure, paused) = (self.tenure.clone(), Arc::clone(&self.paused));
+        move || tenure.is_held() && Instant::now() < until && !paused.load(Ordering::Relaxed)
+    }
+
     fn act(&mut self, order: Order, until: Instant) {
-        let (tenant, tenure, paused) = (self.tenant.clone(), self.tenure.clone(), Arc::clone(&self.paused));
+        let (tenant, permitted) = (self.tenant.clone(), self.permission(until));
         let kind = order.action.kind();
         tracing::info!(key = %order.key, machine = %order.machine, %kind, "acting");
         self.work.spawn(async move {
-            let permitted = move || tenure.is_held() && Instant::now() < until && !paused.load(Ordering::Relaxed);
             #[cfg(feature = "failpoints")]
             failpoint::hit(Point::C2);
             let call = tenant.act(&order, permitted);
@@ -334,6 +342,26 @@ impl<T: Tenant> Post<T> {
             failpoint::hit(Point::C4);
             tracing::info!(key = %order.key, machine = %order.machine, %kind, %answer, "answered");
             Ok(Event::Answered(order.key, answer))
+        });
+    }
+
+    /// Changes several alerts with one call: the orders of such an effect are for that, and equal.
+    fn act_together(&mut self, orders: Vec<Order>, until: Instant) {
+        let Some(Action::UpdateAlert(changes)) = orders.first().map(|order| order.action.clone()) else { return };
+        let (tenant, permitted) = (self.tenant.clone(), self.permission(until));
+        let (keys, alerts): (Vec<_>, Vec<_>) = orders.into_iter().map(|order| (order.key, order.alert)).unzip();
+        tracing::info!(alerts = alerts.len(), kind = %ActionKind::UpdateAlert, "acting");
+        self.work.spawn(async move {
+            #[cfg(feature = "failpoints")]
+            failpoint::hit(Point::C2);
+            let call = tenant.update_alerts(&alerts, &changes, permitted);
+            #[cfg(feature = "failpoints")]
+            let call = failpoint::during(Point::C3, failpoint::UNDER_WAY, call);
+            let answer = call.await;
+            #[cfg(feature = "failpoints")]
+            failpoint::hit(Point::C4);
+            tracing::info!(alerts = alerts.len(), kind = %ActionKind::UpdateAlert, %answer, "answered");
+            Ok(Event::AnsweredTogether(keys, answer))
         });
     }
 
@@ -350,8 +378,10 @@ impl<T: Tenant> Post<T> {
                 }
                 Effect::Look(key, machine) => Event::Looked(key, tenant.actions(&machine).await),
                 Effect::Follow { ids, since } => Event::Followed(tenant.standings(&ids, since).await),
+                Effect::FetchLink(key, action) => Event::Linked(key, tenant.package_link(&action).await),
                 Effect::CountFleet => Event::Counted(tenant.count_machines().await),
                 Effect::Act { .. }
+                | Effect::ActTogether { .. }
                 | Effect::WriteIntent(_)
                 | Effect::Record { .. }
                 | Effect::Settle(..)

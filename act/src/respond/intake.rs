@@ -2,11 +2,12 @@
 
 use cordon_policy::Isolation;
 use cordon_records::{
-    ActionKey, ActionKind, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, LedgerEntry,
+    ActionKey, ActionKind, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, Impact, LedgerEntry,
     LedgerRecord, MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
 };
 use cordon_runtime::kafka::Fate;
 
+use super::cancel::NOTHING;
 use super::facts::Facts;
 use super::report;
 use super::responder::{Afterwards, Effect, Job, Moment, Phase, Responder, Waiting};
@@ -107,15 +108,18 @@ impl Responder {
             self.finish(key, ActionState::Covered, why, at);
             return false;
         }
-        let switched_off =
-            [&self.book.breaker, &self.book.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
-        if switched_off && entry.mode != cordon_records::Mode::Shadow {
-            let facts = Facts {
-                alert: Some(entry.alert.clone()),
-                machine: Some(entry.machine.clone()),
-                isolation: Isolation::None,
-            };
-            self.rule(key, facts, at);
+        if self.has_nothing_to_cancel(entry) {
+            self.finish(key, ActionState::Covered, NOTHING.into(), at);
+            return false;
+        }
+        let entry = &job.entry;
+        let known = Facts {
+            alert: Some(entry.alert.clone()),
+            machine: Some(entry.machine.clone()),
+            isolation: Isolation::None,
+        };
+        if entry.mode != Mode::Shadow && self.is_held_by_a_switch(key, &known, at.wall) {
+            self.rule(key, known, at);
             return false;
         }
         let effect = Effect::Read {
@@ -159,18 +163,21 @@ impl Responder {
         self.record(reports, ledger, then);
     }
 
-    /// Reports for isolations that are still on their way although people have closed the alert.
+    /// Reports for what takes something from people and is still on its way although the alert was closed.
     fn closed_meanwhile(&self, decision: &DecisionRecord, at: Moment) -> Vec<Report> {
         if decision.alert.status != AlertStatus::Resolved {
             return Vec::new();
         }
         let open = self.book.open().filter(|entry| entry.alert.id == decision.alert.id);
+        let open = open.filter(|entry| entry.action.kind().impact() == Impact::Disrupting);
         open.map(|entry| {
             let mut late = entry.clone();
             late.alert = decision.alert.clone();
             late.at = at.wall;
-            late.reason =
-                "the alert was closed while the isolation is on its way; release the machine if that was meant".into();
+            late.reason = format!(
+                "the alert was closed while our {} is on its way; undo it if that was meant",
+                entry.action.kind()
+            );
             Report::Action(Box::new(report::of(&late, ActionState::ClosedMeanwhile)))
         })
         .collect()

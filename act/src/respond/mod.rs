@@ -4,7 +4,9 @@
 //! `tenant.rs` is the port to Defender.
 
 mod attempt;
+mod batch;
 mod book;
+mod cancel;
 mod doubt;
 mod facts;
 mod follow;
@@ -12,10 +14,12 @@ mod genesis;
 mod hold;
 mod inbound;
 mod intake;
+mod link;
 mod order;
 mod preflight;
 mod report;
 mod responder;
+mod retry;
 mod switches;
 mod tenant;
 #[cfg(test)]
@@ -26,6 +30,7 @@ pub use book::Book;
 pub use genesis::init_ledger;
 pub use hold::Respond;
 pub use responder::Terms;
+pub use retry::Retry;
 pub use tenant::{DefenderTenant, Tenant};
 
 /// The consumer group of respond, without the prefix.

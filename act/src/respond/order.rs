@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cordon_records::{Action, ActionKey, ActionKind, AlertId, LedgerEntry, MachineId, ScanType};
 
+use super::cancel::cancels;
 use super::doubt::ACCEPTED;
 use super::responder::{Job, Moment, Phase, Responder};
 
@@ -123,9 +124,14 @@ impl Responder {
     }
 
     fn must_wait(&self, job: &Job, obstacles: &Obstacles) -> bool {
-        let busy = obstacles.busy.get(&place(&job.entry)).is_some_and(|keys| !keys.is_empty());
+        let in_its_way = |key: &ActionKey| self.jobs.get(key).is_none_or(|other| !cancels(&job.entry, &other.entry));
+        let busy = obstacles.busy.get(&place(&job.entry)).is_some_and(|keys| keys.iter().any(in_its_way));
         let recording = job.offset.is_some_and(|offset| obstacles.unrecorded.contains(&offset));
-        busy || recording || self.is_before_its_turn(job) || self.follows_one_begun(job) || self.is_excluded(job)
+        busy || recording
+            || self.is_before_its_turn(job)
+            || self.follows_one_begun(job)
+            || self.is_excluded(job)
+            || self.target_is_under_way(&job.entry)
     }
 
     /// Whether the action before it in its decision is not settled yet. Whatever that one becomes, this one's turn
@@ -140,6 +146,8 @@ impl Responder {
         let (key, lane) = (&job.entry.key, place(&job.entry).1);
         let begun = self.book.get(key).is_some_and(LedgerEntry::is_open);
         let others = self.book.open_on(&job.entry.machine.id, key);
+        // What a cancellation cancels is not in its way.
+        let others = others.filter(|other| !cancels(&job.entry, other));
         let mut others = others.filter(|other| Lane::of(&other.action, &other.alert.id) == lane);
         others.any(|other| self.jobs.contains_key(&other.key) && !(begun && *key < other.key))
     }

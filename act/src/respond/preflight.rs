@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Asker, Case, Isolation, Judgement, judge};
-use cordon_records::{ActionKey, ActionState, AttemptState, GuardVerdict, LedgerEntry, MachineSummary, Mode, Ruling};
+use cordon_policy::{Asker, Case, Isolation, Judgement, guard, judge};
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, AttemptState, GuardVerdict, LedgerEntry, MachineSummary, Mode, Ruling,
+};
 use jiff::{SignedDuration, Timestamp};
 
+use super::cancel::cancelled_kind;
 use super::facts::Facts;
 use super::responder::{Effect, Moment, Phase, Responder, Unreadable};
 
@@ -55,7 +58,7 @@ impl Responder {
                 self.finish(key, ActionState::Refused, judgement.reason, at);
             }
             (Ruling::Hold, _) | (Ruling::Pass, Mode::Approve) => self.hold(key, judgement, at),
-            (Ruling::Pass, Mode::Auto) => self.write_intent(key, judgement.reason, at),
+            (Ruling::Pass, Mode::Auto) => self.begin(key, judgement.reason, at),
         }
     }
 
@@ -71,6 +74,11 @@ impl Responder {
                 attempts.remove(position);
             }
         }
+        // Whether the machine is isolated bears on no other kind.
+        let isolation = match entry.action.kind() {
+            ActionKind::Isolate => &facts.isolation,
+            _ => &Isolation::None,
+        };
         let case = Case {
             action: &entry.action,
             mode: entry.mode,
@@ -81,7 +89,7 @@ impl Responder {
             alert: &entry.alert,
             machine: facts.machine.as_ref(),
             users: &entry.alert.users,
-            isolation: &facts.isolation,
+            isolation,
             now,
             attempts: &attempts,
             fleet: self.book.fleet,
@@ -92,12 +100,25 @@ impl Responder {
         Some(if facts.alert.is_some() { judgement } else { without_alert(judgement, &entry.reason) })
     }
 
+    /// Whether pause or breaker hold this action, whatever the fresh read would say: then it needs none.
+    pub(super) fn is_held_by_a_switch(&self, key: &ActionKey, known: &Facts, now: Timestamp) -> bool {
+        let on = [&self.book.breaker, &self.book.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
+        let switch = |name: &str| name == guard::PAUSE || name == guard::BREAKER;
+        let held = |verdict: &GuardVerdict| switch(&verdict.guard) && verdict.ruling == Ruling::Hold;
+        on && self.judge(key, known, now).is_some_and(|judgement| judgement.verdicts.iter().any(held))
+    }
+
     /// Where the longest window of any cap or limit begins.
     fn counted_since(&self, entry: &LedgerEntry, now: Timestamp) -> Timestamp {
         let limits = entry.limits.iter().map(|(window_s, _)| *window_s);
         let longest = limits.chain([self.terms.guards.longest_window()]).max().unwrap_or(0);
         let length = SignedDuration::from_secs(i64::try_from(longest).unwrap_or(i64::MAX));
         now.checked_sub(length).unwrap_or(Timestamp::MIN)
+    }
+
+    fn begin(&mut self, key: &ActionKey, reason: String, at: Moment) {
+        let is_cancel = self.jobs.get(key).is_some_and(|job| cancelled_kind(&job.entry.action).is_some());
+        if is_cancel { self.cancel(key, reason, at) } else { self.write_intent(key, reason, at) }
     }
 
     fn hold(&mut self, key: &ActionKey, judgement: Judgement, at: Moment) {
@@ -113,15 +134,17 @@ impl Responder {
 
     /// Counts the attempt and sends the INTENT. From here on the book knows of it, so that the next ruling sees
     /// the cap as used.
-    fn write_intent(&mut self, key: &ActionKey, reason: String, at: Moment) {
+    pub(super) fn write_intent(&mut self, key: &ActionKey, reason: String, at: Moment) {
         let epoch = self.epoch;
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.again {
             job.entry.intents.pop();
         } else {
-            job.entry.attempt += 1;
+            job.entry.attempt += u32::from(!job.numbered);
+            job.entry.machine_action_id = None;
+            job.entry.alarmed = false;
         }
-        job.again = false;
+        (job.again, job.numbered) = (false, false);
         job.entry.intents.push(at.wall);
         job.entry.state = AttemptState::Intent;
         job.entry.epoch = epoch;

@@ -2,8 +2,8 @@
 //!
 //! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
 //! blocks nobody else. The shell (`hold.rs`) carries the effects out and brings their outcomes back as events.
-//! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`;
-//! beside them `switches.rs` (breaker, pause, fleet size).
+//! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`,
+//! `retry.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`; beside them `switches.rs` (breaker, pause, fleet size).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -17,9 +17,12 @@ use cordon_records::{
 use cordon_runtime::kafka::Fate;
 use jiff::Timestamp;
 
+use super::batch::Gathering;
 use super::book::Book;
 use super::facts::{Facts, Standing};
 use super::follow::FollowUps;
+use super::link::Links;
+use super::retry::{Retries, Retry};
 use crate::reload::InForce;
 
 /// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
@@ -46,6 +49,10 @@ pub struct Terms {
     pub hold_for: Duration,
     /// First distance of the follow-up.
     pub follow_up: Duration,
+    /// How long after its acceptance an action may go without an end until people are told.
+    pub alarm_after: Duration,
+    /// How often a failed isolation is attempted.
+    pub retry: Retry,
 }
 
 /// Something happened.
@@ -63,12 +70,16 @@ pub enum Event {
     IntentWritten(ActionKey, i64),
     /// The call ended.
     Answered(ActionKey, Answer),
+    /// The one call for all of these ended.
+    AnsweredTogether(Vec<ActionKey>, Answer),
     /// Everything of this ticket is durable.
     Recorded(u64),
     /// The list was read for an action in doubt.
     Looked(ActionKey, Result<Vec<MachineAction>, Unreadable>),
     /// The list was read for the follow-up.
     Followed(Result<Vec<Standing>, Unreadable>),
+    /// The link to a package was asked for.
+    Linked(ActionKey, Result<String, Unreadable>),
     /// The fleet was counted.
     Counted(Result<u64, Unreadable>),
     /// Other rules or guards are in force, or the files are wrong.
@@ -86,11 +97,13 @@ pub struct Unreadable {
     pub retry_after: Option<Duration>,
 }
 
-/// How a call that may isolate a machine ended.
+/// How a call that has an effect ended.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// Defender took it.
+    /// Defender took it, and lists it until it ends.
     Accepted(Standing),
+    /// It is done: what was done, for people.
+    Done(String),
     /// Certainly not done; the same attempt may be made again after this time.
     NotDone {
         /// Why, for people.
@@ -110,6 +123,7 @@ impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Accepted(standing) => write!(f, "accepted as {} ({})", standing.id, standing.status.as_str()),
+            Self::Done(what) => write!(f, "done: {what}"),
             Self::NotDone { why, after } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
             Self::AlreadyRunning => f.write_str("such an action is already running"),
             Self::Rejected(why) => write!(f, "rejected: {why}"),
@@ -131,6 +145,8 @@ pub struct Order {
     pub action: Action,
     /// The author's words with our mark, where the call takes a comment.
     pub comment: String,
+    /// Of a cancellation: what Defender is to cancel.
+    pub cancels: Option<MachineActionId>,
 }
 
 /// Something to be done by the shell.
@@ -156,6 +172,13 @@ pub enum Effect {
         /// The end of the lease.
         until: Instant,
     },
+    /// Carry out these orders, which want equal changes of alerts, with one call; as [`Effect::Act`] otherwise.
+    ActTogether {
+        /// What to do.
+        orders: Vec<Order>,
+        /// The end of the first lease.
+        until: Instant,
+    },
     /// Publish the reports, then write the ledger records, then say so.
     Record {
         /// Names this write.
@@ -174,6 +197,8 @@ pub enum Effect {
         /// The oldest was created after this instant.
         since: Timestamp,
     },
+    /// Ask for the link to the package that this action collected.
+    FetchLink(ActionKey, MachineActionId),
     /// Count the onboarded machines.
     CountFleet,
     /// The decision at this offset is done with.
@@ -218,12 +243,17 @@ pub(super) struct Job {
     pub tries: u32,
     /// The attempt in `entry` was definitely not done and may be made again under its number.
     pub again: bool,
+    /// The attempt in `entry` has its number, but no INTENT yet.
+    pub numbered: bool,
+    /// How often Defender said that another action is running.
+    pub busy: u32,
 }
 
 impl Job {
     /// A job that has not begun; `offset` is that of the decision that waits for it.
     pub(super) const fn new(entry: LedgerEntry, offset: Option<i64>) -> Self {
-        Self { entry, offset, after: None, phase: Phase::Queued, tries: 0, again: false }
+        let phase = Phase::Queued;
+        Self { entry, offset, after: None, phase, tries: 0, again: false, numbered: false, busy: 0 }
     }
 }
 
@@ -254,6 +284,9 @@ pub struct Responder {
     pub(super) next_ticket: u64,
     pub(super) tailed_to: i64,
     pub(super) follow: FollowUps,
+    pub(super) retries: Retries,
+    pub(super) links: Links,
+    pub(super) gathering: Gathering,
     pub(super) count_at: Option<Instant>,
     pub(super) effects: Vec<Effect>,
 }
@@ -264,7 +297,7 @@ impl Responder {
     /// into the book.
     #[must_use]
     pub fn new(terms: Terms, book: Book, epoch: u64, tailed_to: i64, at: Moment) -> Self {
-        let follow = FollowUps::new(terms.follow_up);
+        let follow = FollowUps::new(terms.follow_up, terms.alarm_after);
         let mut responder = Self {
             terms,
             book,
@@ -276,10 +309,14 @@ impl Responder {
             next_ticket: 0,
             tailed_to,
             follow,
+            retries: Retries::default(),
+            links: Links::default(),
+            gathering: Gathering::default(),
             count_at: Some(at.mono),
             effects: Vec::new(),
         };
         responder.resume_open(at);
+        responder.resume_retries(at);
         responder
     }
 
@@ -292,9 +329,11 @@ impl Responder {
             Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
             Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
             Event::Answered(key, answer) => self.answered(&key, answer, at),
+            Event::AnsweredTogether(keys, answer) => self.answered_together(&keys, &answer, at),
             Event::Recorded(ticket) => self.recorded(ticket, at),
             Event::Looked(key, actions) => self.looked(&key, actions, at),
             Event::Followed(standings) => self.followed(standings, at),
+            Event::Linked(key, link) => self.linked(&key, link, at),
             Event::Counted(machines) => self.counted(machines, at),
             Event::Policy(standing) => self.policy(&standing),
             Event::Tick => {}
@@ -328,7 +367,9 @@ impl Responder {
             | Phase::Calling
             | Phase::Looking { .. } => None,
         });
-        jobs.chain(self.follow.next_due()).chain(self.count_at).min()
+        let timers =
+            [self.follow.next_due(), self.retries.next_due(), self.links.next_due(), self.gathering.next_due()];
+        jobs.chain(timers.into_iter().flatten()).chain(self.count_at).min()
     }
 
     fn wake(&mut self, at: Moment) {
@@ -344,6 +385,9 @@ impl Responder {
         if let Some(effect) = self.follow.due(at) {
             self.effects.push(effect);
         }
+        self.retry_when_due(at);
+        self.fetch_links_when_due(at);
+        self.send_gathered(at);
         self.count_when_due(at);
     }
 
@@ -420,6 +464,7 @@ impl Responder {
         entry.epoch = self.epoch;
         self.book.put(entry.clone());
         let offset = self.give_way(&entry);
+        self.plan_retry(&entry, at);
         if entry.is_open() && !self.jobs.contains_key(&key) {
             self.resume(&entry, at);
         }

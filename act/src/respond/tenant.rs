@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, MachineAction};
+use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, Done, MachineAction};
 use cordon_policy::Isolation;
 use cordon_records::{
-    Action, Alert, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineActionId, MachineId, MachineSummary,
+    ActionKind, Alert, AlertChanges, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineActionId,
+    MachineId, MachineSummary,
 };
 use jiff::Timestamp;
 
@@ -27,12 +28,23 @@ pub trait Tenant: Clone + Send + Sync + 'static {
         machine: &MachineId,
     ) -> impl Future<Output = Result<Facts, Unreadable>> + Send;
 
-    /// Isolations of these ages were asked for before, by whichever process held the ledger: they count against the
-    /// quota of those to come.
-    fn isolated_before(&self, ages: &[Duration]);
+    /// Actions of these kinds and ages were asked for before, by whichever process held the ledger: they count against
+    /// the quota of those to come.
+    fn acted_before(&self, calls: &[(ActionKind, Duration)]);
 
     /// Carries out the order if `permitted` still says so right before the request is sent.
     fn act(&self, order: &Order, permitted: impl Fn() -> bool + Send + Sync) -> impl Future<Output = Answer> + Send;
+
+    /// Makes the same changes to these alerts with one call, if `permitted` still says so right before it is sent.
+    fn update_alerts(
+        &self,
+        alerts: &[AlertId],
+        changes: &AlertChanges,
+        permitted: impl Fn() -> bool + Send + Sync,
+    ) -> impl Future<Output = Answer> + Send;
+
+    /// The link to the package that this action collected. It works for a short time, without a token.
+    fn package_link(&self, action: &MachineActionId) -> impl Future<Output = Result<String, Unreadable>> + Send;
 
     /// The machine's actions, newest first.
     fn actions(&self, machine: &MachineId) -> impl Future<Output = Result<Vec<MachineAction>, Unreadable>> + Send;
@@ -60,18 +72,41 @@ impl Tenant for DefenderTenant {
         Ok(Facts { alert: alert?, machine: entity?, isolation })
     }
 
-    fn isolated_before(&self, ages: &[Duration]) {
-        self.0.isolated_before(ages);
+    fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
+        self.0.acted_before(calls);
     }
 
     async fn act(&self, order: &Order, permitted: impl Fn() -> bool + Send + Sync) -> Answer {
-        let Action::Isolate { isolation, .. } = &order.action else {
-            return Answer::Rejected(format!("{} is not offered yet", order.action.kind()));
-        };
-        match self.0.isolate_if(&order.machine, *isolation, &order.comment, permitted).await {
-            Ok(action) => Answer::Accepted(Standing::from(&action)),
+        if let Some(id) = &order.cancels {
+            let cancelled = self.0.cancel_if(id, &order.comment, permitted).await;
+            return match cancelled {
+                Ok(action) => {
+                    Answer::Done(format!("Defender took the cancellation of action {id} ({})", action.status))
+                }
+                Err(error) => answer(&error),
+            };
+        }
+        match self.0.act_if(&order.alert, &order.machine, &order.action, &order.comment, permitted).await {
+            Ok(Done::MachineAction(action)) => Answer::Accepted(Standing::from(&action)),
+            Ok(Done::Now(what)) => Answer::Done(what),
             Err(error) => answer(&error),
         }
+    }
+
+    async fn update_alerts(
+        &self,
+        alerts: &[AlertId],
+        changes: &AlertChanges,
+        permitted: impl Fn() -> bool + Send + Sync,
+    ) -> Answer {
+        match self.0.update_alerts_if(alerts, changes, permitted).await {
+            Ok(()) => Answer::Done(format!("changed with {} alerts in one call", alerts.len())),
+            Err(error) => answer(&error),
+        }
+    }
+
+    async fn package_link(&self, action: &MachineActionId) -> Result<String, Unreadable> {
+        self.0.package_uri(action).await.map_err(|error| unreadable(&error))
     }
 
     async fn actions(&self, machine: &MachineId) -> Result<Vec<MachineAction>, Unreadable> {

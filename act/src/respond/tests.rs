@@ -1,12 +1,16 @@
 //! The responder against a make-believe broker and tenant: events in, effects out, time in hand.
 
+mod batch;
+mod cancel;
 mod caps;
 mod clocks;
 mod crash;
 mod doubt;
 mod index;
+mod kinds;
 mod order;
 mod policy;
+mod retry;
 mod shell;
 mod storm;
 mod way;

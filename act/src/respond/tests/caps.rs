@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordon_policy::Guards;
-use cordon_records::{ActionState, Mode, RuleId};
+use cordon_records::{ActionKind, ActionState, Mode, RuleId};
 use jiff::SignedDuration;
 
 use super::world::{World, decision, terms};
@@ -116,7 +116,10 @@ fn a_call_is_as_old_as_its_intent_less_the_lease_and_never_from_the_future() {
     let intent = world.at.wall;
     let at = |seconds: i64| intent + SignedDuration::from_secs(seconds);
     let lease = Duration::from_secs(30);
-    let calls = |now| world.responder.book().calls_of_the_last_hour(lease, now);
+    let calls = |now| {
+        let calls = world.responder.book().calls_of_the_last_hour(lease, now).into_iter();
+        calls.map(|(kind, age)| (kind == ActionKind::Isolate).then_some(age)).collect::<Option<Vec<_>>>().unwrap()
+    };
     assert_eq!(calls(at(90)), [Duration::from_secs(60)]);
     assert_eq!(calls(at(20)), [Duration::ZERO], "it may just have gone out");
     assert_eq!(calls(at(-500)), [Duration::ZERO], "the clock was set back");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use cordon_defender::MachineAction;
 use cordon_policy::{Isolation, RuleSet};
 use cordon_records::{
-    ActionKey, ActionState, AlertId, AttemptState, Clock, Command, CommandRecord, Headers, LedgerRecord,
-    MachineActionId, MachineId, Report, TenantId, Topic,
+    ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Headers,
+    LedgerRecord, MachineActionId, MachineId, Report, TenantId, Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};
@@ -42,6 +42,9 @@ impl Clock for ThatDay {
     }
 }
 
+/// Calls that were made before, by kind and age.
+type Calls = Vec<(ActionKind, Duration)>;
+
 /// A tenant whose calls wait for the test.
 #[derive(Clone)]
 struct Held {
@@ -49,7 +52,7 @@ struct Held {
     answers: Arc<Semaphore>,
     permitted: Arc<Mutex<VecDeque<bool>>>,
     /// What each tenure said of earlier calls.
-    before: Arc<Mutex<Vec<Vec<Duration>>>>,
+    before: Arc<Mutex<Vec<Calls>>>,
     key: ActionKey,
     wait: Wait,
 }
@@ -84,8 +87,8 @@ impl Tenant for Held {
         Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None })
     }
 
-    fn isolated_before(&self, ages: &[Duration]) {
-        self.before.lock().unwrap().push(ages.to_vec());
+    fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
+        self.before.lock().unwrap().push(calls.to_vec());
     }
 
     async fn act(&self, _: &Order, permitted: impl Fn() -> bool + Send + Sync) -> Answer {
@@ -109,6 +112,14 @@ impl Tenant for Held {
         } else {
             Answer::NotDone { why: "no longer permitted".into(), after: Duration::ZERO }
         }
+    }
+
+    async fn update_alerts(&self, _: &[AlertId], _: &AlertChanges, _: impl Fn() -> bool + Send + Sync) -> Answer {
+        Answer::Done("changed".into())
+    }
+
+    async fn package_link(&self, _: &MachineActionId) -> Result<String, Unreadable> {
+        Err(Unreadable { why: "there is no package".into(), retry_after: None })
     }
 
     async fn actions(&self, _: &MachineId) -> Result<Vec<MachineAction>, Unreadable> {
@@ -319,7 +330,7 @@ async fn each_tenure_begins_by_counting_what_the_ledger_has_called_against_the_q
         .await;
         stage.end().await;
     }
-    assert_eq!(*tenant.before.lock().unwrap(), [vec![], vec![Duration::ZERO]]);
+    assert_eq!(*tenant.before.lock().unwrap(), [vec![], vec![(ActionKind::Isolate, Duration::ZERO)]]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,6 +14,7 @@ use cordon_records::{
 use cordon_runtime::kafka::Fate;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::respond::Retry;
 use crate::respond::book::Book;
 use crate::respond::facts::{Facts, Standing};
 use crate::respond::responder::{Answer, Effect, Event, Moment, Order, Responder, Terms, Unreadable};
@@ -26,6 +27,8 @@ pub fn terms() -> Terms {
         settle: Duration::from_secs(120),
         hold_for: Duration::from_secs(86_400),
         follow_up: Duration::from_secs(5),
+        alarm_after: Duration::from_secs(900),
+        retry: Retry { attempts: 1, after: Duration::from_secs(300) },
     }
 }
 
@@ -149,6 +152,9 @@ pub struct World {
     pub waiting: VecDeque<Effect>,
     pub calls: Vec<(ActionKey, MachineId, String)>,
     pub orders: Vec<Order>,
+    pub together: Vec<Vec<Order>>,
+    /// What the next question for the link to a package is answered with.
+    pub link: Result<String, Unreadable>,
     pub reports: Vec<Report>,
     pub settled: Vec<(i64, Fate)>,
     pub superseded: bool,
@@ -161,13 +167,18 @@ impl World {
     }
 
     /// A new holder that has restored this log.
-    pub fn restored(terms: Terms, mut log: Vec<LedgerRecord>) -> Self {
+    pub fn restored(terms: Terms, log: Vec<LedgerRecord>) -> Self {
+        Self::restored_at(terms, log, start() + SignedDuration::from_secs(60))
+    }
+
+    /// The same, at this time of the wall clock.
+    pub fn restored_at(terms: Terms, mut log: Vec<LedgerRecord>, wall: Timestamp) -> Self {
         let mut book = Book::default();
         log.iter().cloned().for_each(|record| book.apply(record));
         let epoch = book.epoch + 1;
         log.push(LedgerRecord::Claim(Claim { epoch, owner: "test".into(), at: start() }));
         book.epoch = epoch;
-        let at = Moment { wall: start() + SignedDuration::from_secs(60), mono: Instant::now() };
+        let at = Moment { wall, mono: Instant::now() };
         let end = i64::try_from(log.len()).unwrap() - 1;
         let responder = Responder::new(terms, book, epoch, end, at);
         let mut world = Self {
@@ -177,6 +188,8 @@ impl World {
             waiting: VecDeque::new(),
             calls: Vec::new(),
             orders: Vec::new(),
+            together: Vec::new(),
+            link: Ok("https://packages.example.com/one".into()),
             reports: Vec::new(),
             settled: Vec::new(),
             superseded: false,
@@ -233,6 +246,13 @@ impl World {
                 let answer = answer(&key);
                 self.give(Event::Answered(key, answer));
             }
+            Effect::ActTogether { orders, .. } => {
+                let keys: Vec<ActionKey> = orders.iter().map(|order| order.key.clone()).collect();
+                let answer = answer(&keys[0]);
+                self.together.push(orders);
+                self.give(Event::AnsweredTogether(keys, answer));
+            }
+            Effect::FetchLink(key, _) => self.give(Event::Linked(key, self.link.clone())),
             Effect::Look(key, _) => self.give(Event::Looked(key, Ok(Vec::new()))),
             Effect::Follow { .. } => self.give(Event::Followed(Ok(Vec::new()))),
             Effect::CountFleet => {
@@ -254,6 +274,42 @@ impl World {
             }
         }
         panic!("the responder never comes to rest");
+    }
+
+    /// Lets time pass until the next look at accepted actions, and answers it.
+    pub fn until_followed(&mut self, standings: &[Standing]) {
+        for _ in 0..10_000 {
+            match self.waiting.front() {
+                Some(Effect::Follow { .. }) => {
+                    self.waiting.pop_front();
+                    self.give(Event::Followed(Ok(standings.to_vec())));
+                    return;
+                }
+                Some(_) => assert!(self.step(&mut |key| Answer::Accepted(pending(key)))),
+                None => self.pass(Duration::from_secs(5)),
+            }
+        }
+        panic!("nobody looks at accepted actions");
+    }
+
+    /// Where the first INTENT stands in the log.
+    pub fn intent_at(&self) -> usize {
+        let is_intent =
+            |record: &LedgerRecord| matches!(record, LedgerRecord::Action(e) if e.state == AttemptState::Intent);
+        self.log.iter().position(is_intent).expect("an INTENT")
+    }
+
+    /// How many attempts the caps count.
+    pub fn intents_counted(&self) -> usize {
+        self.responder.book().attempts(Timestamp::MIN, Mode::Auto).len()
+    }
+
+    /// The link in the last report.
+    pub fn link_reported(&self) -> Option<String> {
+        match self.reports.last()? {
+            Report::Action(record) => record.link.clone(),
+            Report::Notice(_) => None,
+        }
     }
 
     pub fn append(&mut self, record: LedgerRecord) -> i64 {

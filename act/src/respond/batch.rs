@@ -1,0 +1,82 @@
+//! Changes of alerts that are ready at about the same time and equal go out as one call. Pure.
+
+use std::time::{Duration, Instant};
+
+use cordon_records::{Action, ActionKey};
+
+use super::responder::{Answer, Effect, Moment, Order, Responder};
+
+/// How long the first that is ready waits for others. The call for several alerts has a quota of 10 a minute; half a
+/// second is nothing to whoever reads the alert.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// How many alerts one call carries at most. Microsoft names no limit; this keeps a lost answer small.
+const MOST: usize = 50;
+
+/// Changes of alerts whose INTENT is read back and that wait for company.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    ready: Vec<(ActionKey, Instant)>,
+    until: Option<Instant>,
+}
+
+impl Gathering {
+    pub(super) const fn next_due(&self) -> Option<Instant> {
+        self.until
+    }
+}
+
+impl Responder {
+    /// The INTENT of this change of an alert, made at `since`, permits the call.
+    pub(super) fn gather(&mut self, key: &ActionKey, since: Instant, at: Moment) {
+        if self.gathering.ready.iter().all(|(ready, _)| ready != key) {
+            self.gathering.ready.push((key.clone(), since));
+            self.gathering.until.get_or_insert(at.mono + GATHER);
+        }
+    }
+
+    /// Calls for everything that was gathered, once it has waited long enough.
+    pub(super) fn send_gathered(&mut self, at: Moment) {
+        if self.gathering.until.is_none_or(|until| until > at.mono) {
+            return;
+        }
+        let gathered = std::mem::take(&mut self.gathering);
+        let mut groups: Vec<(Instant, Vec<Order>)> = Vec::new();
+        for (key, since) in gathered.ready {
+            let Some(order) = self.permitted(&key, at) else { continue };
+            let until = since + self.terms.lease;
+            let company = |(_, orders): &&mut (Instant, Vec<Order>)| {
+                orders.len() < MOST && orders.first().is_some_and(|first| first.action == order.action)
+            };
+            match groups.iter_mut().find(company) {
+                Some((end, orders)) => {
+                    *end = until.min(*end);
+                    orders.push(order);
+                }
+                None => groups.push((until, vec![order])),
+            }
+        }
+        for (until, mut orders) in groups {
+            let effect = match (orders.len(), orders.pop()) {
+                (1, Some(order)) => Effect::Act { order: Box::new(order), until },
+                (_, last) => {
+                    orders.extend(last);
+                    Effect::ActTogether { orders, until }
+                }
+            };
+            self.effects.push(effect);
+        }
+    }
+
+    /// The one answer settles all.
+    pub(super) fn answered_together(&mut self, keys: &[ActionKey], answer: &Answer, at: Moment) {
+        for key in keys {
+            self.answered(key, answer.clone(), at);
+        }
+    }
+}
+
+/// Whether an action of this shape may share its call with others.
+pub(super) const fn may_share(action: &Action) -> bool {
+    matches!(action, Action::UpdateAlert(_))
+}

@@ -1,0 +1,95 @@
+//! Cancelling our own action: what has not been called yet ends here, what Defender has taken is cancelled there. Pure.
+
+use cordon_records::{Action, ActionKey, ActionKind, ActionState, LedgerEntry, MachineActionId};
+
+use super::responder::{Job, Moment, Phase, Responder};
+
+/// The words that tell what a job cancels.
+pub(super) fn cancelled_kind(action: &Action) -> Option<ActionKind> {
+    if let Action::Cancel { what, .. } = action { Some(*what) } else { None }
+}
+
+/// Whether `other` is of the kind that this job cancels, for the same alert and machine.
+pub(super) fn cancels(entry: &LedgerEntry, other: &LedgerEntry) -> bool {
+    cancelled_kind(&entry.action) == Some(other.action.kind())
+        && entry.alert.id == other.alert.id
+        && entry.machine.id == other.machine.id
+}
+
+impl Job {
+    /// Whether a call may be out, or comes out at any moment: nobody can say yet what there is to cancel.
+    fn is_under_way(&self) -> bool {
+        match self.phase {
+            Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling | Phase::InDoubt(_) | Phase::Looking { .. } => {
+                true
+            }
+            Phase::Queued | Phase::Reading | Phase::Resting(_) => false,
+        }
+    }
+}
+
+impl Responder {
+    /// Whether what this job cancels is being called, or in doubt. Both are in the book by then.
+    pub(super) fn target_is_under_way(&self, entry: &LedgerEntry) -> bool {
+        let mut begun = self.book.open_on(&entry.machine.id, &entry.key).filter(|other| cancels(entry, other));
+        begun.any(|other| self.jobs.get(&other.key).is_some_and(Job::is_under_way))
+    }
+
+    /// Whether there is nothing that this action would cancel, so that no read is worth its call.
+    pub(super) fn has_nothing_to_cancel(&self, entry: &LedgerEntry) -> bool {
+        cancelled_kind(&entry.action).is_some()
+            && self.target(entry).is_none()
+            && self.uncalled(entry).is_empty()
+            && self.failed_before(entry).is_none()
+    }
+
+    /// What Defender has taken and is to cancel: of several (files, say) the one that was asked for last.
+    pub(super) fn target(&self, entry: &LedgerEntry) -> Option<(ActionKey, MachineActionId)> {
+        let accepted = self.accepted_on(entry).filter(|other| cancels(entry, other));
+        let newest = accepted.max_by_key(|other| other.intents.last().copied())?;
+        Some((newest.key.clone(), newest.machine_action_id.clone()?))
+    }
+
+    fn uncalled(&self, entry: &LedgerEntry) -> Vec<ActionKey> {
+        let jobs = self.jobs.values().filter(|job| cancels(entry, &job.entry) && !job.is_under_way());
+        jobs.map(|job| job.entry.key.clone()).collect()
+    }
+
+    /// The failed action of that kind for which a new attempt is due.
+    fn failed_before(&self, entry: &LedgerEntry) -> Option<ActionKey> {
+        let waiting = self.retries.waiting().filter_map(|key| self.book.get(key));
+        waiting.filter(|other| cancels(entry, other)).map(|other| other.key.clone()).next()
+    }
+
+    /// The guards let this cancellation pass. What was not called yet ends without a call; only what Defender has
+    /// taken needs one.
+    pub(super) fn cancel(&mut self, key: &ActionKey, reason: String, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        let entry = job.entry.clone();
+        if self.target_is_under_way(&entry) {
+            if let Some(job) = self.jobs.get_mut(key) {
+                job.phase = Phase::Queued;
+                self.backlog.push_back(key.clone());
+            }
+            return;
+        }
+        let (uncalled, failed) = (self.uncalled(&entry), self.failed_before(&entry));
+        let mut stopped = !uncalled.is_empty();
+        for other in uncalled {
+            self.finish(&other, ActionState::Cancelled, "cancelled before Defender was called".into(), at);
+        }
+        if let Some(failed) = failed {
+            stopped |= self.drop_retry(&failed, "cancelled before a new attempt was made", at);
+        }
+        if self.target(&entry).is_some() {
+            self.write_intent(key, reason, at);
+        } else if stopped {
+            self.finish(key, ActionState::Succeeded, "Defender had not been called yet; now it is not".into(), at);
+        } else {
+            self.finish(key, ActionState::Covered, NOTHING.into(), at);
+        }
+    }
+}
+
+/// Why a cancellation without a target does nothing.
+pub(super) const NOTHING: &str = "nothing to cancel: no action of ours of that kind for this alert is on its way";

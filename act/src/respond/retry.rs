@@ -1,0 +1,119 @@
+//! An isolation that Defender took and could not carry out is tried again, by policy, as a new attempt. Pure.
+//!
+//! Nothing but the ledger remembers it: the failed attempt, its number and its time are there after a restart, too.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, Report};
+use jiff::SignedDuration;
+
+use super::report;
+use super::responder::{Afterwards, Job, Moment, Responder};
+
+/// A new attempt that is late by more than this, because nobody held the ledger, is not made any more: what people saw
+/// fail yesterday they have dealt with.
+const LATEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often and when an isolation is attempted that Defender reports as failed or timed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts altogether; 1 = never again.
+    pub attempts: u32,
+    /// How long after the failure.
+    pub after: Duration,
+}
+
+impl Retry {
+    /// Whether this entry is one that is attempted anew. Without Defender's id it was refused, not failed: a second
+    /// call would be refused as well.
+    fn is_for(&self, entry: &LedgerEntry) -> bool {
+        let failed = matches!(entry.state, AttemptState::Reported(ActionState::Failed | ActionState::TimedOut));
+        failed
+            && entry.action.kind() == ActionKind::Isolate
+            && entry.machine_action_id.is_some()
+            && entry.attempt < self.attempts
+    }
+}
+
+/// Which failed actions are tried again when.
+#[derive(Debug, Default)]
+pub(super) struct Retries {
+    due: BTreeMap<ActionKey, Instant>,
+}
+
+impl Retries {
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.values().min().copied()
+    }
+
+    /// The failed actions for which a new attempt is due.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &ActionKey> {
+        self.due.keys()
+    }
+}
+
+impl Responder {
+    /// Plans the new attempts that the restored ledger asks for.
+    pub(super) fn resume_retries(&mut self, at: Moment) {
+        let failed: Vec<LedgerEntry> =
+            self.book.entries().filter(|entry| self.terms.retry.is_for(entry)).cloned().collect();
+        for entry in &failed {
+            self.plan_retry(entry, at);
+        }
+    }
+
+    /// Plans a new attempt if this entry failed and policy wants one; says whether.
+    pub(super) fn plan_retry(&mut self, entry: &LedgerEntry, at: Moment) -> bool {
+        let retry = self.terms.retry;
+        let passed = at.wall.duration_since(entry.at).max(SignedDuration::ZERO);
+        let late = SignedDuration::try_from(retry.after).map_or(SignedDuration::MIN, |after| passed - after);
+        if !retry.is_for(entry) || late > LATEST {
+            return false;
+        }
+        let passed = Duration::try_from(passed).unwrap_or_default();
+        self.retries.due.insert(entry.key.clone(), at.mono + retry.after.saturating_sub(passed));
+        true
+    }
+
+    pub(super) fn retry_when_due(&mut self, at: Moment) {
+        let due = self.retries.due.iter().filter(|(_, due)| **due <= at.mono);
+        let due: Vec<ActionKey> = due.map(|(key, _)| key.clone()).collect();
+        for key in due {
+            self.retries.due.remove(&key);
+            self.try_again(&key);
+        }
+    }
+
+    /// Everything is asked anew: fresh facts, all guards, an INTENT of its own. The attempt has its number from the
+    /// start, so that a refusal of it is never taken for one of the attempt before.
+    fn try_again(&mut self, key: &ActionKey) {
+        let Some(entry) = self.book.get(key).filter(|entry| self.terms.retry.is_for(entry)) else { return };
+        if self.jobs.contains_key(key) {
+            return;
+        }
+        let mut entry = entry.clone();
+        entry.attempt += 1;
+        entry.mode = entry.mode.min(self.terms.mode);
+        entry.epoch = self.epoch;
+        entry.machine_action_id = None;
+        self.jobs.insert(key.clone(), Job { numbered: true, ..Job::new(entry, None) });
+        self.backlog.push_back(key.clone());
+    }
+
+    /// Takes back a new attempt that has not begun: the action ends as cancelled. Says whether there was one.
+    pub(super) fn drop_retry(&mut self, key: &ActionKey, why: &str, at: Moment) -> bool {
+        if self.retries.due.remove(key).is_none() {
+            return false;
+        }
+        let Some(mut entry) = self.book.get(key).cloned() else { return false };
+        entry.state = AttemptState::Reported(ActionState::Cancelled);
+        entry.reason = why.into();
+        entry.at = at.wall;
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        let reports = vec![Report::Action(Box::new(report::of(&entry, ActionState::Cancelled)))];
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+        true
+    }
+}

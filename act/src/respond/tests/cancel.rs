@@ -1,0 +1,175 @@
+//! Cancelling our own actions, at every moment of their way.
+
+use std::time::Duration;
+
+use cordon_defender::ActionStatus;
+use cordon_records::{Action, ActionKind, ActionState, DecisionRecord};
+
+use super::world::{World, an, pending, plan, terms};
+use crate::respond::responder::{Answer, Effect, Event};
+use crate::respond::{Retry, Terms};
+
+fn cancel(what: ActionKind) -> DecisionRecord {
+    plan("a1", "m1", vec![Action::Cancel { what, comment: "a false positive".into() }])
+}
+
+/// Accepts machine actions and does the others, as Defender would.
+fn healthy(world: &mut World) {
+    let cancels: Vec<_> =
+        [ActionKind::Isolate, ActionKind::Scan].map(|kind| cancel(kind).planned.remove(0).key).into_iter().collect();
+    world.run_with(&mut |key| match cancels.contains(key) {
+        true => Answer::Done("Defender took the cancellation".into()),
+        false => Answer::Accepted(pending(key)),
+    });
+}
+
+#[test]
+fn what_defender_has_taken_is_cancelled_there_by_its_id_and_its_end_comes_through_the_follow_up() {
+    for kind in [ActionKind::Isolate, ActionKind::Scan] {
+        let mut world = World::new();
+        world.decide(plan("a1", "m1", vec![an(kind)]));
+        healthy(&mut world);
+        // Looks are minutes apart by now; a cancellation is looked at soon.
+        for _ in 0..30 {
+            world.pass(Duration::from_secs(60));
+            healthy(&mut world);
+        }
+        world.decide(cancel(kind));
+        healthy(&mut world);
+        let id = pending(&world.calls[0].0).id;
+        assert_eq!(world.orders[1].cancels, Some(id), "{kind}");
+        assert_eq!(world.steps().last(), Some(&(ActionKind::Cancel, ActionState::Succeeded)), "{kind}");
+        let mut end = pending(&world.calls[0].0);
+        end.status = ActionStatus::Cancelled;
+        let before = world.at.mono;
+        world.until_followed(&[end]);
+        assert!(world.at.mono - before <= Duration::from_secs(5), "{kind}");
+        healthy(&mut world);
+        assert_eq!(world.steps().last(), Some(&(kind, ActionState::Cancelled)), "{kind}");
+        assert_eq!(world.orders.len(), 2, "{kind}");
+    }
+}
+
+#[test]
+fn what_was_not_called_yet_ends_before_any_call_whatever_it_waits_for() {
+    for reading in [false, true] {
+        let mut world = World::new();
+        world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+        if !reading {
+            world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(600) });
+            world.orders.clear();
+        }
+        // Of the two reads, that of the cancellation comes first.
+        world.decide(cancel(ActionKind::Isolate));
+        let isolate = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
+        let late: std::collections::VecDeque<Effect> = {
+            let is_late = |effect: &Effect| matches!(effect, Effect::Read { key, .. } if *key == isolate);
+            let (late, rest) = world.waiting.drain(..).partition(|effect| is_late(effect));
+            world.waiting = rest;
+            late
+        };
+        world.run();
+        world.waiting.extend(late);
+        world.run();
+        world.pass(Duration::from_secs(601));
+        world.run();
+        assert!(world.orders.is_empty(), "reading: {reading}");
+        assert_eq!(
+            world.steps(),
+            [(ActionKind::Isolate, ActionState::Cancelled), (ActionKind::Cancel, ActionState::Succeeded)],
+            "reading: {reading}"
+        );
+        assert_eq!(world.settled.len(), 2);
+    }
+}
+
+#[test]
+fn a_cancellation_waits_while_the_call_is_out_and_then_cancels_what_came_of_it() {
+    let mut world = World::new();
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+    while !matches!(world.waiting.front(), Some(Effect::Act { .. })) {
+        assert!(world.step(&mut |_| unreachable!()));
+    }
+    world.decide(cancel(ActionKind::Isolate));
+    assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{:?}", world.waiting);
+    healthy(&mut world);
+    assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Cancel]);
+}
+
+#[test]
+fn a_cancellation_waits_for_an_action_in_doubt_and_takes_no_room() {
+    let mut world = World::new();
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    world.decide(cancel(ActionKind::Isolate));
+    healthy(&mut world);
+    assert_eq!((world.called(), world.responder.has_room()), (vec![ActionKind::Isolate], true));
+    for _ in 0..3 {
+        world.pass(Duration::from_secs(121));
+        healthy(&mut world);
+    }
+    // Nothing was found: the new attempt had not been made, and is not made now.
+    let cancelled = (ActionKind::Isolate, ActionState::Cancelled);
+    assert!(
+        world.steps().contains(&cancelled) || world.called().last() == Some(&ActionKind::Cancel),
+        "{:?}",
+        world.steps()
+    );
+}
+
+#[test]
+fn with_nothing_to_cancel_nothing_is_read_or_called() {
+    let other_alert = plan("a2", "m1", vec![an(ActionKind::Isolate)]);
+    let other_machine = plan("a1", "m2", vec![an(ActionKind::Isolate)]);
+    let other_kind = plan("a1", "m1", vec![an(ActionKind::Scan)]);
+    for other in [other_alert, other_machine, other_kind] {
+        let mut world = World::new();
+        world.decide(other);
+        world.run();
+        world.decide(cancel(ActionKind::Isolate));
+        assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{:?}", world.waiting);
+        world.run();
+        assert_eq!(world.states(), [ActionState::Accepted, ActionState::Covered]);
+        assert_eq!(world.orders.len(), 1);
+    }
+}
+
+#[test]
+fn what_ended_between_intent_and_call_is_not_cancelled_any_more() {
+    let mut world = World::new();
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+    world.run();
+    world.pass(Duration::from_secs(5));
+    let Some(Effect::Follow { .. }) = world.waiting.pop_front() else { panic!("no look") };
+    world.decide(cancel(ActionKind::Isolate));
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+        assert!(world.step(&mut |_| unreachable!()));
+    }
+    let mut end = pending(&world.calls[0].0);
+    end.status = ActionStatus::Succeeded;
+    world.give(Event::Followed(Ok(vec![end])));
+    world.run();
+    assert_eq!(world.called(), [ActionKind::Isolate]);
+    assert_eq!(world.steps().last(), Some(&(ActionKind::Cancel, ActionState::Covered)));
+}
+
+#[test]
+fn a_cancellation_drops_the_new_attempt_of_a_failed_isolation_for_good() {
+    let twice = || Terms { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..terms() };
+    let mut world = World::restored(twice(), Vec::new());
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+    world.run();
+    let mut end = pending(&world.calls[0].0);
+    end.status = ActionStatus::Failed;
+    world.until_followed(&[end]);
+    world.run();
+    world.decide(cancel(ActionKind::Isolate));
+    world.run();
+    let mut after = World::restored(twice(), world.log.clone());
+    for world in [&mut world, &mut after] {
+        world.pass(Duration::from_secs(301));
+        world.run();
+    }
+    assert_eq!((world.orders.len(), after.orders.len()), (1, 0));
+    assert!(world.steps().contains(&(ActionKind::Isolate, ActionState::Cancelled)), "{:?}", world.steps());
+}
