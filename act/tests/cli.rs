@@ -52,6 +52,19 @@ fn a_settle_time_that_could_act_twice_is_refused() {
 }
 
 #[test]
+fn times_and_attempts_that_make_no_sense_are_refused_all_at_once_and_say_what_would() {
+    let (code, text) = check(
+        "kafka: {bootstrap_servers: 'localhost:9092'}\n\
+         defender: {tenant_id: t, client_id: c, client_secret: 'env:NONE'}\n\
+         act: {rules: [rule.yaml], alarm_after: 5s, retry: {attempts: 6, after: 1s, afterr: 5m}}\n",
+    );
+    assert_eq!(code, Some(78));
+    for part in ["act.alarm_after", "at least 60s", "act.retry.attempts", "from 1 to 5", "act.retry.after", "afterr"] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+}
+
+#[test]
 fn the_decide_role_needs_no_credential_and_half_a_credential_is_a_mistake() {
     let rest = "kafka: {bootstrap_servers: 'localhost:9092'}\nact: {rules: [rule.yaml]}\n";
     let (code, text) = check(&format!("{rest}defender: {{tenant_id: t}}\n"));

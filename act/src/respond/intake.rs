@@ -20,7 +20,7 @@ impl Responder {
             (Verdict::Act, Some(machine)) => {
                 let fate = Fate::Skipped(if decision.planned.is_empty() { "nothing_to_do" } else { "known" });
                 let left = decision.planned.len() + usize::from(!closed.is_empty());
-                self.decisions.insert(offset, Waiting { left: left.max(1), fate });
+                self.decisions.insert(offset, Waiting { left: left.max(1), recording: 0, fate });
                 if !closed.is_empty() {
                     let then = Afterwards { settle: Some((offset, Fate::Sent)), follow: None };
                     self.record(closed, Vec::new(), then);
@@ -43,7 +43,7 @@ impl Responder {
             self.effects.push(Effect::Settle(offset, Fate::Skipped(skipped)));
             return;
         }
-        self.decisions.insert(offset, Waiting { left: 1, fate: Fate::Sent });
+        self.decisions.insert(offset, Waiting { left: 1, recording: 0, fate: Fate::Sent });
         self.record(reports, Vec::new(), Afterwards { settle: Some((offset, Fate::Sent)), follow: None });
     }
 

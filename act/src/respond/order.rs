@@ -1,6 +1,6 @@
 //! Which action may begin when: what excludes what on one machine, and the order within one decision. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use cordon_records::{Action, ActionKey, ActionKind, AlertId, LedgerEntry, MachineId, ScanType};
 
@@ -70,22 +70,16 @@ fn covers(running: &Action, wanted: &Action) -> bool {
     }
 }
 
-/// What stands in the way of queued jobs, gathered once for all of them.
-struct Obstacles {
-    /// The lanes in which something is under way, and what.
-    busy: BTreeMap<Place, Vec<ActionKey>>,
-    /// The decisions of which an outcome is on its way to the broker.
-    unrecorded: BTreeSet<i64>,
-}
+/// The lanes in which something is under way, and what.
+type Busy = BTreeMap<Place, Vec<ActionKey>>;
 
 impl Responder {
-    fn obstacles(&self) -> Obstacles {
-        let mut busy: BTreeMap<Place, Vec<ActionKey>> = BTreeMap::new();
+    fn busy(&self) -> Busy {
+        let mut busy = Busy::new();
         for job in self.jobs.values().filter(|job| job.phase != Phase::Queued) {
             busy.entry(place(&job.entry)).or_default().push(job.entry.key.clone());
         }
-        let settling = self.tickets.values().filter_map(|then| then.settle.as_ref());
-        Obstacles { busy, unrecorded: settling.map(|(offset, _)| *offset).collect() }
+        busy
     }
 
     /// Whether another decision may be taken in. What only waits for its own machine, or for the action before it,
@@ -95,9 +89,9 @@ impl Responder {
         if self.backlog.len() < BACKLOG {
             return true;
         }
-        let obstacles = self.obstacles();
+        let busy = self.busy();
         let jobs = self.backlog.iter().filter_map(|key| self.jobs.get(key));
-        jobs.filter(|job| !self.must_wait(job, &obstacles)).count() < BACKLOG
+        jobs.filter(|job| !self.must_wait(job, &busy)).count() < BACKLOG
     }
 
     /// Starts as many queued jobs as may read at once, oldest first.
@@ -105,28 +99,29 @@ impl Responder {
         if self.backlog.is_empty() {
             return;
         }
-        let mut obstacles = self.obstacles();
+        let mut busy = self.busy();
         let mut reading = self.jobs.values().filter(|job| job.phase == Phase::Reading).count();
         let mut later = VecDeque::new();
         while let Some(key) = self.backlog.pop_front() {
             let Some(job) = self.jobs.get(&key) else { continue };
-            if reading >= READS_AT_ONCE || self.must_wait(job, &obstacles) {
+            if reading >= READS_AT_ONCE || self.must_wait(job, &busy) {
                 later.push_back(key);
                 continue;
             }
             let place = place(&job.entry);
             if self.start(&key, at) {
                 reading += 1;
-                obstacles.busy.entry(place).or_default().push(key);
+                busy.entry(place).or_default().push(key);
             }
         }
         self.backlog = later;
     }
 
-    fn must_wait(&self, job: &Job, obstacles: &Obstacles) -> bool {
+    fn must_wait(&self, job: &Job, busy: &Busy) -> bool {
         let in_its_way = |key: &ActionKey| self.jobs.get(key).is_none_or(|other| !cancels(&job.entry, &other.entry));
-        let busy = obstacles.busy.get(&place(&job.entry)).is_some_and(|keys| keys.iter().any(in_its_way));
-        let recording = job.offset.is_some_and(|offset| obstacles.unrecorded.contains(&offset));
+        let busy = busy.get(&place(&job.entry)).is_some_and(|keys| keys.iter().any(in_its_way));
+        let decision = job.offset.and_then(|offset| self.decisions.get(&offset));
+        let recording = decision.is_some_and(|decision| decision.recording > 0);
         busy || recording
             || self.is_before_its_turn(job)
             || self.follows_one_begun(job)

@@ -268,6 +268,8 @@ pub(super) struct Afterwards {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub left: usize,
+    /// How many of its outcomes are on their way to the broker.
+    pub recording: usize,
     pub fate: Fate,
 }
 
@@ -405,6 +407,10 @@ impl Responder {
     pub(super) fn record(&mut self, reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: Afterwards) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
+        let waiting = then.settle.as_ref().and_then(|(offset, _)| self.decisions.get_mut(offset));
+        if let Some(waiting) = waiting {
+            waiting.recording += 1;
+        }
         self.tickets.insert(ticket, then);
         self.effects.push(Effect::Record { ticket, reports, ledger });
     }
@@ -412,6 +418,9 @@ impl Responder {
     fn recorded(&mut self, ticket: u64, at: Moment) {
         let Some(then) = self.tickets.remove(&ticket) else { return };
         if let Some((offset, fate)) = then.settle {
+            if let Some(waiting) = self.decisions.get_mut(&offset) {
+                waiting.recording = waiting.recording.saturating_sub(1);
+            }
             self.one_done(offset, fate);
         }
         if let Some(entry) = then.follow.and_then(|key| self.book.get(&key)) {

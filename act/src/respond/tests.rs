@@ -13,5 +13,6 @@ mod policy;
 mod retry;
 mod shell;
 mod storm;
+mod storm_kinds;
 mod way;
 pub(super) mod world;
