@@ -22,7 +22,9 @@ pub use condition::{Condition, Judged, Mistake, Step};
 pub use decide::{DecideError, decide};
 pub use explain::{RuleExplanation, explain};
 pub use facts::Facts;
-pub use guards::{Approvals, Asker, Attempt, Case, Fleet, Guards, Isolation, Judgement, Trip, guard, judge};
+pub use guards::{
+    Approvals, Asker, Attempt, Case, Doubt, Fleet, Guards, Isolation, Judgement, Setting, Trip, guard, judge,
+};
 pub use rules::{
     FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, Template, TestFailure, TestOutcome, format,
     lint, rule_schema, run_all_tests, run_tests,

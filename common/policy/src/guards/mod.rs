@@ -7,11 +7,14 @@ mod alert;
 mod approvals;
 mod caps;
 mod case;
+mod doubts;
 pub mod file;
+mod flow;
 mod history;
 mod judge;
 mod machine;
 mod maintenance;
+mod meaning;
 mod print;
 mod settings;
 mod switches;
@@ -20,7 +23,9 @@ mod word;
 
 pub use caps::Trip;
 pub use case::{Asker, Attempt, Case, Fleet, Isolation};
+pub use doubts::Doubt;
 pub use judge::{Judgement, judge};
+pub use print::Setting;
 pub use settings::{Approvals, Guards};
 pub use table::guard;
 

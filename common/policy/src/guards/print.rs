@@ -1,87 +1,141 @@
 //! Prints the guards in force as the YAML that would set them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use cordon_records::ActionKind;
+use serde_json::Value;
 
+use super::flow::Flow;
 use super::settings::{Approvals, Cap, Guards, Maintenance};
 use crate::window;
 
-impl fmt::Display for Guards {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "scope: {{tags: {}}}", list(&self.scope_tags))?;
-        writeln!(f, "allow_os: {}", list(&self.allow_os))?;
-        writeln!(f, "never:")?;
-        writeln!(f, "  tags: {}", list(&self.never.tags))?;
-        writeln!(f, "  names: {}", list(&self.never.names))?;
-        writeln!(f, "  groups: {}", list(&self.never.groups))?;
-        writeln!(f, "hold:")?;
-        writeln!(f, "  tags: {}", list(&self.hold.tags))?;
-        writeln!(f, "  users: {}", list(&self.hold.users))?;
-        writeln!(f, "  device_value: {}", list(&self.hold.device_value))?;
-        writeln!(f, "  kinds: {}", kinds(&self.hold.kinds))?;
-        writeln!(f, "  alert_older_than: {}", window::format(self.hold.alert_older_than))?;
-        writeln!(f, "  released_by_person_within: {}", window::format(self.hold.released_within))?;
-        writeln!(f, "caps:")?;
-        writeln!(f, "  all_rules: {{{}}}", windows(&self.caps.all_rules, |limit| limit.to_string()))?;
-        let shares = windows(&self.caps.fleet_share, percent);
-        writeln!(f, "  fleet_share: {{{shares}, floor: {}}}", self.caps.floor)?;
-        writeln!(f, "  per_rule: {{{}}}", windows(&self.caps.per_rule, |limit| limit.to_string()))?;
-        writeln!(f, "  per_device_group: {{{}}}", windows(&self.caps.per_device_group, |limit| limit.to_string()))?;
-        writeln!(f, "  gentle: {{{}}}", windows(&self.caps.gentle, |limit| limit.to_string()))?;
-        approvals(f, &self.approvals)?;
-        if self.maintenance.is_empty() {
-            return writeln!(f, "maintenance: []");
-        }
-        writeln!(f, "maintenance:")?;
-        self.maintenance.iter().try_for_each(|item| maintenance(f, item))
+/// Where the marks of the defaults stand, so that they do not disturb the reading.
+const MARK_COLUMN: usize = 64;
+
+/// One setting of the guards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Where it is in the file: a section and a key, or a key alone.
+    pub path: &'static str,
+    /// Whether it is what the built-in guards say.
+    pub is_default: bool,
+    value: Flow,
+}
+
+impl Setting {
+    /// Its value; a guards file may hold it in this form, too.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        self.value.json()
     }
 }
 
-fn approvals(f: &mut fmt::Formatter<'_>, approvals: &Approvals) -> fmt::Result {
-    writeln!(f, "approvals:")?;
-    let signers = approvals.allowed_signers.as_deref().map_or_else(|| "null".to_owned(), quoted);
-    writeln!(f, "  allowed_signers: {signers}")?;
-    writeln!(f, "  valid_for: {}", window::format(approvals.valid_for))?;
-    let above = windows(&approvals.two_people_above, |limit| limit.to_string());
-    writeln!(f, "  two_people: {{kinds: {}, above: {{{above}}}}}", kinds(&approvals.two_people_kinds))
+impl Guards {
+    /// Every setting in force, in the order of the file.
+    #[must_use]
+    pub fn settings(&self) -> Vec<Setting> {
+        let built_in = values(&Self::built_in());
+        let both = values(self).into_iter().zip(built_in);
+        both.map(|((path, value), (_, default))| Setting { path, is_default: value == default, value }).collect()
+    }
+
+    /// The YAML of the guards, in which a comment marks each setting that is the built-in one.
+    #[must_use]
+    pub fn annotated(&self) -> String {
+        yaml(&self.settings(), |setting| setting.is_default)
+    }
 }
 
-fn kinds(kinds: &[ActionKind]) -> String {
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    format!("[{}]", names.join(", "))
+impl fmt::Display for Guards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&yaml(&self.settings(), |_| false))
+    }
 }
 
-fn maintenance(f: &mut fmt::Formatter<'_>, item: &Maintenance) -> fmt::Result {
-    let Maintenance { tags, names, from, to, by, why } = item;
-    let (tags, names, by, why) = (list(tags), list(names), quoted(by), quoted(why));
-    writeln!(f, "  - {{tags: {tags}, names: {names}, from: \"{from}\", to: \"{to}\", by: {by}, why: {why}}}")
+fn values(guards: &Guards) -> Vec<(&'static str, Flow)> {
+    let Guards { scope_tags, allow_os, never, hold, caps, maintenance, approvals } = guards;
+    let duration = |seconds| Flow::text(window::format(seconds));
+    vec![
+        ("scope.tags", Flow::texts(scope_tags)),
+        ("allow_os", Flow::texts(allow_os)),
+        ("never.tags", Flow::texts(&never.tags)),
+        ("never.names", Flow::texts(&never.names)),
+        ("never.groups", Flow::texts(&never.groups)),
+        ("hold.tags", Flow::texts(&hold.tags)),
+        ("hold.users", Flow::texts(&hold.users)),
+        ("hold.device_value", Flow::texts(&hold.device_value)),
+        ("hold.kinds", Flow::texts(&hold.kinds)),
+        ("hold.alert_older_than", duration(hold.alert_older_than)),
+        ("hold.released_by_person_within", duration(hold.released_within)),
+        ("caps.all_rules", attempts(&caps.all_rules)),
+        ("caps.fleet_share", share(&caps.fleet_share, caps.floor)),
+        ("caps.per_rule", attempts(&caps.per_rule)),
+        ("caps.per_device_group", attempts(&caps.per_device_group)),
+        ("caps.gentle", attempts(&caps.gentle)),
+        ("approvals.allowed_signers", signers(approvals)),
+        ("approvals.valid_for", duration(approvals.valid_for)),
+        ("approvals.two_people", two_people(approvals)),
+        ("maintenance", Flow::List(maintenance.iter().map(work).collect())),
+    ]
 }
 
-/// A flow list; names that plain YAML might read otherwise are quoted.
-fn list(items: &[String]) -> String {
-    let items: Vec<String> =
-        items.iter().map(|item| if is_plain(item) { item.clone() } else { quoted(item) }).collect();
-    format!("[{}]", items.join(", "))
+fn attempts(caps: &[Cap]) -> Flow {
+    Flow::map(caps.iter().map(|&(length, limit)| (window::format(length), Flow::Number(limit))))
 }
 
-fn is_plain(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+fn share(caps: &[(u64, u32)], floor: u32) -> Flow {
+    let shares = caps.iter().map(|&(length, share)| (window::format(length), Flow::text(percent(share))));
+    Flow::map(shares.chain([("floor".to_owned(), Flow::Number(floor))]))
 }
 
-/// A JSON text is a YAML double-quoted scalar.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+fn signers(approvals: &Approvals) -> Flow {
+    approvals.allowed_signers.as_deref().map_or(Flow::Nothing, Flow::text)
 }
 
-fn windows(caps: &[Cap], value: impl Fn(u32) -> String) -> String {
-    let entries: Vec<String> =
-        caps.iter().map(|&(length, limit)| format!("{}: {}", window::format(length), value(limit))).collect();
-    entries.join(", ")
+fn two_people(approvals: &Approvals) -> Flow {
+    Flow::map([("kinds", Flow::texts(&approvals.two_people_kinds)), ("above", attempts(&approvals.two_people_above))])
+}
+
+fn work(item: &Maintenance) -> Flow {
+    Flow::map([
+        ("tags", Flow::texts(&item.tags)),
+        ("names", Flow::texts(&item.names)),
+        ("from", Flow::text(item.from.to_string())),
+        ("to", Flow::text(item.to.to_string())),
+        ("by", Flow::text(&item.by)),
+        ("why", Flow::text(&item.why)),
+    ])
+}
+
+/// The settings, section by section.
+fn yaml(settings: &[Setting], is_marked: impl Fn(&Setting) -> bool) -> String {
+    let mut text = String::new();
+    let mut open = "";
+    for setting in settings {
+        let (section, key) = setting.path.split_once('.').unwrap_or(("", setting.path));
+        if section != open && !section.is_empty() {
+            text += section;
+            text += ":\n";
+        }
+        open = section;
+        let indent = if section.is_empty() { "" } else { "  " };
+        let line = match &setting.value {
+            Flow::List(items) if items.iter().any(|item| matches!(item, Flow::Map(_))) => {
+                items.iter().fold(format!("{key}:"), |lines, item| format!("{lines}\n  - {item}"))
+            }
+            value => format!("{indent}{key}: {value}"),
+        };
+        text += &line;
+        if is_marked(setting) {
+            // Writing into a text cannot fail.
+            let _ = write!(text, "{:width$}  # built-in", "", width = MARK_COLUMN.saturating_sub(line.chars().count()));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// Hundredths of a percent as people write them.
-fn percent(hundredths: u32) -> String {
+pub fn percent(hundredths: u32) -> String {
     match hundredths % 100 {
         0 => format!("{}%", hundredths / 100),
         rest => format!("{}.{rest:02}%", hundredths / 100),
