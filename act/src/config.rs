@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
+use cordon_policy::Guards;
 use cordon_records::{Mode, TenantId};
 use cordon_settings::Section;
 
 use crate::policy::{Policy, PolicyFiles};
-
 use crate::respond::Retry;
 
 /// The names of the modes in the file.
@@ -137,6 +137,14 @@ fn read_policy(act: &mut Section) -> Option<(PolicyFiles, String, Policy)> {
     let written = files.read();
     let policy = written.check().map_err(|problems| act.adopt(problems)).ok()?;
     Some((files, written.fingerprint(), policy))
+}
+
+/// The guards that `act` names, or the built-in ones. `None` only after their mistakes were recorded.
+#[must_use]
+pub fn read_guards(act: &mut Section) -> Option<Guards> {
+    let guards = act.text("guards").optional().map(|place| resolve(act, "guards", &place));
+    let files = PolicyFiles { rules: Vec::new(), guards };
+    files.read().check_guards().map_err(|problems| act.adopt(problems)).ok()
 }
 
 /// A relative path counts from the folder of the file that names it.

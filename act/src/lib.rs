@@ -25,7 +25,7 @@ use cordon_settings::Section;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use config::ActSettings;
+pub use config::{ActSettings, read_guards};
 pub use error::ActError;
 pub use policy::{Policy, PolicyFiles};
 

@@ -97,7 +97,11 @@ impl Written {
         }
     }
 
-    fn check_guards(&self) -> Result<Guards, Problems> {
+    /// Checks the guards alone.
+    ///
+    /// # Errors
+    /// Every mistake in their file.
+    pub fn check_guards(&self) -> Result<Guards, Problems> {
         match &self.guards {
             None => Ok(Guards::built_in()),
             Some((path, Ok(text))) => Guards::load(&path.display().to_string(), text),

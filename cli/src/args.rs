@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::dlq::args::DlqCommand;
+use crate::guards::args::GuardsCommand;
 use crate::people::args::PeopleCommand;
 use crate::rules::args::RulesCommand;
 
@@ -50,6 +51,9 @@ pub enum Command {
     /// Check, test, explain and tidy the rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Look at the guards: what no rule may do
+    #[command(subcommand)]
+    Guards(GuardsCommand),
 }
 
 /// What can be done with topics.

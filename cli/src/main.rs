@@ -6,6 +6,7 @@ mod demo;
 mod dlq;
 mod escape;
 mod exit;
+mod guards;
 mod output;
 mod pause;
 mod people;
@@ -56,5 +57,6 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Dlq(command) => dlq::run(&command).await,
         Command::People(command) => people::run(&command).await,
         Command::Rules(command) => rules::run(&command).await,
+        Command::Guards(command) => guards::run(&command),
     }
 }
