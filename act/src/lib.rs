@@ -163,8 +163,10 @@ async fn respond(
     let defender = Defender::with(identity, ports)?.for_respond();
     let metrics = ActMetrics::new(&context.registry)?;
     let terms = Terms {
+        tenant: settings.tenant.clone(),
         mode: settings.mode,
         guards: settings.policy.guards,
+        signers: settings.policy.signers,
         lease: LEASE,
         settle: settings.settle,
         hold_for: settings.hold_for,

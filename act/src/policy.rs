@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cordon_policy::{Guards, RuleSet, run_tests};
 use cordon_records::digest;
 use cordon_settings::{Problem, Problems};
+use cordon_signing::AllowedSigners;
 
 /// Rules and guards that are whole and right.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct Policy {
     pub rules: RuleSet,
     /// The guards.
     pub guards: Guards,
+    /// Whose signatures count: the file that the guards name, or nobody's.
+    pub signers: AllowedSigners,
 }
 
 /// Where they are written.
@@ -32,24 +35,31 @@ type Content = (PathBuf, Result<String, String>);
 pub struct Written {
     rules: Vec<Content>,
     guards: Option<Content>,
+    signers: Option<Content>,
 }
 
 impl PolicyFiles {
     /// Reads every file once. What cannot be read is part of the answer.
     #[must_use]
     pub fn read(&self) -> Written {
-        Written {
-            rules: self.rules.iter().flat_map(|place| rule_files(place)).collect(),
-            guards: self.guards.as_deref().map(content),
-        }
+        let guards = self.guards.as_deref().map(content);
+        let signers = guards.as_ref().and_then(signers_file).map(|path| content(&path));
+        Written { rules: self.rules.iter().flat_map(|place| rule_files(place)).collect(), guards, signers }
     }
+}
+
+/// The file that the guards name; a relative path counts from their folder.
+fn signers_file((path, text): &Content) -> Option<PathBuf> {
+    let guards = Guards::load(&path.display().to_string(), text.as_ref().ok()?).ok()?;
+    let named = guards.approvals().allowed_signers.as_deref()?;
+    Some(path.parent().unwrap_or(Path::new("")).join(named))
 }
 
 impl Written {
     /// Tells this state of the files from every other: 16 hexadecimal digits over names and texts.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let contents = || self.rules.iter().chain(&self.guards);
+        let contents = || self.rules.iter().chain(&self.guards).chain(&self.signers);
         let names: Vec<String> = contents().map(|(path, _)| path.display().to_string()).collect();
         let texts = contents().map(|(_, text)| text.as_ref().unwrap_or_else(|why| why).as_str());
         let parts: Vec<&str> =
@@ -62,13 +72,28 @@ impl Written {
     /// # Errors
     /// Every mistake in every file. There is no half-read policy.
     pub fn check(&self) -> Result<Policy, Problems> {
-        let (rules, guards) = (self.check_rules(), self.check_guards());
-        match (rules, guards) {
-            (Ok(rules), Ok(guards)) => Ok(Policy { rules, guards }),
-            (rules, guards) => {
+        match (self.check_rules(), self.check_guards(), self.check_signers()) {
+            (Ok(rules), Ok(guards), Ok(signers)) => Ok(Policy { rules, guards, signers }),
+            (rules, guards, signers) => {
                 let mut problems = Problems::default();
-                rules.err().into_iter().chain(guards.err()).for_each(|more| problems.extend(more));
+                let all = [rules.err(), guards.err(), signers.err()];
+                all.into_iter().flatten().for_each(|more| problems.extend(more));
                 Err(problems)
+            }
+        }
+    }
+
+    /// Checks the signers' file, if the guards name one.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn check_signers(&self) -> Result<AllowedSigners, Problems> {
+        match &self.signers {
+            None => Ok(AllowedSigners::default()),
+            Some((path, Ok(text))) => AllowedSigners::parse(&path.display().to_string(), text),
+            Some((path, Err(why))) => {
+                let help = "approvals.allowed_signers names it: put one line for each person's key there";
+                Err(unreadable(path, why, help))
             }
         }
     }

@@ -76,7 +76,8 @@ fn judge(now: &InForce, written: &Written, at: Timestamp) -> (InForce, Option<(N
             (standing, Some((NoticeKind::PolicyRefused, text)))
         }
         Ok(policy) => {
-            let changed = policy.rules.hash() != now.policy.rules.hash() || policy.guards != now.policy.guards;
+            let of = |policy: &Policy| (policy.rules.hash().to_owned(), policy.guards.clone(), policy.signers.clone());
+            let changed = of(&policy) != of(&now.policy);
             let standing = InForce::started(policy, at);
             // A comment that changed is nothing to tell, but a change that was taken back after a refusal is.
             let told = changed || now.refused.is_some();

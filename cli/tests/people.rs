@@ -138,8 +138,8 @@ fn approved(entry: &LedgerEntry, state: ActionState, by: &CommandRecord) -> Repo
     report.state = state;
     report.reason = "approved by ann@example.com".to_owned();
     let command = by.id.clone().unwrap();
-    let (key, why) = ("SHA256:x".to_owned(), by.why.clone());
-    report.approvals = vec![Approval { by: "ann@example.com".to_owned(), key, why, at: by.at, command }];
+    let (key, why, intent) = ("SHA256:x".to_owned(), by.why.clone(), entry.intent());
+    report.approvals = vec![Approval { by: "ann@example.com".to_owned(), key, why, at: by.at, command, intent }];
     Report::Action(report)
 }
 
@@ -254,7 +254,7 @@ async fn what_only_the_ledger_tells_is_told_too() {
     let Some(_) = world.key() else { return };
     let obeyed = async |command: &CommandRecord| {
         let (id, until) = (command.id.clone().unwrap(), command.expires_at.unwrap());
-        let obeyed = serde_json::json!({"entry": "obeyed", "id": id, "until": until});
+        let obeyed = serde_json::json!({"entry": "obeyed", "id": id, "until": until, "offset": 0});
         world.remember(&serde_json::from_value(obeyed).unwrap()).await;
         world.remember(&LedgerRecord::CommandsPosition { next: 1 }).await;
     };

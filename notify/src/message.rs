@@ -14,9 +14,9 @@
 //! of gentle actions latches nothing and has no notice: what it alone holds is told once per kind and UTC day.
 //!
 //! One mail per machine and state. Steps of an action that was begun, approved or denied, or that people asked for, are
-//! told once per action key, attempt and state. `refused`, `held`, `would`, `expired` and a judgement that needs a
-//! person before any attempt are told once per machine, kind, state and UTC day, because ten alerts on one machine are
-//! one thing to look at.
+//! told once per action key, attempt and state; what is held on after a yes, once for each time that it is held.
+//! `refused`, `held`, `would`, `expired` and a judgement that needs a person before any attempt are told once per
+//! machine, kind, state and UTC day, because ten alerts on one machine are one thing to look at.
 
 use cordon_records::{ActionKind, ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
 use jiff::Timestamp;
@@ -199,7 +199,10 @@ fn held_by(record: &ActionRecord) -> Holding {
 pub fn notification_key(record: &ActionRecord) -> String {
     let state = record.state.as_str();
     match (&record.key, is_told_daily(record)) {
-        (Some(key), false) => format!("{key}|{}|{state}", record.attempt),
+        (Some(key), false) => match &record.intent {
+            Some(intent) => format!("{key}|{}|{state}|{intent}", record.attempt),
+            None => format!("{key}|{}|{state}", record.attempt),
+        },
         (Some(_) | None, _) => {
             let kind = record.action.as_ref().map_or("none", |action| action.kind().as_str());
             format!("{}|{kind}|{state}|{}", target(record), record.at.strftime("%Y-%m-%d"))

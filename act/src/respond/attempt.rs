@@ -1,11 +1,14 @@
 //! One attempt: INTENT written, read back, called, answered. Pure.
 
-use cordon_records::{ActionKey, ActionState, AttemptState, LedgerRecord, Report};
+use cordon_policy::Asker;
+use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, LedgerRecord, Report};
 use cordon_runtime::kafka::Fate;
 
 use super::cancel::cancelled_kind;
+use super::event::{Answer, Effect, Moment, Order};
 use super::facts::{self, Standing};
-use super::responder::{Afterwards, Answer, Effect, Moment, Order, Phase, Responder};
+use super::release::asker;
+use super::responder::{Afterwards, Phase, Responder};
 use super::{batch, doubt, report};
 
 impl Responder {
@@ -54,7 +57,8 @@ impl Responder {
             self.finish(key, ActionState::Covered, "what was to be cancelled has ended meanwhile".into(), at);
             return None;
         }
-        let (paused, lease) = (self.is_paused(), self.terms.lease);
+        let by_person = asker(entry) == Asker::Person;
+        let (paused, lease) = (self.is_paused() && !by_person, self.terms.lease);
         let job = self.jobs.get_mut(key)?;
         let Phase::IntentAt(since, _) = job.phase else { return None };
         if paused || at.mono >= since + lease {
@@ -69,8 +73,9 @@ impl Responder {
             alert: entry.alert.id.clone(),
             machine: entry.machine.id.clone(),
             action: entry.action.clone(),
-            comment: facts::comment(entry.action.comment(), key.as_str(), entry.attempt),
+            comment: facts::comment(&words(entry), key.as_str(), entry.attempt),
             cancels,
+            by_person,
         })
     }
 
@@ -135,5 +140,17 @@ impl Responder {
         self.book.put(entry.clone());
         let reports = vec![Report::Action(Box::new(report::of(&entry, ActionState::InDoubt)))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards { settle, follow: None });
+    }
+}
+
+/// The longest comment that a call bears without our mark, in characters. Microsoft names no limit.
+const COMMENT: usize = 500;
+
+/// The words that people read in the portal. There every call is Cordon's, so the person who asked is named.
+fn words(entry: &LedgerEntry) -> String {
+    let words: String = entry.action.comment().chars().take(COMMENT).collect();
+    match &entry.requested_by {
+        Some(person) => format!("{words} (asked for by {person})"),
+        None => words,
     }
 }

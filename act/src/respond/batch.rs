@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{Action, ActionKey};
 
-use super::responder::{Answer, Effect, Moment, Order, Responder};
+use super::event::{Answer, Effect, Moment, Order};
+use super::responder::Responder;
 
 /// How long the first that is ready waits for others. The call for several alerts has a quota of 10 a minute; half a
 /// second is nothing to whoever reads the alert.

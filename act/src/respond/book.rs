@@ -30,15 +30,28 @@ pub struct Book {
     pub fleet: Option<Fleet>,
     /// The next offset to read of `commands`.
     pub commands_next: i64,
-    /// Signed commands that were obeyed, and when each expires.
-    pub obeyed: BTreeMap<CommandId, Timestamp>,
+    /// Signed commands that were obeyed.
+    obeyed: BTreeMap<CommandId, Obeyed>,
     /// Which rules and guards the writer had in force.
     pub policy: Option<PolicyStanding>,
     entries: BTreeMap<ActionKey, LedgerEntry>,
+    /// The keys of the entries, machine by machine.
+    on: BTreeMap<MachineId, BTreeSet<ActionKey>>,
     /// Which of the entries are open, machine by machine: asked for at every step.
     open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
+    /// What is held, by the instant at which it stops waiting.
+    waiting: BTreeSet<(Timestamp, ActionKey)>,
     /// What the entries count for the caps, by its instant: the caps ask for the last day of years.
     attempted: BTreeMap<Timestamp, Vec<Mark>>,
+}
+
+/// A signed command that was obeyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Obeyed {
+    /// When it expires: after that it would do nothing anyway.
+    pub until: Timestamp,
+    /// Where it stood on `commands`.
+    pub offset: i64,
 }
 
 /// One attempt, or one rehearsal, of an entry.
@@ -73,8 +86,8 @@ impl Book {
             LedgerRecord::Breaker(latch) => self.breaker = Some(latch),
             LedgerRecord::Pause(latch) => self.pause = Some(latch),
             LedgerRecord::CommandsPosition { next } => self.commands_next = self.commands_next.max(next),
-            LedgerRecord::Obeyed { id, until } => {
-                self.obeyed.insert(id, until);
+            LedgerRecord::Obeyed { id, until, offset } => {
+                self.obeyed.insert(id, Obeyed { until, offset });
             }
             LedgerRecord::Policy(standing) => self.policy = Some(standing),
             LedgerRecord::FleetSize { machines, at } => self.fleet = Some(Fleet { machines, at }),
@@ -95,6 +108,8 @@ impl Book {
             }
         }
         self.mark(&entry);
+        self.on.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
+        self.waiting.extend(waits_until(&entry).map(|until| (until, entry.key.clone())));
         if entry.is_open() {
             self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
         }
@@ -123,7 +138,42 @@ impl Book {
         self.open.values().map(BTreeSet::len).sum()
     }
 
-    /// The open entries that isolate this machine, other than `but`.
+    /// Everything that is known of this machine, in the order of the keys.
+    pub fn entries_on(&self, machine: &MachineId) -> impl Iterator<Item = &LedgerEntry> {
+        self.on.get(machine).into_iter().flatten().filter_map(|key| self.entries.get(key))
+    }
+
+    /// What is held and has stopped waiting by now, the oldest first.
+    pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = &LedgerEntry> {
+        let until = self.waiting.iter().take_while(move |(until, _)| *until <= now);
+        until.filter_map(|(_, key)| self.entries.get(key))
+    }
+
+    /// When the next of what is held stops waiting.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|(until, _)| *until)
+    }
+
+    /// How much is held, waiting for a person.
+    #[must_use]
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether this command was obeyed, and where it stood then.
+    #[must_use]
+    pub fn obeyed(&self, id: &CommandId) -> Option<Obeyed> {
+        self.obeyed.get(id).copied()
+    }
+
+    /// Remembers that a command was obeyed, and forgets those that would do nothing any more.
+    pub fn obey(&mut self, id: CommandId, obeyed: Obeyed, now: Timestamp) {
+        self.obeyed.retain(|_, other| other.until >= now);
+        self.obeyed.insert(id, obeyed);
+    }
+
+    /// The open entries of this machine, other than `but`.
     pub fn open_on(&self, machine: &MachineId, but: &ActionKey) -> impl Iterator<Item = &LedgerEntry> {
         let keys = self.open.get(machine).into_iter().flatten().filter(move |key| *key != but);
         keys.filter_map(|key| self.entries.get(key))
@@ -137,6 +187,16 @@ impl Book {
             latch.as_ref().filter(|latch| latch.on).map(|latch| format!("{}@{}", kind.as_str(), latch.at))
         };
         switches.into_iter().filter_map(on).collect()
+    }
+
+    /// Whether the switch that this notice told of was lifted; a later one may be on.
+    #[must_use]
+    pub fn is_lifted(&self, notice: &str) -> bool {
+        let switches = [(NoticeKind::BreakerLatched, &self.breaker), (NoticeKind::Paused, &self.pause)];
+        let off = |(kind, latch): (NoticeKind, &Option<Latch>)| {
+            latch.as_ref().is_some_and(|latch| !latch.on && notice == format!("{}@{}", kind.as_str(), latch.at))
+        };
+        switches.into_iter().any(off)
     }
 
     /// Why a new decision for this key changes nothing, or `None` when the key may be judged (again).
@@ -201,8 +261,11 @@ impl Book {
         }
     }
 
-    /// Takes an entry out of what is found by machine and by instant.
+    /// Takes an entry out of what is found by machine and by instant; its key stays with the machine.
     fn forget(&mut self, entry: &LedgerEntry) {
+        if let Some(until) = waits_until(entry) {
+            self.waiting.remove(&(until, entry.key.clone()));
+        }
         if let Some(keys) = self.open.get_mut(&entry.machine.id) {
             keys.remove(&entry.key);
             if keys.is_empty() {
@@ -218,6 +281,11 @@ impl Book {
             }
         }
     }
+}
+
+/// Until when an entry waits for a person.
+fn waits_until(entry: &LedgerEntry) -> Option<Timestamp> {
+    (entry.state == AttemptState::Reported(ActionState::Held)).then_some(entry.expires_at)?
 }
 
 fn would_have_passed(entry: &LedgerEntry) -> bool {

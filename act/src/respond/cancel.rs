@@ -1,24 +1,31 @@
 //! Cancelling our own action: what has not been called yet ends here, what Defender has taken is cancelled there. Pure.
 
-use cordon_records::{Action, ActionKey, ActionKind, ActionState, LedgerEntry, MachineActionId};
+use cordon_records::{
+    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineActionId, Mode,
+};
 
-use super::responder::{Job, Moment, Phase, Responder};
+use super::authority::Person;
+use super::command::{Done, Written};
+use super::event::Moment;
+use super::responder::{Job, Phase, Responder};
 
 /// The words that tell what a job cancels.
 pub(super) fn cancelled_kind(action: &Action) -> Option<ActionKind> {
     if let Action::Cancel { what, .. } = action { Some(*what) } else { None }
 }
 
-/// Whether `other` is of the kind that this job cancels, for the same alert and machine.
+/// Whether `other` is what this job cancels: the very action that a person named, or, for rules, one of that kind for the
+/// same alert and machine.
 pub(super) fn cancels(entry: &LedgerEntry, other: &LedgerEntry) -> bool {
-    cancelled_kind(&entry.action) == Some(other.action.kind())
-        && entry.alert.id == other.alert.id
-        && entry.machine.id == other.machine.id
+    if cancelled_kind(&entry.action) != Some(other.action.kind()) || entry.machine.id != other.machine.id {
+        return false;
+    }
+    entry.about.as_ref().map_or_else(|| entry.alert.id == other.alert.id, |about| *about == other.key)
 }
 
 impl Job {
     /// Whether a call may be out, or comes out at any moment: nobody can say yet what there is to cancel.
-    fn is_under_way(&self) -> bool {
+    pub(super) fn is_under_way(&self) -> bool {
         match self.phase {
             Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling | Phase::InDoubt(_) | Phase::Looking { .. } => {
                 true
@@ -29,6 +36,43 @@ impl Job {
 }
 
 impl Responder {
+    /// A person wants this action stopped. What has not been called ends at once; what may have been called is cancelled
+    /// by an action of its own.
+    pub(super) fn cancel_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
+        let known = self.jobs.get(key).map(|job| &job.entry).or_else(|| self.book.get(key));
+        let Some(entry) = known.cloned() else { return Err(format!("there is no action {key}")) };
+        let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
+        let action = Action::Cancel { what: entry.action.kind(), comment: person.why.clone() };
+        let cancel = ActionKey::derive(&self.terms.tenant, &named, &entry.machine.id, &action);
+        if self.knows(&cancel) || entry.state == AttemptState::Reported(ActionState::Cancelled) {
+            return Ok(Written::default());
+        }
+        let why = format!("cancelled by {}: {}", person.name, person.why);
+        if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
+            self.finish(key, ActionState::Cancelled, why, at);
+            return Ok(Written::default());
+        }
+        if self.drop_retry(key, &why, at) {
+            return Ok(Written::default());
+        }
+        if entry.state == AttemptState::Reported(ActionState::Held) {
+            return Ok(self.settle_entry(entry, (ActionState::Cancelled, why), at));
+        }
+        if !entry.is_open() {
+            return Err(format!("{key} has ended: there is nothing to cancel"));
+        }
+        let mut cancelling = LedgerEntry::new((cancel, self.epoch), action, (entry.alert, entry.machine), at.wall);
+        cancelling.state = AttemptState::Reported(ActionState::Approved);
+        cancelling.mode = Mode::Auto;
+        cancelling.reason = format!("asked for by {}: {}", person.name, person.why);
+        cancelling.decision = format!("command {}", person.command);
+        cancelling.requested_by = Some(person.name.clone());
+        cancelling.about = Some(entry.key);
+        self.book.put(cancelling.clone());
+        self.queue(cancelling.clone());
+        Ok(Written::entry(cancelling))
+    }
+
     /// Whether what this job cancels is being called, or in doubt. Both are in the book by then.
     pub(super) fn target_is_under_way(&self, entry: &LedgerEntry) -> bool {
         let mut begun = self.book.open_on(&entry.machine.id, &entry.key).filter(|other| cancels(entry, other));

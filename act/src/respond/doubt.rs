@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use cordon_defender::MachineAction;
+use cordon_policy::Asker;
 use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry};
 
+use super::event::{Effect, Moment, Unreadable};
 use super::facts::{Standing, find_ours, in_effect};
-use super::responder::{Effect, Job, Moment, Phase, Responder, Unreadable};
+use super::release::asker;
+use super::responder::{Job, Phase, Responder};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that such an action is already running";
@@ -48,7 +51,13 @@ impl Responder {
             return;
         }
         let mut entry = entry.clone();
-        entry.mode = entry.mode.min(self.terms.mode);
+        if asker(&entry) != Asker::Person {
+            entry.mode = entry.mode.min(self.terms.mode);
+        }
+        if entry.state == AttemptState::Reported(ActionState::Approved) {
+            self.queue(entry);
+            return;
+        }
         let key = entry.key.clone();
         let listed = entry.action.kind().is_machine_action();
         let phase = Phase::InDoubt(at.mono + self.terms.settle);

@@ -10,9 +10,11 @@ use cordon_records::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::doubt::ACCEPTED;
+use super::event::{Effect, Moment, Unreadable};
 use super::facts::Standing;
 use super::report;
-use super::responder::{Afterwards, Effect, Moment, Responder, Unreadable};
+use super::responder::{Afterwards, Responder};
+use super::timer::release_at;
 
 /// Defender itself gives up after about three days; an hour later nobody will answer any more.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(73);
@@ -201,6 +203,10 @@ impl Responder {
         entry.reason = reason;
         entry.at = at.wall;
         entry.epoch = self.epoch;
+        if state == ActionState::Succeeded {
+            entry.release_at = release_at(&entry, at.wall);
+            self.set_timer(&entry, at);
+        }
         self.book.put(entry.clone());
         let again = self.plan_retry(&entry, at);
         let mut report = report::of(&entry, state);

@@ -15,7 +15,8 @@ use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::responder::{Effect, Event, Moment, Order, Responder, Terms};
+use super::event::{Effect, Event, Moment, Order};
+use super::responder::{Responder, Terms};
 use super::tenant::Tenant;
 use super::writes::Writes;
 use super::{genesis, inbound};
@@ -322,13 +323,13 @@ impl<T: Tenant> Post<T> {
     }
 
     /// What is asked right before a request is sent.
-    fn permission(&self, until: Instant) -> impl Fn() -> bool + Send + Sync + use<T> {
+    fn permission(&self, until: Instant, by_person: bool) -> impl Fn() -> bool + Send + Sync + use<T> {
         let (tenure, paused) = (self.tenure.clone(), Arc::clone(&self.paused));
-        move || tenure.is_held() && Instant::now() < until && !paused.load(Ordering::Relaxed)
+        move || tenure.is_held() && Instant::now() < until && (by_person || !paused.load(Ordering::Relaxed))
     }
 
     fn act(&mut self, order: Order, until: Instant) {
-        let (tenant, permitted) = (self.tenant.clone(), self.permission(until));
+        let (tenant, permitted) = (self.tenant.clone(), self.permission(until, order.by_person));
         let kind = order.action.kind();
         tracing::info!(key = %order.key, machine = %order.machine, %kind, "acting");
         self.work.spawn(async move {
@@ -348,7 +349,7 @@ impl<T: Tenant> Post<T> {
     /// Changes several alerts with one call: the orders of such an effect are for that, and equal.
     fn act_together(&mut self, orders: Vec<Order>, until: Instant) {
         let Some(Action::UpdateAlert(changes)) = orders.first().map(|order| order.action.clone()) else { return };
-        let (tenant, permitted) = (self.tenant.clone(), self.permission(until));
+        let (tenant, permitted) = (self.tenant.clone(), self.permission(until, false));
         let (keys, alerts): (Vec<_>, Vec<_>) = orders.into_iter().map(|order| (order.key, order.alert)).unzip();
         tracing::info!(alerts = alerts.len(), kind = %ActionKind::UpdateAlert, "acting");
         self.work.spawn(async move {
@@ -369,8 +370,8 @@ impl<T: Tenant> Post<T> {
         let tenant = self.tenant.clone();
         self.work.spawn(async move {
             Ok(match effect {
-                Effect::Read { key, alert, since, machine } => {
-                    let facts = tenant.facts(&alert, since, &machine).await.map(Box::new);
+                Effect::Read { key, alert, machine } => {
+                    let facts = tenant.facts(alert, &machine).await.map(Box::new);
                     if let Err(failure) = &facts {
                         tracing::warn!(%key, %machine, why = failure.why, "the alert and its machine cannot be read; the action waits");
                     }

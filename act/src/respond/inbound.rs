@@ -9,13 +9,16 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Inbound, StateLog, Undecodable};
 
 use super::book::Book;
+use super::event::Event;
 use super::genesis;
-use super::responder::Event;
 use crate::error::ActError;
 
 /// The largest decision that is taken in, in bytes. Ordinary ones have a few thousand; what follows from one repeats
 /// most of it and must fit a record of 1 MB.
 const MAX_DECISION: usize = 512 * 1024;
+
+/// The largest command that is taken in, in bytes: words of a person and a signature.
+const MAX_COMMAND: usize = 64 * 1024;
 
 /// Reads a decision. It must be of our tenant, and the key of every action must be the one that tenant, alert, machine
 /// and kind give: what was done before is known by nothing else.
@@ -44,13 +47,13 @@ pub fn decision(inbound: &Inbound, tenant: &TenantId) -> Result<DecisionRecord, 
     Ok(decision)
 }
 
-/// Reads a command. One that cannot be read does nothing but move the position.
+/// Reads a command. One that cannot be read does nothing but move the position, and is told.
 pub fn command(inbound: &Inbound) -> Event {
-    let command = inbound.json::<CommandRecord>();
-    if let Err(error) = &command {
-        tracing::warn!(place = %inbound.position(), error = %error, "a command could not be read and does nothing");
+    if inbound.size() > MAX_COMMAND {
+        let why = format!("it has {} bytes, more than {MAX_COMMAND}", inbound.size());
+        return Event::Command(inbound.offset, Err(why));
     }
-    Event::Command(inbound.offset, command.ok())
+    Event::Command(inbound.offset, inbound.json::<CommandRecord>().map_err(|error| error.to_string()))
 }
 
 /// Reads a record of the ledger's tail. A tombstone says nothing: nobody makes us forget an action.

@@ -1,6 +1,6 @@
 //! From a decision to jobs: what is new, what is known, and what needs no fresh read. Pure.
 
-use cordon_policy::Isolation;
+use cordon_policy::{Asker, Isolation};
 use cordon_records::{
     ActionKey, ActionKind, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, Impact, LedgerEntry,
     LedgerRecord, MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
@@ -8,9 +8,11 @@ use cordon_records::{
 use cordon_runtime::kafka::Fate;
 
 use super::cancel::NOTHING;
+use super::event::{Effect, Moment};
 use super::facts::Facts;
+use super::release::asker;
 use super::report;
-use super::responder::{Afterwards, Effect, Job, Moment, Phase, Responder, Waiting};
+use super::responder::{Afterwards, Job, Phase, Responder, Waiting};
 
 impl Responder {
     pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {
@@ -71,31 +73,17 @@ impl Responder {
     ) -> LedgerEntry {
         let matched = decision.matched.iter().filter(|rule| planned.rules.contains(&rule.rule));
         let known = self.book.get(&planned.key);
-        LedgerEntry {
-            schema_version: SCHEMA_VERSION,
-            key: planned.key.clone(),
-            epoch: self.epoch,
-            attempt: known.map_or(0, |entry| entry.attempt),
-            state: AttemptState::Reported(ActionState::Would),
-            intents: known.map(|entry| entry.intents.clone()).unwrap_or_default(),
-            action: planned.action.clone(),
-            alert: decision.alert.clone(),
-            machine: machine.clone(),
-            rules: planned.rules.clone(),
-            conditions: matched.map(|rule| rule.when.clone()).collect(),
-            mode: planned.mode.min(self.terms.mode),
-            limits: planned.limits.clone(),
-            reason: decision.reason.clone(),
-            guards: Vec::new(),
-            machine_action_id: None,
-            decision: decision.id.clone(),
-            expires_at: None,
-            requested_by: None,
-            approvals: Vec::new(),
-            release_at: None,
-            alarmed: false,
-            at: at.wall,
-        }
+        let about = (decision.alert.clone(), machine.clone());
+        let mut entry = LedgerEntry::new((planned.key.clone(), self.epoch), planned.action.clone(), about, at.wall);
+        entry.attempt = known.map_or(0, |entry| entry.attempt);
+        entry.intents = known.map(|entry| entry.intents.clone()).unwrap_or_default();
+        entry.rules.clone_from(&planned.rules);
+        entry.conditions = matched.map(|rule| rule.when.clone()).collect();
+        entry.mode = planned.mode.min(self.terms.mode);
+        entry.limits.clone_from(&planned.limits);
+        entry.reason.clone_from(&decision.reason);
+        entry.decision.clone_from(&decision.id);
+        entry
     }
 
     /// Starts a queued job: true when a fresh read is now under way. What the ledger or a switch already decides
@@ -122,12 +110,9 @@ impl Responder {
             self.rule(key, known, at);
             return false;
         }
-        let effect = Effect::Read {
-            key: key.clone(),
-            alert: entry.alert.id.clone(),
-            since: entry.alert.last_update,
-            machine: entry.machine.id.clone(),
-        };
+        // What a person or a timer asks for is done whatever has become of the alert.
+        let alert = (asker(entry) == Asker::Rules).then(|| (entry.alert.id.clone(), entry.alert.last_update));
+        let effect = Effect::Read { key: key.clone(), alert, machine: entry.machine.id.clone() };
         if let Some(job) = self.jobs.get_mut(key) {
             job.phase = Phase::Reading;
         }
@@ -155,7 +140,11 @@ impl Responder {
         job.entry.epoch = self.epoch;
         self.book.put(job.entry.clone());
         reports.push(Report::Action(Box::new(report::of(&job.entry, state))));
+        let timed = job.entry.about.clone().filter(|_| asker(&job.entry) == Asker::Timer);
         ledger.push(LedgerRecord::Action(Box::new(job.entry)));
+        if let Some(isolation) = timed {
+            ledger.extend(self.timer_done(&isolation));
+        }
         let then = Afterwards {
             settle: job.offset.map(|offset| (offset, Fate::Sent)),
             follow: (state == ActionState::Accepted).then(|| key.clone()),

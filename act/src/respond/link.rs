@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{ActionKey, ActionState, MachineActionId};
 
-use super::responder::{Effect, Moment, Responder, Unreadable};
+use super::event::{Effect, Moment, Unreadable};
+use super::responder::Responder;
 
 /// How often the link is asked for.
 const TRIES: u32 = 3;

@@ -3,11 +3,15 @@
 //! `responder.rs` and the files it names are pure and decide everything; `hold.rs` is the shell around them;
 //! `tenant.rs` is the port to Defender.
 
+mod approval;
 mod attempt;
+mod authority;
 mod batch;
 mod book;
 mod cancel;
+mod command;
 mod doubt;
+mod event;
 mod facts;
 mod follow;
 mod genesis;
@@ -17,6 +21,7 @@ mod intake;
 mod link;
 mod order;
 mod preflight;
+mod release;
 mod report;
 mod responder;
 mod retry;
@@ -24,6 +29,7 @@ mod switches;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod writes;
 
 pub use book::Book;

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cordon_records::{Action, ActionKey, ActionKind, AlertId, LedgerEntry, MachineId, ScanType};
+use cordon_records::{
+    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineId, ScanType,
+};
 
 use super::cancel::cancels;
 use super::doubt::ACCEPTED;
-use super::responder::{Job, Moment, Phase, Responder};
+use super::event::Moment;
+use super::responder::{Job, Phase, Responder};
 
 /// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
 const READS_AT_ONCE: usize = 16;
@@ -139,8 +142,12 @@ impl Responder {
     /// stop it, and then it covers nobody. Of two that were begun, the one with the lower key goes first.
     fn follows_one_begun(&self, job: &Job) -> bool {
         let (key, lane) = (&job.entry.key, place(&job.entry).1);
-        let begun = self.book.get(key).is_some_and(LedgerEntry::is_open);
-        let others = self.book.open_on(&job.entry.machine.id, key);
+        let is_begun = |entry: &LedgerEntry| {
+            // What people approved or asked for is in the book, but not begun.
+            entry.is_open() && entry.state != AttemptState::Reported(ActionState::Approved)
+        };
+        let begun = self.book.get(key).is_some_and(is_begun);
+        let others = self.book.open_on(&job.entry.machine.id, key).filter(|other| is_begun(other));
         // What a cancellation cancels is not in its way.
         let others = others.filter(|other| !cancels(&job.entry, other));
         let mut others = others.filter(|other| Lane::of(&other.action, &other.alert.id) == lane);
@@ -152,7 +159,8 @@ impl Responder {
     fn is_excluded(&self, job: &Job) -> bool {
         let opposite = match job.entry.action.kind() {
             ActionKind::Isolate => ActionKind::Release,
-            ActionKind::Release => ActionKind::Isolate,
+            // It begins, so that it can have our pending isolation cancelled, and only then waits.
+            ActionKind::Release => return self.waits_for_isolation(&job.entry),
             ActionKind::RestrictCode
             | ActionKind::UnrestrictCode
             | ActionKind::Scan

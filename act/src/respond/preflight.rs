@@ -8,9 +8,11 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::cancel::cancelled_kind;
+use super::approval::{is_approved, names};
+use super::event::{Effect, Moment, Unreadable};
 use super::facts::Facts;
-use super::responder::{Effect, Moment, Phase, Responder, Unreadable};
+use super::release::asker;
+use super::responder::{Phase, Responder};
 
 /// Failed reads in a row before the missing facts count as missing and the action is held.
 const READ_TRIES: u32 = 5;
@@ -57,8 +59,9 @@ impl Responder {
             (Ruling::Refuse, Mode::Approve | Mode::Auto) => {
                 self.finish(key, ActionState::Refused, judgement.reason, at);
             }
-            (Ruling::Hold, _) | (Ruling::Pass, Mode::Approve) => self.hold(key, judgement, at),
-            (Ruling::Pass, Mode::Auto) => self.begin(key, judgement.reason, at),
+            // In mode approve the guard of that name holds what people have not approved.
+            (Ruling::Hold, _) => self.hold(key, judgement, at),
+            (Ruling::Pass, Mode::Approve | Mode::Auto) => self.begin(key, judgement.reason, at),
         }
     }
 
@@ -74,22 +77,20 @@ impl Responder {
                 attempts.remove(position);
             }
         }
-        // Whether the machine is isolated bears on no other kind.
-        let isolation = match entry.action.kind() {
-            ActionKind::Isolate => &facts.isolation,
-            _ => &Isolation::None,
-        };
+        let (isolation, ours) = self.isolation_for(entry, &facts.isolation);
+        let asker = asker(entry);
         let case = Case {
             action: &entry.action,
             mode: entry.mode,
-            asker: Asker::Rules,
-            approved: false,
+            asker,
+            approved: is_approved(entry),
             limits: &entry.limits,
             rules: &entry.rules,
             alert: &entry.alert,
             machine: facts.machine.as_ref(),
             users: &entry.alert.users,
-            isolation,
+            isolation: &isolation,
+            ours,
             now,
             attempts: &attempts,
             fleet: self.book.fleet,
@@ -97,7 +98,11 @@ impl Responder {
             pause: self.book.pause.as_ref(),
         };
         let judgement = judge(&self.terms.guards, &case);
-        Some(if facts.alert.is_some() { judgement } else { without_alert(judgement, &entry.reason) })
+        Some(if facts.alert.is_some() || asker != Asker::Rules {
+            judgement
+        } else {
+            without_alert(judgement, &entry.reason)
+        })
     }
 
     /// Whether pause or breaker hold this action, whatever the fresh read would say: then it needs none.
@@ -117,8 +122,11 @@ impl Responder {
     }
 
     fn begin(&mut self, key: &ActionKey, reason: String, at: Moment) {
-        let is_cancel = self.jobs.get(key).is_some_and(|job| cancelled_kind(&job.entry.action).is_some());
-        if is_cancel { self.cancel(key, reason, at) } else { self.write_intent(key, reason, at) }
+        match self.jobs.get(key).map(|job| job.entry.action.kind()) {
+            Some(ActionKind::Cancel) => self.cancel(key, reason, at),
+            Some(ActionKind::Release) if self.cancels_first(key, at) => {}
+            Some(_) | None => self.write_intent(key, reason, at),
+        }
     }
 
     fn hold(&mut self, key: &ActionKey, judgement: Judgement, at: Moment) {
@@ -126,10 +134,16 @@ impl Responder {
             Some(trip) => self.latch_breaker(&trip, at),
             None => (Vec::new(), Vec::new()),
         };
+        let mut reason = judgement.reason;
         if let Some(job) = self.jobs.get_mut(key) {
             job.entry.expires_at = at.wall.checked_add(self.terms.hold_for).ok();
+            if is_approved(&job.entry) {
+                let who = names(&job.entry.approvals);
+                reason =
+                    format!("approved by {who}, but held all the same: {reason}; approve it anew once that is over");
+            }
         }
-        self.finish_with(key, (ActionState::Held, judgement.reason), at, more);
+        self.finish_with(key, (ActionState::Held, reason), at, more);
     }
 
     /// Counts the attempt and sends the INTENT. From here on the book knows of it, so that the next ruling sees

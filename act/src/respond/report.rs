@@ -5,9 +5,15 @@ use cordon_records::{ActionRecord, ActionState, LedgerEntry, SCHEMA_VERSION};
 /// The report of one step.
 #[must_use]
 pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
+    let intent = (state == ActionState::Held).then(|| entry.intent());
+    let mut id = ActionRecord::step_id(&entry.key, entry.attempt, state);
+    if let Some(intent) = intent.as_ref().filter(|_| !entry.approvals.is_empty()) {
+        // Held on after a person's yes is a step of its own.
+        id = format!("{id}#{intent}#{}", entry.approvals.len());
+    }
     ActionRecord {
         schema_version: SCHEMA_VERSION,
-        id: ActionRecord::step_id(&entry.key, entry.attempt, state),
+        id,
         key: Some(entry.key.clone()),
         attempt: entry.attempt,
         state,
@@ -22,7 +28,7 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         machine_action_id: entry.machine_action_id.clone(),
         decision: entry.decision.clone(),
         expires_at: entry.expires_at,
-        intent: (state == ActionState::Held).then(|| entry.intent()),
+        intent,
         requested_by: entry.requested_by.clone(),
         approvals: entry.approvals.clone(),
         link: None,

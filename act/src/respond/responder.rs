@@ -3,44 +3,37 @@
 //! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
 //! blocks nobody else. The shell (`hold.rs`) carries the effects out and brings their outcomes back as events.
 //! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`,
-//! `retry.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`; beside them `switches.rs` (breaker, pause, fleet size).
+//! `retry.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`, `release.rs`. What people say comes through
+//! `command.rs`, counts by `authority.rs`, and is done by `approval.rs`, `release.rs` and `cancel.rs`. Beside them
+//! `switches.rs` (breaker, pause, fleet size).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use cordon_defender::MachineAction;
 use cordon_policy::Guards;
-use cordon_records::{
-    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, LedgerEntry, LedgerRecord, MachineActionId, MachineId,
-    Mode, Report,
-};
+use cordon_records::{ActionKey, LedgerEntry, LedgerRecord, Mode, Report, TenantId};
 use cordon_runtime::kafka::Fate;
-use jiff::Timestamp;
+use cordon_signing::AllowedSigners;
 
 use super::batch::Gathering;
 use super::book::Book;
-use super::facts::{Facts, Standing};
+use super::event::{Effect, Event, Moment};
 use super::follow::FollowUps;
 use super::link::Links;
 use super::retry::{Retries, Retry};
-use crate::reload::InForce;
-
-/// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// Wall-clock time, UTC.
-    pub wall: Timestamp,
-    /// Monotonic time of this process.
-    pub mono: Instant,
-}
+use super::timer::Timers;
 
 /// What the responder must know beside the ledger.
 #[derive(Debug, Clone)]
 pub struct Terms {
+    /// Whose machines these are.
+    pub tenant: TenantId,
     /// The ceiling over the rules' modes.
     pub mode: Mode,
     /// The guards.
     pub guards: Guards,
+    /// Whose signatures count.
+    pub signers: AllowedSigners,
     /// How long an INTENT permits the call, monotonic. 30 s by design.
     pub lease: Duration,
     /// How long an action in doubt rests before the list is believed. 120 s by design.
@@ -53,158 +46,6 @@ pub struct Terms {
     pub alarm_after: Duration,
     /// How often a failed isolation is attempted.
     pub retry: Retry,
-}
-
-/// Something happened.
-#[derive(Debug)]
-pub enum Event {
-    /// A decision came in, at this offset.
-    Decision(i64, Box<DecisionRecord>),
-    /// A record of the ledger was read back, own or foreign.
-    Tailed(i64, Box<LedgerRecord>),
-    /// A person's word was read.
-    Command(i64, Option<CommandRecord>),
-    /// The fresh read ended.
-    Facts(ActionKey, Result<Box<Facts>, Unreadable>),
-    /// The broker confirmed an INTENT at this offset.
-    IntentWritten(ActionKey, i64),
-    /// The call ended.
-    Answered(ActionKey, Answer),
-    /// The one call for all of these ended.
-    AnsweredTogether(Vec<ActionKey>, Answer),
-    /// Everything of this ticket is durable.
-    Recorded(u64),
-    /// The list was read for an action in doubt.
-    Looked(ActionKey, Result<Vec<MachineAction>, Unreadable>),
-    /// The list was read for the follow-up.
-    Followed(Result<Vec<Standing>, Unreadable>),
-    /// The link to a package was asked for.
-    Linked(ActionKey, Result<String, Unreadable>),
-    /// The fleet was counted.
-    Counted(Result<u64, Unreadable>),
-    /// Other rules or guards are in force, or the files are wrong.
-    Policy(Box<InForce>),
-    /// Time passed.
-    Tick,
-}
-
-/// A read that failed; trying again may work.
-#[derive(Debug, Clone)]
-pub struct Unreadable {
-    /// Why, for people.
-    pub why: String,
-    /// The server's wish.
-    pub retry_after: Option<Duration>,
-}
-
-/// How a call that has an effect ended.
-#[derive(Debug, Clone)]
-pub enum Answer {
-    /// Defender took it, and lists it until it ends.
-    Accepted(Standing),
-    /// It is done: what was done, for people.
-    Done(String),
-    /// Certainly not done; the same attempt may be made again after this time.
-    NotDone {
-        /// Why, for people.
-        why: String,
-        /// When to try again.
-        after: Duration,
-    },
-    /// Defender says that such an action is already running on the machine.
-    AlreadyRunning,
-    /// Certainly not done, and it never will be.
-    Rejected(String),
-    /// Nobody knows.
-    Lost(String),
-}
-
-impl std::fmt::Display for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Accepted(standing) => write!(f, "accepted as {} ({})", standing.id, standing.status.as_str()),
-            Self::Done(what) => write!(f, "done: {what}"),
-            Self::NotDone { why, after } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
-            Self::AlreadyRunning => f.write_str("such an action is already running"),
-            Self::Rejected(why) => write!(f, "rejected: {why}"),
-            Self::Lost(why) => write!(f, "lost: {why}"),
-        }
-    }
-}
-
-/// One call that has an effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// For which action.
-    pub key: ActionKey,
-    /// The alert behind it.
-    pub alert: AlertId,
-    /// The machine.
-    pub machine: MachineId,
-    /// What to do.
-    pub action: Action,
-    /// The author's words with our mark, where the call takes a comment.
-    pub comment: String,
-    /// Of a cancellation: what Defender is to cancel.
-    pub cancels: Option<MachineActionId>,
-}
-
-/// Something to be done by the shell.
-#[derive(Debug)]
-pub enum Effect {
-    /// Read alert, machine and the machine's actions afresh.
-    Read {
-        /// For which action.
-        key: ActionKey,
-        /// The alert.
-        alert: AlertId,
-        /// Its last change as far as known: where a list may be searched from.
-        since: Option<Timestamp>,
-        /// The machine.
-        machine: MachineId,
-    },
-    /// Append the INTENT to the ledger and report the offset.
-    WriteIntent(Box<LedgerEntry>),
-    /// Carry out the order, unless `until` has passed or the tenure is lost.
-    Act {
-        /// What to do.
-        order: Box<Order>,
-        /// The end of the lease.
-        until: Instant,
-    },
-    /// Carry out these orders, which want equal changes of alerts, with one call; as [`Effect::Act`] otherwise.
-    ActTogether {
-        /// What to do.
-        orders: Vec<Order>,
-        /// The end of the first lease.
-        until: Instant,
-    },
-    /// Publish the reports, then write the ledger records, then say so.
-    Record {
-        /// Names this write.
-        ticket: u64,
-        /// For `actions`.
-        reports: Vec<Report>,
-        /// For `ledger`.
-        ledger: Vec<LedgerRecord>,
-    },
-    /// List the machine's actions, for an action in doubt.
-    Look(ActionKey, MachineId),
-    /// List what became of these actions.
-    Follow {
-        /// Defender's ids.
-        ids: Vec<MachineActionId>,
-        /// The oldest was created after this instant.
-        since: Timestamp,
-    },
-    /// Ask for the link to the package that this action collected.
-    FetchLink(ActionKey, MachineActionId),
-    /// Count the onboarded machines.
-    CountFleet,
-    /// The decision at this offset is done with.
-    Settle(i64, Fate),
-    /// Stop: another process holds a higher claim.
-    Superseded(u64),
 }
 
 /// Where a job stands between two events.
@@ -287,6 +128,9 @@ pub struct Responder {
     pub(super) tailed_to: i64,
     pub(super) follow: FollowUps,
     pub(super) retries: Retries,
+    pub(super) timers: Timers,
+    /// When the next of what is held stops waiting.
+    pub(super) expire_at: Option<Instant>,
     pub(super) links: Links,
     pub(super) gathering: Gathering,
     pub(super) count_at: Option<Instant>,
@@ -312,6 +156,8 @@ impl Responder {
             tailed_to,
             follow,
             retries: Retries::default(),
+            timers: Timers::default(),
+            expire_at: None,
             links: Links::default(),
             gathering: Gathering::default(),
             count_at: Some(at.mono),
@@ -319,6 +165,7 @@ impl Responder {
         };
         responder.resume_open(at);
         responder.resume_retries(at);
+        responder.resume_timers(at);
         responder
     }
 
@@ -371,7 +218,8 @@ impl Responder {
         });
         let timers =
             [self.follow.next_due(), self.retries.next_due(), self.links.next_due(), self.gathering.next_due()];
-        jobs.chain(timers.into_iter().flatten()).chain(self.count_at).min()
+        let others = [self.next_timer(), self.expire_at, self.count_at];
+        jobs.chain(timers.into_iter().chain(others).flatten()).min()
     }
 
     fn wake(&mut self, at: Moment) {
@@ -388,6 +236,8 @@ impl Responder {
             self.effects.push(effect);
         }
         self.retry_when_due(at);
+        self.release_when_due(at);
+        self.expire_when_due(at);
         self.fetch_links_when_due(at);
         self.send_gathered(at);
         self.count_when_due(at);
@@ -474,6 +324,7 @@ impl Responder {
         self.book.put(entry.clone());
         let offset = self.give_way(&entry);
         self.plan_retry(&entry, at);
+        self.set_timer(&entry, at);
         if entry.is_open() && !self.jobs.contains_key(&key) {
             self.resume(&entry, at);
         }

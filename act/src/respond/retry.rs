@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, Report};
 use jiff::SignedDuration;
 
+use super::event::Moment;
 use super::report;
-use super::responder::{Afterwards, Job, Moment, Responder};
+use super::responder::{Afterwards, Job, Responder};
 
 /// A new attempt that is late by more than this, because nobody held the ledger, is not made any more: what people saw
 /// fail yesterday they have dealt with.

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use cordon_policy::{Fleet, Trip};
-use cordon_records::{
-    Command, CommandRecord, Latch, LedgerRecord, Notice, NoticeKind, PolicyStanding, Report, SCHEMA_VERSION,
-};
+use cordon_records::{Latch, LedgerRecord, Notice, NoticeKind, PolicyStanding, Report, SCHEMA_VERSION};
 
-use super::responder::{Afterwards, Effect, Moment, Responder, Unreadable};
+use super::event::{Effect, Moment, Unreadable};
+use super::responder::{Afterwards, Responder};
 use crate::reload::InForce;
 
 /// How often the fleet is counted.
@@ -29,42 +28,21 @@ impl Responder {
         (vec![notice(NoticeKind::BreakerLatched, text, at)], vec![LedgerRecord::Breaker(latch)])
     }
 
-    /// Does what a person said, once: the position in `commands` is kept in the ledger.
-    pub(super) fn obey(&mut self, offset: i64, command: Option<CommandRecord>, at: Moment) {
-        if offset < self.book.commands_next {
-            return;
-        }
-        self.book.commands_next = offset + 1;
-        let mut reports = Vec::new();
-        let mut ledger = Vec::new();
-        if let Some(record) = command {
-            match record.command {
-                Command::Pause => {
-                    let text = format!("{} paused all actions: {}", record.by, record.why);
-                    let latch = Latch { on: true, by: record.by, why: record.why, at: at.wall };
-                    self.book.pause = Some(latch.clone());
-                    ledger.push(LedgerRecord::Pause(latch));
-                    reports.push(notice(NoticeKind::Paused, text, at));
-                }
-                Command::Resume { .. }
-                | Command::Approve { .. }
-                | Command::Deny { .. }
-                | Command::Release { .. }
-                | Command::Cancel { .. } => {
-                    let text = format!("{} of {} is not taken yet", record.command.as_str(), record.by);
-                    reports.push(notice(NoticeKind::CommandRefused, text, at));
-                }
-            }
-        }
-        ledger.push(LedgerRecord::CommandsPosition { next: offset + 1 });
-        self.record(reports, ledger, Afterwards::default());
-    }
-
     /// Lifts the switch that was put on by the happening of this notice id; anything else stays. Bound to one
     /// happening, so that a restart with the same argument lifts nothing new.
     pub fn resume_switch(&mut self, notice_id: &str, at: Moment) -> Vec<Effect> {
+        let ledger = self.lift(notice_id, "operator");
+        if !ledger.is_empty() {
+            let text = format!("actions go on: {notice_id} was lifted at the start of cordon-act");
+            self.record(vec![notice(NoticeKind::Resumed, text, at)], ledger, Afterwards::default());
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Takes the switch off that the happening of this notice put on.
+    pub(super) fn lift(&mut self, notice_id: &str, by: &str) -> Vec<LedgerRecord> {
         let mut ledger = Vec::new();
-        let off = |latch: &Latch| Latch { on: false, by: "operator".into(), why: notice_id.into(), at: latch.at };
+        let off = |latch: &Latch| Latch { on: false, by: by.into(), why: notice_id.into(), at: latch.at };
         if let Some(latch) = lifted(self.book.breaker.as_ref(), NoticeKind::BreakerLatched, notice_id).map(off) {
             self.book.breaker = Some(latch.clone());
             ledger.push(LedgerRecord::Breaker(latch));
@@ -73,16 +51,13 @@ impl Responder {
             self.book.pause = Some(latch.clone());
             ledger.push(LedgerRecord::Pause(latch));
         }
-        if !ledger.is_empty() {
-            let text = format!("actions go on: {notice_id} was lifted at the start of cordon-act");
-            self.record(vec![notice(NoticeKind::Resumed, text, at)], ledger, Afterwards::default());
-        }
-        std::mem::take(&mut self.effects)
+        ledger
     }
 
     /// What comes from now on is judged by these guards; what is under way keeps its ruling up to the next fresh read.
     pub(super) fn policy(&mut self, standing: &InForce) {
         self.terms.guards = standing.policy.guards.clone();
+        self.terms.signers = standing.policy.signers.clone();
         let told = PolicyStanding {
             rule_set: standing.policy.rules.hash().to_owned(),
             rules: standing.policy.rules.rules().len(),
@@ -119,8 +94,13 @@ fn id(kind: NoticeKind, at: jiff::Timestamp) -> String {
     format!("{}@{at}", kind.as_str())
 }
 
-fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
-    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id: id(kind, at.wall), kind, text, at: at.wall })
+/// A notice that is named by the instant of its happening.
+pub(super) fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
+    notice_of((kind, id(kind, at.wall)), text, at)
+}
+
+pub(super) fn notice_of((kind, id): (NoticeKind, String), text: String, at: Moment) -> Report {
+    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, at: at.wall })
 }
 
 fn window(seconds: u64) -> String {

@@ -11,20 +11,19 @@ use cordon_records::{
 };
 use jiff::Timestamp;
 
+use super::event::{Answer, Order, Unreadable};
 use super::facts::{self, Facts, Standing};
-use super::responder::{Answer, Order, Unreadable};
 
 /// How long a call that was certainly not done rests when the server names no time.
 const REST: Duration = Duration::from_secs(5);
 
 /// What respond needs of the outside.
 pub trait Tenant: Clone + Send + Sync + 'static {
-    /// Reads alert, machine and the machine's actions afresh. What the server does not know is absent in the
-    /// facts; what could not be read at all is an error.
+    /// Reads alert (where one is named, with its last change as far as known), machine and the machine's actions
+    /// afresh. What the server does not know is absent in the facts; what could not be read at all is an error.
     fn facts(
         &self,
-        alert: &AlertId,
-        since: Option<Timestamp>,
+        alert: Option<(AlertId, Option<Timestamp>)>,
         machine: &MachineId,
     ) -> impl Future<Output = Result<Facts, Unreadable>> + Send;
 
@@ -65,9 +64,18 @@ pub trait Tenant: Clone + Send + Sync + 'static {
 pub struct DefenderTenant(pub Defender);
 
 impl Tenant for DefenderTenant {
-    async fn facts(&self, alert: &AlertId, since: Option<Timestamp>, machine: &MachineId) -> Result<Facts, Unreadable> {
-        let (alert, entity, actions) =
-            tokio::join!(self.alert(alert, since), self.machine(machine), self.actions_if_served(machine));
+    async fn facts(
+        &self,
+        alert: Option<(AlertId, Option<Timestamp>)>,
+        machine: &MachineId,
+    ) -> Result<Facts, Unreadable> {
+        let alert = async {
+            match &alert {
+                Some((id, since)) => self.alert(id, *since).await,
+                None => Ok(None),
+            }
+        };
+        let (alert, entity, actions) = tokio::join!(alert, self.machine(machine), self.actions_if_served(machine));
         let isolation = actions?.map_or(Isolation::Unknown, |actions| facts::isolation(&actions));
         Ok(Facts { alert: alert?, machine: entity?, isolation })
     }

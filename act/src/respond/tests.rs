@@ -7,12 +7,18 @@ mod clocks;
 mod crash;
 mod doubt;
 mod index;
+#[path = "../../../common/signing/tests/support/mod.rs"]
+mod keys;
 mod kinds;
+mod office;
 mod order;
+mod people;
 mod policy;
+mod release;
 mod retry;
 mod shell;
 mod storm;
 mod storm_kinds;
+mod timer;
 mod way;
 pub(super) mod world;

@@ -1,6 +1,6 @@
 //! `cordon guards`: what no rule may do, as it is in force and as a file would have it.
 //!
-//! [`print`] writes the guards in force, [`check`] judges a file. Nothing is connected to.
+//! [`mod@print`] writes the guards in force, [`check`] judges a file. Nothing is connected to.
 
 pub mod args;
 mod check;

@@ -170,7 +170,8 @@ mod tests {
     fn yes(command: &str) -> Approval {
         let command = CommandId::new(command).unwrap();
         let at = "2026-11-22T22:41:08Z".parse().unwrap();
-        Approval { by: "a".to_owned(), key: "k".to_owned(), why: "w".to_owned(), at, command }
+        let intent = IntentHash::new("ff").unwrap();
+        Approval { by: "a".to_owned(), key: "k".to_owned(), why: "w".to_owned(), at, command, intent }
     }
 
     fn refusal(id: &str, text: &str) -> Inbound {
@@ -202,7 +203,8 @@ mod tests {
         let ledger = |record: LedgerRecord| approve().hear(&written(Topic::Ledger, serde_json::to_value(record)));
         let until = "2026-11-22T22:41:08Z";
         let obeyed = |id: &str| {
-            serde_json::from_value(serde_json::json!({"entry": "obeyed", "id": id, "until": until})).unwrap()
+            serde_json::from_value(serde_json::json!({"entry": "obeyed", "id": id, "until": until, "offset": 5}))
+                .unwrap()
         };
         assert_eq!((ledger(obeyed("c-1")), ledger(obeyed("c-2"))), (Some(Heard::Counted), None));
         assert_eq!(ledger(LedgerRecord::CommandsPosition { next: 5 }), None);

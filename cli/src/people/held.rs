@@ -219,6 +219,7 @@ mod tests {
             why: "seen".to_owned(),
             at: entry.at,
             command: cordon_records::CommandId::new("c-1").unwrap(),
+            intent: entry.intent(),
         });
         insta::assert_snapshot!(page(&entry));
     }

@@ -159,4 +159,6 @@ pub struct Approval {
     pub at: Timestamp,
     /// The command that said it.
     pub command: CommandId,
+    /// What was approved. What is held anew has another name, and this yes does not count for it.
+    pub intent: IntentHash,
 }

@@ -30,12 +30,14 @@ pub enum LedgerRecord {
         /// Next offset to read.
         next: i64,
     },
-    /// A signed command that was obeyed, so that it is obeyed once. Kept until it would do nothing anyway.
+    /// A signed command that was obeyed, so that it is obeyed once. Needed until it would do nothing anyway.
     Obeyed {
         /// The command.
         id: CommandId,
         /// When it expires.
         until: Timestamp,
+        /// Its offset on `commands`: read again there after a crash it is the same command, anywhere else a copy.
+        offset: i64,
     },
     /// Which rules and guards the writer has in force.
     Policy(PolicyStanding),
@@ -203,6 +205,10 @@ pub struct LedgerEntry {
     /// The person who asked for it, as their key is known; absent when rules asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
+    /// The action that this one is about: what a person cancels, or whose time is over. Absent when rules asked, and
+    /// when a person lets a machine back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<ActionKey>,
     /// Who approved what is held, so far.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
@@ -218,6 +224,42 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
+    /// An action of which nothing is known yet but what is to be done; `epoch` is the writer's claim.
+    #[must_use]
+    pub fn new(
+        (key, epoch): (ActionKey, u64),
+        action: Action,
+        (alert, machine): (AlertSummary, MachineSummary),
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            schema_version: crate::SCHEMA_VERSION,
+            key,
+            epoch,
+            attempt: 0,
+            state: AttemptState::Reported(ActionState::Would),
+            intents: Vec::new(),
+            action,
+            alert,
+            machine,
+            rules: Vec::new(),
+            conditions: Vec::new(),
+            mode: Mode::Shadow,
+            limits: Vec::new(),
+            reason: String::new(),
+            guards: Vec::new(),
+            machine_action_id: None,
+            decision: String::new(),
+            expires_at: None,
+            requested_by: None,
+            about: None,
+            approvals: Vec::new(),
+            release_at: None,
+            alarmed: false,
+            at,
+        }
+    }
+
     /// Whether this record replaces `older` when both are read: a later attempt, or the same attempt further on
     /// in its life. Equal standing goes to the record read later, so that merging in log order is deterministic.
     #[must_use]

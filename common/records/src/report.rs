@@ -104,7 +104,7 @@ pub struct ActionRecord {
     /// Version of this record's shape.
     #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
-    /// `key#attempt#state`: a repeated report has the same id.
+    /// `key#attempt#state`, and what is held on after a yes `#intent#yeses`: a repeated report has the same id.
     pub id: String,
     /// What makes it the same action. Absent for a decision that needs a person before any action is planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]

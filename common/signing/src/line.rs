@@ -8,7 +8,7 @@ use crate::options::{self, Options};
 use crate::pattern::Patterns;
 
 /// A line that lets a key sign.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Whose key it is: the first plain principal.
     pub principal: String,

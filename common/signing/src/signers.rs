@@ -21,7 +21,7 @@ pub struct Signer {
 }
 
 /// An `allowed_signers` file, checked. The default allows nobody.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedSigners {
     entries: Vec<Entry>,
 }

@@ -181,7 +181,7 @@ fn so_far(record: &ActionRecord) -> String {
         .map(|who| format!(" {} asked for it and cannot approve it.", clean::line(who, WHO)))
         .unwrap_or_default();
     match approvers(record) {
-        Some(who) => format!("{asked} Approved so far by {who}; it takes more people."),
+        Some(who) => format!("{asked} Approved by {who}, which is not enough: the reason below says why."),
         None => asked,
     }
 }

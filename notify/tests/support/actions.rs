@@ -2,7 +2,8 @@
 
 use cordon_records::{
     Action, ActionKind, ActionRecord, ActionState, AlertChanges, AlertStatus, Approval, CommandId, DeviceValue,
-    Indicator, IndicatorAction, IndicatorType, IsolationType, LiveCommand, ReleaseTerms, ScanType, Sha1, TagChange,
+    Indicator, IndicatorAction, IndicatorType, IntentHash, IsolationType, LiveCommand, ReleaseTerms, ScanType, Sha1,
+    TagChange,
 };
 
 use super::{instant, step_of};
@@ -93,6 +94,7 @@ pub fn approval(by: &str, why: &str) -> Approval {
         why: why.to_owned(),
         at: instant("2026-11-20T09:15:00Z"),
         command: CommandId::new("c0ffee11c0ffee11").unwrap(),
+        intent: IntentHash::new("0f1e2d3c4b5a6978").unwrap(),
     }
 }
 

@@ -31,7 +31,10 @@ pub(super) fn key_of(report: &Report) -> Option<String> {
     let once_a_day = ["refused", "held", "would", "expired"].contains(&state)
         || (action.state == ActionState::NeedsHuman && action.attempt == 0);
     match &action.key {
-        Some(key) if people || !once_a_day => Some(format!("{key}|{}|{state}", action.attempt)),
+        Some(key) if people || !once_a_day => {
+            let held_as = action.intent.as_ref().map_or_else(String::new, |intent| format!("|{intent}"));
+            Some(format!("{key}|{}|{state}{held_as}", action.attempt))
+        }
         _ if state == "held" && holding == Holding::GentleCap => Some(daily(action, "all")),
         _ => {
             let target = action.machine.as_ref().map_or(action.alert.id.as_str(), |machine| machine.id.as_str());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cordon_records::{Action, ActionKind, ActionState, AlertChanges, Command, CommandRecord};
 
 use super::world::{World, an, plan, start};
-use crate::respond::responder::{Answer, Event};
+use crate::respond::event::{Answer, Event};
 
 fn assigned(to: &str) -> Action {
     Action::UpdateAlert(AlertChanges { assigned_to: Some(to.into()), ..AlertChanges::default() })
@@ -94,7 +94,7 @@ fn a_pause_while_they_gather_stops_them_all() {
     }
     world.run();
     let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
-    world.give(Event::Command(0, Some(pause)));
+    world.give(Event::Command(0, Ok(pause)));
     world.pass(Duration::from_millis(500));
     world.run();
     assert_eq!((world.together.len(), world.orders.len()), (0, 0));

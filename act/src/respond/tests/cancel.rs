@@ -6,7 +6,7 @@ use cordon_defender::ActionStatus;
 use cordon_records::{Action, ActionKind, ActionState, DecisionRecord};
 
 use super::world::{World, an, pending, plan, terms};
-use crate::respond::responder::{Answer, Effect, Event};
+use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::{Retry, Terms};
 
 fn cancel(what: ActionKind) -> DecisionRecord {

@@ -7,7 +7,7 @@ use cordon_records::{ActionKind, ActionState, Mode, RuleId};
 use jiff::SignedDuration;
 
 use super::world::{World, decision, terms};
-use crate::respond::responder::Answer;
+use crate::respond::event::Answer;
 
 fn not_done() -> Answer {
     Answer::NotDone { why: "429".into(), after: Duration::from_secs(5) }

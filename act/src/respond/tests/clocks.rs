@@ -6,7 +6,7 @@ use cordon_records::{ActionState, LedgerRecord};
 use jiff::SignedDuration;
 
 use super::world::{World, decision};
-use crate::respond::responder::{Answer, Effect, Event};
+use crate::respond::event::{Answer, Effect, Event};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

@@ -6,7 +6,7 @@ use cordon_records::{ActionState, AttemptState, Claim, LedgerRecord};
 use proptest::prelude::*;
 
 use super::world::{World, decision, pending, start, terms};
-use crate::respond::responder::{Answer, Effect, Event};
+use crate::respond::event::{Answer, Effect, Event};
 
 fn lost() -> Answer {
     Answer::Lost("the connection broke".into())

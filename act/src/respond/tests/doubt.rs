@@ -7,8 +7,8 @@ use cordon_policy::Isolation;
 use cordon_records::{ActionKey, ActionState, AlertStatus, AttemptState, LedgerRecord, MachineActionId, Mode, Verdict};
 
 use super::world::{World, decision, start, terms};
+use crate::respond::event::{Answer, Effect, Event, Unreadable};
 use crate::respond::facts::{Facts, isolation};
-use crate::respond::responder::{Answer, Effect, Event, Unreadable};
 
 fn lost() -> Answer {
     Answer::Lost("the connection broke".into())

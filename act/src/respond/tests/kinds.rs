@@ -7,7 +7,7 @@ use cordon_records::{ActionKind, ActionState, LedgerRecord, MachineActionId};
 use cordon_runtime::kafka::Fate;
 
 use super::world::{World, an, pending, plan, start, terms};
-use crate::respond::responder::{Answer, Effect, Event};
+use crate::respond::event::{Answer, Effect, Event};
 
 fn listed(kind: ActionKind, status: ActionStatus, comment: &str) -> MachineAction {
     MachineAction {
@@ -54,7 +54,7 @@ fn look(world: &mut World, found: Vec<MachineAction>) {
 #[test]
 fn a_machine_action_is_accepted_and_followed_and_every_other_kind_is_done_with_its_answer() {
     for kind in kinds() {
-        let mut world = World::new();
+        let mut world = World::ready_for(kind);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         world.run_with(&mut |key| match kind.is_machine_action() {
             true => Answer::Accepted(pending(key)),
@@ -68,7 +68,7 @@ fn a_machine_action_is_accepted_and_followed_and_every_other_kind_is_done_with_i
             let ends =
                 [(ActionStatus::Succeeded, ActionState::Succeeded), (ActionStatus::TimeOut, ActionState::TimedOut)];
             for (status, state) in ends {
-                let mut world = World::restored(terms(), world.log.clone());
+                let mut world = world.restarted(terms());
                 let mut end = pending(&plan("a1", "m1", vec![an(kind)]).planned[0].key);
                 end.status = status;
                 world.until_followed(&[end]);
@@ -89,7 +89,7 @@ fn a_machine_action_is_accepted_and_followed_and_every_other_kind_is_done_with_i
 #[test]
 fn a_lost_answer_is_found_again_by_our_mark_after_the_settle_time_for_every_machine_action() {
     for kind in kinds().filter(|kind| kind.is_machine_action()) {
-        let mut world = World::new();
+        let mut world = World::ready_for(kind);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         world.run_with(&mut |_| lost());
         assert_eq!((world.states(), world.settled.len()), (vec![ActionState::InDoubt], 1), "{kind}");
@@ -106,7 +106,7 @@ fn a_lost_answer_is_found_again_by_our_mark_after_the_settle_time_for_every_mach
 #[test]
 fn a_lost_answer_that_the_settled_list_does_not_know_is_repeated_for_isolate_and_release_only() {
     for kind in kinds().filter(|kind| kind.is_machine_action()) {
-        let mut world = World::new();
+        let mut world = World::ready_for(kind);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         world.run_with(&mut |_| lost());
         look(&mut world, Vec::new());
@@ -123,7 +123,7 @@ fn a_lost_answer_that_the_settled_list_does_not_know_is_repeated_for_isolate_and
 #[test]
 fn a_lost_answer_of_what_defender_does_not_list_needs_a_person_at_once_who_is_told_where_to_look() {
     for kind in kinds().filter(|kind| !kind.is_machine_action()) {
-        let mut world = World::new();
+        let mut world = World::ready_for(kind);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         world.pass(Duration::ZERO);
         world.run_with(&mut |_| lost());
@@ -142,7 +142,7 @@ fn a_lost_answer_of_what_defender_does_not_list_needs_a_person_at_once_who_is_to
 #[test]
 fn after_a_crash_between_intent_and_outcome_nothing_is_called_but_isolate_and_release_once_the_list_is_settled() {
     for kind in kinds() {
-        let mut before = World::new();
+        let mut before = World::ready_for(kind);
         before.decide(plan("a1", "m1", vec![an(kind)]));
         while before.orders.is_empty() {
             if !before.step(&mut |_| lost()) {
@@ -152,6 +152,7 @@ fn after_a_crash_between_intent_and_outcome_nothing_is_called_but_isolate_and_re
         // kill -9 right after the socket write: the ledger holds the bare INTENT.
         let bare: Vec<LedgerRecord> = before.log.iter().take(before.intent_at() + 1).cloned().collect();
         let mut world = World::restored(terms(), bare);
+        world.isolated.clone_from(&before.isolated);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         world.run();
         world.pass(Duration::from_secs(119));
@@ -171,7 +172,7 @@ fn after_a_crash_between_intent_and_outcome_nothing_is_called_but_isolate_and_re
 #[test]
 fn what_somebody_else_is_at_covers_ours_unless_it_may_be_about_something_else() {
     for kind in kinds().filter(|kind| kind.is_machine_action()) {
-        let mut world = World::new();
+        let mut world = World::ready_for(kind);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         while !world.waiting.iter().any(|effect| matches!(effect, Effect::Look(..))) {
             assert!(world.step(&mut |_| Answer::AlreadyRunning), "{kind}");
@@ -208,7 +209,7 @@ fn an_action_that_defender_keeps_refusing_because_another_one_runs_fails_after_t
 fn an_isolation_of_the_machine_bears_on_no_other_kind() {
     use cordon_policy::Isolation;
     for kind in kinds().filter(|kind| !matches!(kind, ActionKind::Isolate | ActionKind::Release)) {
-        let mut world = World::new();
+        let mut world = World::ready_for(kind);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
         let decided = plan("a1", "m1", Vec::new());
@@ -227,7 +228,7 @@ fn a_package_is_reported_once_with_its_link_also_when_the_link_comes_at_the_seco
     let mut world = World::new();
     world.decide(plan("a1", "m1", vec![an(ActionKind::CollectPackage)]));
     world.run();
-    world.link = Err(crate::respond::responder::Unreadable { why: "503".into(), retry_after: None });
+    world.link = Err(crate::respond::event::Unreadable { why: "503".into(), retry_after: None });
     let mut end = pending(&world.calls[0].0);
     end.status = ActionStatus::Succeeded;
     world.until_followed(&[end]);
@@ -246,7 +247,7 @@ fn a_package_without_a_link_is_still_a_success_also_when_nobody_ever_answers() {
         let mut world = World::new();
         world.decide(plan("a1", "m1", vec![an(ActionKind::CollectPackage)]));
         world.run();
-        world.link = Err(crate::respond::responder::Unreadable { why: "404".into(), retry_after: None });
+        world.link = Err(crate::respond::event::Unreadable { why: "404".into(), retry_after: None });
         let mut end = pending(&world.calls[0].0);
         end.status = ActionStatus::Succeeded;
         world.until_followed(&[end]);

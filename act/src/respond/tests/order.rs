@@ -6,7 +6,7 @@ use cordon_records::{Action, ActionKind, ActionState, ScanType};
 use cordon_runtime::kafka::Fate;
 
 use super::world::{World, an, pending, plan};
-use crate::respond::responder::{Answer, Effect, Event};
+use crate::respond::event::{Answer, Effect, Event};
 
 /// Carries out everything; what is named is lost, everything else accepted.
 fn run_losing(world: &mut World, lost: ActionKind) {
@@ -106,7 +106,7 @@ fn every_kind_queues_behind_its_own_kind_on_the_machine_and_behind_no_other() {
 
 #[test]
 fn an_isolation_waits_until_our_release_of_the_machine_has_ended() {
-    let mut world = World::new();
+    let mut world = World::ready_for(ActionKind::Release);
     world.decide(plan("a1", "m1", vec![an(ActionKind::Release)]));
     world.run();
     world.decide(plan("a2", "m1", vec![an(ActionKind::Isolate)]));

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use cordon_policy::{Guards, RuleSet};
 use cordon_records::{ActionState, LedgerRecord};
+use cordon_signing::AllowedSigners;
 
 use super::world::{World, decision, start, terms};
 use crate::policy::Policy;
 use crate::reload::InForce;
-use crate::respond::responder::Event;
+use crate::respond::event::Event;
 
 fn in_force(guards: &str) -> InForce {
     let guards = Guards::load("guards.yaml", guards).unwrap();
-    InForce::started(Policy { rules: RuleSet::load(&[]).unwrap(), guards }, start())
+    InForce::started(Policy { rules: RuleSet::load(&[]).unwrap(), guards, signers: AllowedSigners::default() }, start())
 }
 
 #[test]

@@ -6,8 +6,8 @@ use cordon_defender::ActionStatus;
 use cordon_records::{ActionKind, ActionState, AlertStatus};
 
 use super::world::{World, an, decision, pending, plan, terms};
+use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::facts::Facts;
-use crate::respond::responder::{Answer, Effect, Event};
 use crate::respond::{Retry, Terms};
 
 fn attempts(attempts: u32) -> Terms {
@@ -66,7 +66,7 @@ fn without_a_word_in_the_policy_nothing_is_attempted_twice() {
 #[test]
 fn neither_another_kind_nor_what_was_cancelled_or_refused_is_attempted_anew() {
     for kind in [ActionKind::Scan, ActionKind::Release, ActionKind::CollectPackage] {
-        let mut world = World::restored(attempts(3), Vec::new());
+        let mut world = World::ready_for(kind).restarted(attempts(3));
         world.decide(plan("a1", "m1", vec![an(kind)]));
         world.run();
         end(&mut world, ActionStatus::Failed);

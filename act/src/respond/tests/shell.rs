@@ -13,6 +13,7 @@ use cordon_records::{
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};
+use cordon_signing::AllowedSigners;
 use jiff::{SignedDuration, Timestamp};
 use prometheus::Registry;
 use tokio::sync::{Semaphore, watch};
@@ -24,8 +25,9 @@ use crate::error::ActError;
 use crate::metrics::ActMetrics;
 use crate::policy::Policy;
 use crate::reload::InForce;
+use crate::respond::event::{Answer, Order, Unreadable};
 use crate::respond::facts::{Facts, Standing};
-use crate::respond::responder::{Answer, Order, Terms, Unreadable};
+use crate::respond::responder::Terms;
 use crate::respond::{GROUP, Respond, Tenant, init_ledger};
 
 /// Longest wait for anything.
@@ -82,7 +84,7 @@ impl Held {
 }
 
 impl Tenant for Held {
-    async fn facts(&self, _: &AlertId, _: Option<Timestamp>, _: &MachineId) -> Result<Facts, Unreadable> {
+    async fn facts(&self, _: Option<(AlertId, Option<Timestamp>)>, _: &MachineId) -> Result<Facts, Unreadable> {
         let known = decision("a1", "m1");
         Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None })
     }
@@ -161,7 +163,11 @@ impl Stage {
     }
 
     fn respond_with(&mut self, tenant: Held, terms: Terms) {
-        let policy = Policy { rules: RuleSet::load(&[]).unwrap(), guards: terms.guards.clone() };
+        let policy = Policy {
+            rules: RuleSet::load(&[]).unwrap(),
+            guards: terms.guards.clone(),
+            signers: AllowedSigners::default(),
+        };
         let holder = Respond {
             policy: watch::channel(InForce::started(policy, start())).1,
             tenant,

@@ -8,8 +8,8 @@ use cordon_records::{ActionKey, ActionKind, ActionState, DecisionRecord, Machine
 use proptest::prelude::*;
 
 use super::world::{World, an, decision, pending, plan, terms};
+use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::order::Lane;
-use crate::respond::responder::{Answer, Effect, Event};
 use crate::respond::{Retry, Terms};
 
 #[test]
@@ -136,7 +136,7 @@ proptest! {
                 Move::Decide(n, kinds) => world.decide(planned(n, &kinds)),
                 Move::Follow(dice) => follow(&mut world, dice),
                 Move::Pass(s) => world.pass(Duration::from_secs(u64::from(s))),
-                Move::Restart => world = World::restored_at(twice(), world.log.clone(), world.at.wall),
+                Move::Restart => world = world.restarted(twice()),
             }
             let lanes = open_orders(&world);
             let distinct: BTreeSet<_> = lanes.iter().cloned().collect();

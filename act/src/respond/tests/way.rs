@@ -8,8 +8,8 @@ use cordon_records::{ActionState, AlertStatus, Command, CommandRecord, Mode, Ver
 use cordon_runtime::kafka::Fate;
 
 use super::world::{World, decision, pending, start, terms};
+use crate::respond::event::{Answer, Effect, Event, Unreadable};
 use crate::respond::facts::Facts;
-use crate::respond::responder::{Answer, Effect, Event, Unreadable};
 
 #[test]
 fn an_alert_that_matches_is_called_once_and_confirmed_by_the_follow_up() {
@@ -139,8 +139,8 @@ fn a_decision_that_needs_a_human_is_reported_and_settled() {
 fn a_pause_holds_everything_after_it_and_is_obeyed_once() {
     let mut world = World::new();
     let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
-    world.give(Event::Command(0, Some(pause.clone())));
-    world.give(Event::Command(0, Some(pause)));
+    world.give(Event::Command(0, Ok(pause.clone())));
+    world.give(Event::Command(0, Ok(pause)));
     world.decide(decision("a1", "m1"));
     world.run();
     assert_eq!(world.states(), [ActionState::Held]);
@@ -180,7 +180,7 @@ fn an_alert_waits_for_an_action_that_may_still_be_stopped_and_is_then_judged_by_
     world.pass(Duration::from_secs(61));
     // People closed the first alert while it rested.
     let Some(Effect::Read { key, alert, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
-    assert_eq!(alert.as_str(), "a1", "the action that was begun goes first");
+    assert_eq!(alert.as_ref().map(|(id, _)| id.as_str()), Some("a1"), "the action that was begun goes first");
     let mut closed = decision("a1", "m1");
     closed.alert.status = AlertStatus::Resolved;
     let facts = Facts { alert: Some(closed.alert), machine: closed.machine, isolation: Isolation::None };
@@ -256,7 +256,7 @@ fn a_pause_between_the_intent_and_the_call_stops_the_call() {
         assert!(world.step(&mut |_| unreachable!("no call yet")));
     }
     let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
-    world.give(Event::Command(0, Some(pause)));
+    world.give(Event::Command(0, Ok(pause)));
     world.run();
     assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));
 }

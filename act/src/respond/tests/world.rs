@@ -1,28 +1,33 @@
 //! A world that carries out effects by hand, so that a test decides what happens when.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_defender::ActionStatus;
 use cordon_policy::{Guards, Isolation};
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AlertStatus, AlertSummary, AttemptState, Claim,
-    DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LedgerRecord, LiveCommand,
-    MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId, SCHEMA_VERSION, ScanType, Severity,
-    Sha1, TagChange, TenantId, Verdict,
+    CommandRecord, DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LedgerRecord,
+    LiveCommand, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId, SCHEMA_VERSION, ScanType,
+    Severity, Sha1, TagChange, TenantId, Verdict,
 };
 use cordon_runtime::kafka::Fate;
+use cordon_signing::AllowedSigners;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::respond::Retry;
 use crate::respond::book::Book;
+use crate::respond::event::{Answer, Effect, Event, Moment, Order, Unreadable};
 use crate::respond::facts::{Facts, Standing};
-use crate::respond::responder::{Answer, Effect, Event, Moment, Order, Responder, Terms, Unreadable};
+use crate::respond::responder::{Responder, Terms};
 
 pub fn terms() -> Terms {
     Terms {
+        tenant: TenantId::new("tenant").unwrap(),
         mode: Mode::Auto,
-        guards: Guards::built_in(),
+        // Of the kinds that need approval by default the tests of their way are to see more than the hold.
+        guards: Guards::load("guards.yaml", "hold: {kinds: []}").unwrap(),
+        signers: AllowedSigners::default(),
         lease: Duration::from_secs(30),
         settle: Duration::from_secs(120),
         hold_for: Duration::from_secs(86_400),
@@ -158,7 +163,10 @@ pub struct World {
     pub reports: Vec<Report>,
     pub settled: Vec<(i64, Fate)>,
     pub superseded: bool,
+    /// How the tenant says that machines stand.
+    pub isolated: BTreeMap<MachineId, Isolation>,
     next_decision: i64,
+    next_command: i64,
 }
 
 impl World {
@@ -175,7 +183,7 @@ impl World {
     pub fn restored_at(terms: Terms, mut log: Vec<LedgerRecord>, wall: Timestamp) -> Self {
         let mut book = Book::default();
         log.iter().cloned().for_each(|record| book.apply(record));
-        let epoch = book.epoch + 1;
+        let (epoch, next_command) = (book.epoch + 1, book.commands_next);
         log.push(LedgerRecord::Claim(Claim { epoch, owner: "test".into(), at: start() }));
         book.epoch = epoch;
         let at = Moment { wall, mono: Instant::now() };
@@ -192,8 +200,10 @@ impl World {
             link: Ok("https://packages.example.com/one".into()),
             reports: Vec::new(),
             settled: Vec::new(),
+            isolated: BTreeMap::new(),
             superseded: false,
             next_decision: 0,
+            next_command,
         };
         world.give(Event::Tick);
         world
@@ -222,9 +232,13 @@ impl World {
         match effect {
             Effect::Settle(offset, fate) => self.settled.push((offset, fate)),
             Effect::Superseded(_) => self.superseded = true,
-            Effect::Read { key, alert, machine, .. } => {
-                let facts =
-                    Facts { alert: Some(summary(&alert)), machine: Some(laptop(&machine)), isolation: Isolation::None };
+            Effect::Read { key, alert, machine } => {
+                let isolation = self.isolated.get(&machine).cloned().unwrap_or(Isolation::None);
+                let facts = Facts {
+                    alert: alert.map(|(alert, _)| summary(&alert)),
+                    machine: Some(laptop(&machine)),
+                    isolation,
+                };
                 self.give(Event::Facts(key, Ok(Box::new(facts))));
             }
             Effect::WriteIntent(entry) => {
@@ -244,6 +258,7 @@ impl World {
                 self.calls.push((order.key.clone(), order.machine.clone(), order.comment.clone()));
                 self.orders.push(*order);
                 let answer = answer(&key);
+                self.keep(&answer);
                 self.give(Event::Answered(key, answer));
             }
             Effect::ActTogether { orders, .. } => {
@@ -260,6 +275,46 @@ impl World {
             }
         }
         true
+    }
+
+    /// A world in which such an action on machine m1 has something to do: to be released it must be isolated, and by us.
+    pub fn ready_for(kind: ActionKind) -> Self {
+        let mut world = Self::new();
+        if kind == ActionKind::Release {
+            world.decide(decision("a0", "m1"));
+            world.run();
+            let mut end = pending(&world.calls[0].0);
+            end.status = ActionStatus::Succeeded;
+            world.until_followed(&[end]);
+            world.run();
+        }
+        world.restarted(terms())
+    }
+
+    /// The next holder after this one, at the same time.
+    pub fn restarted(&self, terms: Terms) -> Self {
+        let mut next = Self::restored_at(terms, self.log.clone(), self.at.wall);
+        next.isolated.clone_from(&self.isolated);
+        next
+    }
+
+    /// What the tenant makes of the last order.
+    fn keep(&mut self, answer: &Answer) {
+        let (Some(order), Answer::Accepted(standing)) = (self.orders.last(), answer) else { return };
+        let machine = order.machine.clone();
+        match order.action.kind() {
+            ActionKind::Isolate => self.isolated.insert(machine, Isolation::Isolated { id: standing.id.clone() }),
+            ActionKind::Release => self.isolated.insert(machine, Isolation::None),
+            _ => None,
+        };
+    }
+
+    /// A person says this; gives back its offset.
+    pub fn say(&mut self, command: CommandRecord) -> i64 {
+        let offset = self.next_command;
+        self.next_command += 1;
+        self.give(Event::Command(offset, Ok(command)));
+        offset
     }
 
     /// Carries out everything, with calls accepted.
@@ -282,6 +337,15 @@ impl World {
             match self.waiting.front() {
                 Some(Effect::Follow { .. }) => {
                     self.waiting.pop_front();
+                    for standing in standings {
+                        if matches!(
+                            standing.status,
+                            ActionStatus::Failed | ActionStatus::TimeOut | ActionStatus::Cancelled
+                        ) {
+                            let ended = Isolation::Isolated { id: standing.id.clone() };
+                            self.isolated.retain(|_, stands| *stands != ended);
+                        }
+                    }
                     self.give(Event::Followed(Ok(standings.to_vec())));
                     return;
                 }
@@ -292,11 +356,12 @@ impl World {
         panic!("nobody looks at accepted actions");
     }
 
-    /// Where the first INTENT stands in the log.
+    /// Where the first INTENT of this holder stands in the log.
     pub fn intent_at(&self) -> usize {
         let is_intent =
             |record: &LedgerRecord| matches!(record, LedgerRecord::Action(e) if e.state == AttemptState::Intent);
-        self.log.iter().position(is_intent).expect("an INTENT")
+        let own = self.log.iter().rposition(|record| matches!(record, LedgerRecord::Claim(_))).unwrap_or(0);
+        own + self.log.iter().skip(own).position(is_intent).expect("an INTENT")
     }
 
     /// How many attempts the caps count.

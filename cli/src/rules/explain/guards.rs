@@ -78,6 +78,7 @@ fn one(settings: &Settings, planned: &PlannedAction, decision: &DecisionRecord, 
         machine: decision.machine.as_ref(),
         users: &decision.alert.users,
         isolation: &Isolation::Unknown,
+        ours: false,
         now: record.enriched_at,
         attempts: &[],
         fleet: None,
@@ -97,7 +98,9 @@ fn unknown(guard: &str) -> &'static str {
     match guard {
         guard::PAUSE | guard::BREAKER => "whether it is on stands in respond's ledger",
         guard::RULE_LIMITS | guard::CAPS | guard::FLEET_SHARE => "attempts are counted in respond's ledger",
-        guard::ISOLATION | guard::RELEASED => "the machine's actions are read from Defender just before the call",
+        guard::ISOLATION | guard::STANDING | guard::RELEASED => {
+            "the machine's actions are read from Defender just before the call"
+        }
         _ => "it asks for facts that only respond has",
     }
 }

@@ -87,6 +87,9 @@ pub struct Case<'a> {
     pub users: &'a [String],
     /// Whether the machine is isolated already.
     pub isolation: &'a Isolation,
+    /// Whether the isolation that stands or runs is Cordon's own, by Defender's id; for the timer, the very one whose
+    /// time is over.
+    pub ours: bool,
     /// The moment to judge for.
     pub now: Timestamp,
     /// Every attempt of the longest window, in any order.

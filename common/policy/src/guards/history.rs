@@ -1,8 +1,8 @@
-//! Guards that ask what was done to the machine before: an isolation that stands, a release by a person.
+//! Guards that ask what was done to the machine before: an isolation that stands, and whose; a release by a person.
 
 use super::alert::seconds;
 use super::word::Word;
-use super::{Case, Guards, Isolation};
+use super::{Asker, Case, Guards, Isolation};
 use crate::window;
 
 /// An isolation that stands or runs has the effect already.
@@ -12,6 +12,30 @@ pub fn isolation(case: &Case) -> Word {
         Isolation::Running { id } => Word::covered(format!("isolation {id} is already on its way")),
         Isolation::Isolated { id } => Word::covered(format!("already isolated by {id}")),
         Isolation::None | Isolation::Released { .. } => Word::pass("not isolated".to_owned()),
+    }
+}
+
+/// There must be an isolation to release, and neither rules nor timers end one that people put there.
+pub fn standing(case: &Case) -> Word {
+    let (id, asker) = match (case.isolation, case.asker) {
+        (Isolation::Unknown, Asker::Person) => {
+            return Word::pass("whether it is isolated could not be read, but a person asks".to_owned());
+        }
+        (Isolation::Unknown, Asker::Rules | Asker::Timer) => {
+            return Word::hold_firmly("whether it is isolated, and by whom, could not be read".to_owned());
+        }
+        (Isolation::None | Isolation::Released { .. }, _) => {
+            return Word::covered("the machine is not isolated".to_owned());
+        }
+        (Isolation::Running { id } | Isolation::Isolated { id }, asker) => (id, asker),
+    };
+    match asker {
+        _ if case.ours => Word::pass(format!("isolated by Cordon itself, action {id}")),
+        Asker::Person => Word::pass(format!("isolated by somebody else, action {id}, but a person asks")),
+        Asker::Rules => Word::hold(format!("isolated by somebody else, action {id}: a person decides")),
+        Asker::Timer => Word::covered(format!(
+            "isolated by action {id}, which is not the one whose time is over: people decide when it ends"
+        )),
     }
 }
 

@@ -53,6 +53,7 @@ fn ask(guard: Guard, guards: &Guards, case: &Case) -> Counted {
         Guard::Age => word(alert::age(guards, case)),
         Guard::Released => word(history::released(guards, case)),
         Guard::Isolation => word(history::isolation(case)),
+        Guard::Standing => word(history::standing(case)),
         Guard::Maintenance => word(maintenance(guards, case)),
         Guard::RuleLimits => caps::rule_limits(case),
         Guard::PerRule => caps::per_rule(guards, case),

@@ -36,6 +36,8 @@ pub mod guard {
     pub const RELEASED: &str = "released-by-person";
     /// An isolation that stands or runs.
     pub const ISOLATION: &str = "isolation";
+    /// Whether there is an isolation to release, and whose.
+    pub const STANDING: &str = "standing-isolation";
     /// Maintenance windows.
     pub const MAINTENANCE: &str = "maintenance";
     /// The rules' own limits.
@@ -70,6 +72,7 @@ pub enum Guard {
     Age,
     Released,
     Isolation,
+    Standing,
     Maintenance,
     RuleLimits,
     PerRule,
@@ -115,7 +118,7 @@ const N: bool = false;
 
 impl Guard {
     /// Every guard, in the order in which they are asked. The guards whose caps latch the breaker come last.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Pause,
         Self::Breaker,
         Self::Mode,
@@ -131,6 +134,7 @@ impl Guard {
         Self::Age,
         Self::Released,
         Self::Isolation,
+        Self::Standing,
         Self::Maintenance,
         Self::RuleLimits,
         Self::PerRule,
@@ -163,6 +167,7 @@ impl Guard {
             Self::Age            => [Y,       Y,          Y,         Y,      Y,     N,       N],
             Self::Released       => [Y,       N,          N,         N,      N,     N,       N],
             Self::Isolation      => [Y,       N,          N,         N,      N,     N,       N],
+            Self::Standing       => [N,       N,          N,         N,      N,     Y,       Y],
             Self::Maintenance    => [Y,       Y,          N,         Y,      N,     Y,       N],
             Self::RuleLimits     => [Y,       Y,          Y,         Y,      Y,     Y,       N],
             Self::PerRule        => [Y,       Y,          Y,         N,      N,     N,       N],
@@ -175,6 +180,10 @@ impl Guard {
 
     /// Whether this guard is asked about an action of this kind.
     pub const fn is_asked(self, kind: ActionKind, asker: Asker) -> bool {
+        // Of all that gives back, only a release is about the network.
+        if matches!(self, Self::Standing) && !matches!(kind, ActionKind::Release) {
+            return false;
+        }
         let [isolate, disrupting, indicator, gentle, alert, freeing, ending] = self.row();
         match column(kind, asker) {
             Column::Isolate => isolate,
@@ -210,6 +219,7 @@ impl Guard {
             Self::Age => guard::AGE,
             Self::Released => guard::RELEASED,
             Self::Isolation => guard::ISOLATION,
+            Self::Standing => guard::STANDING,
             Self::Maintenance => guard::MAINTENANCE,
             Self::RuleLimits => guard::RULE_LIMITS,
             Self::PerRule => guard::PER_RULE,

@@ -5,6 +5,10 @@ use cordon_records::Impact;
 use super::*;
 use crate::guards::table::Guard;
 
+fn isolated() -> Isolation {
+    Isolation::Isolated { id: MachineActionId::new("i1").unwrap() }
+}
+
 fn names(kind: ActionKind, asker: Asker) -> Vec<String> {
     let mut facts = facts();
     (facts.action, facts.asker) = (action(kind), asker);
@@ -50,10 +54,10 @@ fn the_guards_are_listed_once_each() {
 #[test]
 fn every_action_on_a_machine_that_takes_away_meets_every_guard_but_those_of_isolation_and_of_gentle_actions() {
     let only_isolate = [guard::RELEASED, guard::ISOLATION];
+    let others = [guard::GENTLE_CAPS, guard::STANDING];
     for kind in of_impact(Impact::Disrupting).into_iter().filter(|kind| *kind != ActionKind::Indicator) {
         for guard in Guard::ALL.into_iter().map(Guard::name) {
-            let expected =
-                guard != guard::GENTLE_CAPS && (kind == ActionKind::Isolate || !only_isolate.contains(&guard));
+            let expected = !others.contains(&guard) && (kind == ActionKind::Isolate || !only_isolate.contains(&guard));
             assert_eq!(names(kind, Asker::Rules).contains(&guard.to_owned()), expected, "{kind}: {guard}");
         }
     }
@@ -115,6 +119,7 @@ fn a_timer_gives_back_whatever_stands_against_but_waits_while_all_is_paused() {
         let mut facts = facts();
         everything_against(&mut facts);
         (facts.action, facts.asker) = (action(kind), Asker::Timer);
+        (facts.isolation, facts.ours) = (isolated(), true);
         assert_eq!(facts.judge(&Guards::built_in()).ruling, Ruling::Pass, "{kind}");
         facts.pause = latched(true);
         assert_eq!(against(&facts.judge(&Guards::built_in())), [(guard::PAUSE, Ruling::Hold)], "{kind}");
@@ -123,11 +128,49 @@ fn a_timer_gives_back_whatever_stands_against_but_waits_while_all_is_paused() {
 
 #[test]
 fn what_rules_give_back_stays_inside_the_pilot_and_the_maintenance_windows() {
-    let release = |f: &mut Facts| f.action = action(ActionKind::Release);
+    let release = |f: &mut Facts| {
+        (f.action, f.isolation, f.ours) = (action(ActionKind::Release), isolated(), true);
+    };
     expect("scope: {tags: [cordon-pilot]}", &[(guard::SCOPE, Ruling::Hold)], release);
     expect("never: {names: ['*']}", &[], release);
     expect("", &[], |f| (release(f), f.breaker = latched(true), f.attempts = attempts(1_000, 1)).2);
     expect("", &[(guard::PAUSE, Ruling::Hold)], |f| (release(f), f.pause = latched(true)).1);
+}
+
+#[test]
+fn a_machine_that_is_not_isolated_is_released_by_nobody() {
+    let released = Isolation::Released { at: at(-60), by: "ann".to_owned() };
+    for (asker, isolation) in [Asker::Rules, Asker::Person, Asker::Timer]
+        .into_iter()
+        .flat_map(|asker| [Isolation::None, released.clone()].map(|isolation| (asker, isolation)))
+    {
+        expect("", &[(guard::STANDING, Ruling::Covered)], |f| {
+            (f.action, f.asker, f.isolation) = (action(ActionKind::Release), asker, isolation.clone());
+        });
+    }
+}
+
+#[test]
+fn an_isolation_by_somebody_else_is_ended_by_a_person_only() {
+    for (asker, against) in
+        [(Asker::Rules, Some(Ruling::Hold)), (Asker::Timer, Some(Ruling::Covered)), (Asker::Person, None)]
+    {
+        let against: Vec<(&str, Ruling)> = against.into_iter().map(|ruling| (guard::STANDING, ruling)).collect();
+        for isolation in [isolated(), Isolation::Running { id: MachineActionId::new("x").unwrap() }] {
+            expect("", &against, |f| {
+                (f.action, f.asker, f.isolation) = (action(ActionKind::Release), asker, isolation.clone());
+            });
+        }
+    }
+}
+
+#[test]
+fn rules_and_timers_release_nothing_while_nobody_can_read_who_isolated_it() {
+    for asker in [Asker::Rules, Asker::Timer] {
+        expect("", &[(guard::STANDING, Ruling::Hold)], |f| {
+            (f.action, f.asker, f.isolation) = (action(ActionKind::Release), asker, Isolation::Unknown);
+        });
+    }
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn a_rule_without_actions_is_told_once_and_not_asked_for_tests() {
 fn two_rules_with_the_same_condition_are_told_at_the_second_wherever_they_stand() {
     let other = ISOLATE_HIGH.replace("id: isolate-high", "id: a-copy").replace(" &&\n  alert", "  && alert");
     let told = warnings(&[ISOLATE_HIGH, &other], "");
-    assert_eq!(told, ["0.yaml:3:5 isolate-high has the same condition as rule a-copy (1.yaml:3)"]);
+    assert_eq!(told, ["0.yaml:8:5 isolate-high has the same condition as rule a-copy (1.yaml:8)"]);
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! What is held: approved by one person or two, denied by anybody, or expired. Pure.
+
+use cordon_records::{ActionKey, ActionState, Approval, AttemptState, CommandRecord, IntentHash, LedgerEntry, Report};
+use jiff::Timestamp;
+
+use super::authority::Person;
+use super::command::{Done, Written};
+use super::event::Moment;
+use super::report;
+use super::responder::{Afterwards, Responder};
+
+/// How much is ended in one turn of the responder: after a flood thousands expire at the same instant.
+const EXPIRE_AT_ONCE: usize = 200;
+
+impl Responder {
+    /// A person says yes to exactly what is held. With enough of them it is begun: fresh facts and guards come first.
+    pub(super) fn approve(&mut self, key: &ActionKey, intent: &IntentHash, person: &Person, at: Moment) -> Done {
+        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
+        if entry.approvals.iter().any(|yes| yes.command == person.command) {
+            return Ok(Written::default());
+        }
+        let mut entry = waiting(entry, at.wall)?.clone();
+        if &entry.intent() != intent {
+            return Err(format!("what is held under {key} is no longer what was looked at"));
+        }
+        if entry.requested_by.as_ref() == Some(&person.name) {
+            return Err(format!("{} asked for it, and cannot approve it too", person.name));
+        }
+        entry.approvals.retain(|yes| &yes.intent == intent);
+        if entry.approvals.iter().any(|yes| yes.by == person.name) {
+            return Err(format!("{} has approved it already; it takes another person", person.name));
+        }
+        let needed = self.approvals_needed(&entry, at.wall);
+        entry.approvals.push(yes(person, intent));
+        entry.epoch = self.epoch;
+        if entry.approvals.len() < needed {
+            self.book.put(entry.clone());
+            let mut told = report::of(&entry, ActionState::Held);
+            told.at = at.wall;
+            told.reason = format!("approved by {}; it takes {needed} people, so another must approve too", person.name);
+            let reports = vec![Report::Action(Box::new(told))];
+            return Ok(Written { reports, ..Written::entry(entry) });
+        }
+        entry.expires_at = None;
+        let reason = format!("approved by {}", names(&entry.approvals));
+        let written = self.settle_entry(entry.clone(), (ActionState::Approved, reason.clone()), at);
+        (entry.state, entry.reason) = (AttemptState::Reported(ActionState::Approved), reason);
+        entry.mode = entry.mode.min(self.terms.mode);
+        self.queue(entry);
+        Ok(written)
+    }
+
+    /// How many people it takes: more where many were asked lately.
+    fn approvals_needed(&self, entry: &LedgerEntry, now: Timestamp) -> usize {
+        let others = self.book.entries().filter(|other| other.key != entry.key);
+        let before: Vec<Timestamp> = others.filter_map(|other| other.approvals.last().map(|yes| yes.at)).collect();
+        let needed = self.terms.guards.approvals_needed(entry.action.kind(), &before, now);
+        usize::try_from(needed).unwrap_or(usize::MAX)
+    }
+
+    /// Anybody may say no.
+    pub(super) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
+        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
+        if entry.state == AttemptState::Reported(ActionState::Denied) {
+            return Ok(Written::default());
+        }
+        let entry = waiting(entry, at.wall)?.clone();
+        let reason = format!("denied by {}: {}", record.by, record.why);
+        Ok(self.settle_entry(entry, (ActionState::Denied, reason), at))
+    }
+
+    /// Ends what nobody decided in time.
+    pub(super) fn expire_when_due(&mut self, at: Moment) {
+        let due = self.book.expired(at.wall).filter(|entry| !self.jobs.contains_key(&entry.key));
+        let due: Vec<LedgerEntry> = due.take(EXPIRE_AT_ONCE).cloned().collect();
+        for entry in due {
+            let reason = format!("nobody decided in time; it was held by {}", entry.reason);
+            let Written { reports, ledger } = self.settle_entry(entry, (ActionState::Expired, reason), at);
+            self.record(reports, ledger, Afterwards::default());
+        }
+        let until = |next: Timestamp| std::time::Duration::try_from(next.duration_since(at.wall)).unwrap_or_default();
+        self.expire_at = self.book.next_expiry().map(|next| at.mono + until(next));
+    }
+}
+
+/// Whether people have approved the action of this job. What is still held has no job.
+pub(super) const fn is_approved(entry: &LedgerEntry) -> bool {
+    !entry.approvals.is_empty()
+}
+
+/// The entry, if it waits for a person.
+fn waiting(entry: &LedgerEntry, now: Timestamp) -> Result<&LedgerEntry, String> {
+    let state = match entry.state {
+        AttemptState::Intent => "intent",
+        AttemptState::InDoubt => "in_doubt",
+        AttemptState::Reported(state) => state.as_str(),
+    };
+    if entry.state != AttemptState::Reported(ActionState::Held) {
+        return Err(format!("{} waits for nobody: it stands at {state}", entry.key));
+    }
+    match entry.expires_at {
+        Some(until) if until <= now => Err(format!("{} waited until {until}, which is over", entry.key)),
+        Some(_) | None => Ok(entry),
+    }
+}
+
+fn yes(person: &Person, intent: &IntentHash) -> Approval {
+    Approval {
+        by: person.name.clone(),
+        key: person.key.clone(),
+        why: person.why.clone(),
+        at: person.at,
+        command: person.command.clone(),
+        intent: intent.clone(),
+    }
+}
+
+/// Who said yes, for people.
+pub(super) fn names(approvals: &[Approval]) -> String {
+    let names: Vec<&str> = approvals.iter().map(|yes| yes.by.as_str()).collect();
+    names.join(" and ")
+}

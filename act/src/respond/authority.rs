@@ -1,0 +1,112 @@
+//! Whether a person's command counts: whose key signed it, for which tenant, how long it is good, and whether it was
+//! given before. Pure.
+
+use cordon_policy::Guards;
+use cordon_records::{Classified, CommandId, CommandRecord, ErrorClass, TenantId};
+use cordon_settings::format_duration;
+use cordon_signing::{AllowedSigners, Forged, Signer};
+use jiff::{SignedDuration, Timestamp};
+
+use super::book::Obeyed;
+
+/// How far a command may lie in the future: clocks of well-kept machines differ by less (Kerberos allows as much).
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why a command does nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unheard {
+    /// It was meant for somebody else's machines.
+    #[error("it is meant for tenant {0}")]
+    OtherTenant(TenantId),
+    /// It was meant for nobody's.
+    #[error("it names no tenant")]
+    NoTenant,
+    /// Nobody whose word counts has signed exactly this.
+    #[error(transparent)]
+    Forged(#[from] Forged),
+    /// Nothing would tell it from its copies.
+    #[error("it has no id, so that nobody could tell it from a copy")]
+    NoId,
+    /// It would be good for ever.
+    #[error("it names no end")]
+    NoEnd,
+    /// Its time is over.
+    #[error("it was good until {0}, and came too late")]
+    Expired(Timestamp),
+    /// It is good for longer than the guards allow.
+    #[error("it is good for longer than {0}, which is what the guards allow (approvals.valid_for)")]
+    TooLong(String),
+    /// It was written tomorrow.
+    #[error("it says that it was given at {0}, which is yet to come: a clock is wrong")]
+    Future(Timestamp),
+    /// It was obeyed before.
+    #[error("it was given before, and obeyed then: this is a copy")]
+    Copy,
+}
+
+impl Classified for Unheard {
+    /// The same command never counts later.
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Poison
+    }
+}
+
+/// Who gave a signed command, once it counts.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// As the key is known in `allowed_signers`.
+    pub name: String,
+    /// The key's fingerprint.
+    pub key: String,
+    /// Why, in the person's words.
+    pub why: String,
+    /// When, by the person's clock.
+    pub at: Timestamp,
+    /// The command.
+    pub command: CommandId,
+}
+
+/// Whether a command is meant for this tenant. One without a signature need not say so.
+///
+/// # Errors
+/// [`Unheard::OtherTenant`].
+pub fn addressed(record: &CommandRecord, tenant: &TenantId) -> Result<(), Unheard> {
+    match &record.tenant {
+        Some(other) if other != tenant => Err(Unheard::OtherTenant(other.clone())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Who gave this command. It must be signed by a key that may, for our tenant, name its end, be within the time that
+/// the guards allow, and never have been obeyed: `obeyed` is what the ledger knows of its id.
+///
+/// # Errors
+/// Why it does nothing.
+pub fn person(
+    record: &CommandRecord,
+    (signers, guards): (&AllowedSigners, &Guards),
+    obeyed: Option<Obeyed>,
+    now: Timestamp,
+) -> Result<Person, Unheard> {
+    let Signer { principal, fingerprint } = signers.verify(record, now)?;
+    if record.tenant.is_none() {
+        return Err(Unheard::NoTenant);
+    }
+    let command = record.id.clone().ok_or(Unheard::NoId)?;
+    let until = record.expires_at.ok_or(Unheard::NoEnd)?;
+    if obeyed.is_some() {
+        return Err(Unheard::Copy);
+    }
+    if now >= until {
+        return Err(Unheard::Expired(until));
+    }
+    if record.at.duration_since(now) > SKEW {
+        return Err(Unheard::Future(record.at));
+    }
+    let allowed = std::time::Duration::from_secs(guards.approvals().valid_for);
+    let good_for = std::time::Duration::try_from(until.duration_since(record.at)).unwrap_or_default();
+    if good_for > allowed {
+        return Err(Unheard::TooLong(format_duration(allowed)));
+    }
+    Ok(Person { name: principal, key: fingerprint, why: record.why.clone(), at: record.at, command })
+}

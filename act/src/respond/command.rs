@@ -1,0 +1,155 @@
+//! What people say, done once: the position in `commands` is kept in the ledger, and so is every signed command that was
+//! obeyed. What does not count does nothing and is reported. Pure.
+//!
+//! What follows is written before the command's id, and that before the position: a crash in between has the command read
+//! again, and whatever is done already is left as it is.
+
+use cordon_records::{
+    ActionKey, ActionState, AttemptState, Command, CommandRecord, Latch, LedgerEntry, LedgerRecord, NoticeKind, Report,
+};
+
+use super::authority::{self, Person};
+use super::book::Obeyed;
+use super::event::Moment;
+use super::report;
+use super::responder::{Afterwards, Responder};
+use super::switches::{notice, notice_of};
+
+/// The longest word of a person's that is taken over, in characters.
+const WORDS: usize = 1_000;
+
+/// What a command leads to, to be written in this order.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub reports: Vec<Report>,
+    pub ledger: Vec<LedgerRecord>,
+}
+
+impl Written {
+    /// An entry as it stands now.
+    pub(super) fn entry(entry: LedgerEntry) -> Self {
+        Self { reports: Vec::new(), ledger: vec![LedgerRecord::Action(Box::new(entry))] }
+    }
+
+    /// An entry, and the report that says so.
+    pub(super) fn told(entry: LedgerEntry, state: ActionState) -> Self {
+        let report = Report::Action(Box::new(report::of(&entry, state)));
+        Self { reports: vec![report], ..Self::entry(entry) }
+    }
+}
+
+/// What is done with a command, or why nothing is.
+pub(super) type Done = Result<Written, String>;
+
+impl Responder {
+    /// Takes the command at this offset, or what could not be read there.
+    pub(super) fn obey(&mut self, offset: i64, command: Result<CommandRecord, String>, at: Moment) {
+        if offset < self.book.commands_next {
+            return;
+        }
+        let mut written = match command {
+            Ok(mut record) => {
+                record.by = record.by.chars().take(WORDS).collect();
+                record.why = record.why.chars().take(WORDS).collect();
+                self.take_command(offset, &record, at).unwrap_or_else(|why| refused(offset, &record, &why, at))
+            }
+            Err(why) => does_nothing(offset, format!("what stands at commands/0/{offset} is no command: {why}"), at),
+        };
+        self.book.commands_next = offset + 1;
+        written.ledger.push(LedgerRecord::CommandsPosition { next: offset + 1 });
+        self.record(written.reports, written.ledger, Afterwards::default());
+    }
+
+    fn take_command(&mut self, offset: i64, record: &CommandRecord, at: Moment) -> Done {
+        authority::addressed(record, &self.terms.tenant).map_err(|error| error.to_string())?;
+        match &record.command {
+            Command::Pause => Ok(self.pause(record, at)),
+            Command::Deny { key } => self.deny(key, record, at),
+            Command::Resume { .. } | Command::Approve { .. } | Command::Release { .. } | Command::Cancel { .. } => {
+                self.take_signed(offset, record, at)
+            }
+        }
+    }
+
+    fn take_signed(&mut self, offset: i64, record: &CommandRecord, at: Moment) -> Done {
+        let obeyed = record.id.as_ref().and_then(|id| self.book.obeyed(id));
+        if obeyed.is_some_and(|obeyed| obeyed.offset == offset) {
+            return Ok(Written::default());
+        }
+        let known = (&self.terms.signers, &self.terms.guards);
+        let person = authority::person(record, known, obeyed, at.wall).map_err(|error| error.to_string())?;
+        let done = match &record.command {
+            Command::Approve { key, intent } => self.approve(key, intent, &person, at),
+            Command::Release { machine } => self.release(machine, &person, at),
+            Command::Cancel { key } => self.cancel_for(key, &person, at),
+            Command::Resume { notice } => self.resume_for(notice, &person, at),
+            // Neither needs a signature, so neither comes here.
+            Command::Pause | Command::Deny { .. } => Ok(Written::default()),
+        };
+        // Also what was refused is done with: a copy of it must not find a better moment.
+        let mut written = done.unwrap_or_else(|why| refused(offset, record, &why, at));
+        if let Some(until) = record.expires_at {
+            self.book.obey(person.command.clone(), Obeyed { until, offset }, at.wall);
+            written.ledger.push(LedgerRecord::Obeyed { id: person.command, until, offset });
+        }
+        Ok(written)
+    }
+
+    fn pause(&mut self, record: &CommandRecord, at: Moment) -> Written {
+        let text = format!("{} paused all actions: {}", record.by, record.why);
+        let latch = Latch { on: true, by: record.by.clone(), why: record.why.clone(), at: at.wall };
+        self.book.pause = Some(latch.clone());
+        Written { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![LedgerRecord::Pause(latch)] }
+    }
+
+    fn resume_for(&mut self, lifted: &str, person: &Person, at: Moment) -> Done {
+        if self.book.is_lifted(lifted) {
+            return Ok(Written::default());
+        }
+        let ledger = self.lift(lifted, &person.name);
+        if ledger.is_empty() {
+            return Err(format!("{lifted} is not in force: there is nothing to lift"));
+        }
+        let text = format!("actions go on: {} lifted {lifted}: {}", person.name, person.why);
+        Ok(Written { reports: vec![notice(NoticeKind::Resumed, text, at)], ledger })
+    }
+
+    /// Ends an entry that no job is about.
+    pub(super) fn settle_entry(
+        &mut self,
+        mut entry: LedgerEntry,
+        (state, reason): (ActionState, String),
+        at: Moment,
+    ) -> Written {
+        entry.state = AttemptState::Reported(state);
+        entry.reason = reason;
+        entry.at = at.wall;
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        Written::told(entry, state)
+    }
+
+    /// Puts an action that a person or a timer asks for in its queue.
+    pub(super) fn queue(&mut self, entry: LedgerEntry) {
+        let key = entry.key.clone();
+        self.jobs.insert(key.clone(), super::responder::Job::new(entry, None));
+        self.backlog.push_back(key);
+    }
+
+    /// Whether the action is under way or was ever written down.
+    pub(super) fn knows(&self, key: &ActionKey) -> bool {
+        self.jobs.contains_key(key) || self.book.get(key).is_some()
+    }
+}
+
+/// The notice of a command that does nothing. It is named by its place, so that it is told once.
+fn does_nothing(offset: i64, text: String, at: Moment) -> Written {
+    let id = format!("{}@commands/0/{offset}", NoticeKind::CommandRefused.as_str());
+    Written { reports: vec![notice_of((NoticeKind::CommandRefused, id), text, at)], ledger: Vec::new() }
+}
+
+/// The same of one that could be read. Who gave it is what it says of itself.
+fn refused(offset: i64, record: &CommandRecord, why: &str, at: Moment) -> Written {
+    let (command, by) = (record.command.as_str(), &record.by);
+    does_nothing(offset, format!("{command} by {by} was refused: {why}"), at)
+}

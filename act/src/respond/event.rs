@@ -1,0 +1,176 @@
+//! What the responder hears of the world, and what it wants done there: the vocabulary between it and its shell.
+
+use std::time::{Duration, Instant};
+
+use cordon_defender::MachineAction;
+use cordon_records::{
+    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, LedgerEntry, LedgerRecord, MachineActionId, MachineId,
+    Report,
+};
+use cordon_runtime::kafka::Fate;
+use jiff::Timestamp;
+
+use super::facts::{Facts, Standing};
+use crate::reload::InForce;
+
+/// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Wall-clock time, UTC.
+    pub wall: Timestamp,
+    /// Monotonic time of this process.
+    pub mono: Instant,
+}
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A decision came in, at this offset.
+    Decision(i64, Box<DecisionRecord>),
+    /// A record of the ledger was read back, own or foreign.
+    Tailed(i64, Box<LedgerRecord>),
+    /// A person's word was read, or what stands in its place and is none.
+    Command(i64, Result<CommandRecord, String>),
+    /// The fresh read ended.
+    Facts(ActionKey, Result<Box<Facts>, Unreadable>),
+    /// The broker confirmed an INTENT at this offset.
+    IntentWritten(ActionKey, i64),
+    /// The call ended.
+    Answered(ActionKey, Answer),
+    /// The one call for all of these ended.
+    AnsweredTogether(Vec<ActionKey>, Answer),
+    /// Everything of this ticket is durable.
+    Recorded(u64),
+    /// The list was read for an action in doubt.
+    Looked(ActionKey, Result<Vec<MachineAction>, Unreadable>),
+    /// The list was read for the follow-up.
+    Followed(Result<Vec<Standing>, Unreadable>),
+    /// The link to a package was asked for.
+    Linked(ActionKey, Result<String, Unreadable>),
+    /// The fleet was counted.
+    Counted(Result<u64, Unreadable>),
+    /// Other rules or guards are in force, or the files are wrong.
+    Policy(Box<InForce>),
+    /// Time passed.
+    Tick,
+}
+
+/// A read that failed; trying again may work.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// Why, for people.
+    pub why: String,
+    /// The server's wish.
+    pub retry_after: Option<Duration>,
+}
+
+/// How a call that has an effect ended.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Defender took it, and lists it until it ends.
+    Accepted(Standing),
+    /// It is done: what was done, for people.
+    Done(String),
+    /// Certainly not done; the same attempt may be made again after this time.
+    NotDone {
+        /// Why, for people.
+        why: String,
+        /// When to try again.
+        after: Duration,
+    },
+    /// Defender says that such an action is already running on the machine.
+    AlreadyRunning,
+    /// Certainly not done, and it never will be.
+    Rejected(String),
+    /// Nobody knows.
+    Lost(String),
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Accepted(standing) => write!(f, "accepted as {} ({})", standing.id, standing.status.as_str()),
+            Self::Done(what) => write!(f, "done: {what}"),
+            Self::NotDone { why, after } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
+            Self::AlreadyRunning => f.write_str("such an action is already running"),
+            Self::Rejected(why) => write!(f, "rejected: {why}"),
+            Self::Lost(why) => write!(f, "lost: {why}"),
+        }
+    }
+}
+
+/// One call that has an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// For which action.
+    pub key: ActionKey,
+    /// The alert behind it.
+    pub alert: AlertId,
+    /// The machine.
+    pub machine: MachineId,
+    /// What to do.
+    pub action: Action,
+    /// The author's words with our mark, where the call takes a comment.
+    pub comment: String,
+    /// Of a cancellation: what Defender is to cancel.
+    pub cancels: Option<MachineActionId>,
+    /// Whether a person asks for it: then it is done during a pause, too.
+    pub by_person: bool,
+}
+
+/// Something to be done by the shell.
+#[derive(Debug)]
+pub enum Effect {
+    /// Read alert, machine and the machine's actions afresh.
+    Read {
+        /// For which action.
+        key: ActionKey,
+        /// The alert, and its last change as far as known: where a list may be searched from. Absent where the action
+        /// does not depend on it.
+        alert: Option<(AlertId, Option<Timestamp>)>,
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Append the INTENT to the ledger and report the offset.
+    WriteIntent(Box<LedgerEntry>),
+    /// Carry out the order, unless `until` has passed or the tenure is lost.
+    Act {
+        /// What to do.
+        order: Box<Order>,
+        /// The end of the lease.
+        until: Instant,
+    },
+    /// Carry out these orders, which want equal changes of alerts, with one call; as [`Effect::Act`] otherwise.
+    ActTogether {
+        /// What to do.
+        orders: Vec<Order>,
+        /// The end of the first lease.
+        until: Instant,
+    },
+    /// Publish the reports, then write the ledger records, then say so.
+    Record {
+        /// Names this write.
+        ticket: u64,
+        /// For `actions`.
+        reports: Vec<Report>,
+        /// For `ledger`.
+        ledger: Vec<LedgerRecord>,
+    },
+    /// List the machine's actions, for an action in doubt.
+    Look(ActionKey, MachineId),
+    /// List what became of these actions.
+    Follow {
+        /// Defender's ids.
+        ids: Vec<MachineActionId>,
+        /// The oldest was created after this instant.
+        since: Timestamp,
+    },
+    /// Ask for the link to the package that this action collected.
+    FetchLink(ActionKey, MachineActionId),
+    /// Count the onboarded machines.
+    CountFleet,
+    /// The decision at this offset is done with.
+    Settle(i64, Fate),
+    /// Stop: another process holds a higher claim.
+    Superseded(u64),
+}

@@ -1,0 +1,206 @@
+//! Letting a machine back, and what bears on it: whose isolation stands, and whose word it is. Pure.
+//!
+//! What has not been called yet ends at once. What Defender has taken and not carried out is cancelled first, by an action
+//! of its own, and the release waits for the end of that isolation: two opposite calls on their way at the same time have
+//! been seen to end in either order.
+
+use cordon_policy::{Asker, Isolation};
+use cordon_records::{
+    Action, ActionKey, ActionKind, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, LedgerEntry,
+    MachineId, MachineSummary, Mode, Severity,
+};
+
+use super::authority::Person;
+use super::command::{Done, Written};
+use super::event::Moment;
+use super::responder::{Phase, Responder};
+
+/// Who asks for an action.
+pub(super) const fn asker(entry: &LedgerEntry) -> Asker {
+    match (&entry.requested_by, &entry.about, &entry.action) {
+        (Some(_), _, _) => Asker::Person,
+        (None, Some(_), Action::Release { .. }) => Asker::Timer,
+        (None, _, _) => Asker::Rules,
+    }
+}
+
+impl Responder {
+    /// A person wants this machine connected.
+    pub(super) fn release(&mut self, machine: &MachineId, person: &Person, at: Moment) -> Done {
+        let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
+        let action = Action::Release { comment: person.why.clone() };
+        let key = ActionKey::derive(&self.terms.tenant, &named, machine, &action);
+        if self.knows(&key) {
+            return Ok(Written::default());
+        }
+        self.stop_isolations(machine, &format!("{} released the machine: {}", person.name, person.why), at);
+        let newest = self.newest_isolation(machine);
+        let alert = newest.map_or_else(|| no_alert(named), |entry| entry.alert.clone());
+        let summary = self.newest_on(machine).map_or_else(|| unknown_machine(machine), |entry| entry.machine.clone());
+        let mut entry = LedgerEntry::new((key, self.epoch), action, (alert, summary), at.wall);
+        entry.state = AttemptState::Reported(ActionState::Approved);
+        entry.mode = Mode::Auto;
+        entry.reason = format!("asked for by {}: {}", person.name, person.why);
+        entry.decision = format!("command {}", person.command);
+        entry.requested_by = Some(person.name.clone());
+        self.book.put(entry.clone());
+        self.queue(entry.clone());
+        Ok(Written::entry(entry))
+    }
+
+    /// Ends what would isolate the machine and has not been called yet.
+    fn stop_isolations(&mut self, machine: &MachineId, why: &str, at: Moment) {
+        let isolates = |entry: &LedgerEntry| &entry.machine.id == machine && entry.action.kind() == ActionKind::Isolate;
+        let uncalled = self.jobs.values().filter(|job| isolates(&job.entry) && !job.is_under_way());
+        let uncalled: Vec<ActionKey> = uncalled.map(|job| job.entry.key.clone()).collect();
+        let failed = self.retries.waiting().filter(|key| self.book.get(key).is_some_and(isolates));
+        let failed: Vec<ActionKey> = failed.cloned().collect();
+        for key in uncalled {
+            self.finish(&key, ActionState::Cancelled, why.to_owned(), at);
+        }
+        for key in failed {
+            self.drop_retry(&key, why, at);
+        }
+    }
+
+    fn newest_on(&self, machine: &MachineId) -> Option<&LedgerEntry> {
+        self.book.entries_on(machine).max_by_key(|entry| entry.at)
+    }
+
+    fn newest_isolation(&self, machine: &MachineId) -> Option<&LedgerEntry> {
+        let isolations = self.book.entries_on(machine).filter(|entry| entry.action.kind() == ActionKind::Isolate);
+        isolations.max_by_key(|entry| (entry.intents.last().copied(), entry.at))
+    }
+
+    /// Our isolation of this machine that Defender has taken and that has not ended.
+    fn pending_isolation<'a>(&'a self, entry: &'a LedgerEntry) -> Option<&'a LedgerEntry> {
+        self.accepted_on(entry).find(|open| open.action.kind() == ActionKind::Isolate)
+    }
+
+    /// The action that cancels our pending isolation for this release: one for each of both.
+    fn cancel_key(&self, release: &ActionKey, isolation: &LedgerEntry) -> Option<ActionKey> {
+        let named = AlertId::new(format!("{release}.{}", isolation.key)).ok()?;
+        let cancel = Action::Cancel { what: ActionKind::Isolate, comment: String::new() };
+        Some(ActionKey::derive(&self.terms.tenant, &named, &isolation.machine.id, &cancel))
+    }
+
+    /// Whether this release has to wait for the end of our isolation: its cancellation is asked for.
+    pub(super) fn waits_for_isolation(&self, release: &LedgerEntry) -> bool {
+        let pending = self.pending_isolation(release);
+        let key = pending.and_then(|isolation| self.cancel_key(&release.key, isolation));
+        key.is_some_and(|key| self.knows(&key))
+    }
+
+    /// The guards let this release pass. True when our isolation is pending: then it is cancelled first, in the name of
+    /// whoever asks for the release.
+    pub(super) fn cancels_first(&mut self, key: &ActionKey, at: Moment) -> bool {
+        let Some(release) = self.jobs.get(key).map(|job| job.entry.clone()) else { return false };
+        let Some(isolation) = self.pending_isolation(&release).cloned() else { return false };
+        let Some(cancel) = self.cancel_key(key, &isolation) else { return false };
+        if self.knows(&cancel) {
+            return false;
+        }
+        let action = Action::Cancel { what: ActionKind::Isolate, comment: release.action.comment().to_owned() };
+        let about = (isolation.alert.clone(), release.machine.clone());
+        let mut entry = LedgerEntry::new((cancel, self.epoch), action, about, at.wall);
+        entry.mode = release.mode;
+        entry.rules.clone_from(&release.rules);
+        entry.decision.clone_from(&release.decision);
+        entry.requested_by.clone_from(&release.requested_by);
+        entry.approvals.clone_from(&release.approvals);
+        entry.about = Some(isolation.key);
+        self.queue(entry);
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.phase = Phase::Queued;
+            self.backlog.push_back(key.clone());
+        }
+        true
+    }
+
+    /// What the guards are to know of the machine's isolation, and whether it is our own. Our book knows of it before
+    /// Defender's list does, and it knows that a person wants the machine connected although the call is Cordon's.
+    pub(super) fn isolation_for(&self, entry: &LedgerEntry, read: &Isolation) -> (Isolation, bool) {
+        match entry.action.kind() {
+            ActionKind::Isolate => (self.isolation_to_add(entry, read), false),
+            ActionKind::Release => self.isolation_to_end(entry, read),
+            // Whether the machine is isolated bears on no other kind.
+            _ => (Isolation::None, false),
+        }
+    }
+
+    fn isolation_to_add(&self, entry: &LedgerEntry, read: &Isolation) -> Isolation {
+        let by_people = self.book.entries_on(&entry.machine.id).filter(|other| is_by_people(other));
+        let Some(release) = by_people.max_by_key(|other| other.at) else { return read.clone() };
+        let who = || release.requested_by.clone().unwrap_or_else(|| super::approval::names(&release.approvals));
+        match read {
+            Isolation::None => Isolation::Released { at: release.at, by: who() },
+            _ if release.is_open() => Isolation::Released { at: release.at, by: who() },
+            other => other.clone(),
+        }
+    }
+
+    fn isolation_to_end(&self, entry: &LedgerEntry, read: &Isolation) -> (Isolation, bool) {
+        if let Some(id) = self.pending_isolation(entry).and_then(|pending| pending.machine_action_id.clone()) {
+            return (Isolation::Running { id }, true);
+        }
+        let ours = match read {
+            Isolation::Running { id } | Isolation::Isolated { id } => {
+                let its = |other: &LedgerEntry| other.machine_action_id.as_ref() == Some(id);
+                match &entry.about {
+                    Some(timed) => self.book.get(timed).is_some_and(its),
+                    None => self.book.entries_on(&entry.machine.id).any(its),
+                }
+            }
+            Isolation::Unknown | Isolation::None | Isolation::Released { .. } => false,
+        };
+        (read.clone(), ours)
+    }
+}
+
+/// Whether this is a person's word that the machine is to be connected, and not one that came to nothing.
+fn is_by_people(entry: &LedgerEntry) -> bool {
+    let meant = entry.requested_by.is_some() || !entry.approvals.is_empty();
+    let stands = match entry.state {
+        AttemptState::Intent | AttemptState::InDoubt => true,
+        AttemptState::Reported(state) => match state {
+            ActionState::Approved
+            | ActionState::Covered
+            | ActionState::InDoubt
+            | ActionState::Accepted
+            | ActionState::Overdue
+            | ActionState::Succeeded
+            | ActionState::ClosedMeanwhile => true,
+            ActionState::Refused
+            | ActionState::Held
+            | ActionState::Would
+            | ActionState::Failed
+            | ActionState::TimedOut
+            | ActionState::Cancelled
+            | ActionState::NeedsHuman
+            | ActionState::Denied
+            | ActionState::Expired => false,
+        },
+    };
+    entry.action.kind() == ActionKind::Release && meant && stands
+}
+
+/// A machine that was never isolated by us has no alert; the command stands for it.
+fn no_alert(command: AlertId) -> AlertSummary {
+    AlertSummary {
+        id: command,
+        title: "no alert: a person asked".into(),
+        severity: Severity::UnSpecified,
+        status: AlertStatus::Unknown,
+        classification: None,
+        category: None,
+        incident_id: None,
+        created: None,
+        newest_moment: None,
+        last_update: None,
+        users: Vec::new(),
+    }
+}
+
+fn unknown_machine(id: &MachineId) -> MachineSummary {
+    MachineSummary { id: id.clone(), name: None, os: None, group: None, value: None, tags: None }
+}

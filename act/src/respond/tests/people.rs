@@ -1,0 +1,348 @@
+//! What people approve and deny, and what counts as their word.
+
+use std::time::Duration;
+
+use cordon_records::{
+    ActionKind, ActionState, Command, CommandId, CommandRecord, DecisionRecord, LedgerRecord, Mode, Report, TenantId,
+};
+use jiff::SignedDuration;
+
+use super::keys::Pen;
+use super::office::{ANN, BOB, EVE, machine, signed, terms_of_the_office, terms_with, unsigned};
+use super::world::{World, an, decision, plan, terms};
+use crate::respond::Terms;
+
+/// A decision that wants approval.
+fn asking(alert: &str, machine: &str) -> DecisionRecord {
+    let mut decision = decision(alert, machine);
+    decision.planned[0].mode = Mode::Approve;
+    decision
+}
+
+/// A world in which one isolation is held.
+fn held() -> World {
+    held_under(terms_of_the_office())
+}
+
+fn held_under(terms: Terms) -> World {
+    let mut world = World::restored(terms, Vec::new());
+    world.decide(asking("a1", "m1"));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Held], "{:?}", world.reasons());
+    world
+}
+
+#[test]
+fn what_is_approved_is_asked_of_the_guards_once_more_and_done_once() {
+    let mut world = held();
+    let approval = world.approval();
+    world.says(ANN, approval, "c-1");
+    assert_eq!(world.states(), [ActionState::Held, ActionState::Approved, ActionState::Accepted]);
+    assert_eq!((world.orders.len(), world.intents()), (1, 1));
+    let Some(Report::Action(last)) = world.reports.last() else { panic!("no report") };
+    let mode = last.guards.iter().find(|verdict| verdict.guard == "mode").unwrap();
+    assert!(mode.why.ends_with("; approved"), "{}", mode.why);
+    assert_eq!(last.approvals[0].by, "ann@example.com");
+    assert!(last.approvals[0].key.starts_with("SHA256:"));
+}
+
+/// Every way in which a command may be wrong, with a word of the reason.
+fn wrong(world: &World) -> Vec<(CommandRecord, &'static str)> {
+    let (now, approval) = (world.at.wall, world.approval());
+    let of = |change: &dyn Fn(&mut CommandRecord)| {
+        let mut record = unsigned(approval.clone(), "c-1", now);
+        change(&mut record);
+        Pen::ed25519(ANN).signed(&record)
+    };
+    let minutes = |count| now + SignedDuration::from_mins(count);
+    let mut altered = of(&|_| {});
+    altered.why = "what somebody else wrote".into();
+    vec![
+        (unsigned(approval.clone(), "c-1", now), "it is not signed"),
+        (signed(EVE, approval.clone(), "c-1", now), "does not name"),
+        (altered, "alter"),
+        (of(&|record| record.tenant = Some(TenantId::new("other").unwrap())), "tenant other"),
+        (of(&|record| record.tenant = None), "names no tenant"),
+        (of(&|record| record.id = None), "no id"),
+        (of(&|record| record.expires_at = None), "no end"),
+        (of(&|record| record.expires_at = Some(now)), "came too late"),
+        (of(&|record| record.expires_at = Some(minutes(16))), "longer than 15m"),
+        (of(&|record| (record.at, record.expires_at) = (minutes(6), Some(minutes(7)))), "yet to come"),
+        (
+            of(&|record| {
+                let Command::Approve { intent, .. } = &mut record.command else { panic!("no approval") };
+                *intent = cordon_records::IntentHash::new("0123456789abcdef").unwrap();
+            }),
+            "no longer what was looked at",
+        ),
+    ]
+}
+
+#[test]
+fn a_command_that_is_forged_altered_expired_or_meant_for_something_else_does_nothing_and_is_told() {
+    for (command, part) in wrong(&held()) {
+        let mut world = held();
+        let offset = world.say(command);
+        world.run();
+        let told = world.told();
+        assert!(told.len() == 1 && told[0].contains(part), "{part} is not in {told:?}");
+        assert!(matches!(world.reports.last(), Some(Report::Notice(notice))
+            if notice.id == format!("command_refused@commands/0/{offset}")));
+        assert_eq!((world.states(), world.orders.len()), (vec![ActionState::Held], 0), "{part}");
+        // What is right counts all the same afterwards.
+        let approval = world.approval();
+        world.says(BOB, approval, "c-2");
+        assert_eq!(world.orders.len(), 1, "{part}");
+    }
+}
+
+#[test]
+fn what_is_no_command_at_all_is_told_and_what_follows_is_read() {
+    use crate::respond::event::Event;
+    let mut world = held();
+    world.give(Event::Command(0, Err("expected value at line 1".into())));
+    world.run();
+    assert!(world.told()[0].contains("commands/0/0 is no command: expected value"), "{:?}", world.told());
+    let approval = signed(ANN, world.approval(), "c-1", world.at.wall);
+    world.give(Event::Command(1, Ok(approval)));
+    world.run();
+    assert_eq!(world.orders.len(), 1);
+}
+
+#[test]
+fn a_copy_of_a_command_does_nothing_also_of_one_that_was_refused_and_also_after_a_restart() {
+    let mut world = held();
+    let command = signed(ANN, Command::Release { machine: machine("m1") }, "c-1", world.at.wall);
+    world.say(command.clone());
+    world.run();
+    let nothing = Command::Cancel { key: cordon_records::ActionKey::new("ffffffffffffffff").unwrap() };
+    let refused = signed(ANN, nothing, "c-2", world.at.wall);
+    world.say(refused.clone());
+    world.run();
+    for mut world in [world.restarted(terms_of_the_office()), world] {
+        let before = (world.orders.len(), world.told().len());
+        for copy in [&command, &refused] {
+            world.say(copy.clone());
+            world.run();
+        }
+        assert_eq!((world.orders.len(), world.told().len()), (before.0, before.1 + 2));
+        assert!(world.told().iter().rev().take(2).all(|text| text.contains("this is a copy")), "{:?}", world.told());
+    }
+}
+
+#[test]
+fn a_command_that_is_read_again_after_a_crash_is_neither_obeyed_twice_nor_called_a_copy() {
+    let mut world = held();
+    let command = signed(ANN, world.approval(), "c-1", world.at.wall);
+    world.say(command.clone());
+    let before = world.log.len();
+    world.run();
+    let position = LedgerRecord::CommandsPosition { next: 1 };
+    let obeyed = world.log.iter().position(|record| *record == position).unwrap();
+    // kill -9 after each record that the command led to: the position comes last.
+    for cut in before..=obeyed {
+        let log = world.log[..cut].to_vec();
+        let mut next = World::restored_at(terms_of_the_office(), log, world.at.wall);
+        next.give(crate::respond::event::Event::Command(0, Ok(command.clone())));
+        for _ in 0..3 {
+            next.run();
+            next.pass(Duration::from_secs(121));
+        }
+        next.run();
+        assert_eq!(
+            (next.orders.len(), next.told().len()),
+            (1, 0),
+            "cut at {cut}: {:?} {:?}",
+            next.reasons(),
+            next.told()
+        );
+    }
+}
+
+#[test]
+fn an_approval_survives_a_restart_before_its_action_has_begun() {
+    let mut world = held();
+    let approval = world.approval();
+    world.say(signed(ANN, approval, "c-1", world.at.wall));
+    // The approval becomes durable, the fresh read does not come back.
+    while !world.log.contains(&LedgerRecord::CommandsPosition { next: 1 }) {
+        if let Some(crate::respond::event::Effect::Read { .. }) = world.waiting.front() {
+            world.waiting.rotate_left(1);
+        }
+        assert!(world.step(&mut |_| panic!("nothing is called before the fresh read")));
+    }
+    let mut next = world.restarted(terms_of_the_office());
+    next.run();
+    assert_eq!((next.orders.len(), next.states()), (1, vec![ActionState::Accepted]));
+}
+
+#[test]
+fn offboarding_takes_two_people_and_one_person_twice_is_one() {
+    let mut world = World::restored(terms_with(""), Vec::new());
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Offboard)]));
+    world.run();
+    let approval = world.approval();
+    world.says(ANN, approval.clone(), "c-1");
+    assert!(world.reasons().last().unwrap().contains("it takes 2 people"), "{:?}", world.reasons());
+    world.says(ANN, approval.clone(), "c-2");
+    assert!(world.told()[0].contains("approved it already; it takes another person"), "{:?}", world.told());
+    assert!(world.orders.is_empty());
+    let mut world = world.restarted(terms_with(""));
+    world.says(BOB, approval, "c-3");
+    assert_eq!((world.orders.len(), world.states()[0]), (1, ActionState::Approved));
+    let Some(Report::Action(last)) = world.reports.last() else { panic!("no report") };
+    let by: Vec<&str> = last.approvals.iter().map(|yes| yes.by.as_str()).collect();
+    assert_eq!(by, ["ann@example.com", "bob@example.com"]);
+}
+
+#[test]
+fn above_so_many_approvals_in_an_hour_everything_takes_two_people() {
+    let terms = || terms_with("approvals: {two_people: {kinds: [], above: {1h: 1}}}");
+    let mut world = held_under(terms());
+    let approval = world.approval();
+    world.says(ANN, approval, "c-1");
+    assert_eq!(world.orders.len(), 1);
+    world.decide(asking("a2", "m2"));
+    world.run();
+    let approval = world.approval();
+    world.says(ANN, approval.clone(), "c-2");
+    assert_eq!(world.orders.len(), 1, "{:?}", world.reasons());
+    world.says(BOB, approval, "c-3");
+    assert_eq!(world.orders.len(), 2);
+}
+
+#[test]
+fn nobody_approves_what_they_asked_for_themselves() {
+    let mut world = held();
+    let held = world.log.iter().rev().find_map(|record| match record {
+        LedgerRecord::Action(entry) => Some((**entry).clone()),
+        _ => None,
+    });
+    let mut entry = held.unwrap();
+    entry.requested_by = Some("ann@example.com".into());
+    let mut log = world.log.clone();
+    log.push(LedgerRecord::Action(Box::new(entry)));
+    world = World::restored(terms_of_the_office(), log);
+    let approval = world.approval();
+    world.says(ANN, approval.clone(), "c-1");
+    assert!(world.told()[0].contains("ann@example.com asked for it, and cannot approve it too"), "{:?}", world.told());
+    world.says(BOB, approval, "c-2");
+    assert_eq!(world.orders.len(), 1);
+}
+
+#[test]
+fn an_approval_lifts_neither_pause_nor_a_closed_alert_and_what_is_held_on_is_approved_anew() {
+    let mut world = held();
+    let (approval, now) = (world.approval(), world.at.wall);
+    world.say(unsigned(Command::Pause, "p-1", now));
+    world.run();
+    world.pass(Duration::from_secs(1));
+    world.says(ANN, approval.clone(), "c-1");
+    assert_eq!(world.states(), [ActionState::Held, ActionState::Approved, ActionState::Held]);
+    let Some(Report::Action(again)) = world.reports.last() else { panic!("no report") };
+    assert!(again.reason.starts_with("approved by ann@example.com, but held all the same: pause"), "{}", again.reason);
+    let held: Vec<String> = world.reports.iter().map(|report| report.id().to_owned()).collect();
+    assert!(
+        held.iter().collect::<std::collections::BTreeSet<_>>().len() == held.len(),
+        "two steps of one name: {held:?}"
+    );
+    world.says(BOB, Command::Resume { notice: format!("paused@{now}") }, "c-2");
+    assert_eq!(world.orders.len(), 0, "what was held stays held");
+    world.says(ANN, approval, "c-3");
+    assert!(world.told().last().unwrap().contains("no longer what was looked at"), "{:?}", world.told());
+    let approval = world.approval();
+    world.says(ANN, approval, "c-4");
+    assert_eq!(world.orders.len(), 1);
+}
+
+#[test]
+fn anybody_may_deny_and_what_was_denied_stays_denied() {
+    let mut world = held();
+    let Command::Approve { key, .. } = world.approval() else { panic!("no approval") };
+    let approval = world.approval();
+    let mut word = CommandRecord::unsigned(Command::Deny { key }, "bert".into(), "a test".into(), world.at.wall);
+    word.id = Some(CommandId::new("d-1").unwrap());
+    world.say(word);
+    world.run();
+    assert_eq!(world.states(), [ActionState::Held, ActionState::Denied]);
+    assert_eq!(world.reasons()[1], "denied by bert: a test");
+    world.says(ANN, approval, "c-1");
+    assert!(world.told()[0].contains("waits for nobody: it stands at denied"), "{:?}", world.told());
+    world.decide(asking("a1", "m1"));
+    world.run();
+    assert_eq!((world.states().len(), world.orders.len()), (2, 0));
+}
+
+#[test]
+fn what_nobody_decides_in_time_expires_once_also_over_a_restart_and_is_judged_anew_by_the_next_decision() {
+    let mut world = held();
+    let approval = world.approval();
+    let next = world.responder.next_wake().unwrap();
+    assert!(next <= world.at.mono + terms().hold_for);
+    world.pass(Duration::from_secs(86_399));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Held]);
+    let mut restarted = world.restarted(terms_of_the_office());
+    for world in [&mut world, &mut restarted] {
+        world.pass(Duration::from_secs(1));
+        world.run();
+        world.pass(Duration::from_secs(86_400));
+        world.run();
+        assert_eq!(world.states().last(), Some(&ActionState::Expired));
+        assert_eq!(world.states().iter().filter(|state| **state == ActionState::Expired).count(), 1);
+        world.says(ANN, approval.clone(), "c-1");
+        assert!(world.told().last().unwrap().contains("waits for nobody"), "{:?}", world.told());
+    }
+    let mut again = asking("a1", "m1");
+    again.alert.newest_moment = Some(world.at.wall);
+    world.decide(again);
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Held));
+}
+
+#[test]
+fn thousands_that_expire_together_are_ended_in_turns_and_all_of_them() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    for n in 0..1_000 {
+        world.decide(asking(&format!("a{n}"), &format!("m{n}")));
+        world.run();
+    }
+    world.pass(Duration::from_secs(86_400));
+    for _ in 0..10 {
+        world.run();
+        world.give(crate::respond::event::Event::Tick);
+    }
+    assert_eq!(world.states().iter().filter(|state| **state == ActionState::Expired).count(), 1_000);
+}
+
+#[test]
+fn a_lower_ceiling_holds_for_what_was_approved_before_it() {
+    let mut world = held();
+    let approval = world.approval();
+    world.say(signed(ANN, approval, "c-1", world.at.wall));
+    let log = world.log.clone();
+    let mut shadow = World::restored(Terms { mode: Mode::Shadow, ..terms_of_the_office() }, log);
+    shadow.say(signed(ANN, shadow.approval(), "c-1", shadow.at.wall));
+    shadow.run();
+    assert_eq!((shadow.orders.len(), shadow.states().last()), (0, Some(&ActionState::Would)));
+}
+
+#[test]
+fn a_switch_is_lifted_by_a_signed_word_that_names_its_happening_and_by_no_other() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let now = world.at.wall;
+    world.say(unsigned(Command::Pause, "p-1", now));
+    world.run();
+    let notice = format!("paused@{now}");
+    world.say(unsigned(Command::Resume { notice: notice.clone() }, "r-0", now));
+    world.run();
+    assert!(world.responder.is_paused(), "anybody may stop it; to go on takes a key");
+    world.says(ANN, Command::Resume { notice: "paused@2020-01-01T00:00:00Z".into() }, "r-1");
+    assert!(world.responder.is_paused());
+    world.says(ANN, Command::Resume { notice: notice.clone() }, "r-2");
+    assert!(!world.responder.is_paused());
+    assert!(world.told().last().unwrap().contains("ann@example.com lifted paused@"), "{:?}", world.told());
+    let told = world.told().len();
+    world.says(BOB, Command::Resume { notice }, "r-3");
+    assert_eq!(world.told().len(), told, "it is lifted already: nothing to refuse and nothing to tell");
+}

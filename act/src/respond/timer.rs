@@ -1,0 +1,119 @@
+//! Isolations that end by themselves, after a time that their rule has set, with a question first where it wants one. Pure.
+//!
+//! Nothing but the ledger keeps the time, until the release has come to something: then it is there after a restart, too.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cordon_records::{
+    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, LedgerRecord, Mode, ReleaseTerms,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::event::Moment;
+use super::responder::{Afterwards, Responder};
+
+/// The isolations that end by themselves, and when.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    due: BTreeMap<ActionKey, Instant>,
+}
+
+impl Timers {
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.values().min().copied()
+    }
+}
+
+/// When the machine of an isolation that has just succeeded is to be let back.
+pub(super) fn release_at(entry: &LedgerEntry, now: Timestamp) -> Option<Timestamp> {
+    let Action::Isolate { release: Some(terms), .. } = &entry.action else { return None };
+    now.checked_add(SignedDuration::from_secs(i64::try_from(terms.after_s).ok()?)).ok()
+}
+
+impl Responder {
+    /// Sets the timers that the restored ledger asks for.
+    pub(super) fn resume_timers(&mut self, at: Moment) {
+        let timed: Vec<LedgerEntry> = self.book.entries().filter(|entry| entry.release_at.is_some()).cloned().collect();
+        for entry in &timed {
+            self.set_timer(entry, at);
+        }
+    }
+
+    /// Sets the timer of this isolation, if it has one. Due in the past, because nobody held the ledger, is due now.
+    pub(super) fn set_timer(&mut self, entry: &LedgerEntry, at: Moment) {
+        if let Some(due) = entry.release_at {
+            let left = Duration::try_from(due.duration_since(at.wall)).unwrap_or_default();
+            self.timers.due.insert(entry.key.clone(), at.mono + left);
+        }
+    }
+
+    /// The next timer. During a pause none is due: the time that passed meanwhile counts, once it is over.
+    pub(super) fn next_timer(&self) -> Option<Instant> {
+        self.timers.next_due().filter(|_| !self.is_paused())
+    }
+
+    pub(super) fn release_when_due(&mut self, at: Moment) {
+        if self.next_timer().is_none_or(|due| due > at.mono) {
+            return;
+        }
+        let due = self.timers.due.iter().filter(|(_, due)| **due <= at.mono);
+        let due: Vec<ActionKey> = due.map(|(key, _)| key.clone()).collect();
+        for key in due {
+            self.timers.due.remove(&key);
+            self.time_is_over(&key, at);
+        }
+    }
+
+    /// The ledger keeps the time until the release has come to something: a crash before that finds it due again, under
+    /// the same key.
+    fn time_is_over(&mut self, key: &ActionKey, at: Moment) {
+        let Some(isolation) = self.book.get(key).filter(|entry| entry.release_at.is_some()).cloned() else { return };
+        let Action::Isolate { release: Some(terms), .. } = &isolation.action else { return };
+        let Ok(named) = AlertId::new(key.as_str()) else { return };
+        let wanted = self.wanted_by_others(&isolation);
+        let action = Action::Release { comment: why_over(&isolation, *terms) };
+        let release = ActionKey::derive(&self.terms.tenant, &named, &isolation.machine.id, &action);
+        if self.knows(&release) {
+            let dealt_with = self.timer_done(key);
+            self.record(Vec::new(), dealt_with, Afterwards::default());
+            return;
+        }
+        let about = (isolation.alert.clone(), isolation.machine.clone());
+        let mut entry = LedgerEntry::new((release, self.epoch), action, about, at.wall);
+        entry.mode = if terms.ask || wanted { Mode::Approve } else { Mode::Auto }.min(self.terms.mode);
+        entry.rules = isolation.rules;
+        entry.decision = isolation.decision;
+        entry.about = Some(isolation.key);
+        self.queue(entry);
+    }
+
+    /// Whether another alert wanted the machine isolated while this isolation stood, and was told that it is: then a
+    /// person is asked before it ends.
+    fn wanted_by_others(&self, isolation: &LedgerEntry) -> bool {
+        let began = isolation.intents.last().copied();
+        let covered = |other: &&LedgerEntry| {
+            other.action.kind() == ActionKind::Isolate
+                && other.state == AttemptState::Reported(ActionState::Covered)
+                && other.alert.id != isolation.alert.id
+                && Some(other.at) >= began
+        };
+        self.book.entries_on(&isolation.machine.id).any(|other| covered(&other))
+    }
+
+    /// The time of this isolation is dealt with: the ledger record that says so.
+    pub(super) fn timer_done(&mut self, isolation: &ActionKey) -> Vec<LedgerRecord> {
+        let Some(mut entry) = self.book.get(isolation).filter(|entry| entry.release_at.is_some()).cloned() else {
+            return Vec::new();
+        };
+        entry.release_at = None;
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        vec![LedgerRecord::Action(Box::new(entry))]
+    }
+}
+
+fn why_over(isolation: &LedgerEntry, terms: ReleaseTerms) -> String {
+    let after = cordon_settings::format_duration(Duration::from_secs(terms.after_s));
+    format!("isolated for alert {}, for {after}: that time is over", isolation.alert.id)
+}
