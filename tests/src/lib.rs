@@ -16,6 +16,7 @@ pub mod groups;
 pub mod invariants;
 pub mod load;
 pub mod meddle;
+pub mod office;
 pub mod oracle;
 pub mod pipeline;
 pub mod processes;

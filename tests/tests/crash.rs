@@ -6,9 +6,10 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use cordon_act_failpoints::failpoint::Point;
-use cordon_records::{ActionState, AttemptState, LedgerEntry, LedgerRecord, Topic};
+use cordon_records::{ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, Topic};
 use cordon_simulator::{Fault, FaultKind, Options, SimAlert, SimMachine};
 use cordon_tests::invariants::{Expectation, all_hold_so_far};
+use cordon_tests::office::Office;
 use cordon_tests::oracle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
 use cordon_tests::wait::until;
@@ -171,6 +172,71 @@ async fn wherever_respond_dies_the_next_one_isolates_what_was_to_be_isolated_exa
         let mut running = JoinSet::new();
         for death in deaths() {
             running.spawn_local(killed_at(death));
+        }
+        let mut failed = 0;
+        while let Some(ended) = running.join_next().await {
+            failed += usize::from(ended.is_err());
+        }
+        failed
+    });
+    assert_eq!(failed.await, 0, "deaths that were not survived; see above");
+}
+
+/// Respond dies at this point of a release that a person asked for; the next one lets the machine back exactly once.
+async fn killed_while_releasing(point: Point) {
+    let Some(office) = Office::of(&["ann"]) else { return };
+    let name = format!("release-{}", point.name());
+    let tenant = Options { settle: Duration::from_secs(6), enforce_quota: false, ..Options::default() };
+    let Some(mut pipeline) = Pipeline::prepare(&name, Setup { tenant, ..Setup::default() }).await else { return };
+    office.guard(&pipeline, &["ann"], "");
+    for stage in ["cordon-ingest", "cordon-enrich"] {
+        pipeline.start_stage(stage, 0, &[]);
+    }
+    pipeline.start_stage("cordon-act", 0, &["--init-ledger"]);
+    let anna = raise(&pipeline, 1, "LAPTOP-ANNA");
+    pipeline.reported(&anna.id, ActionState::Succeeded, SOON * 2).await;
+    pipeline.kill("cordon-act", 0);
+
+    let config = pipeline.config().to_owned();
+    let (code, told) = office.says("ann", &config, &["release", "laptop-anna", "--why", "clean", "--wait", "0"]).await;
+    assert_eq!(code, Some(0), "{told}");
+    if point == Point::C3 {
+        pipeline.tenant.script(Fault::on("POST", "/unisolate", SLOW));
+    }
+    let mut doomed = pipeline.spawn("cordon-act-failpoints", &[], &[("CORDON_FAILPOINT", point.name())]);
+    // No decision is behind a person's word: nothing is left to commit, so that nobody dies of it.
+    if point == Point::C6 {
+        pipeline.reported(&anna.id, ActionState::Accepted, SOON * 2).await;
+        doomed.kill();
+    } else {
+        let ended = doomed.exit(SOON * 2).await;
+        assert_eq!(ended.signal(), Some(ABORTED), "{name}: {:#?}", doomed.log());
+    }
+    pipeline.start_stage("cordon-act", 0, &[]);
+    until(RECOVERED, &format!("{name}: the machine to be let back"), async || {
+        let actions = pipeline.actions().await;
+        let ended = actions.iter().any(|action| {
+            let kind = action.action.as_ref().map(cordon_records::Action::kind);
+            kind == Some(ActionKind::Release) && action.state == ActionState::Succeeded
+        });
+        ended.then_some(()).ok_or_else(|| format!("{:?}", actions.iter().map(|it| &it.id).collect::<Vec<_>>()))
+    })
+    .await;
+    let log = pipeline.tenant.to_jsonl();
+    assert!(!pipeline.tenant.is_isolated(&anna.id), "{name}\n{log}");
+    assert_eq!(pipeline.tenant.accepted("Unisolate", &anna.id), 1, "{name}: let back once\n{log}");
+    assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 1, "{name}: isolated once\n{log}");
+    all_hold_so_far(&pipeline, &Expectation::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn wherever_respond_dies_the_next_one_lets_a_machine_back_exactly_once() {
+    let failed = LocalSet::new();
+    let failed = failed.run_until(async {
+        let mut running = JoinSet::new();
+        for point in Point::ALL {
+            running.spawn_local(killed_while_releasing(point));
         }
         let mut failed = 0;
         while let Some(ended) = running.join_next().await {
