@@ -52,10 +52,10 @@ impl ActSettings {
         let mode = act.choice("mode", &MODES).or(Mode::Shadow);
         let policy = read_policy(&mut act);
         let reload_every = act.duration("reload_every").check(not_too_often).or(Duration::from_secs(5));
-        let follow_up = act.duration("follow_up").or(Duration::from_secs(5));
+        let follow_up = act.duration("follow_up").check(not_too_often).or(Duration::from_secs(5));
         let alarm_after = act.duration("alarm_after").check(some_time).or(Duration::from_secs(15 * 60));
         let retry = read_retry(&mut act);
-        let hold_for = act.duration("hold_for").or(Duration::from_secs(24 * 60 * 60));
+        let hold_for = act.duration("hold_for").check(time_to_decide).or(Duration::from_secs(24 * 60 * 60));
         let settle = act.duration("settle").check(long_enough).or(Duration::from_secs(120));
         act.finish();
         let (files, written, policy) = policy?;
@@ -89,7 +89,12 @@ fn read_identity(mut section: Section) -> (Option<TenantId>, Option<Option<Defen
     (tenant.required(), Some(None))
 }
 
-/// Files are looked at twice before a change counts, and each look reads all of them.
+/// What is held is to be seen and decided by somebody who has to be woken first.
+fn time_to_decide(time: &Duration) -> Result<(), String> {
+    if *time >= Duration::from_secs(60) { Ok(()) } else { Err("must be at least 60s: a person has to see it".into()) }
+}
+
+/// Each look costs: of files, all are read, twice before a change counts; of accepted actions, a call.
 fn not_too_often(every: &Duration) -> Result<(), String> {
     if *every >= Duration::from_millis(100) { Ok(()) } else { Err("must be at least 100ms".into()) }
 }

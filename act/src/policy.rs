@@ -160,8 +160,13 @@ fn rule_files(place: &Path) -> Vec<Content> {
         Ok(entries) => entries,
         Err(error) => return vec![(place.to_owned(), Err(format!("the folder cannot be read: {error}")))],
     };
-    let mut paths: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_yaml(path)).collect();
+    let paths: Result<Vec<PathBuf>, std::io::Error> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = match paths {
+        Ok(paths) => paths,
+        // Half a folder is no rule set.
+        Err(error) => return vec![(place.to_owned(), Err(format!("the folder cannot be read: {error}")))],
+    };
+    paths.retain(|path| is_yaml(path));
     paths.sort();
     if paths.is_empty() {
         return vec![(place.to_owned(), Err("the folder holds no *.yaml rule file".to_owned()))];

@@ -20,6 +20,9 @@ use crate::policy::{Policy, PolicyFiles, Written};
 /// The longest account of what is wrong that goes into a notice, in characters. The log has all of it.
 const TOLD: usize = 1_500;
 
+/// For how many seconds one change is the same happening.
+const TOLD_AGAIN: i64 = 600;
+
 /// What is in force, and what stands against it on disk.
 #[derive(Debug, Clone)]
 pub struct InForce {
@@ -69,10 +72,10 @@ impl Looks {
 fn judge(now: &InForce, written: &Written, at: Timestamp) -> (InForce, Option<(NoticeKind, String)>) {
     match written.check() {
         Err(problems) => {
-            let why = problems.to_string();
-            let standing = InForce { policy: Arc::clone(&now.policy), refused: Some(why.clone()), since: at };
-            let told: String = why.chars().take(TOLD).collect();
+            // Foreign files hold thousands of mistakes, and what is told must fit a record.
+            let told: String = problems.to_string().chars().take(TOLD).collect();
             let text = format!("{} stay in force. {told}", now.told());
+            let standing = InForce { policy: Arc::clone(&now.policy), refused: Some(told), since: at };
             (standing, Some((NoticeKind::PolicyRefused, text)))
         }
         Ok(policy) => {
@@ -110,11 +113,18 @@ pub async fn watch(
         }
         let (next, told) = judge(&standing.borrow(), &written, context.clock.now());
         metrics.judged(&next);
-        if let Some((kind, text)) = told {
-            tell(context, (kind, &fingerprint), text, next.since).await;
-        }
+        let since = next.since;
         standing.send_replace(next);
+        if let Some((kind, text)) = told {
+            tell(context, (kind, &fingerprint), text, since).await;
+        }
     }
+}
+
+/// Replicas that see one change at about the same time say it under one name; the same mistake made again later is told
+/// again.
+fn notice_id(kind: NoticeKind, fingerprint: &str, at: Timestamp) -> String {
+    format!("{}@{fingerprint}.{}", kind.as_str(), at.as_second().div_euclid(TOLD_AGAIN))
 }
 
 /// Says it in the log and on `actions`. Replicas that read the same files say the same under the same id.
@@ -123,7 +133,7 @@ async fn tell(context: &Context, (kind, fingerprint): (NoticeKind, &str), text: 
         NoticeKind::PolicyRefused => tracing::error!(%text, "changed rules or guards are wrong"),
         _ => tracing::warn!(%text, "changed rules or guards were taken over"),
     }
-    let id = format!("{}@{fingerprint}", kind.as_str());
+    let id = notice_id(kind, fingerprint, at);
     let notice = Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, at });
     let headers = Headers::event(context.stage, &format!("notice.{}", kind.as_str()), notice.id(), at, notice.id());
     let sent = match Outbound::json(Topic::Actions, "cordon", headers, &notice) {

@@ -1,5 +1,7 @@
 //! One attempt: INTENT written, read back, called, answered. Pure.
 
+use std::time::Duration;
+
 use cordon_policy::Asker;
 use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, LedgerRecord, Report};
 use cordon_runtime::kafka::Fate;
@@ -38,7 +40,7 @@ impl Responder {
     fn call(&mut self, key: &ActionKey, at: Moment) {
         let Some(job) = self.jobs.get(key) else { return };
         let Phase::IntentAt(since, _) = job.phase else { return };
-        if batch::may_share(&job.entry.action) {
+        if batch::may_share(&job.entry.action) && !job.alone {
             self.gather(key, since, at);
             return;
         }
@@ -80,19 +82,32 @@ impl Responder {
     }
 
     pub(super) fn answered(&mut self, key: &ActionKey, answer: Answer, at: Moment) {
+        let kind = self.jobs.get(key).map(|job| job.entry.action.kind());
+        if let Some(kind) = kind {
+            self.spent.remove(&kind);
+        }
         match answer {
             Answer::Accepted(standing) => self.accept(key, &standing, at),
             Answer::Done(what) => self.done(key, what, at),
             Answer::Rejected(why) => self.finish(key, ActionState::Failed, why, at),
-            Answer::NotDone { after, .. } => {
-                if let Some(job) = self.jobs.get_mut(key) {
-                    job.again = true;
-                    job.phase = Phase::Resting(at.mono + after);
-                }
-            }
+            Answer::NotDone { after, spent, .. } => self.not_done(key, (after, spent), at),
             Answer::AlreadyRunning => self.already_running(key, at),
             Answer::Lost(why) => self.lost(key, why, at),
         }
+    }
+
+    /// It rests, and the ledger knows that nothing was done: the next holder need not doubt it.
+    fn not_done(&mut self, key: &ActionKey, (after, spent): (Duration, bool), at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        job.again = true;
+        job.phase = Phase::Resting(at.mono + after);
+        job.entry.undone = true;
+        let entry = job.entry.clone();
+        if spent {
+            self.spent.insert(entry.action.kind(), at.mono + after);
+        }
+        self.book.put(entry.clone());
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
     }
 
     /// The answer was the end of it. What was cancelled is looked at soon.

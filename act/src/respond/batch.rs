@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cordon_records::{Action, ActionKey};
 
 use super::event::{Answer, Effect, Moment, Order};
-use super::responder::Responder;
+use super::responder::{Phase, Responder};
 
 /// How long the first that is ready waits for others. The call for several alerts has a quota of 10 a minute; half a
 /// second is nothing to whoever reads the alert.
@@ -69,10 +69,16 @@ impl Responder {
         }
     }
 
-    /// The one answer settles all.
+    /// The one answer settles all, but for a no: one alert among them may be the cause, so each is asked for by itself.
     pub(super) fn answered_together(&mut self, keys: &[ActionKey], answer: &Answer, at: Moment) {
         for key in keys {
-            self.answered(key, answer.clone(), at);
+            match (answer, self.jobs.get_mut(key)) {
+                (Answer::Rejected(_), Some(job)) if keys.len() > 1 => {
+                    (job.again, job.alone) = (true, true);
+                    job.phase = Phase::Resting(at.mono);
+                }
+                _ => self.answered(key, answer.clone(), at),
+            }
         }
     }
 }

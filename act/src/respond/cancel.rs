@@ -20,10 +20,22 @@ pub(super) fn cancels(entry: &LedgerEntry, other: &LedgerEntry) -> bool {
     if cancelled_kind(&entry.action) != Some(other.action.kind()) || entry.machine.id != other.machine.id {
         return false;
     }
-    entry.about.as_ref().map_or_else(|| entry.alert.id == other.alert.id, |about| *about == other.key)
+    match &entry.about {
+        Some(about) => *about == other.key,
+        // What a person asked for, rules do not call back.
+        None => entry.alert.id == other.alert.id && other.requested_by.is_none(),
+    }
 }
 
 impl Job {
+    /// Whether it has begun and waits for nothing but its own reads and calls.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        match self.phase {
+            Phase::Reading | Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => true,
+            Phase::Queued | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => false,
+        }
+    }
+
     /// Whether a call may be out, or comes out at any moment: nobody can say yet what there is to cancel.
     pub(super) fn is_under_way(&self) -> bool {
         match self.phase {

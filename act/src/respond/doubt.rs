@@ -59,6 +59,11 @@ impl Responder {
             return;
         }
         let key = entry.key.clone();
+        if entry.state == AttemptState::Intent && entry.undone {
+            self.queue(entry);
+            self.jobs.entry(key).and_modify(|job| job.again = true);
+            return;
+        }
         let listed = entry.action.kind().is_machine_action();
         let phase = Phase::InDoubt(at.mono + self.terms.settle);
         self.jobs.insert(key.clone(), Job { phase, ..Job::new(entry, None) });
@@ -84,7 +89,7 @@ impl Responder {
             }
             Err(failure) if job.tries < LOOKS => {
                 job.tries += 1;
-                job.phase = Phase::InDoubt(at.mono + failure.retry_after.unwrap_or(LOOK_AGAIN));
+                job.phase = Phase::InDoubt(at.mono + failure.retry_after.unwrap_or(LOOK_AGAIN).max(LOOK_AGAIN));
             }
             Err(failure) => {
                 let why = format!(

@@ -77,6 +77,8 @@ pub enum Answer {
         why: String,
         /// When to try again.
         after: Duration,
+        /// Whether the quota of this kind of call is spent, so that every other one would be refused as well.
+        spent: bool,
     },
     /// Defender says that such an action is already running on the machine.
     AlreadyRunning,
@@ -91,7 +93,7 @@ impl std::fmt::Display for Answer {
         match self {
             Self::Accepted(standing) => write!(f, "accepted as {} ({})", standing.id, standing.status.as_str()),
             Self::Done(what) => write!(f, "done: {what}"),
-            Self::NotDone { why, after } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
+            Self::NotDone { why, after, .. } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
             Self::AlreadyRunning => f.write_str("such an action is already running"),
             Self::Rejected(why) => write!(f, "rejected: {why}"),
             Self::Lost(why) => write!(f, "lost: {why}"),

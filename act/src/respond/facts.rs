@@ -2,7 +2,7 @@
 
 use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
-use cordon_records::{Action, AlertSummary, MachineActionId, MachineSummary};
+use cordon_records::{Action, AlertSummary, IsolationType, MachineActionId, MachineSummary, ScanType};
 use jiff::Timestamp;
 
 /// The mark that every comment of ours ends in; `machineactions` gives it back.
@@ -17,6 +17,8 @@ pub struct Facts {
     pub machine: Option<MachineSummary>,
     /// Whether it is isolated, and by whom.
     pub isolation: Isolation,
+    /// How much that isolation cuts off, where the list tells.
+    pub scope: Option<IsolationType>,
 }
 
 /// The comment of an attempt: the author's words, then the mark by which a lost answer is found again.
@@ -51,7 +53,7 @@ fn isolating(actions: &[MachineAction]) -> Option<&MachineAction> {
 #[must_use]
 pub fn in_effect<'a>(actions: &'a [MachineAction], wanted: &Action) -> Option<&'a MachineAction> {
     match wanted {
-        Action::Isolate { .. } => isolating(actions),
+        Action::Isolate { .. } => isolating(actions).filter(|_| !is_narrower(scope(actions), wanted)),
         Action::Release { .. } => newest(actions)
             .filter(|action| action.kind == ActionType::Unisolate)
             .filter(|action| is_live(action) || action.status == ActionStatus::Succeeded),
@@ -68,7 +70,11 @@ pub fn in_effect<'a>(actions: &'a [MachineAction], wanted: &Action) -> Option<&'
         | Action::Indicator(_)
         | Action::Cancel { .. } => {
             let listed = ActionType::of(wanted.kind())?;
-            actions.iter().find(|action| action.kind == listed && is_live(action))
+            let quicker = |action: &&MachineAction| {
+                let quick = action.scope.as_deref().is_some_and(|scope| scope.eq_ignore_ascii_case("Quick"));
+                quick && matches!(wanted, Action::Scan { scan: ScanType::Full, .. })
+            };
+            actions.iter().filter(|action| action.kind == listed && is_live(action)).find(|action| !quicker(action))
         }
     }
 }
@@ -90,6 +96,26 @@ fn newest(actions: &[MachineAction]) -> Option<&MachineAction> {
     let steps = actions.iter().filter(bears);
     // The list comes newest first, so of two at one instant the first is the newer.
     steps.min_by_key(|action| std::cmp::Reverse(action.created.unwrap_or(Timestamp::MAX)))
+}
+
+/// How much the newest isolation cuts off, where the list tells. Microsoft's samples leave it out at times.
+#[must_use]
+pub fn scope(actions: &[MachineAction]) -> Option<IsolationType> {
+    let newest = newest(actions).filter(|action| action.kind == ActionType::Isolate)?;
+    isolation_type(newest.scope.as_deref()?)
+}
+
+fn isolation_type(scope: &str) -> Option<IsolationType> {
+    IsolationType::ALL.iter().copied().find(|known| known.as_str().eq_ignore_ascii_case(scope))
+}
+
+/// Whether an isolation that is known to cut off so much leaves connected what the wanted action would not.
+#[must_use]
+pub fn is_narrower(scope: Option<IsolationType>, wanted: &Action) -> bool {
+    match (scope, wanted) {
+        (Some(known), Action::Isolate { isolation: IsolationType::Full, .. }) => known != IsolationType::Full,
+        _ => false,
+    }
 }
 
 /// Derives the machine's isolation from its actions: the machine entity itself has no such field. A status that we do

@@ -19,6 +19,9 @@ use super::timer::release_at;
 /// Defender itself gives up after about three days; an hour later nobody will answer any more.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(73);
 
+/// So many looks in a row, some four hours, have to be unreadable before nobody waits for the list any more.
+const UNREADABLE: u32 = 60;
+
 /// The list is asked from a little before the oldest action due. Of one that was accepted before a restart only the
 /// INTENT's time is known, and our clock may differ from Defender's.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(10);
@@ -36,6 +39,8 @@ struct FollowUp {
     step: u32,
     /// When people are told that the end stays out.
     alarm: Option<Instant>,
+    /// Looks in a row that could not be read.
+    unread: u32,
 }
 
 impl FollowUp {
@@ -48,8 +53,9 @@ impl FollowUp {
 struct LookedAt {
     key: ActionKey,
     id: MachineActionId,
-    asked: Timestamp,
     alarm: bool,
+    /// Nobody will answer any more.
+    given_up: bool,
 }
 
 /// Which accepted actions are due when.
@@ -88,7 +94,7 @@ impl FollowUps {
         };
         let passed = Duration::try_from(at.wall.duration_since(entry.at)).unwrap_or_default();
         let alarm = (!entry.alarmed).then(|| at.mono + self.alarm_after.saturating_sub(passed));
-        self.open.insert(entry.key.clone(), FollowUp { id, asked, since, next, step: 0, alarm });
+        self.open.insert(entry.key.clone(), FollowUp { id, asked, since, next, step: 0, alarm, unread: 0 });
     }
 
     /// Has this action looked at anew as often as one that was just accepted.
@@ -115,8 +121,9 @@ impl FollowUps {
         Some(Effect::Follow { ids, since })
     }
 
-    /// Moves everything that was due to its next look, and gives back what it was.
-    fn advance(&mut self, at: Moment) -> Vec<LookedAt> {
+    /// Moves everything that was due to its next look, and gives back what it was. `read` says whether this look told
+    /// anything: one that did not is no reason to give up, but many of them are.
+    fn advance(&mut self, read: bool, at: Moment) -> Vec<LookedAt> {
         let asked_at = self.under_way.take().unwrap_or(at.mono);
         let mut looked_at = Vec::new();
         for (key, follow) in &mut self.open {
@@ -124,7 +131,10 @@ impl FollowUps {
                 follow.step += 1;
                 follow.next = at.mono + distance(self.first, follow.step);
                 let alarm = follow.alarm.take_if(|alarm| *alarm <= asked_at).is_some();
-                looked_at.push(LookedAt { key: key.clone(), id: follow.id.clone(), asked: follow.asked, alarm });
+                follow.unread = if read { 0 } else { follow.unread + 1 };
+                let is_over = at.wall.duration_since(follow.asked) > GIVE_UP;
+                let given_up = is_over && (read || follow.unread >= UNREADABLE);
+                looked_at.push(LookedAt { key: key.clone(), id: follow.id.clone(), alarm, given_up });
             }
         }
         looked_at
@@ -142,38 +152,39 @@ fn distance(first: Duration, step: u32) -> Duration {
 
 impl Responder {
     pub(super) fn followed(&mut self, standings: Result<Vec<Standing>, Unreadable>, at: Moment) {
-        let looked_at = self.follow.advance(at);
-        // A list that cannot be read tells as little as one that does not know the action.
-        let standings = standings.unwrap_or_default();
-        for LookedAt { key, id, asked, alarm } in looked_at {
-            let standing = standings.iter().find(|standing| standing.id == id);
-            let end = match standing {
-                Some(standing) => ended(standing),
-                None => None,
+        for LookedAt { key, id, alarm, given_up } in self.follow.advance(standings.is_ok(), at) {
+            // A list that could not be read says of no action that it has an end, or none.
+            let standing = match &standings {
+                Ok(standings) => standings.iter().find(|standing| standing.id == id),
+                Err(_) => None,
             };
-            if let Some((state, reason)) = end {
+            if let Some((state, reason)) = standing.and_then(ended) {
                 self.end(&key, state, reason, at);
-            } else if at.wall.duration_since(asked) > GIVE_UP {
+            } else if given_up {
                 let why = "Defender names no outcome after 73 hours; look at the machine".into();
                 self.end(&key, ActionState::NeedsHuman, why, at);
             } else if alarm {
-                self.alarm(&key, standing, at);
+                let found = match (&standings, standing) {
+                    (Err(failure), _) => format!("its list cannot be read: {}", failure.why),
+                    (Ok(_), None) => "its list does not show it".into(),
+                    (Ok(_), Some(standing)) => standing.status.as_str().to_owned(),
+                };
+                self.alarm(&key, &found, at);
             }
         }
     }
 
     /// Tells people, once for each attempt, that Defender names no end. The action stays accepted and is followed.
-    fn alarm(&mut self, key: &ActionKey, standing: Option<&Standing>, at: Moment) {
+    fn alarm(&mut self, key: &ActionKey, found: &str, at: Moment) {
         let Some(mut entry) = self.book.get(key).filter(|entry| entry.state == ACCEPTED).cloned() else { return };
         let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
-        let status = standing.map_or("its list does not show it", |standing| standing.status.as_str());
         entry.alarmed = true;
         entry.epoch = self.epoch;
         self.book.put(entry.clone());
         let mut told = entry.clone();
         told.at = at.wall;
         told.reason = format!(
-            "Defender took the request {minutes} min ago and names no end yet ({status}); Cordon looks on, look at the machine"
+            "Defender took the request {minutes} min ago and names no end yet ({found}); Cordon looks on, look at the machine"
         );
         let reports = vec![Report::Action(Box::new(report::of(&told, ActionState::Overdue)))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
@@ -272,7 +283,7 @@ mod tests {
         }
         let Some(Effect::Follow { ids, since }) = follow.due(at(5)) else { panic!("one is due") };
         assert_eq!((ids.len(), since), (1, "2026-11-22T22:39:59Z".parse().unwrap()));
-        follow.advance(at(6));
+        follow.advance(true, at(6));
         assert!(follow.due(at(9)).is_none(), "two are due, but the last look was four seconds ago");
         let Some(Effect::Follow { ids, since }) = follow.due(at(10)) else { panic!("two are due") };
         assert_eq!((ids.len(), since), (2, "2026-11-22T22:40:00Z".parse().unwrap()));

@@ -378,7 +378,13 @@ impl<T: Tenant> Post<T> {
                     Event::Facts(key, facts)
                 }
                 Effect::Look(key, machine) => Event::Looked(key, tenant.actions(&machine).await),
-                Effect::Follow { ids, since } => Event::Followed(tenant.standings(&ids, since).await),
+                Effect::Follow { ids, since } => {
+                    let standings = tenant.standings(&ids, since).await;
+                    if let Err(failure) = &standings {
+                        tracing::warn!(actions = ids.len(), why = failure.why, "what became of accepted actions cannot be read; they are looked at again");
+                    }
+                    Event::Followed(standings)
+                }
                 Effect::FetchLink(key, action) => Event::Linked(key, tenant.package_link(&action).await),
                 Effect::CountFleet => Event::Counted(tenant.count_machines().await),
                 Effect::Act { .. }

@@ -2,8 +2,8 @@
 
 use cordon_policy::{Asker, Isolation};
 use cordon_records::{
-    ActionKey, ActionKind, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, Impact, LedgerEntry,
-    LedgerRecord, MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
+    Action, ActionKey, ActionKind, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, Impact,
+    LedgerEntry, LedgerRecord, MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
 };
 use cordon_runtime::kafka::Fate;
 
@@ -105,6 +105,7 @@ impl Responder {
             alert: Some(entry.alert.clone()),
             machine: Some(entry.machine.clone()),
             isolation: Isolation::None,
+            scope: None,
         };
         if entry.mode != Mode::Shadow && self.is_held_by_a_switch(key, &known, at.wall) {
             self.rule(key, known, at);
@@ -154,7 +155,7 @@ impl Responder {
 
     /// Reports for what takes something from people and is still on its way although the alert was closed.
     fn closed_meanwhile(&self, decision: &DecisionRecord, at: Moment) -> Vec<Report> {
-        if decision.alert.status != AlertStatus::Resolved {
+        if decision.alert.status != AlertStatus::Resolved || self.was_closed_by_us(decision) {
             return Vec::new();
         }
         let open = self.book.open().filter(|entry| entry.alert.id == decision.alert.id);
@@ -170,6 +171,19 @@ impl Responder {
             Report::Action(Box::new(report::of(&late, ActionState::ClosedMeanwhile)))
         })
         .collect()
+    }
+}
+
+impl Responder {
+    /// Whether rules had Cordon itself close this alert: then nobody needs to be told.
+    fn was_closed_by_us(&self, decision: &DecisionRecord) -> bool {
+        let machine = decision.machine.as_ref().map(|machine| &machine.id);
+        let ours = machine.into_iter().flat_map(|machine| self.book.entries_on(machine));
+        let closing = |entry: &LedgerEntry| match &entry.action {
+            Action::UpdateAlert(changes) => changes.status == Some(AlertStatus::Resolved) && !entry.intents.is_empty(),
+            _ => false,
+        };
+        ours.filter(|entry| entry.alert.id == decision.alert.id).any(closing)
     }
 }
 

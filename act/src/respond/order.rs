@@ -9,6 +9,7 @@ use cordon_records::{
 use super::cancel::cancels;
 use super::doubt::ACCEPTED;
 use super::event::Moment;
+use super::facts::is_narrower;
 use super::responder::{Job, Phase, Responder};
 
 /// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
@@ -66,6 +67,7 @@ fn covers(running: &Action, wanted: &Action) -> bool {
         (Action::Scan { scan: running, .. }, Action::Scan { scan: wanted, .. }) => {
             *running == ScanType::Full || running == wanted
         }
+        (Action::Isolate { isolation: running, .. }, Action::Isolate { .. }) => !is_narrower(Some(*running), wanted),
         (Action::LiveResponse { commands: running, .. }, Action::LiveResponse { commands: wanted, .. }) => {
             running == wanted
         }
@@ -126,16 +128,33 @@ impl Responder {
         let decision = job.offset.and_then(|offset| self.decisions.get(&offset));
         let recording = decision.is_some_and(|decision| decision.recording > 0);
         busy || recording
+            || self.is_spent(job)
             || self.is_before_its_turn(job)
             || self.follows_one_begun(job)
             || self.is_excluded(job)
             || self.target_is_under_way(&job.entry)
     }
 
+    /// Whether a call of this kind would only be refused, so that no fresh read is worth its call. When the quota may be
+    /// there again, one goes first and shows it.
+    fn is_spent(&self, job: &Job) -> bool {
+        let kind = job.entry.action.kind();
+        let is_first = || {
+            let others = self.jobs.values().filter(|other| other.entry.action.kind() == kind);
+            others.filter(|other| other.entry.key != job.entry.key).all(|other| !other.is_on_its_way())
+        };
+        match self.spent.get(&kind) {
+            None => false,
+            Some(until) => *until > self.now || !is_first(),
+        }
+    }
+
     /// Whether the action before it in its decision is not settled yet. Whatever that one becomes, this one's turn
     /// comes then.
     fn is_before_its_turn(&self, job: &Job) -> bool {
-        job.after.as_ref().and_then(|before| self.jobs.get(before)).is_some_and(|before| before.offset.is_some())
+        let before = job.after.as_ref().and_then(|before| self.jobs.get(before));
+        // One that a later decision took in does not come before this one: two decisions would wait for each other.
+        before.is_some_and(|before| before.offset.is_some() && before.offset <= job.offset)
     }
 
     /// Whether another action of the same lane was begun and has no outcome yet. It goes first: a guard may still

@@ -32,7 +32,7 @@ impl Responder {
             }
             Err(failure) => {
                 job.entry.reason = failure.why;
-                self.rule(key, Facts { alert: None, machine: None, isolation: Isolation::Unknown }, at);
+                self.rule(key, Facts { alert: None, machine: None, isolation: Isolation::Unknown, scope: None }, at);
             }
         }
     }
@@ -91,6 +91,7 @@ impl Responder {
             users: &entry.alert.users,
             isolation: &isolation,
             ours,
+            narrower: self.is_narrower(entry, &isolation, facts.scope),
             now,
             attempts: &attempts,
             fleet: self.book.fleet,
@@ -159,6 +160,7 @@ impl Responder {
             job.entry.alarmed = false;
         }
         (job.again, job.numbered) = (false, false);
+        job.entry.undone = false;
         job.entry.intents.push(at.wall);
         job.entry.state = AttemptState::Intent;
         job.entry.epoch = epoch;

@@ -6,13 +6,14 @@
 
 use cordon_policy::{Asker, Isolation};
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, LedgerEntry,
-    MachineId, MachineSummary, Mode, Severity,
+    Action, ActionKey, ActionKind, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, IsolationType,
+    LedgerEntry, MachineId, MachineSummary, Mode, Severity,
 };
 
 use super::authority::Person;
 use super::command::{Done, Written};
 use super::event::Moment;
+use super::facts;
 use super::responder::{Phase, Responder};
 
 /// Who asks for an action.
@@ -126,6 +127,18 @@ impl Responder {
             // Whether the machine is isolated bears on no other kind.
             _ => (Isolation::None, false),
         }
+    }
+
+    /// Whether the isolation that stands is known to cut off less than this action would: by Defender's list, or by our
+    /// own book.
+    pub(super) fn is_narrower(&self, entry: &LedgerEntry, stands: &Isolation, read: Option<IsolationType>) -> bool {
+        let (Isolation::Running { id } | Isolation::Isolated { id }) = stands else { return false };
+        let its = |other: &&LedgerEntry| other.machine_action_id.as_ref() == Some(id);
+        let ours = self.book.entries_on(&entry.machine.id).find(its).and_then(|other| match &other.action {
+            Action::Isolate { isolation, .. } => Some(*isolation),
+            _ => None,
+        });
+        facts::is_narrower(ours.or(read), &entry.action)
     }
 
     fn isolation_to_add(&self, entry: &LedgerEntry, read: &Isolation) -> Isolation {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{ActionKey, LedgerEntry, LedgerRecord, Mode, Report, TenantId};
+use cordon_records::{ActionKey, ActionKind, LedgerEntry, LedgerRecord, Mode, Report, TenantId};
 use cordon_runtime::kafka::Fate;
 use cordon_signing::AllowedSigners;
 
@@ -88,13 +88,15 @@ pub(super) struct Job {
     pub numbered: bool,
     /// How often Defender said that another action is running.
     pub busy: u32,
+    /// Its call is not shared with others.
+    pub alone: bool,
 }
 
 impl Job {
     /// A job that has not begun; `offset` is that of the decision that waits for it.
     pub(super) const fn new(entry: LedgerEntry, offset: Option<i64>) -> Self {
         let phase = Phase::Queued;
-        Self { entry, offset, after: None, phase, tries: 0, again: false, numbered: false, busy: 0 }
+        Self { entry, offset, after: None, phase, tries: 0, again: false, numbered: false, busy: 0, alone: false }
     }
 }
 
@@ -133,6 +135,10 @@ pub struct Responder {
     pub(super) expire_at: Option<Instant>,
     pub(super) links: Links,
     pub(super) gathering: Gathering,
+    /// Kinds of action whose quota is spent, and until when. One whose time is over stays until a call goes through.
+    pub(super) spent: BTreeMap<ActionKind, Instant>,
+    /// The time of the last event.
+    pub(super) now: Instant,
     pub(super) count_at: Option<Instant>,
     pub(super) effects: Vec<Effect>,
 }
@@ -160,6 +166,8 @@ impl Responder {
             expire_at: None,
             links: Links::default(),
             gathering: Gathering::default(),
+            spent: BTreeMap::new(),
+            now: at.mono,
             count_at: Some(at.mono),
             effects: Vec::new(),
         };
@@ -171,6 +179,7 @@ impl Responder {
 
     /// Takes one event and gives what is to be done, in order.
     pub fn on(&mut self, event: Event, at: Moment) -> Vec<Effect> {
+        self.now = at.mono;
         match event {
             Event::Decision(offset, decision) => self.take_in(offset, &decision, at),
             Event::Tailed(offset, record) => self.tailed(offset, *record, at),
@@ -218,7 +227,8 @@ impl Responder {
         });
         let timers =
             [self.follow.next_due(), self.retries.next_due(), self.links.next_due(), self.gathering.next_due()];
-        let others = [self.next_timer(), self.expire_at, self.count_at];
+        let refilled = self.spent.values().filter(|until| **until > self.now).min().copied();
+        let others = [self.next_timer(), self.expire_at, self.count_at, refilled];
         jobs.chain(timers.into_iter().chain(others).flatten()).min()
     }
 

@@ -109,6 +109,8 @@ impl Responder {
         }
         let Some(mut entry) = self.book.get(key).cloned() else { return false };
         entry.state = AttemptState::Reported(ActionState::Cancelled);
+        // The id was that of the attempt that failed.
+        entry.machine_action_id = None;
         entry.reason = why.into();
         entry.at = at.wall;
         entry.epoch = self.epoch;

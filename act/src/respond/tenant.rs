@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, Done, MachineAction};
+use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, Done, MachineAction, Refusal};
 use cordon_policy::Isolation;
 use cordon_records::{
     ActionKind, Alert, AlertChanges, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineActionId,
@@ -16,6 +16,9 @@ use super::facts::{self, Facts, Standing};
 
 /// How long a call that was certainly not done rests when the server names no time.
 const REST: Duration = Duration::from_secs(5);
+
+/// What Microsoft's pages on unisolate and on scans name instead of the code `ActiveRequestAlreadyExists`.
+const IN_PROGRESS: &str = "Action is already in progress";
 
 /// What respond needs of the outside.
 pub trait Tenant: Clone + Send + Sync + 'static {
@@ -48,7 +51,7 @@ pub trait Tenant: Clone + Send + Sync + 'static {
     /// The machine's actions, newest first.
     fn actions(&self, machine: &MachineId) -> impl Future<Output = Result<Vec<MachineAction>, Unreadable>> + Send;
 
-    /// What became of these actions; unknown ones are left out.
+    /// What became of these actions; those that Defender does not know are left out.
     fn standings(
         &self,
         ids: &[MachineActionId],
@@ -76,8 +79,10 @@ impl Tenant for DefenderTenant {
             }
         };
         let (alert, entity, actions) = tokio::join!(alert, self.machine(machine), self.actions_if_served(machine));
-        let isolation = actions?.map_or(Isolation::Unknown, |actions| facts::isolation(&actions));
-        Ok(Facts { alert: alert?, machine: entity?, isolation })
+        let actions = actions?;
+        let isolation = actions.as_deref().map_or(Isolation::Unknown, facts::isolation);
+        let scope = actions.as_deref().and_then(facts::scope);
+        Ok(Facts { alert: alert?, machine: entity?, isolation, scope })
     }
 
     fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
@@ -129,7 +134,7 @@ impl Tenant for DefenderTenant {
         for id in ids {
             match listed.iter().find(|action| &action.id == id) {
                 Some(action) => standings.push(Standing::from(action)),
-                None => standings.extend(self.standing(id).await),
+                None => standings.extend(self.standing(id).await?),
             }
         }
         Ok(standings)
@@ -178,13 +183,12 @@ impl DefenderTenant {
         }
     }
 
-    async fn standing(&self, id: &MachineActionId) -> Option<Standing> {
+    /// One action that the list does not show. Only a definite no says that there is none.
+    async fn standing(&self, id: &MachineActionId) -> Result<Option<Standing>, Unreadable> {
         match self.0.machine_action(id).await {
-            Ok(action) => Some(Standing::from(&action)),
-            Err(error) => {
-                tracing::debug!(action = %id, error = %error, "machine action could not be read");
-                None
-            }
+            Ok(action) => Ok(Some(Standing::from(&action))),
+            Err(error) if error.class() == ErrorClass::Poison => Ok(None),
+            Err(error) => Err(unreadable(&error)),
         }
     }
 }
@@ -194,11 +198,16 @@ fn unreadable(error: &ApiError) -> Unreadable {
 }
 
 fn answer(error: &ApiError) -> Answer {
-    if error.code() == Some("ActiveRequestAlreadyExists") {
+    let says = |refusal: &Refusal| refusal.message.contains(IN_PROGRESS);
+    if error.code() == Some("ActiveRequestAlreadyExists") || error.refusal().is_some_and(says) {
         return Answer::AlreadyRunning;
     }
     match error.class() {
-        ErrorClass::Transient => Answer::NotDone { why: error.to_string(), after: error.retry_after().unwrap_or(REST) },
+        ErrorClass::Transient => Answer::NotDone {
+            why: error.to_string(),
+            after: error.retry_after().unwrap_or(REST).max(REST),
+            spent: matches!(error, ApiError::Throttled { .. }),
+        },
         ErrorClass::Ambiguous => Answer::Lost(error.to_string()),
         ErrorClass::Poison | ErrorClass::Fatal => Answer::Rejected(error.to_string()),
     }

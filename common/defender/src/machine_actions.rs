@@ -207,15 +207,16 @@ impl ActionQuery {
 }
 
 impl ActionQuery {
-    /// Reads a page. An entry that cannot be read is passed over only if it is surely another machine's.
+    /// Reads a page. Of one machine, an entry that cannot be read is passed over only if it is surely another machine's:
+    /// it may be the one that was looked for. Of all machines, what is looked for has a known id.
     fn read_all(&self, items: impl Iterator<Item = Verbatim>) -> Result<Vec<MachineAction>, ApiError> {
         let mut found = Vec::new();
         for item in items {
             match MachineAction::read(&item) {
                 Some(action) if self.wants(&action) => found.push(action),
                 Some(_) => {}
-                None if self.is_of_another_machine(&item) => {
-                    tracing::warn!("an entry of another machine in the list of machine actions has no usable id");
+                None if self.machine.is_none() || self.is_of_another_machine(&item) => {
+                    tracing::warn!("an entry in the list of machine actions has no usable id; it is passed over");
                 }
                 None => {
                     return Err(incomplete(format!("an entry has no usable id: {:?}", beginning(item.get()))));

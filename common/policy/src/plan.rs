@@ -1,6 +1,7 @@
 //! What matching rules ask for together: one planned action for each action key.
 //!
-//! - Order: rules by id, each rule's actions as written, an action where its key appears first.
+//! - Order: rules by id, each rule's actions as written, an action where its key appears first; what closes the alert
+//!   comes after everything else.
 //! - Modes: `approve` beats `auto`. Rules in shadow influence nothing: they count only for keys that no other rule names,
 //!   and come last.
 //! - Settings that differ under one key: the stronger or safer one ([`settings`]). Where neither is, the action is left
@@ -16,7 +17,9 @@ mod settings;
 
 use std::collections::BTreeMap;
 
-use cordon_records::{Action, ActionKey, Alert, MachineId, Mode, PlannedAction, RuleId, TenantId};
+use cordon_records::{
+    Action, ActionKey, Alert, AlertStatus, Classification, MachineId, Mode, PlannedAction, RuleId, TenantId,
+};
 
 use crate::expand::{Expanded, expand};
 use crate::rules::Rule;
@@ -79,7 +82,16 @@ pub fn merge(matching: &[&Rule], tenant: &TenantId, alert: &Alert, machine: &Mac
         }
     }
     opposites::leave_out(&mut plan);
+    plan.actions.sort_by_key(|planned| (planned.mode == Mode::Shadow, closes(&planned.action)));
     plan
+}
+
+/// Whether this closes the alert. Nothing is done any more for a closed alert, so it comes after everything else.
+fn closes(action: &Action) -> bool {
+    let Action::UpdateAlert(changes) = action else { return false };
+    let harmless = [Classification::FalsePositive, Classification::InformationalExpectedActivity];
+    changes.status == Some(AlertStatus::Resolved)
+        || changes.classification.as_ref().is_some_and(|found| harmless.contains(found))
 }
 
 /// What one rule asks for with this alert.

@@ -219,6 +219,10 @@ pub struct LedgerEntry {
     /// Whether the alarm about an outcome that stays out was given for this attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alarmed: bool,
+    /// The call of this attempt was certainly not done, and is to be made again under its number. Without it an INTENT is
+    /// in doubt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
     /// When this was written.
     pub at: Timestamp,
 }
@@ -256,6 +260,7 @@ impl LedgerEntry {
             approvals: Vec::new(),
             release_at: None,
             alarmed: false,
+            undone: false,
             at,
         }
     }

@@ -261,15 +261,15 @@ fn not_done(phrases: &Phrases, record: &ActionRecord) -> Wording {
 }
 
 const fn why_not_done(record: &ActionRecord) -> &'static str {
-    match (record.state, record.attempt) {
+    match (record.state, &record.machine_action_id) {
         (ActionState::Refused, _) => {
             "A guard forbids it, so Cordon asked Defender for nothing. Approval would not change that; only the guards \
              can."
         }
         (ActionState::Failed, _) => "Defender refused the request, or reports that it failed.",
         (ActionState::TimedOut, _) => "Defender had accepted the request, but gave up waiting for the machine.",
-        (ActionState::Cancelled, 0) => "It was called off before Cordon asked Defender for anything.",
-        (ActionState::Cancelled, _) => {
+        (ActionState::Cancelled, None) => "It was called off while Defender had not taken it.",
+        (ActionState::Cancelled, Some(_)) => {
             "Defender had accepted the request, but it was cancelled before it was carried out."
         }
         (

@@ -61,7 +61,7 @@ fn what_was_not_done_is_asked_anew_and_gathers_again_under_its_number() {
     }
     world.run();
     world.pass(Duration::from_millis(500));
-    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(5) });
+    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(5), spent: false });
     world.pass(Duration::from_secs(5));
     done(&mut world);
     world.pass(Duration::from_millis(500));
@@ -114,4 +114,25 @@ fn a_lease_that_ends_while_they_gather_permits_nothing() {
     world.pass(Duration::from_millis(500));
     done(&mut world);
     assert_eq!(world.states(), [ActionState::Succeeded], "a fresh read and a new lease");
+}
+
+#[test]
+fn a_no_to_several_alerts_is_asked_for_one_by_one_so_that_one_of_them_spoils_no_other() {
+    let mut world = World::new();
+    for alert in ["a1", "a2", "a3"] {
+        world.decide(plan(alert, "m1", vec![an(ActionKind::UpdateAlert)]));
+    }
+    world.run();
+    world.pass(Duration::from_millis(500));
+    let mut answers = 0;
+    world.run_with(&mut |_| {
+        answers += 1;
+        // The one call for all, and then that for the one which is gone.
+        if answers <= 2 { Answer::Rejected("404".into()) } else { Answer::Done("changed".into()) }
+    });
+    assert_eq!(world.together.len(), 1);
+    let mut states = world.states();
+    states.sort_by_key(|state| state.as_str());
+    assert_eq!(states, [ActionState::Failed, ActionState::Succeeded, ActionState::Succeeded]);
+    assert_eq!((world.orders.len(), world.intents_counted()), (3, 3), "each under its number");
 }

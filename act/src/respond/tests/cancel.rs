@@ -56,7 +56,11 @@ fn what_was_not_called_yet_ends_before_any_call_whatever_it_waits_for() {
         let mut world = World::new();
         world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
         if !reading {
-            world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(600) });
+            world.run_with(&mut |_| Answer::NotDone {
+                why: "429".into(),
+                after: Duration::from_secs(600),
+                spent: false,
+            });
             world.orders.clear();
         }
         // Of the two reads, that of the cancellation comes first.
@@ -172,4 +176,18 @@ fn a_cancellation_drops_the_new_attempt_of_a_failed_isolation_for_good() {
     }
     assert_eq!((world.orders.len(), after.orders.len()), (1, 0));
     assert!(world.steps().contains(&(ActionKind::Isolate, ActionState::Cancelled)), "{:?}", world.steps());
+}
+
+#[test]
+fn rules_do_not_call_back_what_a_person_asked_for() {
+    use super::office::{ANN, machine, signed, terms_of_the_office};
+    use cordon_records::Command;
+    let mut world = World::ready_for(ActionKind::Release).restarted(terms_of_the_office());
+    world.say(signed(ANN, Command::Release { machine: machine("m1") }, "c-1", world.at.wall));
+    world.run();
+    assert_eq!(world.called(), [ActionKind::Release]);
+    // The person's release bears the alert of the isolation.
+    world.decide(plan("a0", "m1", vec![Action::Cancel { what: ActionKind::Release, comment: "no".into() }]));
+    world.run();
+    assert_eq!(world.called(), [ActionKind::Release], "{:?}", world.steps());
 }

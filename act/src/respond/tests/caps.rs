@@ -10,7 +10,7 @@ use super::world::{World, decision, terms};
 use crate::respond::event::Answer;
 
 fn not_done() -> Answer {
-    Answer::NotDone { why: "429".into(), after: Duration::from_secs(5) }
+    Answer::NotDone { why: "429".into(), after: Duration::from_secs(5), spent: false }
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_retry_takes_the_place_of_its_own_attempt_and_not_of_another_rules_at_the_sa
     let first = ["a1", "a2"].map(|alert| decision(alert, alert).planned[0].key.clone()).into_iter().min().unwrap();
     world.run_with(&mut |key| {
         let after = Duration::from_secs(if *key == first { 60 } else { 5 });
-        Answer::NotDone { why: "429".into(), after }
+        Answer::NotDone { why: "429".into(), after, spent: false }
     });
     world.pass(Duration::from_secs(5));
     world.run();

@@ -130,7 +130,7 @@ proptest! {
                 Move::Step => {
                     world.step(&mut |key| match dice % 4 {
                         0 => lost(),
-                        1 => Answer::NotDone { why: "429".into(), after: Duration::from_secs(5) },
+                        1 => Answer::NotDone { why: "429".into(), after: Duration::from_secs(5), spent: false },
                         _ => Answer::Accepted(pending(key)),
                     });
                 }

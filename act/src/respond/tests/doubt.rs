@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
-use cordon_records::{ActionKey, ActionState, AlertStatus, AttemptState, LedgerRecord, MachineActionId, Mode, Verdict};
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, AlertStatus, AttemptState, LedgerRecord, MachineActionId, Mode, Verdict,
+};
 
 use super::world::{World, decision, start, terms};
 use crate::respond::event::{Answer, Effect, Event, Unreadable};
@@ -80,14 +82,60 @@ fn a_follow_up_whose_list_is_never_readable_ends_with_a_person() {
     world.decide(decision("a1", "m1"));
     world.run();
     world.pass(Duration::from_secs(74 * 3_600));
-    while let Some(effect) = world.waiting.pop_front() {
-        if let Effect::Follow { .. } = effect {
-            world.give(Event::Followed(Err(broken())));
-        }
+    for look in 1..=60 {
+        let entry = world.responder.book().get(&key("a1", "m1")).unwrap();
+        assert_eq!(entry.state, AttemptState::Reported(ActionState::Accepted), "one look is no reason: {look}");
+        unreadable(&mut world);
+        world.pass(Duration::from_secs(300));
     }
     world.run();
     let entry = world.responder.book().get(&key("a1", "m1")).unwrap();
     assert_eq!(entry.state, AttemptState::Reported(ActionState::NeedsHuman));
+}
+
+/// Lets whatever is due happen; the look at accepted actions fails.
+fn unreadable(world: &mut World) {
+    while let Some(effect) = world.waiting.front() {
+        if matches!(effect, Effect::Follow { .. }) {
+            world.waiting.pop_front();
+            world.give(Event::Followed(Err(broken())));
+        } else {
+            world.step(&mut |_| panic!("nothing is called"));
+        }
+    }
+}
+
+#[test]
+fn an_end_that_came_while_nobody_held_the_ledger_is_read_although_the_first_look_after_days_fails() {
+    let mut before = World::new();
+    before.decide(decision("a1", "m1"));
+    before.run();
+    before.at.wall += jiff::SignedDuration::from_hours(80);
+    let mut world = before.restarted(terms());
+    world.pass(Duration::from_secs(5));
+    unreadable(&mut world);
+    let told = world.reasons();
+    assert!(told.iter().all(|reason| reason.contains("its list cannot be read: ")), "{told:?}");
+    let mut end = super::world::pending(&before.calls[0].0);
+    end.status = cordon_defender::ActionStatus::Succeeded;
+    world.until_followed(&[end]);
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Succeeded));
+}
+
+#[test]
+fn a_restart_while_a_refused_call_rests_makes_it_again_under_its_number_and_doubts_nothing() {
+    for kind in [ActionKind::Isolate, ActionKind::Scan, ActionKind::Tag] {
+        let mut before = World::new();
+        before.decide(super::world::plan("a1", "m1", vec![super::world::an(kind)]));
+        before.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(60), spent: true });
+        let mut world = before.restarted(terms());
+        world.decide(super::world::plan("a1", "m1", vec![super::world::an(kind)]));
+        world.run();
+        assert_eq!((world.orders.len(), world.settled.len()), (1, 1), "{kind}: {:?}", world.reasons());
+        assert_eq!(world.calls[0].2, before.calls[0].2, "{kind}: the same attempt");
+        assert_eq!(world.intents_counted(), 1, "{kind}");
+    }
 }
 
 #[test]
@@ -138,8 +186,12 @@ fn our_own_earlier_attempt_that_the_list_shows_late_is_followed_and_not_taken_fo
     let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
     let id = MachineActionId::new("late").unwrap();
     let facts = decision("a1", "m1");
-    let facts =
-        Facts { alert: Some(facts.alert), machine: facts.machine, isolation: Isolation::Running { id: id.clone() } };
+    let facts = Facts {
+        alert: Some(facts.alert),
+        machine: facts.machine,
+        isolation: Isolation::Running { id: id.clone() },
+        scope: None,
+    };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     let asked = look(&mut world).expect("a look for our mark");
     world.give(Event::Looked(asked, Ok(vec![listed("late", ActionType::Isolate, ActionStatus::Pending, mark)])));

@@ -214,7 +214,12 @@ fn an_isolation_of_the_machine_bears_on_no_other_kind() {
         let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
         let decided = plan("a1", "m1", Vec::new());
         let isolation = Isolation::Isolated { id: MachineActionId::new("other").unwrap() };
-        let facts = crate::respond::facts::Facts { alert: Some(decided.alert), machine: decided.machine, isolation };
+        let facts = crate::respond::facts::Facts {
+            alert: Some(decided.alert),
+            machine: decided.machine,
+            isolation,
+            scope: None,
+        };
         world.give(Event::Facts(key, Ok(Box::new(facts))));
         world.run();
         world.pass(Duration::from_secs(1));

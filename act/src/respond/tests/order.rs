@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_records::{Action, ActionKind, ActionState, ScanType};
+use cordon_records::{Action, ActionKind, ActionState, AlertChanges, AlertStatus, IsolationType, ScanType};
 use cordon_runtime::kafka::Fate;
 
 use super::world::{World, an, pending, plan};
@@ -57,7 +57,7 @@ fn the_next_action_begins_whatever_the_one_before_became() {
 fn an_action_that_rests_keeps_those_after_it_waiting_and_those_of_other_decisions_not() {
     let mut world = World::new();
     world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate), an(ActionKind::Scan)]));
-    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(60) });
+    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(60), spent: false });
     world.decide(plan("a2", "m1", vec![an(ActionKind::CollectPackage)]));
     world.run();
     assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::CollectPackage]);
@@ -161,4 +161,104 @@ fn a_decision_of_many_actions_takes_the_room_of_one() {
         world.decide(plan(&format!("a{n}"), &format!("m{n}"), many()));
     }
     assert!(!world.responder.has_room());
+}
+
+#[test]
+fn while_the_quota_of_a_kind_is_spent_it_costs_no_reads_and_other_kinds_go_on_and_then_one_goes_first() {
+    let reads = |world: &World| world.waiting.iter().filter(|effect| matches!(effect, Effect::Read { .. })).count();
+    let mut world = World::new();
+    world.decide(plan("a0", "m0", vec![an(ActionKind::Investigate)]));
+    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(90), spent: true });
+    for n in 1..100 {
+        world.decide(plan(&format!("a{n}"), &format!("m{n}"), vec![an(ActionKind::Investigate)]));
+    }
+    assert_eq!(reads(&world), 0);
+    assert!(world.responder.has_room(), "what waits for a quota keeps no other alert waiting");
+    world.decide(plan("b", "m200", vec![an(ActionKind::Isolate)]));
+    assert_eq!(reads(&world), 1);
+    world.run();
+    world.pass(Duration::from_secs(89));
+    assert_eq!(reads(&world), 0);
+    let due = world.responder.next_wake().unwrap();
+    assert!(due <= world.at.mono + Duration::from_secs(1));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(reads(&world), 1, "one shows whether the quota is there again");
+    world.run_with(&mut |_| Answer::Done("started".into()));
+    assert_eq!(world.orders.len(), 102, "and then all");
+}
+
+#[test]
+fn two_decisions_of_one_alert_never_wait_for_each_other() {
+    let mut world = World::new();
+    let (scan, tag) = (an(ActionKind::Scan), an(ActionKind::Tag));
+    // The scan of the machine waits behind that of another alert; the tag of ours ends as closed and may be judged anew.
+    world.decide(plan("a0", "m1", vec![scan.clone()]));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    let mut closed = plan("a1", "m1", vec![tag.clone(), scan.clone()]);
+    closed.alert.status = cordon_records::AlertStatus::Resolved;
+    world.decide(closed.clone());
+    let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no read: {:?}", world.waiting) };
+    let facts = crate::respond::facts::Facts {
+        alert: Some(closed.alert),
+        machine: closed.machine,
+        isolation: cordon_policy::Isolation::None,
+        scope: None,
+    };
+    world.give(Event::Facts(key, Ok(Box::new(facts))));
+    world.run();
+    world.decide(plan("a1", "m1", vec![scan, tag]));
+    for _ in 0..6 {
+        world.pass(Duration::from_secs(61));
+        world.run();
+    }
+    assert_eq!(world.settled.len(), 3, "{:?} {:?}", world.settled, world.reasons());
+}
+
+#[test]
+fn a_selective_isolation_does_not_cover_a_full_one() {
+    let isolate = |isolation| Action::Isolate { isolation, comment: "c".into(), release: None };
+    for (first, second, state) in [
+        (IsolationType::Selective, IsolationType::Full, ActionState::Held),
+        (IsolationType::Full, IsolationType::Selective, ActionState::Covered),
+        (IsolationType::Full, IsolationType::Full, ActionState::Covered),
+    ] {
+        for stands in [false, true] {
+            let mut world = World::new();
+            world.decide(plan("a1", "m1", vec![isolate(first)]));
+            world.run();
+            if stands {
+                let mut end = pending(&world.calls[0].0);
+                end.status = cordon_defender::ActionStatus::Succeeded;
+                world.until_followed(&[end]);
+                world.run();
+            }
+            world.decide(plan("a2", "m1", vec![isolate(second)]));
+            world.run();
+            assert_eq!(world.states().last(), Some(&state), "{first:?} {second:?} {stands}: {:?}", world.reasons());
+            assert_eq!(world.orders.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn an_alert_that_our_own_rule_closed_raises_no_alarm_about_what_was_begun_before() {
+    let close = AlertChanges { status: Some(AlertStatus::Resolved), ..AlertChanges::default() };
+    for (ours, alarms) in [(true, 0), (false, 1)] {
+        let mut world = World::new();
+        let mut actions = vec![an(ActionKind::StopFile)];
+        actions.extend(ours.then(|| Action::UpdateAlert(close.clone())));
+        world.decide(plan("a1", "m1", actions));
+        let stop = world.waiting.front().is_some();
+        assert!(stop);
+        for _ in 0..3 {
+            world.run_with(&mut |key| Answer::Accepted(pending(key)));
+            world.pass(Duration::from_secs(1));
+        }
+        let mut closed = plan("a1", "m1", Vec::new());
+        closed.alert.status = AlertStatus::Resolved;
+        world.decide(closed);
+        world.run();
+        let told = world.states().into_iter().filter(|state| *state == ActionState::ClosedMeanwhile).count();
+        assert_eq!(told, alarms, "{:?}", world.reasons());
+    }
 }

@@ -126,7 +126,7 @@ fn a_pending_isolation_is_cancelled_and_the_release_waits_for_its_end() {
 fn an_isolation_that_was_not_called_yet_ends_at_once() {
     let mut world = World::restored(terms_of_the_office(), Vec::new());
     world.decide(decision("a1", "m1"));
-    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(600) });
+    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(600), spent: false });
     world.orders.clear();
     world.says(ANN, release(), "c-1");
     world.pass(Duration::from_secs(601));

@@ -121,7 +121,12 @@ fn an_alert_that_was_closed_meanwhile_gets_no_new_attempt_and_says_so_once_over_
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read: {:?}", world.waiting) };
     let mut closed = decision("a1", "m1");
     closed.alert.status = AlertStatus::Resolved;
-    let facts = Facts { alert: Some(closed.alert), machine: closed.machine, isolation: cordon_policy::Isolation::None };
+    let facts = Facts {
+        alert: Some(closed.alert),
+        machine: closed.machine,
+        isolation: cordon_policy::Isolation::None,
+        scope: None,
+    };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!(world.states().last(), Some(&ActionState::Refused));

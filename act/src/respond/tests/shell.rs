@@ -86,7 +86,7 @@ impl Held {
 impl Tenant for Held {
     async fn facts(&self, _: Option<(AlertId, Option<Timestamp>)>, _: &MachineId) -> Result<Facts, Unreadable> {
         let known = decision("a1", "m1");
-        Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None })
+        Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None, scope: None })
     }
 
     fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
@@ -112,7 +112,7 @@ impl Tenant for Held {
         if may {
             Answer::Accepted(pending(&self.key))
         } else {
-            Answer::NotDone { why: "no longer permitted".into(), after: Duration::ZERO }
+            Answer::NotDone { why: "no longer permitted".into(), after: Duration::ZERO, spent: false }
         }
     }
 

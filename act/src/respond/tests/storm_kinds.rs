@@ -76,7 +76,7 @@ fn is_machine_action(key: &ActionKey) -> bool {
 fn answer(key: &ActionKey, dice: u8) -> Answer {
     match dice % 8 {
         0 => Answer::Lost("the connection broke".into()),
-        1 => Answer::NotDone { why: "429".into(), after: Duration::from_secs(5) },
+        1 => Answer::NotDone { why: "429".into(), after: Duration::from_secs(5), spent: false },
         2 => Answer::Rejected("400".into()),
         3 => Answer::AlreadyRunning,
         _ if is_machine_action(key) => Answer::Accepted(pending(key)),

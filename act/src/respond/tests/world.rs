@@ -238,6 +238,7 @@ impl World {
                     alert: alert.map(|(alert, _)| summary(&alert)),
                     machine: Some(laptop(&machine)),
                     isolation,
+                    scope: None,
                 };
                 self.give(Event::Facts(key, Ok(Box::new(facts))));
             }

@@ -90,6 +90,8 @@ pub struct Case<'a> {
     /// Whether the isolation that stands or runs is Cordon's own, by Defender's id; for the timer, the very one whose
     /// time is over.
     pub ours: bool,
+    /// Whether the isolation that stands or runs is known to cut off less than this action would.
+    pub narrower: bool,
     /// The moment to judge for.
     pub now: Timestamp,
     /// Every attempt of the longest window, in any order.

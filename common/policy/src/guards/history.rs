@@ -5,9 +5,12 @@ use super::word::Word;
 use super::{Asker, Case, Guards, Isolation};
 use crate::window;
 
-/// An isolation that stands or runs has the effect already.
+/// An isolation that stands or runs has the effect already, unless it leaves programs connected that this one would not.
 pub fn isolation(case: &Case) -> Word {
     match case.isolation {
+        Isolation::Running { id } | Isolation::Isolated { id } if case.narrower => {
+            Word::hold(format!("isolated only in part, by action {id}: a person decides whether that is enough"))
+        }
         Isolation::Unknown => Word::hold_firmly("the machine's running actions could not be read".to_owned()),
         Isolation::Running { id } => Word::covered(format!("isolation {id} is already on its way")),
         Isolation::Isolated { id } => Word::covered(format!("already isolated by {id}")),

@@ -56,6 +56,18 @@ fn actions_are_planned_in_the_order_of_rules_and_of_their_entries() {
 }
 
 #[test]
+fn what_closes_the_alert_comes_after_everything_else_because_nothing_is_done_for_a_closed_one() {
+    for closing in ["status: Resolved", "classification: FalsePositive, determination: NotMalicious"] {
+        let a = rule("a", "auto", &format!("{{update_alert: {{{closing}}}}}, {{tag: {{add: n}}}}"));
+        let b = rule("b", "auto", "{isolate: {comment: x}}");
+        let decision = decided(&[a, b], &record(1));
+        assert_eq!(planned(&decision), ["tag auto", "isolate auto", "update_alert auto"]);
+    }
+    let a = rule("a", "auto", "{update_alert: {status: InProgress}}, {tag: {add: n}}");
+    assert_eq!(planned(&decided(&[a], &record(1))), ["update_alert auto", "tag auto"]);
+}
+
+#[test]
 fn a_rule_in_shadow_changes_neither_the_order_nor_what_others_do() {
     let a = rule(
         "a",

@@ -165,6 +165,12 @@ fn an_isolation_by_somebody_else_is_ended_by_a_person_only() {
 }
 
 #[test]
+fn an_isolation_in_part_is_no_reason_to_leave_a_full_one_undone_in_silence() {
+    expect("", &[(guard::ISOLATION, Ruling::Covered)], |f| f.isolation = isolated());
+    expect("", &[(guard::ISOLATION, Ruling::Hold)], |f| (f.isolation, f.narrower) = (isolated(), true));
+}
+
+#[test]
 fn rules_and_timers_release_nothing_while_nobody_can_read_who_isolated_it() {
     for asker in [Asker::Rules, Asker::Timer] {
         expect("", &[(guard::STANDING, Ruling::Hold)], |f| {
