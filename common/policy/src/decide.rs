@@ -1,7 +1,8 @@
 //! Decides what follows from one enriched alert. Pure: the same record and rules give the same decision.
 //!
-//! What cannot be judged is a decision for a person. A rule in shadow mode influences nothing, so its failure turns
-//! the decision to a person only where no other rule asks for anything.
+//! What cannot be judged is for a person: where a rule cannot, what the others ask for is done by a person's yes only, and
+//! where they ask for nothing, the decision itself is a person's. A rule in shadow mode influences nothing, so its failure
+//! counts only where no other rule asks for anything.
 
 use cordon_records::{
     Alert, Classified, DecisionRecord, EnrichedRecord, ErrorClass, Machine, MachineId, MatchedRule, Mode,
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::condition::Judged;
 use crate::facts::Facts;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Note, Plan};
 use crate::rules::{Rule, RuleSet};
 use crate::text::one_line;
 
@@ -123,15 +124,16 @@ struct Conclusion {
 fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: Option<&MachineId>) -> Conclusion {
     let matching: Vec<&Rule> =
         stands.iter().filter(|stand| stand.judged == Judged::True).map(|stand| stand.rule).collect();
-    let plan = machine.map(|machine| plan::merge(&matching, &record.tenant, alert, machine)).unwrap_or_default();
+    let mut plan = machine.map(|machine| plan::merge(&matching, &record.tenant, alert, machine)).unwrap_or_default();
     let acts = plan.acts();
-    let failed = stands.iter().find_map(|stand| match &stand.judged {
-        Judged::Unknown(why) if stand.rule.mode != Mode::Shadow || !acts => Some((stand.rule, why)),
-        Judged::Unknown(_) | Judged::True | Judged::False => None,
-    });
-    if let Some((rule, why)) = failed {
-        let reason = one_line(&format!("rule {} could not be judged: {why}", rule.id));
-        return Conclusion { verdict: Verdict::NeedsHuman, reason, planned: Vec::new() };
+    let failed = failed(stands, acts);
+    if let (Some(failed), false) = (&failed, acts) {
+        return Conclusion { verdict: Verdict::NeedsHuman, reason: one_line(failed), planned: Vec::new() };
+    }
+    if let Some(failed) = failed {
+        // It may have been a rule that asks a person, or one that contradicts.
+        plan.actions.iter_mut().for_each(|planned| planned.mode = planned.mode.min(Mode::Approve));
+        plan.notes.insert(0, Note { text: format!("{failed}, so a person decides"), shadow: false });
     }
     let reason = one_line(&reason(&plan, &matching));
     // Rules that contradict each other leave nothing that they agree on: a person must choose.
@@ -140,6 +142,18 @@ fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: O
     }
     let verdict = if plan.actions.is_empty() { Verdict::Nothing } else { Verdict::Act };
     Conclusion { verdict, reason, planned: plan.actions }
+}
+
+/// The rules that could not be judged and count, and why the first of them could not.
+fn failed(stands: &[Stand], acts: bool) -> Option<String> {
+    let mut failed = stands.iter().filter_map(|stand| match &stand.judged {
+        Judged::Unknown(why) if stand.rule.mode != Mode::Shadow || !acts => Some((stand.rule, why)),
+        Judged::Unknown(_) | Judged::True | Judged::False => None,
+    });
+    let (rule, why) = failed.next()?;
+    let others = failed.count();
+    let others = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+    Some(format!("rule {}{others} could not be judged: {why}", rule.id))
 }
 
 /// What was left out, then the kind of the first planned action and the condition behind it.

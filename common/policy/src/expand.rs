@@ -21,7 +21,7 @@ pub struct Expanded {
 pub fn expand(template: &Template, alert: &Alert) -> Expanded {
     let all: Vec<Action> = match template {
         Template::Action(action) => return Expanded { actions: vec![action.clone()], found: 1 },
-        Template::Evidence(FromEvidence::StopFile { comment }) => distinct(alert, "File", sha1)
+        Template::Evidence(FromEvidence::StopFile { comment }) => distinct(alert, "File", at_large)
             .into_iter()
             .map(|sha1| Action::StopFile { sha1, comment: comment.clone() })
             .collect(),
@@ -37,7 +37,7 @@ pub fn expand(template: &Template, alert: &Alert) -> Expanded {
 pub const fn wanted(template: &Template) -> &'static str {
     match template {
         Template::Action(_) => "action",
-        Template::Evidence(FromEvidence::StopFile { .. }) => "file with a SHA-1",
+        Template::Evidence(FromEvidence::StopFile { .. }) => "file with a SHA-1 that Defender has not stopped itself",
         Template::Evidence(FromEvidence::Indicator { from, .. }) => from.wanted(),
     }
 }
@@ -56,8 +56,15 @@ fn things(from: Source, alert: &Alert) -> Vec<(IndicatorType, String)> {
     }
 }
 
-fn sha1(item: &Evidence) -> Option<Sha1> {
-    Sha1::new(item.sha1.as_deref()?.trim()).ok()
+/// What Defender says of a file that it has dealt with itself. Source: Microsoft's page "Alert evidence".
+const DEALT_WITH: [&str; 3] = ["Prevented", "Blocked", "Remediated"];
+
+/// A file that is still there, as far as the evidence tells: one that Defender stopped need not be stopped again.
+fn at_large(item: &Evidence) -> Option<Sha1> {
+    let status = item.detection_status.as_deref().unwrap_or_default();
+    let is_dealt_with = DEALT_WITH.iter().any(|done| done.eq_ignore_ascii_case(status));
+    let sha1 = Sha1::new(item.sha1.as_deref()?.trim()).ok()?;
+    (!is_dealt_with).then_some(sha1)
 }
 
 /// What the evidence items of one type hold, each once, in their order. A process's item names the program that ran,

@@ -249,7 +249,9 @@ mod tests {
     fn the_table_names_every_field_that_a_record_parses() {
         let alert: Alert = serde_json::from_str(r#"{"id":"a"}"#).unwrap();
         let mut alert = keys(&serde_json::to_value(alert).unwrap());
-        assert!(alert.remove("relatedUser"), "a record of its own; rules read `users` and evidence instead");
+        for record in ["relatedUser", "loggedOnUsers"] {
+            assert!(alert.remove(record), "records of their own; rules read `users` and evidence instead");
+        }
         assert_eq!(names(ALERT), alert);
 
         let machine: Machine = serde_json::from_str(r#"{"id":"m","machineTags":[]}"#).unwrap();

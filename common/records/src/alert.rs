@@ -133,6 +133,9 @@ pub struct Alert {
     /// The user that Defender relates to it.
     #[serde(default, deserialize_with = "lenient::or_absent")]
     pub related_user: Option<RelatedUser>,
+    /// Who was logged on to the machine. Not in Microsoft's pages; Defender for Endpoint sends it all the same.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub logged_on_users: Vec<LoggedOnUser>,
     /// Users, files, addresses and so on that the alert rests on.
     #[serde(default, deserialize_with = "lenient::list")]
     pub evidence: Vec<Evidence>,
@@ -148,6 +151,15 @@ pub struct RelatedUser {
     /// The account's domain.
     #[serde(default, deserialize_with = "lenient::text")]
     pub domain_name: Option<String>,
+}
+
+/// A user who was logged on to the machine of an alert.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoggedOnUser {
+    /// Account name without domain.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub account_name: Option<String>,
 }
 
 /// One thing that an alert rests on. Microsoft gives it no id.
@@ -212,6 +224,23 @@ impl Alert {
         names
     }
 
+    /// Everybody whom the alert names, each once: the user principal names, and of accounts without one the account's
+    /// name.
+    #[must_use]
+    pub fn user_names(&self) -> Vec<String> {
+        let mut names = self.user_principal_names();
+        let without = |item: &&Evidence| item.user_principal_name.is_none();
+        let evidence = self.evidence.iter().filter(without).filter_map(|item| item.account_name.as_ref());
+        let related = self.related_user.iter().filter_map(|user| user.user_name.as_ref());
+        let logged_on = self.logged_on_users.iter().filter_map(|user| user.account_name.as_ref());
+        for name in evidence.chain(related).chain(logged_on).filter(|name| !name.is_empty()) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
     /// What the alert itself says of its machine, for people when the machine could not be had. Platform, worth and
     /// tags are unknown, so guards hold on it.
     #[must_use]
@@ -240,7 +269,7 @@ impl Alert {
             created: self.alert_creation_time,
             newest_moment: self.newest_moment(),
             last_update: self.last_update_time,
-            users: self.user_principal_names(),
+            users: self.user_names(),
         }
     }
 }
@@ -275,7 +304,7 @@ pub struct AlertSummary {
     /// The vendor's last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update: Option<Timestamp>,
-    /// User principal names on the alert.
+    /// Everybody whom the alert names; see [`Alert::user_names`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<String>,
 }
@@ -345,6 +374,17 @@ mod tests {
         assert_eq!((&alert.status, &alert.last_update_time, &alert.machine_id), (&None, &None, &None));
         assert_eq!(alert.user_principal_names(), ["u@example.com"]);
         assert_eq!(alert.mitre_techniques, ["T1"]);
+    }
+
+    #[test]
+    fn everybody_is_named_once_by_the_best_name_that_there_is() {
+        let alert = r#"{"id": "a", "relatedUser": {"userName": "bob", "domainName": "D"},
+            "loggedOnUsers": [{"accountName": "ann", "domainName": "D"}, {"accountName": "bob"}, {"accountName": ""}, 7],
+            "evidence": [{"entityType": "User", "accountName": "ceo", "userPrincipalName": "ceo@example.com"},
+                         {"entityType": "User", "accountName": "svc", "userPrincipalName": null}]}"#;
+        let alert: Alert = serde_json::from_str(alert).unwrap();
+        assert_eq!(alert.user_names(), ["ceo@example.com", "svc", "bob", "ann"]);
+        assert_eq!(alert.summary().users, alert.user_names());
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub use action::{
     LiveCommand, Mode, ReleaseTerms, ScanType, TagChange,
 };
 pub use alert::{
-    Alert, AlertRecord, AlertStatus, AlertSummary, Change, Classification, Evidence, RelatedUser, Severity, Source,
+    Alert, AlertRecord, AlertStatus, AlertSummary, Change, Classification, Evidence, LoggedOnUser, RelatedUser,
+    Severity, Source,
 };
 pub use clock::{Clock, SystemClock};
 pub use command::{Approval, Command, CommandRecord, SIGNATURE_NAMESPACE};

@@ -21,8 +21,7 @@ use crate::facts::Facts;
 pub struct Explanation {
     /// What the condition says.
     pub judged: Judged,
-    /// The whole condition and its parts. Where the condition asks for a machine that is absent, the parts that do not
-    /// are shown all the same, while [`Explanation::judged`] is unknown.
+    /// The whole condition and its parts.
     pub root: Step,
 }
 

@@ -73,7 +73,6 @@ pub enum Judged {
 /// | an absent field | fails | reads as the schema's default; `has()` tells absence |
 /// | `alert.classification == null` | true when null | mistake: a null is an absent field |
 /// | `has()` of a field given as `null` or `[]`, or of an evidence text given as `""` | true | false |
-/// | `machine` absent, and asked for anywhere in the condition | fails, unless `&&` or `\|\|` decides without it | cannot be told |
 /// | `alert.severity == "Hihg"` | false | mistake: no value of severity |
 /// | `alert.severity >= "High"` | compares letters | mistake |
 /// | `true > false` | true | mistake |
@@ -94,12 +93,11 @@ pub enum Judged {
 #[derive(Clone)]
 pub struct Condition {
     test: Arc<Test>,
-    asks_for_machine: bool,
 }
 
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Condition").field("asks_for_machine", &self.asks_for_machine).finish_non_exhaustive()
+        f.debug_struct("Condition").finish_non_exhaustive()
     }
 }
 
@@ -124,18 +122,16 @@ impl Condition {
         let places = parse::Places { info: program.source_info(), source };
         let outcome = check::check(program.expression(), places);
         if outcome.mistakes.is_empty() {
-            Ok(Self { test: Arc::new(compile::test(outcome.typed)), asks_for_machine: outcome.asks_for_machine })
+            Ok(Self { test: Arc::new(compile::test(outcome.typed)) })
         } else {
             Err(outcome.mistakes)
         }
     }
 
-    /// Judges one record.
+    /// Judges one record. Without a machine, what the machine says fails: where the rest of the condition decides all the
+    /// same, it is decided, and elsewhere it cannot be told.
     #[must_use]
     pub fn judge(&self, facts: &Facts<'_>) -> Judged {
-        if self.asks_for_machine && facts.machine.is_none() {
-            return Judged::Unknown("its condition asks for the machine, which is absent".to_owned());
-        }
         match (self.test)(&Frame::new(facts)) {
             Ok(true) => Judged::True,
             Ok(false) => Judged::False,

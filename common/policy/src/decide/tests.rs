@@ -100,7 +100,9 @@ fn an_absent_machine_is_a_persons_decision_with_the_reason() {
     let low = json!({"id": "a1", "severity": "Low"});
     assert_eq!(decided(&rules, &low, None).verdict, Verdict::Nothing);
     let asks = [rule("m", "auto", "alert.severity == \"High\" && machine.deviceValue == \"High\"", FULL)];
-    assert_eq!(decided(&asks, &low, None).verdict, Verdict::NeedsHuman);
+    assert_eq!(decided(&asks, &low, None).verdict, Verdict::Nothing, "whatever the machine is, it is not High");
+    let high = json!({"id": "a1", "severity": "High"});
+    assert_eq!(decided(&asks, &high, None).verdict, Verdict::NeedsHuman);
 }
 
 #[test]
@@ -116,9 +118,22 @@ fn the_record_of_another_machine_or_an_unreadable_one_is_no_machine() {
 fn a_failing_condition_is_a_persons_decision_but_in_shadow_it_influences_nothing() {
     let failing = "alert.mitreTechniques[5] == \"\"";
     let acting = rule("a", "auto", ON_HIGH, FULL);
-    let decision = decided(&[acting.clone(), rule("f", "auto", failing, FULL)], &high(), Some(&machine_json()));
-    assert_eq!((decision.verdict, decision.planned.len()), (Verdict::NeedsHuman, 0));
-    assert!(decision.reason.starts_with("rule f could not be judged"), "{}", decision.reason);
+    let alone = decided(&[rule("f", "auto", failing, FULL)], &high(), Some(&machine_json()));
+    assert_eq!((alone.verdict, alone.planned.len()), (Verdict::NeedsHuman, 0));
+    assert!(alone.reason.starts_with("rule f could not be judged"), "{}", alone.reason);
+    // It disarms no other rule, but it may have been one that asks.
+    let failed = rule("f", "auto", failing, FULL);
+    let decision =
+        decided(&[acting.clone(), failed.clone(), rule("g", "auto", failing, FULL)], &high(), Some(&machine_json()));
+    assert_eq!((decision.verdict, decision.planned[0].mode), (Verdict::Act, Mode::Approve));
+    let told = "rule f (and 1 more) could not be judged: its condition failed";
+    assert!(
+        decision.reason.starts_with(told) && decision.reason.contains(", so a person decides"),
+        "{}",
+        decision.reason
+    );
+    let shadow = decided(&[rule("a", "shadow", ON_HIGH, FULL), failed], &high(), Some(&machine_json()));
+    assert_eq!((shadow.verdict, shadow.planned.len()), (Verdict::NeedsHuman, 0));
 
     let decision = decided(&[acting, rule("f", "shadow", failing, FULL)], &high(), Some(&machine_json()));
     assert_eq!((decision.verdict, decision.planned[0].mode), (Verdict::Act, Mode::Auto));

@@ -41,6 +41,16 @@ fn sha(digit: usize, length: usize) -> String {
 }
 
 #[test]
+fn a_file_that_defender_has_stopped_itself_is_not_stopped_again_but_may_become_an_indicator() {
+    let with = |digit: usize, status: Value| json!({"entityType": "File", "sha1": sha(digit, 40), "sha256": sha(digit, 64), "detectionStatus": status});
+    let statuses =
+        [json!("Detected"), json!("Prevented"), json!("blocked"), json!("Remediated"), json!(null), json!("New")];
+    let alert = alert(Value::Array(statuses.iter().enumerate().map(|(n, status)| with(n, status.clone())).collect()));
+    assert_eq!(details(&stop_files(), &alert), [0, 4, 5].map(|digit| sha(digit, 40)));
+    assert_eq!(expand(&indicators(Source::Files), &alert).found, 6);
+}
+
+#[test]
 fn each_file_is_stopped_once_and_a_process_never_is() {
     let alert = alert(json!([
         {"entityType": "Process", "sha1": sha(9, 40), "fileName": "rundll32.exe"},

@@ -3,7 +3,6 @@
 use cordon_records::{AlertStatus, Classification};
 use jiff::SignedDuration;
 
-use super::machine::contains;
 use super::word::Word;
 use super::{Case, Guards};
 use crate::window;
@@ -45,10 +44,21 @@ pub fn age(guards: &Guards, case: &Case) -> Word {
     }
 }
 
+/// Whether two names may be one person's. Where one of them has no domain, or that of a Windows domain, the account's name
+/// decides: it is better to ask once too often.
+fn is_same_person(listed: &str, found: &str) -> bool {
+    let (listed, found) = (listed.to_lowercase(), found.to_lowercase());
+    let account = |name: &str| {
+        let name = name.rsplit('\\').next().unwrap_or(name);
+        name.split('@').next().unwrap_or(name).to_owned()
+    };
+    if listed.contains('@') && found.contains('@') { listed == found } else { account(&listed) == account(&found) }
+}
+
 /// Users for whom a person decides.
 pub fn users(guards: &Guards, case: &Case) -> Word {
     let mut involved = case.users.iter().chain(&case.alert.users);
-    match involved.find(|user| contains(&guards.hold.users, user)) {
+    match involved.find(|user| guards.hold.users.iter().any(|listed| is_same_person(listed, user))) {
         Some(user) => Word::hold(format!("user {user} is on the hold list")),
         None => Word::pass("no user on the hold list".to_owned()),
     }

@@ -221,7 +221,14 @@ fn the_hold_list_asks_a_person_for_tags_users_and_device_values() {
     let users = "hold: {users: [ceo@corp.example]}";
     expect(users, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.users = vec!["CEO@corp.example".to_owned()]);
     expect(users, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.alert.users = vec!["ceo@corp.example".to_owned()]);
-    expect(users, &[], |f| f.users = vec!["eve@corp.example".to_owned()]);
+    for other in ["eve@corp.example", "ceo@elsewhere.example", "CORP\\eve", "eve"] {
+        expect(users, &[], |f| f.alert.users = vec![other.to_owned()]);
+    }
+    for account in ["ceo", "CORP\\CEO"] {
+        expect(users, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.alert.users = vec![account.to_owned()]);
+        let listed = format!("hold: {{users: ['{account}']}}");
+        expect(&listed, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.alert.users = vec!["ceo@corp.example".to_owned()]);
+    }
     expect("", &[(guard::DEVICE_VALUE, Ruling::Hold)], |f| f.machine().value = Some("high".to_owned()));
     expect("", &[(guard::DEVICE_VALUE, Ruling::Hold)], |f| f.machine().value = None);
 }

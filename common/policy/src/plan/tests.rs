@@ -95,7 +95,10 @@ fn where_the_evidence_names_nothing_the_action_is_left_out_and_the_reason_says_s
     let stop = "{stop_file: {files: evidence, comment: x}}";
     let decision = decided(&[rule("a", "auto", &format!("{stop}, {{isolate: {{comment: x}}}}"))], &record(0));
     assert_eq!(planned(&decision), ["isolate auto"]);
-    assert_eq!(decision.reason, "stop_file left out: no file with a SHA-1 in the evidence; isolate: true");
+    assert_eq!(
+        decision.reason,
+        "stop_file left out: no file with a SHA-1 that Defender has not stopped itself in the evidence; isolate: true"
+    );
     let decision = decided(&[rule("a", "auto", stop)], &record(0));
     assert_eq!((decision.verdict, decision.planned.len()), (Verdict::Nothing, 0));
     assert!(decision.reason.starts_with("stop_file left out"), "{}", decision.reason);

@@ -23,20 +23,19 @@ pub const MAX_LOOP_DEPTH: usize = 2;
 pub struct Outcome {
     pub typed: Typed,
     pub mistakes: Vec<Mistake>,
-    pub asks_for_machine: bool,
 }
 
 /// Checks a whole condition, which must be true or false.
 pub fn check(expression: &Expression, places: Places<'_>) -> Outcome {
-    let mut checker = Checker { places, locals: Vec::new(), mistakes: Vec::new(), asks_for_machine: false };
+    let mut checker = Checker { places, locals: Vec::new(), mistakes: Vec::new() };
     let typed = checker.expression(expression);
     if !matches!(typed.kind, Type::Bool | Type::Unknown) {
         let message = format!("the condition is {}, not true or false", typed.kind.a());
         checker.mistake(typed.at, message, Some("compare it with something: `… == …`".to_owned()));
     }
-    let Checker { mut mistakes, asks_for_machine, .. } = checker;
+    let Checker { mut mistakes, .. } = checker;
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    Outcome { typed, mistakes, asks_for_machine }
+    Outcome { typed, mistakes }
 }
 
 pub struct Checker<'a> {
@@ -44,7 +43,6 @@ pub struct Checker<'a> {
     /// The variables of the loops around the present place, outermost first.
     locals: Vec<(String, Type)>,
     mistakes: Vec<Mistake>,
-    asks_for_machine: bool,
 }
 
 impl Checker<'_> {

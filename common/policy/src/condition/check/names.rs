@@ -18,10 +18,7 @@ impl Checker<'_> {
         }
         let (kind, node) = match name {
             "alert" => (Type::Record(Record::Alert), Node::Whole),
-            "machine" => {
-                self.asks_for_machine = true;
-                (Type::Record(Record::Machine), Node::Whole)
-            }
+            "machine" => (Type::Record(Record::Machine), Node::Whole),
             "users" => (Type::list(Type::Text), Node::Users),
             "now" => (Type::Instant, Node::Now),
             _ => return self.unknown_variable(at, name),

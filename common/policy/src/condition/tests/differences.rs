@@ -94,10 +94,18 @@ fn each_row_of_the_table_of_differences_holds() {
 }
 
 #[test]
-fn an_absent_machine_leaves_the_whole_condition_untold() {
-    let source = "alert.severity == 'High' || machine.osBuild > 1";
-    assert_eq!((interpreter(source, false), ours(source, false)), (True, Failed));
-    assert_eq!((interpreter(source, true), ours(source, true)), (True, True));
+fn without_a_machine_a_condition_is_decided_where_the_rest_of_it_decides_as_in_the_interpreter() {
+    let unknown = "machine.osBuild > 1";
+    for (source, expected) in [
+        (format!("alert.severity == 'High' || {unknown}"), True),
+        (format!("{unknown} || alert.severity == 'High'"), True),
+        (format!("alert.severity == 'Low' && {unknown}"), False),
+        (format!("{unknown} && alert.severity == 'Low'"), False),
+        (format!("alert.severity == 'High' && {unknown}"), Failed),
+        (format!("!({unknown})"), Failed),
+    ] {
+        assert_eq!((interpreter(&source, false), ours(&source, false)), (expected, expected), "{source}");
+    }
 }
 
 #[test]

@@ -109,12 +109,15 @@ fn the_spelling_of_calls_indexes_signs_and_odd_texts_is_kept() {
 }
 
 #[test]
-fn without_a_machine_the_parts_that_ask_for_it_fail_and_the_whole_cannot_be_told() {
-    let source = "alert.severity == 'Low' && machine.osPlatform == ''";
+fn without_a_machine_the_parts_that_ask_for_it_fail_and_the_whole_cannot_be_told_unless_the_rest_decides() {
+    let source = "alert.severity == 'High' && machine.osPlatform == ''";
     let alert = alert();
     let facts = Facts::new(&alert, None, jiff::Timestamp::UNIX_EPOCH);
     let explained = explain(&Condition::parse(source).unwrap(), source, &facts).unwrap();
     assert!(matches!(explained.judged, Judged::Unknown(_)));
-    assert_eq!(explained.root.parts[0].truth(), Some(false));
+    assert_eq!(explained.root.parts[0].truth(), Some(true));
     assert_eq!(explained.root.parts[1].value, Err("the machine is absent".to_owned()));
+    let source = "alert.severity == 'Low' && machine.osPlatform == ''";
+    let explained = explain(&Condition::parse(source).unwrap(), source, &facts).unwrap();
+    assert_eq!((explained.judged, explained.root.truth()), (Judged::False, Some(false)));
 }
