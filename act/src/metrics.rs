@@ -14,6 +14,8 @@ pub struct ActMetrics {
     breaker: IntGauge,
     paused: IntGauge,
     open: IntGauge,
+    held: IntGauge,
+    timers: IntGauge,
 }
 
 impl ActMetrics {
@@ -29,11 +31,16 @@ impl ActMetrics {
         let breaker = IntGauge::new("cordon_act_breaker_latched", "1 while the breaker holds every action.")?;
         let paused = IntGauge::new("cordon_act_paused", "1 while a person has paused all actions.")?;
         let open = IntGauge::new("cordon_act_open_actions", "Actions on their way to an end.")?;
+        let held = IntGauge::new("cordon_act_held_actions", "Actions that wait for a person.")?;
+        let timers =
+            IntGauge::new("cordon_act_release_timers", "Isolated machines that are to be let back after a time.")?;
         Ok(Self {
             reports: register(registry, reports)?,
             breaker: register(registry, breaker)?,
             paused: register(registry, paused)?,
             open: register(registry, open)?,
+            held: register(registry, held)?,
+            timers: register(registry, timers)?,
         })
     }
 
@@ -67,7 +74,10 @@ impl ActMetrics {
         let on = |latch: Option<&cordon_records::Latch>| i64::from(latch.is_some_and(|latch| latch.on));
         self.breaker.set(on(book.breaker.as_ref()));
         self.paused.set(on(book.pause.as_ref()));
-        self.open.set(i64::try_from(book.open_count()).unwrap_or(i64::MAX));
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.open.set(count(book.open_count()));
+        self.held.set(count(book.waiting_count()));
+        self.timers.set(count(book.timers().len()));
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Book {
     open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
     /// What is held, by the instant at which it stops waiting.
     waiting: BTreeSet<(Timestamp, ActionKey)>,
+    /// Isolations that end by themselves, by the instant at which they do.
+    timers: BTreeSet<(Timestamp, ActionKey)>,
     /// What the entries count for the caps, by its instant: the caps ask for the last day of years.
     attempted: BTreeMap<Timestamp, Vec<Mark>>,
 }
@@ -110,6 +112,7 @@ impl Book {
         self.mark(&entry);
         self.on.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
         self.waiting.extend(waits_until(&entry).map(|until| (until, entry.key.clone())));
+        self.timers.extend(entry.release_at.map(|at| (at, entry.key.clone())));
         if entry.is_open() {
             self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
         }
@@ -159,6 +162,12 @@ impl Book {
     #[must_use]
     pub fn waiting_count(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// The isolations that end by themselves, and when each does; the next comes first.
+    #[must_use]
+    pub const fn timers(&self) -> &BTreeSet<(Timestamp, ActionKey)> {
+        &self.timers
     }
 
     /// Whether this command was obeyed, and where it stood then.
@@ -265,6 +274,9 @@ impl Book {
     fn forget(&mut self, entry: &LedgerEntry) {
         if let Some(until) = waits_until(entry) {
             self.waiting.remove(&(until, entry.key.clone()));
+        }
+        if let Some(at) = entry.release_at {
+            self.timers.remove(&(at, entry.key.clone()));
         }
         if let Some(keys) = self.open.get_mut(&entry.machine.id) {
             keys.remove(&entry.key);

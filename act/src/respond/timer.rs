@@ -34,7 +34,8 @@ pub(super) fn release_at(entry: &LedgerEntry, now: Timestamp) -> Option<Timestam
 impl Responder {
     /// Sets the timers that the restored ledger asks for.
     pub(super) fn resume_timers(&mut self, at: Moment) {
-        let timed: Vec<LedgerEntry> = self.book.entries().filter(|entry| entry.release_at.is_some()).cloned().collect();
+        let timed = self.book.timers().iter().filter_map(|(_, key)| self.book.get(key));
+        let timed: Vec<LedgerEntry> = timed.cloned().collect();
         for entry in &timed {
             self.set_timer(entry, at);
         }

@@ -27,6 +27,8 @@ pub struct Picture {
     pub overdue: usize,
     /// Actions that wait for a person.
     pub held: usize,
+    /// Isolations that end by themselves: how many, and when the next one does.
+    pub timers: Option<(usize, Timestamp)>,
     /// How far the poll has come.
     pub cursor: Option<PollCursor>,
     /// Records that each reader has yet to settle.
@@ -52,6 +54,7 @@ impl Picture {
             .entries()
             .filter(|entry| entry.state == AttemptState::Reported(ActionState::Held) && waits(entry.expires_at))
             .count();
+        self.timers = book.timers().first().map(|(next, _)| (book.timers().len(), *next));
         self.open = book.open_count();
         self.overdue = book.open().filter(|entry| entry.alarmed).count();
         self.fleet = book.fleet.map(|fleet| (fleet.machines, fleet.at));

@@ -101,7 +101,10 @@ fn decide(picture: &Picture, now: Timestamp) -> Line {
 }
 
 fn actions(picture: &Picture) -> Line {
-    let text = format!("{} on their way, {} held for a person", picture.open, picture.held);
+    let mut text = format!("{} on their way, {} held for a person", picture.open, picture.held);
+    if let Some((timers, next)) = picture.timers {
+        text += &format!(", {timers} machines let back by themselves, the next at {next}");
+    }
     match picture.overdue {
         0 => good("actions", text),
         overdue => {
@@ -161,7 +164,11 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
         "pause": picture.pause,
         "policy": picture.policy,
         "decided": picture.decided.as_ref().map(|(rule_set, at)| json!({"rule_set": rule_set, "at": at})),
-        "actions": {"open": picture.open, "overdue": picture.overdue, "held": picture.held},
+        "actions": {
+            "open": picture.open, "overdue": picture.overdue, "held": picture.held,
+            "timers": picture.timers.map_or(0, |(timers, _)| timers),
+            "next_timer": picture.timers.map(|(_, next)| next),
+        },
         "coverage": picture.cursor,
         "fleet": picture.fleet.map(|(machines, at)| json!({"machines": machines, "at": at})),
         "lag": picture.lag,
@@ -215,6 +222,7 @@ mod tests {
         picture.policy = Some(PolicyStanding { rule_set: "b2".into(), rules: 11, refused, at: at("02:50:00") });
         picture.cursor.as_mut().unwrap().covered_until = at("01:00:00");
         (picture.open, picture.overdue, picture.held, picture.dead_letters) = (3, 1, 2, 5);
+        picture.timers = Some((4, "2026-11-24T09:30:00Z".parse().unwrap()));
         insta::assert_snapshot!(told(&picture));
         let look = document(&picture, &lines(&picture, at("03:01:00")))["look"].clone();
         assert_eq!(look, json!(["breaker", "pause", "rules", "decide", "actions", "coverage"]));
