@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use cordon_defender::ActionStatus;
-use cordon_records::{ActionKey, ActionKind, ActionState, DecisionRecord, MachineId};
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, AttemptState, Command, DecisionRecord, LedgerEntry, MachineId,
+};
 use proptest::prelude::*;
 
-use super::world::{World, an, decision, pending, plan, terms};
+use super::office::{ANN, machine, signed, terms_of_the_office};
+use super::world::{World, an, decision, pending, plan};
 use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::order::Lane;
 use crate::respond::{Retry, Terms};
@@ -44,6 +47,11 @@ enum Move {
     Follow(u8),
     Pass(u16),
     Restart,
+    /// A person lets this machine back.
+    Release(u8),
+    /// A person says yes to something that is held, or cancels something that is not.
+    Approve(usize),
+    Cancel(usize),
 }
 
 fn moves() -> impl Strategy<Value = Vec<(Move, u8)>> {
@@ -54,6 +62,9 @@ fn moves() -> impl Strategy<Value = Vec<(Move, u8)>> {
         2 => (0u8..5).prop_map(Move::Follow),
         3 => (0u16..400).prop_map(Move::Pass),
         1 => Just(Move::Restart),
+        1 => (0u8..2).prop_map(Move::Release),
+        1 => (0usize..20).prop_map(Move::Approve),
+        1 => (0usize..20).prop_map(Move::Cancel),
     ];
     prop::collection::vec((one, any::<u8>()), 1..160)
 }
@@ -65,7 +76,25 @@ fn planned(n: u8, kinds: &[usize]) -> DecisionRecord {
 }
 
 fn twice() -> Terms {
-    Terms { retry: Retry { attempts: 2, after: Duration::from_secs(60) }, ..terms() }
+    Terms { retry: Retry { attempts: 2, after: Duration::from_secs(60) }, ..terms_of_the_office() }
+}
+
+/// A person's command about whatever of the ledger this number picks.
+fn word(world: &World, step: &Move) -> Option<Command> {
+    let book = world.responder.book();
+    let pick = |n: usize, held: bool| {
+        let is_held = |state| state == AttemptState::Reported(ActionState::Held);
+        let entries: Vec<&LedgerEntry> = book.entries().filter(|entry| is_held(entry.state) == held).collect();
+        entries.get(n % entries.len().max(1)).copied()
+    };
+    match step {
+        Move::Release(n) => Some(Command::Release { machine: machine(&format!("m{n}")) }),
+        Move::Approve(n) => {
+            pick(*n, true).map(|entry| Command::Approve { key: entry.key.clone(), intent: entry.intent() })
+        }
+        Move::Cancel(n) => pick(*n, false).map(|entry| Command::Cancel { key: entry.key.clone() }),
+        Move::Step | Move::Later(_) | Move::Decide(..) | Move::Follow(_) | Move::Pass(_) | Move::Restart => None,
+    }
 }
 
 fn is_machine_action(key: &ActionKey) -> bool {
@@ -116,8 +145,12 @@ proptest! {
     #[test]
     fn in_any_order_of_events_one_lane_has_one_order_out_and_no_attempt_is_ordered_twice(moves in moves()) {
         let mut world = World::restored(twice(), Vec::new());
-        let mut ordered = BTreeSet::new();
+        let (mut ordered, mut said) = (BTreeSet::new(), 0);
         for (step, dice) in moves {
+            if let Some(command) = word(&world, &step) {
+                said += 1;
+                world.say(signed(ANN, command, &format!("c-{said}"), world.at.wall));
+            }
             let (calls, together) = (world.orders.len(), world.together.len());
             match step {
                 Move::Step => { world.step(&mut |key| answer(key, dice)); }
@@ -137,6 +170,7 @@ proptest! {
                 Move::Follow(dice) => follow(&mut world, dice),
                 Move::Pass(s) => world.pass(Duration::from_secs(u64::from(s))),
                 Move::Restart => world = world.restarted(twice()),
+                Move::Release(_) | Move::Approve(_) | Move::Cancel(_) => {}
             }
             let lanes = open_orders(&world);
             let distinct: BTreeSet<_> = lanes.iter().cloned().collect();
