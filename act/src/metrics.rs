@@ -76,7 +76,7 @@ impl ActMetrics {
         self.paused.set(on(book.pause.as_ref()));
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.open.set(count(book.open_count()));
-        self.held.set(count(book.waiting_count()));
+        self.held.set(count(book.waiting().len()));
         self.timers.set(count(book.timers().len()));
     }
 }

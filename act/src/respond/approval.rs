@@ -71,15 +71,18 @@ impl Responder {
 
     /// Ends what nobody decided in time.
     pub(super) fn expire_when_due(&mut self, at: Moment) {
-        let due = self.book.expired(at.wall).filter(|entry| !self.jobs.contains_key(&entry.key));
-        let due: Vec<LedgerEntry> = due.take(EXPIRE_AT_ONCE).cloned().collect();
+        // What a newer decision has taken up is on its way, whatever it was before.
+        let waiting = self.book.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
+        let due = waiting.take_while(|(until, _)| *until <= at.wall).take(EXPIRE_AT_ONCE);
+        let due: Vec<LedgerEntry> = due.filter_map(|(_, key)| self.book.get(key).cloned()).collect();
         for entry in due {
             let reason = format!("nobody decided in time; it was held by {}", entry.reason);
             let Written { reports, ledger } = self.settle_entry(entry, (ActionState::Expired, reason), at);
             self.record(reports, ledger, Afterwards::default());
         }
         let until = |next: Timestamp| std::time::Duration::try_from(next.duration_since(at.wall)).unwrap_or_default();
-        self.expire_at = self.book.next_expiry().map(|next| at.mono + until(next));
+        let next = self.book.waiting().iter().find(|(_, key)| !self.jobs.contains_key(key));
+        self.expire_at = next.map(|(next, _)| at.mono + until(*next));
     }
 }
 

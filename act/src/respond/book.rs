@@ -146,22 +146,10 @@ impl Book {
         self.on.get(machine).into_iter().flatten().filter_map(|key| self.entries.get(key))
     }
 
-    /// What is held and has stopped waiting by now, the oldest first.
-    pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = &LedgerEntry> {
-        let until = self.waiting.iter().take_while(move |(until, _)| *until <= now);
-        until.filter_map(|(_, key)| self.entries.get(key))
-    }
-
-    /// When the next of what is held stops waiting.
+    /// What is held, waiting for a person, and until when; what stops waiting first comes first.
     #[must_use]
-    pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|(until, _)| *until)
-    }
-
-    /// How much is held, waiting for a person.
-    #[must_use]
-    pub fn waiting_count(&self) -> usize {
-        self.waiting.len()
+    pub const fn waiting(&self) -> &BTreeSet<(Timestamp, ActionKey)> {
+        &self.waiting
     }
 
     /// The isolations that end by themselves, and when each does; the next comes first.

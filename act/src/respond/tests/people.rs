@@ -301,6 +301,21 @@ fn what_nobody_decides_in_time_expires_once_also_over_a_restart_and_is_judged_an
 }
 
 #[test]
+fn a_decision_that_takes_up_what_has_just_expired_lets_nobody_wake_in_vain() {
+    let mut world = held();
+    // The decision comes at the very instant, before the clock has told of it.
+    let hold_for = terms().hold_for;
+    world.at.mono += hold_for;
+    world.at.wall += SignedDuration::try_from(hold_for).unwrap();
+    let mut again = asking("a1", "m1");
+    again.alert.newest_moment = Some(world.at.wall);
+    world.decide(again);
+    assert!(world.responder.next_wake().is_none_or(|due| due > world.at.mono), "it would turn and turn");
+    world.run();
+    assert_eq!(world.states(), [ActionState::Held, ActionState::Held]);
+}
+
+#[test]
 fn thousands_that_expire_together_are_ended_in_turns_and_all_of_them() {
     let mut world = World::restored(terms_of_the_office(), Vec::new());
     for n in 0..1_000 {
