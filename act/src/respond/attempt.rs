@@ -6,10 +6,10 @@ use cordon_policy::Asker;
 use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, LedgerRecord, Report};
 use cordon_runtime::kafka::Fate;
 
+use super::asker::asker;
 use super::cancel::cancelled_kind;
 use super::event::{Answer, Effect, Moment, Order};
 use super::facts::{self, Standing};
-use super::release::asker;
 use super::responder::{Afterwards, Phase, Responder};
 use super::{batch, doubt, report};
 

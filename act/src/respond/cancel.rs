@@ -4,9 +4,8 @@ use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineActionId, Mode,
 };
 
-use super::authority::Person;
-use super::command::{Done, Written};
 use super::event::Moment;
+use super::people::{Done, Person, Written};
 use super::responder::{Job, Phase, Responder};
 
 /// The words that tell what a job cancels.

@@ -6,9 +6,9 @@ use cordon_defender::MachineAction;
 use cordon_policy::Asker;
 use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry};
 
+use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::{Standing, find_ours, in_effect};
-use super::release::asker;
 use super::responder::{Job, Phase, Responder};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.

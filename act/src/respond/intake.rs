@@ -7,10 +7,10 @@ use cordon_records::{
 };
 use cordon_runtime::kafka::Fate;
 
+use super::asker::asker;
 use super::cancel::NOTHING;
 use super::event::{Effect, Moment};
 use super::facts::Facts;
-use super::release::asker;
 use super::report;
 use super::responder::{Afterwards, Job, Phase, Responder, Waiting};
 

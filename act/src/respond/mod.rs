@@ -3,13 +3,11 @@
 //! `responder.rs` and the files it names are pure and decide everything; `hold.rs` is the shell around them;
 //! `tenant.rs` is the port to Defender.
 
-mod approval;
+mod asker;
 mod attempt;
-mod authority;
 mod batch;
 mod book;
 mod cancel;
-mod command;
 mod doubt;
 mod event;
 mod facts;
@@ -20,6 +18,7 @@ mod inbound;
 mod intake;
 mod link;
 mod order;
+mod people;
 mod preflight;
 mod release;
 mod report;

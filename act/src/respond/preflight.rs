@@ -8,10 +8,9 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::approval::{is_approved, names};
+use super::asker::{asker, is_approved, names};
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::Facts;
-use super::release::asker;
 use super::responder::{Phase, Responder};
 
 /// Failed reads in a row before the missing facts count as missing and the action is held.

@@ -4,26 +4,17 @@
 //! of its own, and the release waits for the end of that isolation: two opposite calls on their way at the same time have
 //! been seen to end in either order.
 
-use cordon_policy::{Asker, Isolation};
+use cordon_policy::Isolation;
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, IsolationType,
     LedgerEntry, MachineId, MachineSummary, Mode, Severity,
 };
 
-use super::authority::Person;
-use super::command::{Done, Written};
+use super::asker::names;
 use super::event::Moment;
 use super::facts;
+use super::people::{Done, Person, Written};
 use super::responder::{Phase, Responder};
-
-/// Who asks for an action.
-pub(super) const fn asker(entry: &LedgerEntry) -> Asker {
-    match (&entry.requested_by, &entry.about, &entry.action) {
-        (Some(_), _, _) => Asker::Person,
-        (None, Some(_), Action::Release { .. }) => Asker::Timer,
-        (None, _, _) => Asker::Rules,
-    }
-}
 
 impl Responder {
     /// A person wants this machine connected.
@@ -144,7 +135,7 @@ impl Responder {
     fn isolation_to_add(&self, entry: &LedgerEntry, read: &Isolation) -> Isolation {
         let by_people = self.book.entries_on(&entry.machine.id).filter(|other| is_by_people(other));
         let Some(release) = by_people.max_by_key(|other| other.at) else { return read.clone() };
-        let who = || release.requested_by.clone().unwrap_or_else(|| super::approval::names(&release.approvals));
+        let who = || release.requested_by.clone().unwrap_or_else(|| names(&release.approvals));
         match read {
             Isolation::None => Isolation::Released { at: release.at, by: who() },
             _ if release.is_open() => Isolation::Released { at: release.at, by: who() },

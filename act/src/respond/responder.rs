@@ -3,9 +3,9 @@
 //! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
 //! blocks nobody else. The shell (`hold.rs`) carries the effects out and brings their outcomes back as events.
 //! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`,
-//! `retry.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`, `release.rs`. What people say comes through
-//! `command.rs`, counts by `authority.rs`, and is done by `approval.rs`, `release.rs` and `cancel.rs`. Beside them
-//! `switches.rs` (breaker, pause, fleet size).
+//! `retry.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`, `release.rs`, `timer.rs`. What people say comes in
+//! through `people/`: `command.rs` takes it, `authority.rs` says whether it counts, `approval.rs` decides what is held.
+//! Beside them `switches.rs` (breaker, pause, fleet size).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};

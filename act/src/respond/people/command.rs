@@ -8,42 +8,42 @@ use cordon_records::{
     ActionKey, ActionState, AttemptState, Command, CommandRecord, Latch, LedgerEntry, LedgerRecord, NoticeKind, Report,
 };
 
+use super::super::book::Obeyed;
+use super::super::event::Moment;
+use super::super::report;
+use super::super::responder::{Afterwards, Responder};
+use super::super::switches::{notice, notice_of};
 use super::authority::{self, Person};
-use super::book::Obeyed;
-use super::event::Moment;
-use super::report;
-use super::responder::{Afterwards, Responder};
-use super::switches::{notice, notice_of};
 
 /// The longest word of a person's that is taken over, in characters.
 const WORDS: usize = 1_000;
 
 /// What a command leads to, to be written in this order.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(in crate::respond) struct Written {
     pub reports: Vec<Report>,
     pub ledger: Vec<LedgerRecord>,
 }
 
 impl Written {
     /// An entry as it stands now.
-    pub(super) fn entry(entry: LedgerEntry) -> Self {
+    pub(in crate::respond) fn entry(entry: LedgerEntry) -> Self {
         Self { reports: Vec::new(), ledger: vec![LedgerRecord::Action(Box::new(entry))] }
     }
 
     /// An entry, and the report that says so.
-    pub(super) fn told(entry: LedgerEntry, state: ActionState) -> Self {
+    pub(in crate::respond) fn told(entry: LedgerEntry, state: ActionState) -> Self {
         let report = Report::Action(Box::new(report::of(&entry, state)));
         Self { reports: vec![report], ..Self::entry(entry) }
     }
 }
 
 /// What is done with a command, or why nothing is.
-pub(super) type Done = Result<Written, String>;
+pub(in crate::respond) type Done = Result<Written, String>;
 
 impl Responder {
     /// Takes the command at this offset, or what could not be read there.
-    pub(super) fn obey(&mut self, offset: i64, command: Result<CommandRecord, String>, at: Moment) {
+    pub(in crate::respond) fn obey(&mut self, offset: i64, command: Result<CommandRecord, String>, at: Moment) {
         if offset < self.book.commands_next {
             return;
         }
@@ -115,7 +115,7 @@ impl Responder {
     }
 
     /// Ends an entry that no job is about.
-    pub(super) fn settle_entry(
+    pub(in crate::respond) fn settle_entry(
         &mut self,
         mut entry: LedgerEntry,
         (state, reason): (ActionState, String),
@@ -130,14 +130,14 @@ impl Responder {
     }
 
     /// Puts an action that a person or a timer asks for in its queue.
-    pub(super) fn queue(&mut self, entry: LedgerEntry) {
+    pub(in crate::respond) fn queue(&mut self, entry: LedgerEntry) {
         let key = entry.key.clone();
-        self.jobs.insert(key.clone(), super::responder::Job::new(entry, None));
+        self.jobs.insert(key.clone(), super::super::responder::Job::new(entry, None));
         self.backlog.push_back(key);
     }
 
     /// Whether the action is under way or was ever written down.
-    pub(super) fn knows(&self, key: &ActionKey) -> bool {
+    pub(in crate::respond) fn knows(&self, key: &ActionKey) -> bool {
         self.jobs.contains_key(key) || self.book.get(key).is_some()
     }
 }

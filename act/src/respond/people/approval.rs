@@ -3,18 +3,25 @@
 use cordon_records::{ActionKey, ActionState, Approval, AttemptState, CommandRecord, IntentHash, LedgerEntry, Report};
 use jiff::Timestamp;
 
+use super::super::asker::names;
+use super::super::event::Moment;
+use super::super::report;
+use super::super::responder::{Afterwards, Responder};
 use super::authority::Person;
 use super::command::{Done, Written};
-use super::event::Moment;
-use super::report;
-use super::responder::{Afterwards, Responder};
 
 /// How much is ended in one turn of the responder: after a flood thousands expire at the same instant.
 const EXPIRE_AT_ONCE: usize = 200;
 
 impl Responder {
     /// A person says yes to exactly what is held. With enough of them it is begun: fresh facts and guards come first.
-    pub(super) fn approve(&mut self, key: &ActionKey, intent: &IntentHash, person: &Person, at: Moment) -> Done {
+    pub(in crate::respond) fn approve(
+        &mut self,
+        key: &ActionKey,
+        intent: &IntentHash,
+        person: &Person,
+        at: Moment,
+    ) -> Done {
         let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
         if entry.approvals.iter().any(|yes| yes.command == person.command) {
             return Ok(Written::default());
@@ -59,7 +66,7 @@ impl Responder {
     }
 
     /// Anybody may say no.
-    pub(super) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
+    pub(in crate::respond) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
         let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
         if entry.state == AttemptState::Reported(ActionState::Denied) {
             return Ok(Written::default());
@@ -70,7 +77,7 @@ impl Responder {
     }
 
     /// Ends what nobody decided in time.
-    pub(super) fn expire_when_due(&mut self, at: Moment) {
+    pub(in crate::respond) fn expire_when_due(&mut self, at: Moment) {
         // What a newer decision has taken up is on its way, whatever it was before.
         let waiting = self.book.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
         let due = waiting.take_while(|(until, _)| *until <= at.wall).take(EXPIRE_AT_ONCE);
@@ -84,11 +91,6 @@ impl Responder {
         let next = self.book.waiting().iter().find(|(_, key)| !self.jobs.contains_key(key));
         self.expire_at = next.map(|(next, _)| at.mono + until(*next));
     }
-}
-
-/// Whether people have approved the action of this job. What is still held has no job.
-pub(super) const fn is_approved(entry: &LedgerEntry) -> bool {
-    !entry.approvals.is_empty()
 }
 
 /// The entry, if it waits for a person.
@@ -116,10 +118,4 @@ fn yes(person: &Person, intent: &IntentHash) -> Approval {
         command: person.command.clone(),
         intent: intent.clone(),
     }
-}
-
-/// Who said yes, for people.
-pub(super) fn names(approvals: &[Approval]) -> String {
-    let names: Vec<&str> = approvals.iter().map(|yes| yes.by.as_str()).collect();
-    names.join(" and ")
 }

@@ -7,7 +7,7 @@ use cordon_settings::format_duration;
 use cordon_signing::{AllowedSigners, Forged, Signer};
 use jiff::{SignedDuration, Timestamp};
 
-use super::book::Obeyed;
+use super::super::book::Obeyed;
 
 /// How far a command may lie in the future: clocks of well-kept machines differ by less (Kerberos allows as much).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);

@@ -1,0 +1,8 @@
+//! What people say: read from `commands`, counted or not, and what is held for them.
+
+mod approval;
+mod authority;
+mod command;
+
+pub(super) use authority::Person;
+pub(super) use command::{Done, Written};
