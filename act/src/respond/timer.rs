@@ -73,7 +73,7 @@ impl Responder {
         let Action::Isolate { release: Some(terms), .. } = &isolation.action else { return };
         let Ok(named) = AlertId::new(key.as_str()) else { return };
         let wanted = self.wanted_by_others(&isolation);
-        let action = Action::Release { comment: why_over(&isolation, *terms) };
+        let action = Action::Release { comment: why_over(&isolation, *terms, wanted.as_ref()) };
         let release = ActionKey::derive(&self.terms.tenant, &named, &isolation.machine.id, &action);
         if self.knows(&release) {
             let dealt_with = self.timer_done(key);
@@ -82,16 +82,16 @@ impl Responder {
         }
         let about = (isolation.alert.clone(), isolation.machine.clone());
         let mut entry = LedgerEntry::new((release, self.epoch), action, about, at.wall);
-        entry.mode = if terms.ask || wanted { Mode::Approve } else { Mode::Auto }.min(self.terms.mode);
+        entry.mode = if terms.ask || wanted.is_some() { Mode::Approve } else { Mode::Auto }.min(self.terms.mode);
         entry.rules = isolation.rules;
         entry.decision = isolation.decision;
         entry.about = Some(isolation.key);
         self.queue(entry);
     }
 
-    /// Whether another alert wanted the machine isolated while this isolation stood, and was told that it is: then a
-    /// person is asked before it ends.
-    fn wanted_by_others(&self, isolation: &LedgerEntry) -> bool {
+    /// Another alert that wanted the machine isolated while this isolation stood, and was told that it is: then a person is
+    /// asked before it ends.
+    fn wanted_by_others(&self, isolation: &LedgerEntry) -> Option<AlertId> {
         let began = isolation.intents.last().copied();
         let covered = |other: &&LedgerEntry| {
             other.action.kind() == ActionKind::Isolate
@@ -99,7 +99,7 @@ impl Responder {
                 && other.alert.id != isolation.alert.id
                 && Some(other.at) >= began
         };
-        self.book.entries_on(&isolation.machine.id).any(|other| covered(&other))
+        self.book.entries_on(&isolation.machine.id).find(covered).map(|other| other.alert.id.clone())
     }
 
     /// The time of this isolation is dealt with: the ledger record that says so.
@@ -114,7 +114,8 @@ impl Responder {
     }
 }
 
-fn why_over(isolation: &LedgerEntry, terms: ReleaseTerms) -> String {
+fn why_over(isolation: &LedgerEntry, terms: ReleaseTerms, wanted: Option<&AlertId>) -> String {
     let after = cordon_settings::format_duration(Duration::from_secs(terms.after_s));
-    format!("isolated for alert {}, for {after}: that time is over", isolation.alert.id)
+    let wanted = wanted.map_or_else(String::new, |alert| format!("; alert {alert} wanted it isolated, too"));
+    format!("isolated for alert {}, for {after}: that time is over{wanted}", isolation.alert.id)
 }

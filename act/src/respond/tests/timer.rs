@@ -155,6 +155,8 @@ fn an_alert_that_wanted_the_machine_isolated_meanwhile_is_not_undone_without_a_q
     assert_eq!(world.states().last(), Some(&ActionState::Covered));
     wait(&mut world, FOUR_HOURS);
     assert_eq!(world.steps().last(), Some(&(ActionKind::Release, ActionState::Held)), "{:?}", world.reasons());
+    let held = world.responder.book().entries().find(|entry| entry.action.kind() == ActionKind::Release).unwrap();
+    assert!(held.action.comment().ends_with("; alert a2 wanted it isolated, too"), "{}", held.action.comment());
 }
 
 #[test]
