@@ -1,5 +1,5 @@
-//! Exit codes: 0 ok, 1 a negative result, 2 a mistake in the command line, 69 something is unreachable, 70 a fault of
-//! ours, 77 a permission is missing, 78 the configuration is wrong.
+//! Exit codes: 0 ok, 1 a negative result, 2 a mistake in the command line, 3 warnings that were denied, 69 something is
+//! unreachable, 70 a fault of ours, 77 a permission is missing, 78 the configuration is wrong.
 
 use std::process::ExitCode;
 
@@ -17,6 +17,8 @@ pub enum Exit {
     Negative,
     /// The command line lacks something; clap finds most of such mistakes itself.
     Usage,
+    /// Nothing but warnings, which were to count: promtool's code for them.
+    Warned,
     /// Something that we need cannot be reached.
     Unreachable,
     /// A fault of ours.
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => 0,
             Exit::Negative => 1,
             Exit::Usage => 2,
+            Exit::Warned => 3,
             Exit::Unreachable => 69,
             Exit::Failed => 70,
             Exit::Denied => 77,

@@ -11,9 +11,17 @@ fn cordon(args: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// A folder with one guards file, and the file's path.
+/// Two keys of Ann, one of them on two lines, and one of Bob.
+const PEOPLE: &str = "ann ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB
+ann,ann@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB
+ann ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC
+bob ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD
+";
+
+/// A folder with one guards file and one of people, and the guards file's path.
 fn file(text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("people.signers"), PEOPLE).unwrap();
     let path = folder.path().join("guards.yaml");
     std::fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap().to_owned();
@@ -77,7 +85,7 @@ fn a_valid_file_is_told_in_words_with_warnings_that_can_be_denied() {
 
     let (code, out, _) = cordon(&["guards", "check", "-o", "json", &path]);
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((code, told["valid"].as_bool(), told["warnings"].as_array().unwrap().len()), (Some(0), Some(true), 3));
+    assert_eq!((code, told["valid"].as_bool(), told["warnings"].as_array().unwrap().len()), (Some(0), Some(true), 4));
 }
 
 #[test]
@@ -99,4 +107,75 @@ fn an_invalid_file_ends_with_78_and_every_mistake_at_its_place() {
         assert_eq!(code, Some(78));
         assert!(err.contains("cannot be read"), "{err}");
     }
+}
+
+#[test]
+fn the_people_that_the_guards_name_are_counted_and_a_file_of_nobody_is_warned_of() {
+    let (folder, path) = file("approvals: {allowed_signers: people.signers}");
+    let (code, out, err) = cordon(&["guards", "check", &path]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.contains("\nsigners           3 keys of 2 people\n") && !out.contains("warning"), "{out}");
+    let one = PEOPLE.lines().last().unwrap();
+    std::fs::write(folder.path().join("people.signers"), one).unwrap();
+    assert!(cordon(&["guards", "check", &path]).1.contains("1 key of 1 person\n"));
+    std::fs::write(folder.path().join("people.signers"), "# nobody yet\n").unwrap();
+    let (code, out, _) = cordon(&["guards", "check", "--deny-warnings", &path]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("warning: approvals.allowed_signers: the file holds no key, so nobody can approve"), "{out}");
+}
+
+#[test]
+fn wrong_lines_among_the_people_and_a_file_that_is_not_there_end_with_78_and_their_places() {
+    let (folder, path) = file("approvals: {allowed_signers: people.signers}");
+    let people = folder.path().join("people.signers");
+    std::fs::write(&people, format!("{PEOPLE}*@example.com ssh-ed25519 AAAA\ncarl\n")).unwrap();
+    let (code, out, err) = cordon(&["guards", "check", &path]);
+    assert_eq!((code, out.as_str()), (Some(78), ""));
+    for place in ["people.signers:5:1", "people.signers:6:5"] {
+        assert!(err.contains(place), "{place} is missing in\n{err}");
+    }
+    let (code, out, _) = cordon(&["guards", "check", "-o", "json", &path]);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let problem = &told["problems"][0];
+    assert_eq!((code, told["valid"].as_bool(), problem["line"].as_u64()), (Some(78), Some(false), Some(5)));
+    assert!(problem["file"].as_str().unwrap().ends_with("people.signers"), "{problem}");
+
+    std::fs::remove_file(&people).unwrap();
+    let (code, _, err) = cordon(&["guards", "check", &path]);
+    assert_eq!(code, Some(78));
+    assert!(err.contains("people.signers") && err.contains("the file of allowed signers cannot be read"), "{err}");
+}
+
+/// What a file may hold to fool the terminal that shows it: a cleared screen, a turned direction, an invisible tag.
+const HOSTILE: &str = "x\\e[2J\\u202E\\u2066y";
+
+fn is_harmless(text: &str) -> bool {
+    !text
+        .chars()
+        .any(|c| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+}
+
+#[test]
+fn nothing_of_a_file_is_obeyed_by_the_terminal_that_shows_it() {
+    let work = "from: '2020-03-01T22:00:00Z', to: '2020-03-02T04:00:00Z'";
+    let text = format!(
+        "scope: {{tags: [\"{HOSTILE}\"]}}\nnever: {{tags: [\"{HOSTILE}\"], names: [\"{HOSTILE}\"]}}\n\
+         maintenance: [{{tags: [\"{HOSTILE}\"], {work}, by: \"{HOSTILE}\", why: \"a\\nwarning: b\"}}]\n"
+    );
+    let (_folder, path) = file(&text);
+    for args in [&["guards", "check", &path][..], &["guards", "print", "--guards", &path]] {
+        let (code, out, err) = cordon(args);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(is_harmless(&out) && out.contains("202e"), "{out:?}");
+        assert!(!out.contains("\nwarning: b"), "a line break forges no warning: {out}");
+    }
+    let (_, printed, _) = cordon(&["guards", "print", "--guards", &path]);
+    let (_again, again) = file(&printed);
+    assert_eq!(cordon(&["guards", "print", "--guards", &again]).1, printed, "it means the same");
+
+    let wrong = format!("hold: {{kinds: [\"{HOSTILE}\"]}}\nnever: {{names: ['\u{202e}', '']}}\n\u{202e}a: 1\n");
+    let (_folder, path) = file(&wrong);
+    let (code, out, err) = cordon(&["guards", "check", &path]);
+    assert_eq!((code, out.as_str()), (Some(78), ""));
+    assert!(is_harmless(&err) && err.contains("is no kind of action"), "{err:?}");
 }

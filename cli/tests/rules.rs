@@ -78,14 +78,14 @@ fn lint_tells_all_mistakes_with_place_caret_and_suggestion_and_ends_with_1() {
 }
 
 #[test]
-fn warnings_end_with_1_only_when_they_are_denied_and_json_has_their_places() {
+fn warnings_end_with_3_only_when_they_are_denied_and_json_has_their_places() {
     let bare = "id: bare\nmode: auto\nwhen: alert.severity == 'High'\nactions: [{isolate: {comment: x}}]\n";
     let desk = Desk::with(&[("rules/bare.yaml", bare), ("rules/notes.json", "{}")]);
     let told = desk.rules(&["lint", "rules"]);
     assert_eq!(told.code, Some(0));
     insta::assert_snapshot!(told.out);
     let denied = desk.rules(&["lint", "--deny-warnings", "-o", "json", "rules"]);
-    assert_eq!(denied.code, Some(1));
+    assert_eq!(denied.code, Some(3));
     let findings = json_of(&denied)["findings"].as_array().unwrap().clone();
     assert_eq!(findings.len(), 5, "{findings:#?}");
     let first = json!({"severity": "warning", "file": "rules/bare.yaml", "line": 1, "column": 5, "path": "bare"});
@@ -136,24 +136,87 @@ fn the_delivered_rules_are_in_form_without_a_warning_and_their_tests_hold() {
 }
 
 #[test]
-fn what_cannot_be_read_ends_with_78_and_a_wrong_flag_with_2() {
-    let desk =
-        Desk::with(&[("rules/broken.yaml", BROKEN), ("rules/a.json", "{}"), ("cordon.yaml", "act: {mode: auto}")]);
+fn rules_and_alerts_that_cannot_be_read_end_with_1_and_a_wrong_flag_with_2() {
+    let desk = Desk::with(&[
+        ("rules/broken.yaml", BROKEN),
+        ("rules/a.json", "{}"),
+        ("isolate-high.yaml", ISOLATE_HIGH),
+        ("cordon.yaml", "act: {mode: auto, rules: [rules]}"),
+    ]);
     for args in [
         &["lint", "gone"][..],
+        &["lint", "--deny-warnings", "gone"],
         &["test", "rules"],
+        &["test", "gone"],
         &["list", "rules"],
         &["fmt", "rules"],
+        &["fmt", "--check", "gone.yaml"],
         &["explain", "--rules", "rules", "--alert", "gone.json"],
-        &["test", "rules/a.json"],
+        &["explain", "--rules", "isolate-high.yaml", "--alert", "gone.json"],
+        &["explain", "--rules", "isolate-high.yaml", "--alert", "isolate-high.yaml"],
         &["explain", "--config", "cordon.yaml", "--alert", "da1"],
+        &["test", "rules/a.json"],
+    ] {
+        let told = desk.rules(args);
+        assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{args:?}: {}", told.err);
+        assert!(told.err.contains("error: "), "{args:?}: {}", told.err);
+    }
+    assert_eq!(desk.rules(&["lint", "--deny-warnings", "rules"]).code, Some(1), "mistakes beat warnings");
+    assert_eq!(desk.rules(&["lint"]).code, Some(2));
+    assert_eq!(desk.rules(&["explain", "--alert", "a"]).code, Some(2), "neither --rules nor --config");
+}
+
+#[test]
+fn a_configuration_or_guards_that_are_wrong_end_with_78() {
+    let desk = Desk::with(&[
+        ("isolate-high.yaml", ISOLATE_HIGH),
+        ("nothing.yaml", "act: {mode: auto}"),
+        ("wrong.yaml", "act: {mode: automatic, rules: [isolate-high.yaml]}"),
+        ("named.yaml", "act: {guards: wrong-guards.yaml, rules: [isolate-high.yaml]}"),
+        ("wrong-guards.yaml", "nevr: {}"),
+        ("e.json", ENRICHED),
+    ]);
+    let with_rules = ["--rules", "isolate-high.yaml", "--alert", "e.json"];
+    for args in [
+        &["explain", "--config", "gone.yaml", "--alert", "da1"][..],
+        &["explain", "--config", "nothing.yaml", "--alert", "da1"],
+        &["explain", "--config", "wrong.yaml", "--alert", "da1"],
+        &["explain", "--config", "named.yaml", "--alert", "e.json"],
+        &[&["explain", "--guards", "wrong-guards.yaml"], &with_rules[..]].concat(),
+        &[&["explain", "--guards", "gone.yaml"], &with_rules[..]].concat(),
     ] {
         let told = desk.rules(args);
         assert_eq!((told.code, told.out.as_str()), (Some(78), ""), "{args:?}: {}", told.err);
         assert!(told.err.contains("error: "), "{args:?}: {}", told.err);
     }
-    assert_eq!(desk.rules(&["lint"]).code, Some(2));
-    assert_eq!(desk.rules(&["explain", "--alert", "a"]).code, Some(2), "neither --rules nor --config");
+}
+
+#[test]
+fn a_junit_report_is_written_also_when_the_rules_cannot_be_read() {
+    let desk = Desk::with(&[("rules/broken.yaml", BROKEN)]);
+    for (rules, part) in [("rules", "is no value of severity"), ("gone", "gone: cannot be read")] {
+        assert_eq!(desk.rules(&["test", rules, "--junit", "report.xml"]).code, Some(1));
+        let report = desk.read("report.xml");
+        assert!(report.contains("tests=\"1\"") && report.contains("failures=\"1\""), "{report}");
+        assert!(report.contains(part), "{report}");
+        std::fs::remove_file(desk.path().join("report.xml")).unwrap();
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_with_its_name_and_ends_with_1() {
+    let desk = Desk::with(&[("rules/isolate-high.yaml", ISOLATE_HIGH), ("broken.yaml", BROKEN)]);
+    for rules in ["rules", "broken.yaml"] {
+        let told = desk.rules(&["test", rules, "--junit", "no-such-folder/report.xml"]);
+        assert_eq!(told.code, Some(1), "{}", told.err);
+        assert!(
+            told.err.contains("no-such-folder/report.xml") && told.err.contains("cannot be written"),
+            "{}",
+            told.err
+        );
+    }
+    let told = desk.rules(&["test", "rules", "--junit", "no-such-folder/report.xml"]);
+    assert!(told.out.contains("hold, 0 fail"), "the tests' outcome is told all the same: {}", told.out);
 }
 
 #[test]
@@ -227,6 +290,49 @@ fn a_plain_alert_is_explained_with_its_machine_with_other_guards_or_without_eith
     assert!(free.out.contains("=> passes every guard that can be asked here"), "{}\n{}", free.out, free.err);
     let late = desk.rules(&[&args[..], &["--now", "2026-11-23T22:41:11Z"]].concat());
     assert!(late.out.contains("=> HELD for a person by age: the alert is"), "{}", late.out);
+}
+
+#[test]
+fn the_apis_answer_to_a_list_call_is_explained_if_it_holds_one_alert_and_else_its_ids_are_named() {
+    let enriched: Value = serde_json::from_str(ENRICHED).unwrap();
+    let alert = &enriched["alert"];
+    let many: Vec<Value> = (1..=12).map(|number| json!({"id": format!("da{number}_1")})).collect();
+    let answer = |value: Value| json!({"@odata.context": "https://…/$metadata#Alerts", "value": value}).to_string();
+    let desk = Desk::with(&[
+        ("rules/isolate-high.yaml", ISOLATE_HIGH),
+        ("one.json", &answer(json!([alert]))),
+        ("none.json", &answer(json!([]))),
+        ("two.json", &answer(json!([{"id": "da1_1"}, {"title": "x"}]))),
+        ("many.json", &answer(json!(many))),
+    ]);
+    let explain = |file: &str| desk.rules(&["explain", "--rules", "rules", "--alert", file]);
+    let one = explain("one.json");
+    assert_eq!(one.code, Some(0), "{}", one.err);
+    assert!(one.out.contains(alert["id"].as_str().unwrap()), "{}", one.out);
+    let none = explain("none.json");
+    assert!(none.err.contains("holds a list without an alert"), "{}", none.err);
+    let two = explain("two.json");
+    assert!(two.err.contains("holds 2 alerts, and one is wanted: da1_1, one without an id\n"), "{}", two.err);
+    let many = explain("many.json");
+    assert!(many.err.contains("da9_1, da10_1, … and 2 more\n") && !many.err.contains("da11_1"), "{}", many.err);
+    assert!([none.code, two.code, many.code].iter().all(|code| *code == Some(1)));
+}
+
+#[test]
+fn what_the_kind_and_the_guards_file_alone_decide_is_no_unknown_in_an_explanation() {
+    let scan = "id: scan\nmode: auto\nwhen: 'true'\nactions:\n  - scan: {comment: x}\n  - offboard: {comment: x}\n";
+    let desk = Desk::with(&[("rules/scan.yaml", scan), ("e.json", ENRICHED)]);
+    let document = json_of(&desk.rules(&["explain", "--rules", "rules", "--alert", "e.json", "-o", "json"]));
+    let said = |action: usize, name: &str| {
+        let guards = document["planned"][action]["guards"].as_array().unwrap();
+        let guard = guards.iter().find(|guard| guard["guard"] == name).unwrap_or_else(|| panic!("{name}: {guards:#?}"));
+        (guard["ruling"].as_str().unwrap().to_owned(), guard["why"].as_str().unwrap().to_owned())
+    };
+    assert_eq!((said(0, "hold-kinds").0, said(1, "hold-kinds").0), ("pass".to_owned(), "hold".to_owned()));
+    for (action, name) in [(0, "gentle-caps"), (1, "per-rule"), (1, "per-device-group"), (1, "caps")] {
+        let counted = ("unknown".to_owned(), "attempts are counted in respond's ledger".to_owned());
+        assert_eq!(said(action, name), counted, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,7 +45,7 @@ async fn a_rule_that_matches_ten_thousand_machines_isolates_as_many_as_the_cap_a
         .map(|call| &*call.path)
         .collect();
     assert_eq!(posts.len(), CAP, "{posts:?}");
-    pipeline.mailed("ACTION NEEDED: Cordon stopped isolating", SOON).await;
+    pipeline.mailed("ACTION NEEDED: Cordon stopped acting", SOON).await;
 
     let reports: Vec<Report> = pipeline.records(Topic::Actions).await;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

@@ -12,11 +12,14 @@ pub enum GuardsCommand {
                       cordon guards print --guards guards.yaml -o json | jq .guards.caps\n\n\
                       What is printed loads again as the same guards. Exit code 78 when the file is invalid.")]
     Print(PrintArgs),
-    /// Read a guards file, say what it would mean, and warn of what contradicts itself
+    /// Read a guards file, say what it would mean, and warn of what contradicts itself or opens the fleet
+    ///
+    /// The file that it names as approvals.allowed_signers is read too; a relative path counts from the guards file.
     #[command(after_help = "Examples:\n  cordon guards check guards.yaml\n  \
                       cordon guards check --deny-warnings guards.yaml\n  \
                       cordon guards check -o json guards.yaml | jq .warnings\n\n\
-                      Exit codes: 0 when it is valid, 1 when --deny-warnings meets a warning, 78 when it is invalid.")]
+                      Exit codes: 0 when it is valid, 1 when --deny-warnings meets a warning, 78 when it, or the file of \
+                      signers that it names, is invalid or cannot be read.")]
     Check(CheckArgs),
 }
 

@@ -1,58 +1,83 @@
 //! `cordon guards check`: whether a guards file is valid, what it would mean, and what in it is hardly meant.
 
-use cordon_policy::Guards;
+use cordon_policy::{Doubt, Guards};
 use cordon_records::{Clock as _, SystemClock};
 use cordon_settings::Problems;
+use cordon_signing::AllowedSigners;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::args::{CheckArgs, Output};
-use super::{SHAPE, load, put, put_json};
+use super::{SHAPE, harmless, load, signers};
 use crate::exit::Exit;
+use crate::{escape, output};
 
-/// Checks the file.
+/// What there is to say of a valid file.
+struct Checked {
+    file: String,
+    meaning: Vec<(&'static str, String)>,
+    doubts: Vec<Doubt>,
+}
+
+/// Checks the file, and the one of the people that it names.
 pub fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let file = args.file.display().to_string();
-    let guards = match (load(&args.file), args.output) {
-        (Ok(guards), _) => guards,
-        (Err(problems), Output::Text) => return Err(problems.into()),
+    let read = load(&args.file).and_then(|guards| Ok((signers::read(&args.file, &guards)?, guards)));
+    let (signers, guards) = match (read, args.output) {
+        (Ok(read), _) => read,
+        (Err(problems), Output::Text) => return Err(harmless(problems).into()),
         (Err(problems), Output::Json) => {
-            put_json(&refused(&file, &problems))?;
+            output::put(&output::json(&refused(&file, &problems))?)?;
             return Ok(Exit::Config);
         }
     };
-    let now = SystemClock.now();
+    let checked = Checked::of(file, &guards, signers.as_ref(), SystemClock.now());
     match args.output {
-        Output::Text => put(&page(&file, &guards, now))?,
-        Output::Json => put_json(&document(&file, &guards, now))?,
+        Output::Text => output::put(&page(&checked))?,
+        Output::Json => output::put(&output::json(&document(&checked))?)?,
     }
-    let denied = args.deny_warnings && !guards.doubts(now).is_empty();
+    let denied = args.deny_warnings && !checked.doubts.is_empty();
     Ok(if denied { Exit::Negative } else { Exit::Ok })
 }
 
-/// For people: one line for each guard that can be set, then the warnings.
-fn page(file: &str, guards: &Guards, now: Timestamp) -> String {
-    let mut text = format!("{file}: valid\n\n");
-    for (what, meaning) in guards.meaning(now) {
-        text += &format!("{what:<17} {meaning}\n");
+impl Checked {
+    fn of(file: String, guards: &Guards, signers: Option<&AllowedSigners>, now: Timestamp) -> Self {
+        let (mut meaning, mut doubts) = (guards.meaning(now), guards.doubts(now));
+        let after = meaning.iter().position(|(what, _)| *what == "approvals").map_or(meaning.len(), |at| at + 1);
+        if let Some(signers) = signers {
+            meaning.insert(after, ("signers", signers::meaning(signers)));
+        }
+        if signers.is_some_and(AllowedSigners::is_empty) {
+            let text =
+                "the file holds no key, so nobody can approve what is held: it waits until it expires".to_owned();
+            doubts.push(Doubt { path: "approvals.allowed_signers".to_owned(), text });
+        }
+        Self { file, meaning, doubts }
     }
-    let doubts = guards.doubts(now);
-    if !doubts.is_empty() {
+}
+
+/// For people: one line for each guard that can be set, then the warnings. Names, tags and reasons are what somebody
+/// wrote, so they are made harmless for the terminal.
+fn page(checked: &Checked) -> String {
+    let mut text = format!("{}: valid\n\n", escape::text(&checked.file));
+    for (what, meaning) in &checked.meaning {
+        text += &format!("{what:<17} {}\n", escape::text(meaning));
+    }
+    if !checked.doubts.is_empty() {
         text.push('\n');
     }
-    for doubt in doubts {
-        text += &format!("warning: {}: {}\n", doubt.path, doubt.text);
+    for doubt in &checked.doubts {
+        text += &format!("warning: {}: {}\n", doubt.path, escape::text(&doubt.text));
     }
     text
 }
 
-fn document(file: &str, guards: &Guards, now: Timestamp) -> Value {
-    let meaning: Vec<Value> =
-        guards.meaning(now).into_iter().map(|(what, text)| json!({ "what": what, "text": text })).collect();
-    let warnings: Vec<Value> =
-        guards.doubts(now).into_iter().map(|doubt| json!({ "path": doubt.path, "text": doubt.text })).collect();
+fn document(checked: &Checked) -> Value {
+    let meaning = checked.meaning.iter().map(|(what, text)| json!({ "what": what, "text": text }));
+    let warnings = checked.doubts.iter().map(|doubt| json!({ "path": doubt.path, "text": doubt.text }));
     json!({
-        "schema_version": SHAPE, "file": file, "valid": true, "problems": [], "meaning": meaning, "warnings": warnings,
+        "schema_version": SHAPE, "file": checked.file, "valid": true, "problems": [],
+        "meaning": meaning.collect::<Vec<_>>(), "warnings": warnings.collect::<Vec<_>>(),
     })
 }
 
@@ -62,7 +87,7 @@ fn refused(file: &str, problems: &Problems) -> Value {
         .iter()
         .map(|problem| {
             json!({
-                "path": problem.path, "line": problem.line, "column": problem.column,
+                "file": problem.origin, "path": problem.path, "line": problem.line, "column": problem.column,
                 "message": problem.message, "help": problem.help,
             })
         })

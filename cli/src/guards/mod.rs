@@ -5,14 +5,14 @@
 pub mod args;
 mod check;
 mod print;
+mod signers;
 
-use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use cordon_policy::Guards;
 use cordon_settings::{Problem, Problems};
-use serde_json::Value;
 
+use crate::escape;
 use crate::exit::Exit;
 use args::GuardsCommand;
 
@@ -38,14 +38,17 @@ fn load(path: &Path) -> Result<Guards, Problems> {
     }
 }
 
-/// Prints; a reader that has seen enough, such as `head`, is no error.
-fn put(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
-}
-
-fn put_json(document: &Value) -> anyhow::Result<()> {
-    put(&(serde_json::to_string_pretty(document)? + "\n"))
+/// The mistakes without anything that a terminal would obey. In a line of the file one character stays one, so that the
+/// caret stays where it belongs.
+fn harmless(problems: Problems) -> Problems {
+    let one = |c: char| if escape::json(c.encode_utf8(&mut [0; 4])).chars().eq([c]) { c } else { '\u{fffd}' };
+    let made = problems.0.into_iter().map(|problem| Problem {
+        origin: escape::json(&problem.origin),
+        path: escape::json(&problem.path),
+        message: escape::json(&problem.message),
+        help: problem.help.map(|help| escape::json(&help)),
+        source_line: problem.source_line.map(|line| line.chars().map(one).collect()),
+        ..problem
+    });
+    Problems(made.collect())
 }

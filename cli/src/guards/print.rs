@@ -5,20 +5,21 @@ use cordon_policy::Guards;
 use serde_json::{Map, Value, json};
 
 use super::args::{Output, PrintArgs};
-use super::{SHAPE, load, put, put_json};
+use super::{SHAPE, harmless, load};
 use crate::exit::Exit;
-use crate::stages;
+use crate::{escape, output, stages};
 
 /// Prints them.
 pub fn run(args: &PrintArgs) -> anyhow::Result<Exit> {
     let guards = match (&args.guards, &args.config) {
-        (Some(file), _) => load(file)?,
+        (Some(file), _) => load(file).map_err(harmless)?,
         (None, Some(config)) => stages::read(config, |root| read_guards(&mut root.section("act")))?,
         (None, None) => Guards::built_in(),
     };
     match args.output {
-        Output::Text => put(&guards.annotated())?,
-        Output::Json => put_json(&document(&guards))?,
+        // Odd characters stand in double quotes only, where YAML reads `\u202e` as JSON does.
+        Output::Text => output::put(&escape::json(&guards.annotated()))?,
+        Output::Json => output::put(&output::json(&document(&guards))?)?,
     }
     Ok(Exit::Ok)
 }

@@ -11,12 +11,12 @@ pub enum RulesCommand {
     /// Find mistakes in rules and in their recorded tests, all at once, and warn of what a team would regret
     ///
     /// Warned of are rules without a description, without a test that expects an action, without one that expects
-    /// nothing, without an action, with the condition of another rule or with none, and rules that act by themselves
-    /// without limits of their own.
+    /// nothing, without an action, with the condition of another rule or with none, with two tests of one name, with a
+    /// misspelt value such as "Malwre", and rules that act by themselves without limits of their own.
     #[command(
         after_help = "Examples:\n  cordon rules lint deploy/rules\n  cordon rules lint --deny-warnings -o json rules/\n\n\
-                      Exit codes: 0 nothing found, or warnings only; 1 mistakes, or warnings with --deny-warnings; \
-                      78 a file cannot be read."
+                      Exit codes: 0 nothing found, or warnings only; 1 mistakes, or a file cannot be read; 3 warnings \
+                      only, with --deny-warnings."
     )]
     Lint(LintArgs),
     /// Run the tests of the rules, those in their files and recorded ones, and say why one fails
@@ -27,8 +27,8 @@ pub enum RulesCommand {
     /// (absent: the alert's lastUpdateTime) beside it.
     #[command(
         after_help = "Examples:\n  cordon rules test deploy/rules\n  cordon rules test rules/ --run laptop --junit report.xml\n\n\
-                      Exit codes: 0 every test holds; 1 one fails, or --run names none; 78 a file cannot be read or \
-                      holds mistakes."
+                      Exit codes: 0 every test holds; 1 one fails, --run names none, a file cannot be read or holds \
+                      mistakes, or the report cannot be written."
     )]
     Test(TestArgs),
     /// Say what every rule makes of one alert: each condition with its value, the plan, each guard with its verdict
@@ -39,20 +39,21 @@ pub enum RulesCommand {
     #[command(
         after_help = "Examples:\n  cordon rules explain --rules deploy/rules --alert alert.json --machine machine.json\n  \
                       cordon rules explain --config cordon.yaml --alert da637_1 --rule isolate-high\n\n\
-                      Exit codes: 0 explained; 1 no such alert or rule; 69 the broker cannot be reached; 78 a file \
-                      cannot be read or holds mistakes."
+                      Exit codes: 0 explained; 1 no such alert or rule, or the alert or the rules cannot be read or \
+                      hold mistakes; 69 the broker cannot be reached; 78 the configuration or the guards are wrong."
     )]
     Explain(Box<ExplainArgs>),
     /// Bring rule files into one form: order of keys, indentation, long conditions as blocks; comments stay
     ///
     /// A file is written only if its rules, tests and comments are the same afterwards.
     #[command(after_help = "Examples:\n  cordon rules fmt rules/\n  cordon rules fmt --check rules/\n\n\
-                      Exit codes: 0 all in form (now); 1 with --check, a file is not in form; 78 a file cannot be read \
+                      Exit codes: 0 all in form (now); 1 with --check, a file is not in form, or a file cannot be read \
                       or written, holds mistakes, or cannot be moved safely.")]
     Fmt(FmtArgs),
     /// List the rules: mode, actions, limits, tests, description
     #[command(
-        after_help = "Examples:\n  cordon rules list deploy/rules\n  cordon rules list rules/ -o json | jq -r '.rules[].id'"
+        after_help = "Examples:\n  cordon rules list deploy/rules\n  cordon rules list rules/ -o json | jq -r '.rules[].id'\n\n\
+                      Exit codes: 0 listed; 1 a file cannot be read or holds mistakes."
     )]
     List(ListArgs),
 }
@@ -63,7 +64,7 @@ pub struct LintArgs {
     /// Rule files, or folders of *.yaml rule files
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// End with 1 on warnings too
+    /// End with 3 when there are warnings and no mistakes
     #[arg(long)]
     pub deny_warnings: bool,
     /// How to print
@@ -80,7 +81,7 @@ pub struct TestArgs {
     /// Only tests whose rule or name holds this text
     #[arg(long, value_name = "NAME")]
     pub run: Option<String>,
-    /// Write a JUnit report to this file too
+    /// Write a JUnit report to this file too, also when the rules cannot be read
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// How to print
@@ -97,8 +98,8 @@ pub struct ExplainArgs {
     /// The guards file; that of --config, else the built-in guards, unless given
     #[arg(long, value_name = "FILE")]
     pub guards: Option<PathBuf>,
-    /// An alert's id (with --config), or a file, or - for standard input: an enriched record, or an alert as the API
-    /// gives it
+    /// An alert's id (with --config), or a file, or - for standard input: an enriched record, an alert as the API gives
+    /// it, or the API's answer to a list call that holds one alert
     #[arg(long, value_name = "ID|FILE")]
     pub alert: String,
     /// The machine's JSON, for an alert as the API gives it

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
 use cordon_policy::format;
+use cordon_settings::{Problem, Problems};
 
 use super::args::FmtArgs;
 use super::files::Sources;
@@ -31,16 +31,12 @@ pub fn run(args: &FmtArgs) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(match (is_sound, args.check && changed > 0) {
-        (false, _) => Exit::Config,
-        (true, true) => Exit::Negative,
-        (true, false) => Exit::Ok,
-    })
+    Ok(if is_sound && !(args.check && changed > 0) { Exit::Ok } else { Exit::Negative })
 }
 
 /// Puts the new text in the file's place in one step, so that a stage that reloads never reads half a file. What the
 /// path is a link to is replaced, not the link.
-fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
+fn replace(file: &Path, text: &str) -> Result<(), Problems> {
     let write = || -> std::io::Result<()> {
         let target = std::fs::canonicalize(file)?;
         let folder = target.parent().unwrap_or(Path::new("."));
@@ -50,5 +46,7 @@ fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
         new.persist(&target)?;
         Ok(())
     };
-    write().with_context(|| format!("{} cannot be written", file.display()))
+    write().map_err(|error| {
+        Problem::whole(file.display().to_string(), format!("cannot be written: {error}; it is left as it is")).into()
+    })
 }

@@ -18,8 +18,12 @@ pub fn run(args: &LintArgs) -> anyhow::Result<Exit> {
         Output::Text => output::put(&page(&found))?,
         Output::Json => output::put(&output::json(&document(&found))?)?,
     }
-    let is_clean = found.mistakes.is_empty() && (found.warnings.is_empty() || !args.deny_warnings);
-    Ok(if is_clean { Exit::Ok } else { Exit::Negative })
+    let denied = args.deny_warnings && !found.warnings.is_empty();
+    match (found.mistakes.is_empty(), denied) {
+        (false, _) => Ok(Exit::Negative),
+        (true, true) => Ok(Exit::Warned),
+        (true, false) => Ok(Exit::Ok),
+    }
 }
 
 fn page(found: &Lint) -> String {

@@ -13,17 +13,34 @@ mod list;
 mod step;
 mod test;
 
+use cordon_settings::Problems;
+
 use crate::exit::Exit;
 use args::RulesCommand;
 
-/// Runs the command.
+/// The configuration is at fault, or the guards, and not the rules.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Misconfigured(anyhow::Error);
+
+/// Runs the command. The codes are promtool's: rules and alerts that cannot be read are what was asked about, so they end
+/// with 1; 78 is left to the configuration.
 pub async fn run(command: &RulesCommand) -> anyhow::Result<Exit> {
-    match command {
+    let ended = match command {
         RulesCommand::Lint(args) => lint::run(args),
         RulesCommand::Test(args) => test::run(args),
         RulesCommand::Explain(args) => explain::run(args).await,
         RulesCommand::Fmt(args) => fmt::run(args),
         RulesCommand::List(args) => list::run(args),
+    };
+    let Err(error) = ended else { return ended };
+    match error.downcast::<Misconfigured>() {
+        Ok(Misconfigured(error)) => Err(error),
+        Err(error) => {
+            let problems = error.downcast::<Problems>()?;
+            eprintln!("{problems}");
+            Ok(Exit::Negative)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cordon rules test`.
 
 use cordon_policy::{RecordedTest, RuleSet, TestOutcome, run_all_tests};
+use cordon_settings::Problems;
 use serde_json::{Value, json};
 
 use super::args::{Output, TestArgs};
@@ -11,12 +12,15 @@ use crate::exit::Exit;
 use crate::output;
 
 pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
-    let Sources { rules, recorded, strays } = Sources::read(&args.paths)?;
-    strays.iter().for_each(|stray| eprintln!("{}\n", stray.as_warning()));
-    let rules = RuleSet::load(&rules)?;
-    let ids: Vec<&str> = rules.rules().iter().map(|rule| rule.id.as_str()).collect();
-    let recorded = RecordedTest::load(&recorded, Some(&ids))?;
-    let mut outcomes = run_all_tests(&rules, &recorded);
+    let mut outcomes = match outcomes(args) {
+        Ok(outcomes) => outcomes,
+        Err(mut problems) => {
+            if let Some(Err(unwritten)) = args.junit.as_ref().map(|file| junit::write_mistakes(file, &problems)) {
+                problems.extend(unwritten);
+            }
+            return Err(problems.into());
+        }
+    };
     if let Some(name) = &args.run {
         outcomes.retain(|outcome| outcome.rule.contains(name) || outcome.test.contains(name));
         if outcomes.is_empty() {
@@ -24,14 +28,23 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Negative);
         }
     }
-    if let Some(file) = &args.junit {
-        junit::write(file, &outcomes)?;
-    }
     match args.output {
         Output::Text => output::put(&page(&outcomes))?,
         Output::Json => output::put(&output::json(&document(&outcomes))?)?,
     }
+    if let Some(file) = &args.junit {
+        junit::write(file, &outcomes)?;
+    }
     Ok(if outcomes.iter().all(TestOutcome::holds) { Exit::Ok } else { Exit::Negative })
+}
+
+fn outcomes(args: &TestArgs) -> Result<Vec<TestOutcome>, Problems> {
+    let Sources { rules, recorded, strays } = Sources::read(&args.paths)?;
+    strays.iter().for_each(|stray| eprintln!("{}\n", stray.as_warning()));
+    let rules = RuleSet::load(&rules)?;
+    let ids: Vec<&str> = rules.rules().iter().map(|rule| rule.id.as_str()).collect();
+    let recorded = RecordedTest::load(&recorded, Some(&ids))?;
+    Ok(run_all_tests(&rules, &recorded))
 }
 
 fn page(outcomes: &[TestOutcome]) -> String {

@@ -255,13 +255,6 @@ impl Section {
         self.ledger.report(&at.spot, &at.path, message, Some(help.into()));
     }
 
-    /// Records a mistake inside a text, such as an expression: `within` is line and column of the text, from 1.
-    pub fn problem_within(&self, key: &str, within: (usize, usize), message: impl Into<String>, help: Option<String>) {
-        let at = self.at_unasked(key);
-        let spot = self.node.entry(key).map_or_else(|| at.spot.clone(), |entry| inside(&entry.value, within));
-        self.ledger.report(&spot, &at.path, message, help);
-    }
-
     /// Takes over the mistakes of another document that this one names, such as a rule file.
     pub fn adopt(&self, problems: Problems) {
         self.ledger.adopt(problems);
@@ -320,33 +313,4 @@ impl Section {
 
 fn parse<T: std::str::FromStr>(text: &str, expected: &str) -> Parsed<T> {
     text.parse().map_err(|_| (expected.to_owned(), None))
-}
-
-/// The place of a line and column of a text in the file. Exact for one-line texts and for `|` blocks; folded texts
-/// are followed by line, which is near enough.
-fn inside(node: &Node, (line, column): (usize, usize)) -> Spot {
-    let (line, column) = (line.max(1), column.max(1));
-    let Spot { source, line: first_line, column: first_column } = &node.spot;
-    let indent_of = |number: usize| {
-        let text = source.line(number, &[]).unwrap_or_default();
-        text.chars().take_while(|c| *c == ' ').count()
-    };
-    // The parser places a block at its first line that is not blank, behind the indentation.
-    let is_block = indent_of(*first_line) + 1 == *first_column;
-    let (line, column) = if is_block {
-        (first_line + line.saturating_sub(1 + leading_blank_lines(node)), first_column + column - 1)
-    } else if line == 1 {
-        let quoted = source.text.get(node.range.start..).is_some_and(|rest| rest.starts_with(['"', '\'']));
-        (*first_line, first_column + column - 1 + usize::from(quoted))
-    } else {
-        (first_line + line - 1, indent_of(first_line + line - 1) + column)
-    };
-    Spot { source: Arc::clone(source), line, column }
-}
-
-fn leading_blank_lines(node: &Node) -> usize {
-    match &node.kind {
-        Kind::Scalar { text, .. } => text.chars().take_while(|c| *c == '\n').count(),
-        Kind::Null | Kind::List(_) | Kind::Map(_) => 0,
-    }
 }

@@ -1,6 +1,6 @@
 //! The people whose signatures count, and whether this one does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_records::{CommandRecord, SIGNATURE_NAMESPACE};
 use cordon_settings::{Problem, Problems};
@@ -53,6 +53,18 @@ impl AllowedSigners {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// How many keys may sign. One that stands on several lines is one key.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.entries.iter().map(|entry| &entry.blob).collect::<BTreeSet<_>>().len()
+    }
+
+    /// How many people have these keys.
+    #[must_use]
+    pub fn people(&self) -> usize {
+        self.entries.iter().map(|entry| &entry.principal).collect::<BTreeSet<_>>().len()
     }
 
     /// Who signed this command. What the command itself says (tenant, expiry, whether it was seen before) is for the

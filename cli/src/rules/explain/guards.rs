@@ -10,8 +10,9 @@ use cordon_records::{DecisionRecord, EnrichedRecord, Mode, PlannedAction, Ruling
 use super::settings::Settings;
 
 /// The guards that look at nothing but the record, the rules and the guards file.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     guard::MODE,
+    guard::HOLD_KINDS,
     guard::CLOSED,
     guard::MACHINE_FACTS,
     guard::SCOPE,
@@ -98,7 +99,12 @@ fn one(settings: &Settings, planned: &PlannedAction, decision: &DecisionRecord, 
 fn unknown(guard: &str) -> &'static str {
     match guard {
         guard::PAUSE | guard::BREAKER => "whether it is on stands in respond's ledger",
-        guard::RULE_LIMITS | guard::CAPS | guard::FLEET_SHARE => "attempts are counted in respond's ledger",
+        guard::RULE_LIMITS
+        | guard::PER_RULE
+        | guard::PER_DEVICE_GROUP
+        | guard::GENTLE_CAPS
+        | guard::CAPS
+        | guard::FLEET_SHARE => "attempts are counted in respond's ledger",
         guard::ISOLATION | guard::STANDING | guard::RELEASED => {
             "the machine's actions are read from Defender just before the call"
         }

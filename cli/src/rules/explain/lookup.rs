@@ -6,6 +6,7 @@ use std::path::Path;
 use cordon_records::{EnrichedRecord, Topic};
 use cordon_runtime::kafka::{self, Inbound};
 
+use crate::rules::Misconfigured;
 use crate::stages;
 
 /// A sign of life on the way through a large topic, every so many records.
@@ -43,7 +44,7 @@ impl Search {
 
 /// The record of this alert that was made last; `None` after saying that there is none.
 pub async fn newest(config: &Path, id: &str) -> anyhow::Result<Option<EnrichedRecord>> {
-    let kafka = stages::kafka(config)?;
+    let kafka = stages::kafka(config).map_err(Misconfigured)?;
     let topic = kafka.topic(Topic::Enriched);
     eprintln!("looking for {id} on {topic} at {} …", kafka.bootstrap_servers);
     let wanted = id.to_owned();

@@ -1,4 +1,5 @@
-//! The record to explain, from a file: an enriched record, a line of an exported topic, or an alert as the API gives it.
+//! The record to explain, from a file: an enriched record, a line of an exported topic, an alert as the API gives it, or
+//! the API's answer to a list call that holds one.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,8 +8,10 @@ use cordon_records::{Alert, Change, EnrichedRecord, Machine, Missing, SCHEMA_VER
 use cordon_settings::{Problem, Problems};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::escape;
 use crate::rules::args::ExplainArgs;
 
 /// Whether a text that names no file is meant for one: ids hold neither folders nor endings such as `.json`.
@@ -16,7 +19,11 @@ pub fn is_path(text: &str) -> bool {
     text.contains(['/', '\\']) || [".json", ".ndjson", ".jsonl"].iter().any(|ending| text.ends_with(ending))
 }
 
-/// What tells the shapes apart. A topic's record that was exported holds the enriched record as its `value`.
+/// Most ids that are named where one is wanted.
+const NAMED: usize = 10;
+
+/// What tells the shapes apart. A topic's record that was exported holds the enriched record as its `value`, the API's
+/// answer a list of alerts.
 #[derive(Deserialize)]
 struct Shape<'t> {
     #[serde(borrow)]
@@ -45,9 +52,37 @@ pub fn read(args: &ExplainArgs) -> Result<EnrichedRecord, Problems> {
     let raw: &RawValue = serde_json::from_str(&text).map_err(|error| Problems::from(wrong(error)))?;
     let shape: Shape<'_> = shape(&args.alert, raw)?;
     match shape.value {
+        Some(list) if shape.alert.is_none() && list.get().starts_with('[') => {
+            let only = only(&args.alert, list)?;
+            of_shape(args, only, &self::shape(&args.alert, only)?)
+        }
         Some(value) if shape.alert.is_none() => of_shape(args, value, &self::shape(&args.alert, value)?),
         Some(_) | None => of_shape(args, raw, &shape),
     }
+}
+
+/// The one alert of the API's answer.
+fn only<'t>(name: &str, list: &'t RawValue) -> Result<&'t RawValue, Problems> {
+    let items: Vec<&RawValue> =
+        serde_json::from_str(list.get()).map_err(|error| whole(name, format!("is not valid JSON: {error}")))?;
+    match items[..] {
+        [] => Err(whole(name, "holds a list without an alert".to_owned())),
+        [only] => Ok(only),
+        _ => {
+            let ids = items.iter().take(NAMED).map(|item| id(item));
+            let more = items.len().checked_sub(NAMED).filter(|more| *more > 0);
+            let ids: Vec<String> = ids.chain(more.map(|more| format!("… and {more} more"))).collect();
+            let help = "take one of them: `jq '.value[0]' FILE | cordon rules explain … --alert -`";
+            let message = format!("holds {} alerts, and one is wanted: {}", items.len(), ids.join(", "));
+            Err(Problem { help: Some(help.to_owned()), ..problem(name, message) }.into())
+        }
+    }
+}
+
+/// What the file gives as an alert's id, made harmless.
+fn id(item: &RawValue) -> String {
+    let item: Value = serde_json::from_str(item.get()).unwrap_or_default();
+    item.get("id").and_then(Value::as_str).map_or_else(|| "one without an id".to_owned(), escape::text)
 }
 
 fn shape<'t>(name: &str, raw: &'t RawValue) -> Result<Shape<'t>, Problems> {

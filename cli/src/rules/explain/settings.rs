@@ -6,6 +6,7 @@ use cordon_policy::{Guards, RuleSet};
 use cordon_records::Mode;
 use cordon_settings::{Problem, Problems};
 
+use crate::rules::Misconfigured;
 use crate::rules::args::ExplainArgs;
 use crate::rules::files::Sources;
 use crate::stages;
@@ -30,20 +31,24 @@ const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Ap
 impl Settings {
     /// Flags win over the configuration.
     pub fn read(args: &ExplainArgs) -> anyhow::Result<Self> {
-        let act = args.config.as_deref().map(act).transpose()?;
+        let act = args.config.as_deref().map(act).transpose().map_err(Misconfigured)?;
         let named = act.as_ref().filter(|_| args.rules.is_empty());
         let rules = named.map_or(&args.rules, |act| &act.rules);
         if let (true, Some(config)) = (rules.is_empty(), &args.config) {
             let problem = Problem::whole(config.display().to_string(), "act.rules names no rules; give --rules");
-            return Err(Problems::from(problem).into());
+            return Err(Misconfigured(Problems::from(problem).into()).into());
         }
         let guards = args.guards.as_ref().or(act.as_ref().and_then(|act| act.guards.as_ref()));
         Ok(Self {
             rules: RuleSet::load(&Sources::read(rules)?.rules)?,
-            guards: guards.map_or_else(|| Ok(Guards::built_in()), |path| load(path))?,
+            guards: guards.map_or_else(|| Ok(Guards::built_in()), |path| load(path)).map_err(misconfigured)?,
             ceiling: act.map(|act| act.mode),
         })
     }
+}
+
+fn misconfigured(problems: Problems) -> Misconfigured {
+    Misconfigured(problems.into())
 }
 
 fn act(config: &Path) -> anyhow::Result<Act> {

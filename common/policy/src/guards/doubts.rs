@@ -1,4 +1,8 @@
-//! What is allowed in a guards file and hardly meant.
+//! What is allowed in a guards file and hardly meant: settings that contradict each other or do nothing are told here,
+//! [`names`] that fit nobody and [`wide`] openings beside it.
+
+mod names;
+mod wide;
 
 use cordon_settings::closest;
 use jiff::Timestamp;
@@ -6,29 +10,10 @@ use jiff::Timestamp;
 use super::machine::contains;
 use super::settings::{Cap, Guards};
 use crate::glob::fits_host;
+use crate::rules::PLATFORMS;
 use crate::window;
 
-/// Platforms as Defender writes them, in so far as known: the set is open.
-/// Source: Microsoft's page "Machine resource type", and values seen in advanced hunting's `OSPlatform`.
-const PLATFORMS: [&str; 15] = [
-    "Windows10",
-    "Windows11",
-    "Windows10WVD",
-    "Windows11WVD",
-    "Windows7",
-    "Windows8.1",
-    "WindowsServer2008R2",
-    "WindowsServer2012R2",
-    "WindowsServer2016",
-    "WindowsServer2019",
-    "WindowsServer2022",
-    "WindowsServer2025",
-    "macOS",
-    "Linux",
-    "Android",
-];
-
-/// A setting that contradicts another one or does nothing.
+/// A setting that contradicts another one, does nothing, or opens more than is mostly meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
     /// The setting.
@@ -47,6 +32,8 @@ impl Guards {
     pub fn doubts(&self, now: Timestamp) -> Vec<Doubt> {
         let mut doubts = self.about_tags();
         doubts.extend(self.about_machines());
+        doubts.extend(names::about(self));
+        doubts.extend(wide::about(self));
         doubts.extend(self.about_caps());
         doubts.extend(self.about_times(now));
         if self.approvals.allowed_signers.is_none() {
@@ -77,15 +64,12 @@ impl Guards {
         let unknown =
             self.allow_os.iter().filter(|name| !PLATFORMS.iter().any(|known| known.eq_ignore_ascii_case(name)));
         doubts.extend(unknown.filter_map(|name| {
-            let meant = closest(name, &PLATFORMS)?;
+            let meant = closest(name, PLATFORMS)?;
             Some(doubt("allow_os", format!("{name} is no platform that is known; did you mean {meant}?")))
         }));
         let everything =
             self.never.names.iter().filter(|pattern| fits_host(pattern, "a.b") && fits_host(pattern, "1-2"));
         doubts.extend(everything.map(|pattern| doubt("never.names", format!("{pattern} fits every machine"))));
-        let values = ["Low".to_owned(), "Normal".to_owned(), "High".to_owned()];
-        let odd = self.hold.device_value.iter().filter(|value| !contains(&values, value));
-        doubts.extend(odd.map(|value| doubt("hold.device_value", format!("{value} is none of Low, Normal, High"))));
         doubts
     }
 

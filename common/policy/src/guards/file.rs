@@ -59,6 +59,24 @@ fn kinds(section: &mut Section, key: &str, default: Vec<ActionKind>) -> Vec<Acti
         .or(default)
 }
 
+/// The values of a device. Microsoft's list is closed, so another text is a slip and would hold nothing.
+fn device_values(section: &mut Section, default: Vec<String>) -> Vec<String> {
+    let is_known = |value: &&String| VALUES.iter().any(|known| known.eq_ignore_ascii_case(value));
+    let known = |values: &Vec<String>| {
+        let wrong: Vec<String> =
+            values.iter().filter(|value| !is_known(value)).map(|value| not_a_value(value)).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    };
+    section.texts("device_value").check(known).or(default)
+}
+
+const VALUES: [&str; 3] = ["Low", "Normal", "High"];
+
+fn not_a_value(text: &str) -> String {
+    let hint = closest(text, &VALUES).map(|meant| format!(": did you mean \"{meant}\"?")).unwrap_or_default();
+    format!("`{text}` is none of {}{hint}", VALUES.join(", "))
+}
+
 fn kind(name: &str) -> Result<ActionKind, String> {
     let holdable = || ActionKind::ALL.iter().copied().filter(|kind| kind.impact() != Impact::Freeing);
     match ActionKind::ALL.iter().find(|kind| kind.as_str() == name) {
@@ -91,7 +109,7 @@ fn hold(mut section: Section, default: HoldList) -> HoldList {
     let hold = HoldList {
         tags: names(&mut section, "tags", default.tags),
         users: names(&mut section, "users", default.users),
-        device_value: names(&mut section, "device_value", default.device_value),
+        device_value: device_values(&mut section, default.device_value),
         kinds: kinds(&mut section, "kinds", default.kinds),
         alert_older_than: seconds(&mut section, "alert_older_than", default.alert_older_than),
         released_within: seconds(&mut section, "released_by_person_within", default.released_within),
@@ -200,10 +218,16 @@ fn hundredths(text: &str) -> Option<u32> {
     (1..=10_000).contains(&value).then_some(value)
 }
 
+/// Reports show these texts to whoever wonders why nothing was done.
+fn given(text: &str, what: &str) -> Result<(), String> {
+    if text.trim().is_empty() { Err(format!("is empty: write {what}")) } else { Ok(()) }
+}
+
 fn maintenance(mut section: Section) -> Option<Maintenance> {
     let (tags, names_) = (names(&mut section, "tags", Vec::new()), names(&mut section, "names", Vec::new()));
     let (from, to) = (section.timestamp("from").required(), section.timestamp("to").required());
-    let (by, why) = (section.text("by").required(), section.text("why").required());
+    let by = section.text("by").check(|by| given(by, "who works on these machines")).required();
+    let why = section.text("why").check(|why| given(why, "what is done there")).required();
     if !section.is_present("tags") && !section.is_present("names") {
         section.problem_with_help(
             "tags",

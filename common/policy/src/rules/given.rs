@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::file::ACTION_KINDS;
 use super::rule::RuleTest;
-use crate::schema::{ALERT, EVIDENCE, FieldSpec, FieldType, MACHINE};
+use crate::schema::{ALERT, Choice, EVIDENCE, FieldSpec, FieldType, MACHINE};
 
 /// What a test expects when the rule cannot be judged.
 pub const NEEDS_HUMAN: &str = "needs_human";
@@ -33,6 +33,24 @@ pub fn expected(kinds: &[String]) -> Result<(), String> {
     Err(format!("`{wrong}` cannot be expected; {hint}"))
 }
 
+/// A text of a closed list. Another one would make a test of a record that Defender never sends.
+fn chosen(section: &mut Section, choice: &Choice) -> Option<String> {
+    let text = section.text(choice.name).optional()?;
+    if text.is_empty() || choice.known.contains(&text.as_str()) {
+        return Some(text);
+    }
+    let (message, help) = not_chosen(choice, &text);
+    section.problem_with_help(choice.name, message, help);
+    None
+}
+
+/// What is wrong with a text that is not on a closed list, and what may be meant.
+pub fn not_chosen(choice: &Choice, text: &str) -> (String, String) {
+    let help = closest(text, choice.known)
+        .map_or_else(|| format!("known are {}", choice.known.join(", ")), |meant| format!("did you mean {meant:?}?"));
+    (format!("{text:?} is no value of {}", choice.name), help)
+}
+
 fn record(section: &mut Section, fields: &[FieldSpec]) -> Map<String, Value> {
     let mut record = Map::new();
     for field in fields {
@@ -46,7 +64,8 @@ fn record(section: &mut Section, fields: &[FieldSpec]) -> Map<String, Value> {
 
 fn value(section: &mut Section, field: &FieldSpec) -> Option<Value> {
     match field.kind {
-        FieldType::Text(_) | FieldType::Choice(_) => section.text(field.name).optional().map(Value::from),
+        FieldType::Text(_) => section.text(field.name).optional().map(Value::from),
+        FieldType::Choice(choice) => chosen(section, choice).map(Value::from),
         FieldType::Integer => section.integer(field.name).optional().map(Value::from),
         FieldType::Flag => section.flag(field.name).optional().map(Value::from),
         FieldType::Instant => section.timestamp(field.name).optional().map(|at| Value::from(at.to_string())),

@@ -1,13 +1,18 @@
 //! What a rule set should have beyond being right: few warnings, each about something that a team has regretted.
 
+use std::collections::BTreeMap;
+
 use cordon_records::Mode;
 use cordon_settings::{Problem, Problems};
 
+use super::file::position;
 use super::given::NEEDS_HUMAN;
 use super::located::LocatedRule;
 use super::recorded::RecordedTest;
 use super::rule::Rule;
+use super::scalar::Scalar;
 use super::set::RuleSet;
+use super::slips::slips;
 
 /// What a look at rule files and recorded tests found.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +37,12 @@ pub fn lint(files: &[(String, String)], recorded: &[(String, String)]) -> Lint {
     let recorded = RecordedTest::load(recorded, known).map_err(|found| mistakes.extend(found)).unwrap_or_default();
     let mut warnings: Vec<Problem> = Vec::new();
     for located in &rules {
-        let said = of_rule(&located.rule, &recorded).into_iter().chain(twin(located, &rules));
-        warnings.extend(said.map(|(message, help)| warning(located, files, message, help)));
+        let text = files.iter().find(|(origin, _)| *origin == located.place.origin).map_or("", |(_, text)| text);
+        let said = of_rule(&located.rule, &recorded).into_iter().chain(same_names(&located.rule, &recorded));
+        let place = (located.place.line, located.place.column);
+        let said = said.chain(twin(located, &rules));
+        warnings.extend(said.map(|(message, help)| warning(located, text, place, message, help)));
+        warnings.extend(misspelt(located, text));
     }
     warnings.sort_by(|a, b| (&a.origin, a.line, a.column).cmp(&(&b.origin, b.line, b.column)));
     let tests = recorded.len() + rules.iter().map(|located| located.rule.tests.len()).sum::<usize>();
@@ -94,15 +103,38 @@ fn twin(located: &LocatedRule, rules: &[LocatedRule]) -> Option<Said> {
     Some((message, "one rule may hold several actions; two are needed only for two modes"))
 }
 
-fn warning(located: &LocatedRule, files: &[(String, String)], message: String, help: &str) -> Problem {
-    let place = &located.place;
-    let text = files.iter().find(|(origin, _)| *origin == place.origin).map_or("", |(_, text)| text);
+/// Tests of one rule that have the same name: a report tells them apart by nothing else.
+fn same_names(rule: &Rule, recorded: &[RecordedTest]) -> Vec<Said> {
+    let recorded = recorded.iter().filter(|test| test.rule == rule.id).map(|test| test.name.as_str());
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in rule.tests.iter().map(|test| test.name.as_str()).chain(recorded) {
+        *counts.entry(name).or_default() += 1;
+    }
+    let many = counts.into_iter().filter(|(_, count)| *count > 1);
+    let told = |(name, count)| format!("has {count} tests of the name {name:?}");
+    many.map(|each| (told(each), "give each test a name of its own; a report tells them apart by nothing else"))
+        .collect()
+}
+
+/// Values that are nearly, but not quite, what Defender writes: with them the rule never matches.
+fn misspelt(located: &LocatedRule, text: &str) -> Vec<Problem> {
+    let when = located.rule.when.as_str();
+    let scalar = Scalar::at(text, &located.when);
+    let told = slips(when).into_iter().map(|slip| {
+        let place = scalar.place_of(when, position(when, slip.at));
+        let message = format!("{:?} is no value of {} that is known", slip.text, slip.field);
+        warning(located, text, place, message, &format!("did you mean {:?}?", slip.meant))
+    });
+    told.collect()
+}
+
+fn warning(located: &LocatedRule, text: &str, (line, column): (usize, usize), message: String, help: &str) -> Problem {
     Problem {
-        line: place.line,
-        column: place.column,
+        line,
+        column,
         path: located.rule.id.to_string(),
         help: Some(help.to_owned()),
-        source_line: place.line.checked_sub(1).and_then(|index| text.lines().nth(index)).map(str::to_owned),
-        ..Problem::whole(&place.origin, message)
+        source_line: line.checked_sub(1).and_then(|index| text.lines().nth(index)).map(str::to_owned),
+        ..Problem::whole(&located.place.origin, message)
     }
 }

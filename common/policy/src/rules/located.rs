@@ -13,6 +13,8 @@ pub struct LocatedRule {
     pub rule: Rule,
     /// File, line and column of its id.
     pub place: Place,
+    /// File, line and column of its condition.
+    pub when: Place,
 }
 
 impl LocatedRule {
@@ -28,7 +30,7 @@ impl LocatedRule {
     /// Every rule that has no mistake; sorted by id.
     pub(super) fn found(files: &[(String, String)]) -> Vec<Self> {
         let found = files.iter().flat_map(|(origin, text)| file::read(origin, text).0);
-        let mut rules: Vec<Self> = found.map(|Found { rule, place }| Self { rule, place }).collect();
+        let mut rules: Vec<Self> = found.map(|Found { rule, place, when }| Self { rule, place, when }).collect();
         rules.sort_by(|one, two| one.rule.id.as_str().cmp(two.rule.id.as_str()));
         rules
     }

@@ -11,9 +11,13 @@ mod located;
 mod recorded;
 mod rule;
 mod sample;
+mod scalar;
 mod set;
+mod slips;
 mod template;
 mod tests_in_files;
+mod tokens;
+mod vocabulary;
 
 pub(crate) use actions::determination_fits;
 pub use format::{FormatError, format};
@@ -28,6 +32,7 @@ pub(crate) use template::IndicatorTerms;
 pub use template::Template;
 pub(crate) use template::{FromEvidence, Source};
 pub use tests_in_files::{TestFailure, TestOutcome, run_all_tests, run_tests};
+pub(crate) use vocabulary::PLATFORMS;
 
 #[cfg(test)]
 mod tests;

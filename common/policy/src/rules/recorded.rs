@@ -18,9 +18,10 @@ use cordon_settings::{Problem, Problems, closest};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::given::expected;
+use super::given::{expected, not_chosen};
 use super::json::{Object, Text};
 use super::sample;
+use crate::schema::{ALERT, FieldSpec, FieldType, MACHINE};
 
 /// A test in a JSON file.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +103,7 @@ fn record(text: Text<'_>, given: &Object<'_>, problems: &mut Problems) -> Option
     let machine = given.get("machine").filter(|raw| raw.get() != "null").map(|raw| machine(text, raw, problems));
     let raw = given.required("alert", problems)?;
     let alert: Alert = view(text, "given.alert", "alert", raw, problems)?;
+    chosen(text, "given.alert", raw, ALERT, problems);
     let at = match now {
         Some(now) => now?,
         None => timed(text, raw, &alert, problems)?,
@@ -127,7 +129,23 @@ fn timed(text: Text<'_>, raw: &RawValue, alert: &Alert, problems: &mut Problems)
 
 fn machine(text: Text<'_>, raw: &RawValue, problems: &mut Problems) -> Option<Verbatim> {
     let _: Machine = view(text, "given.machine", "machine", raw, problems)?;
+    chosen(text, "given.machine", raw, MACHINE, problems);
     verbatim(raw)
+}
+
+/// Tells texts that are not on the closed list of their field: a slip of whoever changed what was pasted. Case does not
+/// count, since Defender's does not when a record is read.
+fn chosen(text: Text<'_>, path: &'static str, raw: &RawValue, fields: &[FieldSpec], problems: &mut Problems) {
+    let Some(record) = text.object(path, raw, problems) else { return };
+    for field in fields {
+        let (FieldType::Choice(choice), Some(raw)) = (field.kind, record.get(field.name)) else { continue };
+        let Ok(given) = serde_json::from_str::<String>(raw.get()) else { continue };
+        if given.is_empty() || choice.known.iter().any(|known| known.eq_ignore_ascii_case(&given)) {
+            continue;
+        }
+        let (message, help) = not_chosen(choice, &given);
+        problems.0.push(text.problem(raw, &record.named(field.name), message, Some(help)));
+    }
 }
 
 fn verbatim(raw: &RawValue) -> Option<Verbatim> {

@@ -38,6 +38,6 @@ pub struct RuleTest {
     pub alert: Map<String, Value>,
     /// Fields of the machine that differ from the sample; `None` when the machine is absent (`machine: null`).
     pub machine: Option<Map<String, Value>>,
-    /// The kinds of action expected (`isolate`), or `needs_human` alone.
+    /// The kinds of action expected (`isolate`), in the order of the rule's actions, or `needs_human` alone.
     pub expect: Vec<String>,
 }

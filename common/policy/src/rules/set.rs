@@ -26,7 +26,7 @@ impl RuleSet {
         for (origin, text) in files {
             let (found, mistakes) = file::read(origin, text);
             problems.extend(with_lines(mistakes, text));
-            for Found { rule, place } in found {
+            for Found { rule, place, when: _ } in found {
                 if let Some((_, first)) = rules.get(rule.id.as_str()) {
                     problems.extend(used_twice(&rule, place, first, text).into());
                     continue;

@@ -4,6 +4,7 @@ use super::*;
 
 mod formatted;
 mod linted;
+mod placed;
 mod recorded;
 
 const ISOLATE_HIGH: &str = include_str!("../../../../deploy/rules/isolate-high.yaml");
@@ -53,6 +54,44 @@ fn a_rules_test_that_does_not_hold_is_reported_with_what_was_found() {
         (failures[0].test.as_str(), failures[0].found.as_slice()),
         ("High on a laptop isolates", &["isolate".to_owned()][..])
     );
+}
+
+#[test]
+fn a_rules_test_expects_the_actions_in_their_order() {
+    let rule = |expect: &str| {
+        format!(
+            "id: a\nwhen: 'true'\nactions: [{{scan: {{comment: x}}}}, {{isolate: {{comment: x}}}}]\n\
+             tests: [{{name: n, expect: {expect}}}]\n"
+        )
+    };
+    assert_eq!(run_tests(&load(&rule("[scan, isolate]")).unwrap()), []);
+    let failures = run_tests(&load(&rule("[isolate, scan]")).unwrap());
+    assert_eq!(
+        (failures[0].expected.join(" "), failures[0].found.join(" ")),
+        ("isolate scan".into(), "scan isolate".into())
+    );
+    assert_eq!(run_tests(&load(&rule("[scan]")).unwrap()).len(), 1, "each as often as it is planned");
+}
+
+#[test]
+fn a_value_outside_a_closed_list_in_a_test_is_a_mistake_with_a_suggestion() {
+    let given = |given: &str| {
+        format!("id: a\nwhen: 'true'\nactions: []\ntests:\n  - name: n\n    given: {given}\n    expect: []\n")
+    };
+    for (wrong, expected) in [
+        ("{alert: {severity: Hihg}}", "6:31 tests[0].given.alert.severity: \"Hihg\" is no value of severity"),
+        ("{machine: {healthStatus: Actve}}", "6:37 tests[0].given.machine.healthStatus: \"Actve\" is no value of"),
+        ("{alert: {status: Banana}}", "6:29 tests[0].given.alert.status: \"Banana\" is no value of status"),
+    ] {
+        let told = mistakes(&given(wrong));
+        assert!(told.len() == 1 && told[0].starts_with(expected), "{told:?}");
+    }
+    let help = |wrong: &str| load(&given(wrong)).unwrap_err().0.remove(0).help.unwrap();
+    assert_eq!(help("{alert: {severity: Hihg}}"), "did you mean \"High\"?");
+    assert_eq!(help("{alert: {status: Banana}}"), "known are Unknown, New, InProgress, Resolved");
+    for right in ["{alert: {severity: High, classification: '', determination: Apt}}", "{machine: {riskScore: None}}"] {
+        load(&given(right)).unwrap_or_else(|problems| panic!("{problems}"));
+    }
 }
 
 #[test]

@@ -38,9 +38,9 @@ pub struct TestOutcome {
     pub test: String,
     /// The file of a recorded test; `None` for a test in the rule's own file.
     pub recorded_in: Option<String>,
-    /// What it expects, sorted.
+    /// What it expects, in the order in which it is to be begun.
     pub expected: Vec<String>,
-    /// What the rule planned, sorted, or `needs_human`.
+    /// What the rule planned, in its order, or `needs_human`.
     pub found: Vec<String>,
     /// The decision's reason.
     pub reason: String,
@@ -102,13 +102,11 @@ fn finished(
     expect: &[String],
     found: Result<Found, Box<dyn Error>>,
 ) -> TestOutcome {
-    let mut expected = expect.to_vec();
-    expected.sort();
     let mut outcome = TestOutcome {
         rule: rule.id.to_string(),
         test: test.to_owned(),
         recorded_in: recorded_in.map(str::to_owned),
-        expected,
+        expected: expect.to_vec(),
         found: vec!["error".to_owned()],
         reason: String::new(),
         why: None,
@@ -129,16 +127,15 @@ fn why(rule: &Rule, record: &EnrichedRecord) -> Option<Step> {
     explained.into_iter().next().map(|explained| explained.condition)
 }
 
-/// The kinds that the rule plans, sorted, and the decision's reason.
+/// The kinds that the rule plans, in its order, and the decision's reason.
 fn outcome(rule: &Rule, record: &EnrichedRecord) -> Result<(Vec<String>, String), Box<dyn Error>> {
     let alone = RuleSet::of(vec![rule.clone()]);
     let decision = decide(&alone, record, "test/0/0".to_owned(), Timestamp::UNIX_EPOCH)?;
-    let mut kinds: Vec<String> = match decision.verdict {
+    let kinds: Vec<String> = match decision.verdict {
         Verdict::NeedsHuman => vec![NEEDS_HUMAN.to_owned()],
         Verdict::Nothing | Verdict::Act => {
             decision.planned.iter().map(|planned| planned.action.kind().as_str().to_owned()).collect()
         }
     };
-    kinds.sort();
     Ok((kinds, decision.reason))
 }

@@ -45,6 +45,17 @@ fn an_invalid_guards_file_is_refused_with_every_mistake() {
             "not after",
         ),
         ("maintenance: [{tags: [a], from: soon, to: '2026-01-01T00:00:00Z', by: a, why: b}]", "offset"),
+        (
+            "maintenance: [{tags: [a], from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', by: '', why: b}]",
+            "maintenance[0].by: is empty: write who works on these machines",
+        ),
+        (
+            "maintenance: [{tags: [a], from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', by: a, why: ' '}]",
+            "maintenance[0].why: is empty: write what is done there",
+        ),
+        ("hold: {device_value: [Hihg]}", "`Hihg` is none of Low, Normal, High: did you mean \"High\"?"),
+        ("hold: {device_value: [High, Critical]}", "`Critical` is none of Low, Normal, High"),
+        ("hold: {device_value: ['']}", "`` is none of Low, Normal, High"),
         ("hold: {kinds: [isolat]}", "did you mean \"isolate\"?"),
         ("hold: {kinds: [banana]}", "no kind of action"),
         ("hold: {kinds: [release]}", "never held"),
@@ -94,12 +105,14 @@ fn only_what_is_as_built_in_is_marked_so() {
     assert_eq!(super::guards(&text), guards);
 }
 
+/// `path: text` of each doubt about guards that name their signers.
+fn doubts(yaml: &str) -> Vec<String> {
+    let doubts = guards(&format!("{{approvals: {{allowed_signers: x}}, {yaml}}}")).doubts(at(0));
+    doubts.into_iter().map(|doubt| format!("{}: {}", doubt.path, doubt.text)).collect()
+}
+
 #[test]
 fn what_contradicts_itself_is_doubted_with_its_place() {
-    let doubts = |yaml: &str| {
-        let doubts = guards(&format!("{{approvals: {{allowed_signers: x}}, {yaml}}}")).doubts(at(0));
-        doubts.into_iter().map(|doubt| format!("{}: {}", doubt.path, doubt.text)).collect::<Vec<_>>()
-    };
     let nothing: [&str; 0] = [];
     assert_eq!(doubts("scope: {tags: [pilot]}"), nothing);
     for (yaml, expected) in [
@@ -111,7 +124,6 @@ fn what_contradicts_itself_is_doubted_with_its_place() {
         ("allow_os: []", "allow_os: is empty: every action on a machine is held"),
         ("allow_os: [Windows 11]", "allow_os: Windows 11 is no platform that is known; did you mean Windows11?"),
         ("never: {names: ['*']}", "never.names: * fits every machine"),
-        ("hold: {device_value: [Hihg]}", "hold.device_value: Hihg is none of Low, Normal, High"),
         ("caps: {per_rule: {1h: 21}}", "caps.per_rule: 21 in 1h is never reached: all_rules stops at 20 in 1h"),
         ("caps: {all_rules: {1h: 9, 1d: 5}}", "caps.all_rules: 9 in 1h is never reached: all_rules stops at 5 in 1d"),
         (
@@ -122,5 +134,101 @@ fn what_contradicts_itself_is_doubted_with_its_place() {
         assert_eq!(doubts(yaml), [expected], "{yaml}");
     }
     assert_eq!(doubts("caps: {per_rule: {1h: 20}, per_device_group: {1h: 20}}"), nothing);
+    assert_eq!(Guards::built_in().doubts(at(0)).len(), 1);
     assert_eq!(Guards::built_in().doubts(at(0))[0].path, "approvals.allowed_signers");
+}
+
+#[test]
+fn a_device_value_is_taken_in_any_case_as_it_is_compared() {
+    assert_eq!(guards("{hold: {device_value: [high, NORMAL]}}").hold.device_value, ["high", "NORMAL"]);
+}
+
+#[test]
+fn what_opens_the_fleet_is_doubted_each_by_itself() {
+    let nothing: [&str; 0] = [];
+    for (yaml, expected) in [
+        (
+            "allow_os: [Windows11, windowsserver2022, WindowsServer2019]",
+            "allow_os: windowsserver2022, WindowsServer2019 lets rules act on servers without a person",
+        ),
+        ("allow_os: [Linux, Ubuntu]", "allow_os: Linux, Ubuntu lets rules act on Linux without a person"),
+        (
+            "allow_os: [RedHatEnterpriseLinux]",
+            "allow_os: RedHatEnterpriseLinux lets rules act on Linux without a person",
+        ),
+        ("never: {tags: []}", "never: names no machine: not even a domain controller is refused"),
+        (
+            "hold: {kinds: [live_response]}",
+            "hold.kinds: lacks offboard: a rule in mode auto takes machines out of Defender without a person",
+        ),
+        (
+            "hold: {kinds: [offboard]}",
+            "hold.kinds: lacks live_response: a rule in mode auto runs scripts on machines without a person",
+        ),
+        ("caps: {all_rules: {1d: 501}}", "caps.all_rules: 501 in 1d is more than 500 in a day"),
+        (
+            "caps: {all_rules: {10m: 10, 7h: 90}}",
+            "caps.all_rules: names no cap for 1d: the others let 360 through in a day",
+        ),
+        ("caps: {fleet_share: {1d: 25.01%}}", "caps.fleet_share: 25.01% in 1d is more than 25% of the fleet"),
+        (
+            "caps: {fleet_share: {1d: 1%, floor: 101}}",
+            "caps.fleet_share.floor: 101 is more than 100: a small fleet has no share at all",
+        ),
+        (
+            "hold: {alert_older_than: 25h}",
+            "hold.alert_older_than: 25h is more than 1d: rules act on what a machine and its user did days ago",
+        ),
+        (
+            "maintenance: [{tags: [a], from: '2027-01-01T00:00:00Z', to: '2027-02-01T00:00:00Z', by: a, why: b}]",
+            "maintenance[0]: lasts 31 days, more than 30: for so long nothing is done there without a person",
+        ),
+    ] {
+        assert_eq!(doubts(yaml), [expected], "{yaml}");
+    }
+    for yaml in [
+        "never: {tags: [], groups: [Tier0]}",
+        "hold: {kinds: [offboard, live_response], alert_older_than: 1d}",
+        "caps: {all_rules: {1h: 20, 1d: 500}, fleet_share: {1d: 25%, floor: 100}}",
+        "caps: {all_rules: {2d: 400}}",
+        "maintenance: [{tags: [a], from: '2027-01-01T00:00:00Z', to: '2027-01-31T00:00:00Z', by: a, why: b}]",
+    ] {
+        assert_eq!(doubts(yaml), nothing, "{yaml}");
+    }
+    assert_eq!(doubts("hold: {kinds: []}").len(), 2);
+}
+
+#[test]
+fn names_that_no_machine_and_no_user_has_are_doubted() {
+    let nothing: [&str; 0] = [];
+    for (yaml, expected) in [
+        (
+            "never: {names: ['dc[0-9]*']}",
+            "never.names: dc[0-9]* can never fit: brackets stand for themselves; only * and ? stand for others",
+        ),
+        ("never: {names: ['dc 01']}", "never.names: dc 01 can never fit: no machine's name holds ' '"),
+        ("never: {names: ['CORP\\dc']}", "never.names: CORP\\dc can never fit: no machine's name holds '\\\\'"),
+        (
+            "maintenance: [{names: [ok, 'b]'], from: '2027-02-01T00:00:00Z', to: '2027-02-02T00:00:00Z', by: a, why: b}]",
+            "maintenance[0].names: b] can never fit: brackets stand for themselves; only * and ? stand for others",
+        ),
+        (
+            "hold: {users: ['CORP\\eve']}",
+            "hold.users: CORP\\eve can never fit: a domain is not compared; write the account name (eve) or the user \
+             principal name (eve@…)",
+        ),
+        (
+            "hold: {users: ['*@corp.example']}",
+            "hold.users: *@corp.example can never fit: * and ? stand for themselves here; name each user",
+        ),
+        (
+            "hold: {users: [Eve Adams]}",
+            "hold.users: Eve Adams can never fit: it is neither a user principal name (eve@corp.example) nor an account \
+             name (eve)",
+        ),
+    ] {
+        assert_eq!(doubts(yaml), [expected], "{yaml}");
+    }
+    assert_eq!(doubts("never: {names: ['dc*', 'paw-??', '*.corp.example', MÜNCHEN_1]}"), nothing);
+    assert_eq!(doubts("hold: {users: [eve@corp.example, eve, 'svc-backup$', e.adams]}"), nothing);
 }

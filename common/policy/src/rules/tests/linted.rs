@@ -39,7 +39,7 @@ fn needs_human_is_neither_a_positive_nor_a_negative_test_and_a_recorded_test_cou
                 tests: [{name: n, given: {machine: null}, expect: [needs_human]}]\n";
     assert_eq!(warnings(&[rule], "").len(), 2);
     let recorded =
-        r#"{"rule": "r", "name": "n", "given": {"now": "2026-01-01T00:00:00Z", "alert": {"id": "a"}}, "expect": []}"#;
+        r#"{"rule": "r", "name": "m", "given": {"now": "2026-01-01T00:00:00Z", "alert": {"id": "a"}}, "expect": []}"#;
     assert_eq!(warnings(&[rule], recorded), ["0.yaml:1:5 r has no test that expects an action"]);
 }
 
@@ -49,6 +49,33 @@ fn a_rule_without_actions_is_told_once_and_not_asked_for_tests() {
         warnings(&["id: r\ndescription: d\nwhen: 'true'\nactions: []\n"], ""),
         ["0.yaml:1:5 r asks for no action"]
     );
+}
+
+#[test]
+fn a_value_that_is_nearly_a_known_one_is_told_where_it_stands_with_what_is_meant() {
+    let rule = |when: &str| format!("id: r\ndescription: d\nwhen: {when}\nactions: []\n");
+    let block = "|\n  alert.category in ['Malware',\n    'Malwre'] // 'Malwre'";
+    let folded = ">-\n  alert.title == 'ä' &&\n  alert.category == 'Malwre'";
+    for (when, place) in [(block, "5:5"), (folded, "5:21"), ("'\"Malwre\" == alert.category'", "3:8")] {
+        let told = warnings(&[&rule(when)], "");
+        assert_eq!(told[1..], [format!("0.yaml:{place} r \"Malwre\" is no value of alert.category that is known")]);
+    }
+    let files = [("a.yaml".to_owned(), rule(block))];
+    assert_eq!(lint(&files, &[]).warnings[1].help.as_deref(), Some("did you mean \"Malware\"?"));
+    assert_eq!(warnings(&[&rule("alert.category == 'QuantumTheft'")], "").len(), 1, "it may be new");
+}
+
+#[test]
+fn tests_of_one_rule_that_share_a_name_are_told_once_wherever_they_are() {
+    let rule = ISOLATE_HIGH.replace("Medium does nothing", "High on a laptop isolates");
+    let expected = "0.yaml:8:5 isolate-high has 2 tests of the name \"High on a laptop isolates\"";
+    assert_eq!(warnings(&[&rule], ""), [expected]);
+    let recorded = r#"{"rule": "isolate-high", "name": "Medium does nothing", "expect": [],
+        "given": {"now": "2026-01-01T00:00:00Z", "alert": {"id": "a"}}}"#;
+    let told = warnings(&[ISOLATE_HIGH], recorded);
+    assert_eq!(told, ["0.yaml:8:5 isolate-high has 2 tests of the name \"Medium does nothing\""]);
+    let other = ISOLATE_HIGH.replace("id: isolate-high", "id: z").replace("== \"High\"", "== \"Low\"");
+    assert_eq!(warnings(&[ISOLATE_HIGH, &other], ""), [""; 0], "two rules may share names");
 }
 
 #[test]

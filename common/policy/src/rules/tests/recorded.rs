@@ -77,6 +77,25 @@ fn without_now_the_record_is_made_when_the_alert_was_last_updated() {
 }
 
 #[test]
+fn a_value_outside_a_closed_list_is_told_at_its_place_and_case_does_not_count() {
+    let wrong = RANSOMWARE
+        .replace("\"severity\": \"High\"", "\"severity\": \"Hihg\"")
+        .replace("\"id\": \"m1\", ", "\"id\": \"m1\", \"riskScore\": \"Banana\", ");
+    let told = mistakes(&wrong);
+    assert_eq!(
+        told,
+        [
+            "6:42 given.alert.severity: \"Hihg\" is no value of severity | did you mean \"High\"?",
+            "8:42 given.machine.riskScore: \"Banana\" is no value of riskScore | known are None, Informational, Low, \
+             Medium, High",
+        ]
+    );
+    for right in ["\"hIGH\"", "null", "\"\""] {
+        read(&RANSOMWARE.replace("\"severity\": \"High\"", &format!("\"severity\": {right}"))).unwrap();
+    }
+}
+
+#[test]
 fn all_mistakes_of_a_recorded_test_are_told_at_once_with_their_places() {
     let wrong = r#"{
   "rule": "isolate-hihg",

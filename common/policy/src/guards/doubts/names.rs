@@ -1,0 +1,49 @@
+//! Names that no machine and no user has.
+
+use super::{Doubt, doubt};
+use crate::guards::Guards;
+
+/// Patterns over machines' names and entries of users that can never fit.
+pub fn about(guards: &Guards) -> Vec<Doubt> {
+    let mut doubts = patterns("never.names", &guards.never.names);
+    for (index, item) in guards.maintenance.iter().enumerate() {
+        doubts.extend(patterns(&format!("maintenance[{index}].names"), &item.names));
+    }
+    doubts.extend(guards.hold.users.iter().filter_map(|user| Some(doubt("hold.users", odd_user(user)?))));
+    doubts
+}
+
+fn patterns(path: &str, patterns: &[String]) -> Vec<Doubt> {
+    let odd = |c: &char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | '*' | '?'));
+    let told = patterns.iter().filter_map(|pattern| {
+        let text = match pattern.chars().find(odd)? {
+            '[' | ']' | '{' | '}' => "brackets stand for themselves; only * and ? stand for others".to_owned(),
+            c => format!("no machine's name holds {c:?}"),
+        };
+        Some(doubt(path, format!("{pattern} can never fit: {text}")))
+    });
+    told.collect()
+}
+
+/// Users are told by their user principal name or their account's name; what is neither is never met.
+fn odd_user(user: &str) -> Option<String> {
+    let is_account = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '$'))
+    };
+    if let Some((_, account)) = user.split_once('\\') {
+        let meant = if is_account(account) { account } else { "eve" };
+        return Some(format!(
+            "{user} can never fit: a domain is not compared; write the account name ({meant}) or the user principal \
+             name ({meant}@…)"
+        ));
+    }
+    if user.contains(['*', '?']) {
+        return Some(format!("{user} can never fit: * and ? stand for themselves here; name each user"));
+    }
+    if user.contains('@') || is_account(user) {
+        return None;
+    }
+    Some(format!(
+        "{user} can never fit: it is neither a user principal name (eve@corp.example) nor an account name (eve)"
+    ))
+}
