@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cordon_policy::{Guards, RuleSet, run_tests};
+use cordon_policy::{Guards, RecordedTest, RuleSet, is_recorded_test_of, run_all_tests};
 use cordon_records::digest;
 use cordon_settings::{Problem, Problems};
 use cordon_signing::AllowedSigners;
@@ -34,6 +34,8 @@ type Content = (PathBuf, Result<String, String>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     rules: Vec<Content>,
+    /// Recorded alerts beside the rule files, which are tests of theirs.
+    recorded: Vec<Content>,
     guards: Option<Content>,
     signers: Option<Content>,
 }
@@ -44,8 +46,21 @@ impl PolicyFiles {
     pub fn read(&self) -> Written {
         let guards = self.guards.as_deref().map(content);
         let signers = guards.as_ref().and_then(signers_file).map(|path| content(&path));
-        Written { rules: self.rules.iter().flat_map(|place| rule_files(place)).collect(), guards, signers }
+        let rules: Vec<Content> = self.rules.iter().flat_map(|place| rule_files(place)).collect();
+        let recorded = rules.iter().flat_map(|(path, _)| recorded_beside(path)).collect();
+        Written { rules, recorded, guards, signers }
     }
+}
+
+/// The recorded tests of one rule file, in the order of their names.
+fn recorded_beside(rule: &Path) -> Vec<Content> {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = rule.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| is_recorded_test_of(&name(path), &name(rule)));
+    paths.sort();
+    paths.iter().map(|path| content(path)).collect()
 }
 
 /// The file that the guards name; a relative path counts from their folder.
@@ -59,7 +74,10 @@ impl Written {
     /// Tells this state of the files from every other: 16 hexadecimal digits over names and texts.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let contents = || self.rules.iter().chain(&self.guards).chain(&self.signers);
+        let contents = || {
+            let rules = self.rules.iter().chain(&self.recorded);
+            rules.chain(&self.guards).chain(&self.signers)
+        };
         let names: Vec<String> = contents().map(|(path, _)| path.display().to_string()).collect();
         let texts = contents().map(|(_, text)| text.as_ref().unwrap_or_else(|why| why).as_str());
         let parts: Vec<&str> =
@@ -112,7 +130,10 @@ impl Written {
         }
         match RuleSet::load(&files) {
             Ok(rules) => {
-                problems.extend(failed_tests(&rules));
+                match self.recorded_tests(&rules) {
+                    Ok(recorded) => problems.extend(failed_tests(&rules, &recorded)),
+                    Err(more) => problems.extend(more),
+                }
                 problems.into_result().map(|()| rules)
             }
             Err(more) => {
@@ -120,6 +141,20 @@ impl Written {
                 Err(problems)
             }
         }
+    }
+
+    fn recorded_tests(&self, rules: &RuleSet) -> Result<Vec<RecordedTest>, Problems> {
+        let mut problems = Problems::default();
+        let mut files = Vec::new();
+        for (path, text) in &self.recorded {
+            match text {
+                Ok(text) => files.push((path.display().to_string(), text.clone())),
+                Err(why) => problems.extend(unreadable(path, why, "make this test readable, or take it away")),
+            }
+        }
+        problems.into_result()?;
+        let ids: Vec<&str> = rules.rules().iter().map(|rule| rule.id.as_str()).collect();
+        RecordedTest::load(&files, Some(&ids))
     }
 
     /// Checks the guards alone.
@@ -135,12 +170,13 @@ impl Written {
     }
 }
 
-fn failed_tests(rules: &RuleSet) -> Problems {
-    let told = run_tests(rules).into_iter().map(|failure| Problem {
+fn failed_tests(rules: &RuleSet, recorded: &[RecordedTest]) -> Problems {
+    let failed = run_all_tests(rules, recorded).into_iter().filter(|outcome| !outcome.holds());
+    let told = failed.map(|outcome| Problem {
         help: Some("correct the rule or its test; a rule that fails its test is not run".into()),
         ..Problem::whole(
-            "rules",
-            format!("rule {} fails its own test {:?}: {}", failure.rule, failure.test, failure.reason),
+            outcome.recorded_in.as_deref().unwrap_or("rules"),
+            format!("rule {} fails its own test {:?}: {}", outcome.rule, outcome.test, outcome.reason),
         )
     });
     Problems(told.collect())
@@ -225,6 +261,40 @@ mod tests {
         let (_folder, files) = self::folder(&[("f.yaml", failing)]);
         let told = files.read().check().unwrap_err().to_string();
         assert!(told.contains("rule f fails its own test \"t\""), "{told}");
+    }
+
+    #[test]
+    fn a_rule_that_fails_a_recorded_alert_is_not_run_and_a_changed_recording_is_a_change() {
+        let recorded = |expect: &str| {
+            format!(
+                r#"{{"rule": "r", "name": "the alert of March", "expect": {expect},
+                    "given": {{"now": "2026-01-01T00:00:00Z", "alert": {{"id": "a1", "severity": "High"}}}}}}"#
+            )
+        };
+        let (folder, files) = folder(&[("a.yaml", RULE), ("a.march.json", &recorded("[]"))]);
+        let first = files.read();
+        assert!(first.check().is_ok(), "{:?}", first.check().map(|_| ()));
+        std::fs::write(folder.path().join("a.march.json"), recorded("[\"isolate\"]")).unwrap();
+        let second = files.read();
+        assert_ne!(second.fingerprint(), first.fingerprint());
+        let told = second.check().unwrap_err().to_string();
+        assert!(told.contains("a.march.json") && told.contains("fails its own test \"the alert of March\""), "{told}");
+    }
+
+    #[test]
+    fn whose_signatures_count_stands_beside_the_guards_and_is_checked_and_taken_over_with_them() {
+        const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHk8SPzyQsQHQm2xg2IXLn6xfHxJ7rdFYWCS1Rsd6VXf";
+        let guards = "approvals: {allowed_signers: people}\n";
+        let (folder, files) = folder(&[("a.yaml", RULE), ("g.yml_", guards)]);
+        let told = files.read().check().unwrap_err().to_string();
+        assert!(told.contains("people") && told.contains("approvals.allowed_signers names it"), "{told}");
+        std::fs::write(folder.path().join("people"), format!("ann@example.com {KEY}\n")).unwrap();
+        let first = files.read();
+        assert!(!first.check().unwrap().signers.is_empty());
+        std::fs::write(folder.path().join("people"), "ann@example.com ssh-dss AAAA\n").unwrap();
+        let second = files.read();
+        assert_ne!(second.fingerprint(), first.fingerprint());
+        assert!(second.check().is_err(), "a file with a mistake is refused, and the old one stays in force");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use cordon_policy::is_recorded_test_of;
 use cordon_settings::{Problem, Problems};
 
 /// File names and texts.
@@ -75,12 +76,9 @@ fn has(path: &Path, extensions: &[&str]) -> bool {
 
 /// Whether a JSON file is named after a rule file beside it.
 fn belongs(json: &Path, rules: &BTreeSet<PathBuf>) -> bool {
-    let name = json.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    rules
-        .iter()
-        .filter(|rule| rule.parent() == json.parent())
-        .filter_map(|rule| rule.file_stem())
-        .any(|stem| name.strip_prefix(stem.to_string_lossy().as_ref()).is_some_and(|rest| rest.starts_with('.')))
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = rules.iter().filter(|rule| rule.parent() == json.parent());
+    beside.map(|rule| name(rule)).any(|rule| is_recorded_test_of(&name(json), &rule))
 }
 
 fn stray(path: &Path) -> Problem {

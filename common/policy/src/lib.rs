@@ -27,5 +27,5 @@ pub use guards::{
 };
 pub use rules::{
     FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, Template, TestFailure, TestOutcome, format,
-    lint, rule_schema, run_all_tests, run_tests,
+    is_recorded_test_of, lint, rule_schema, run_all_tests, run_tests,
 };

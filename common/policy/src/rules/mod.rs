@@ -24,7 +24,7 @@ pub use format::{FormatError, format};
 pub use json_schema::rule_schema;
 pub use lint::{Lint, lint};
 pub use located::LocatedRule;
-pub use recorded::RecordedTest;
+pub use recorded::{RecordedTest, is_recorded_test_of};
 pub use rule::{Rule, RuleTest};
 pub use set::RuleSet;
 #[cfg(test)]

@@ -38,6 +38,14 @@ pub struct RecordedTest {
     pub expect: Vec<String>,
 }
 
+/// Whether a JSON file of this name tests the rule file of that name: `isolate-high.march.json` beside
+/// `isolate-high.yaml`.
+#[must_use]
+pub fn is_recorded_test_of(json: &str, rule_file: &str) -> bool {
+    let stem = rule_file.rsplit_once('.').map_or(rule_file, |(stem, _)| stem);
+    json.ends_with(".json") && json.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
+}
+
 impl RecordedTest {
     /// Reads JSON files: pairs of file name and text. `rules` are the ids that a test may name; `None` when they are
     /// not known, because the rules have mistakes of their own.
