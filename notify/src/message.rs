@@ -10,7 +10,7 @@
 //! | `scan`, `investigate`, `tag`, `set_device_value`, `update_alert`, `cancel` | `held`, `failed`, `timed_out`, `needs_human`. What `cancel` brought about, the cancelled action's own mail says |
 //!
 //! `covered` is told where people approved the action or asked for it: they wait for an answer. What only a cap, the
-//! breaker or a pause holds is not told, nor that it was denied or expired: their notice speaks for all of it. The cap
+//! breaker or a pause holds is not told to anybody else, nor that it was denied or expired: their notice speaks for all. The cap
 //! of gentle actions latches nothing and has no notice: what it alone holds is told once per kind and UTC day.
 //!
 //! One mail per machine and state. Steps of an action that was begun, approved or denied, or that people asked for, are
@@ -156,7 +156,7 @@ fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
     let waited = matches!(record.state, ActionState::Held | ActionState::Denied | ActionState::Expired);
     if record.state == ActionState::Covered && !people_wait(record) {
         Some("covered")
-    } else if waited && held_by(record) == Holding::Notice {
+    } else if waited && held_by(record) == Holding::Notice && !people_wait(record) {
         Some("told_by_breaker_notice")
     } else if !told(record).includes(record.state) {
         Some("quiet_kind")

@@ -91,6 +91,19 @@ fn what_only_a_notice_tells_of_is_not_told_when_it_waits_is_denied_or_expires() 
 }
 
 #[test]
+fn who_said_yes_hears_that_a_switch_holds_it_all_the_same_each_time_that_it_does() {
+    let held = |intent: &str| {
+        let mut record = record(ActionKind::Isolate, ActionState::Held);
+        record.guards = vec![verdict("breaker", Ruling::Hold, "w")];
+        record.approvals = vec![approval("bert@contoso.com", "yes")];
+        record.intent = Some(cordon_records::IntentHash::new(intent).unwrap());
+        of(record).key
+    };
+    assert_eq!(held("aa"), "a1b2c3d4e5f60718|0|held|aa");
+    assert_ne!(held("aa"), held("bb"));
+}
+
+#[test]
 fn the_cap_of_gentle_actions_has_no_notice_so_it_is_told_once_per_kind_and_day() {
     let held = |kind, machine: &str, guard: &str| {
         let mut record = record(kind, ActionState::Held);

@@ -61,10 +61,10 @@ impl Responder {
         let why = format!("cancelled by {}: {}", person.name, person.why);
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.finish(key, ActionState::Cancelled, why, at);
-            return Ok(Written::default());
+            return Ok(Written::again(self.book.get(key)));
         }
         if self.drop_retry(key, &why, at) {
-            return Ok(Written::default());
+            return Ok(Written::again(self.book.get(key)));
         }
         if entry.state == AttemptState::Reported(ActionState::Held) {
             return Ok(self.settle_entry(entry, (ActionState::Cancelled, why), at));

@@ -81,7 +81,7 @@ impl Responder {
 
     pub(super) fn looked(&mut self, key: &ActionKey, found: Result<Vec<MachineAction>, Unreadable>, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        let settled = matches!(job.phase, Phase::Looking { settled: true });
+        let Phase::Looking { settled } = job.phase else { return };
         match found {
             Ok(actions) => self.found(key, &actions, settled, at),
             Err(failure) if !settled => {

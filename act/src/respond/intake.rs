@@ -101,10 +101,12 @@ impl Responder {
             return false;
         }
         let entry = &job.entry;
+        // Nothing was read: that there is nothing to release is not known either.
+        let unread = if entry.action.kind() == ActionKind::Release { Isolation::Unknown } else { Isolation::None };
         let known = Facts {
             alert: Some(entry.alert.clone()),
             machine: Some(entry.machine.clone()),
-            isolation: Isolation::None,
+            isolation: unread,
             scope: None,
         };
         if entry.mode != Mode::Shadow && self.is_held_by_a_switch(key, &known, at.wall) {

@@ -1,6 +1,6 @@
 //! Which action may begin when: what excludes what on one machine, and the order within one decision. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineId, ScanType,
@@ -75,15 +75,28 @@ fn covers(running: &Action, wanted: &Action) -> bool {
     }
 }
 
-/// The lanes in which something is under way, and what.
-type Busy = BTreeMap<Place, Vec<ActionKey>>;
+/// What is under way.
+#[derive(Default)]
+struct Busy {
+    /// The lanes of machines, with what is under way there.
+    places: BTreeMap<Place, Vec<ActionKey>>,
+    /// The kinds of which one has begun and waits for nothing but its own reads and calls.
+    kinds: BTreeSet<ActionKind>,
+}
+
+impl Busy {
+    fn add(&mut self, job: &Job) {
+        self.places.entry(place(&job.entry)).or_default().push(job.entry.key.clone());
+        if job.is_on_its_way() {
+            self.kinds.insert(job.entry.action.kind());
+        }
+    }
+}
 
 impl Responder {
     fn busy(&self) -> Busy {
-        let mut busy = Busy::new();
-        for job in self.jobs.values().filter(|job| job.phase != Phase::Queued) {
-            busy.entry(place(&job.entry)).or_default().push(job.entry.key.clone());
-        }
+        let mut busy = Busy::default();
+        self.jobs.values().filter(|job| job.phase != Phase::Queued).for_each(|job| busy.add(job));
         busy
     }
 
@@ -113,10 +126,9 @@ impl Responder {
                 later.push_back(key);
                 continue;
             }
-            let place = place(&job.entry);
             if self.start(&key, at) {
                 reading += 1;
-                busy.entry(place).or_default().push(key);
+                self.jobs.get(&key).into_iter().for_each(|job| busy.add(job));
             }
         }
         self.backlog = later;
@@ -124,11 +136,12 @@ impl Responder {
 
     fn must_wait(&self, job: &Job, busy: &Busy) -> bool {
         let in_its_way = |key: &ActionKey| self.jobs.get(key).is_none_or(|other| !cancels(&job.entry, &other.entry));
-        let busy = busy.get(&place(&job.entry)).is_some_and(|keys| keys.iter().any(in_its_way));
+        let is_busy = busy.places.get(&place(&job.entry)).is_some_and(|keys| keys.iter().any(in_its_way));
         let decision = job.offset.and_then(|offset| self.decisions.get(&offset));
         let recording = decision.is_some_and(|decision| decision.recording > 0);
-        busy || recording
-            || self.is_spent(job)
+        is_busy
+            || recording
+            || self.is_spent(job, busy)
             || self.is_before_its_turn(job)
             || self.follows_one_begun(job)
             || self.is_excluded(job)
@@ -137,16 +150,9 @@ impl Responder {
 
     /// Whether a call of this kind would only be refused, so that no fresh read is worth its call. When the quota may be
     /// there again, one goes first and shows it.
-    fn is_spent(&self, job: &Job) -> bool {
+    fn is_spent(&self, job: &Job, busy: &Busy) -> bool {
         let kind = job.entry.action.kind();
-        let is_first = || {
-            let others = self.jobs.values().filter(|other| other.entry.action.kind() == kind);
-            others.filter(|other| other.entry.key != job.entry.key).all(|other| !other.is_on_its_way())
-        };
-        match self.spent.get(&kind) {
-            None => false,
-            Some(until) => *until > self.now || !is_first(),
-        }
+        self.spent.get(&kind).is_some_and(|until| *until > self.now || busy.kinds.contains(&kind))
     }
 
     /// Whether the action before it in its decision is not settled yet. Whatever that one becomes, this one's turn

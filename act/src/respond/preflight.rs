@@ -18,7 +18,8 @@ const READ_TRIES: u32 = 5;
 
 impl Responder {
     pub(super) fn facts(&mut self, key: &ActionKey, facts: Result<Facts, Unreadable>, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        // What was asked for before the job was begun anew tells nothing.
+        let Some(job) = self.jobs.get_mut(key).filter(|job| job.phase == Phase::Reading) else { return };
         match facts {
             Ok(facts) => {
                 job.tries = 0;
@@ -82,7 +83,7 @@ impl Responder {
             action: &entry.action,
             mode: entry.mode,
             asker,
-            approved: is_approved(entry),
+            approved: is_approved_since(entry, &isolation),
             limits: &entry.limits,
             rules: &entry.rules,
             alert: &entry.alert,
@@ -130,6 +131,10 @@ impl Responder {
     }
 
     fn hold(&mut self, key: &ActionKey, judgement: Judgement, at: Moment) {
+        let is_paused = judgement.verdicts.iter().any(|it| it.guard == guard::PAUSE && it.ruling == Ruling::Hold);
+        if is_paused && self.waits_for_the_pause(key, at) {
+            return;
+        }
         let more = match judgement.tripped {
             Some(trip) => self.latch_breaker(&trip, at),
             None => (Vec::new(), Vec::new()),
@@ -169,6 +174,17 @@ impl Responder {
         job.phase = Phase::IntentSent(at.mono);
         self.book.put(job.entry.clone());
         self.effects.push(Effect::WriteIntent(Box::new(job.entry.clone())));
+    }
+}
+
+/// Whether people approved it, and nobody let the machine back after that.
+fn is_approved_since(entry: &LedgerEntry, isolation: &Isolation) -> bool {
+    let newest = entry.approvals.iter().map(|yes| yes.at).max();
+    match isolation {
+        Isolation::Released { at, .. } => newest.is_some_and(|newest| newest > *at),
+        Isolation::Unknown | Isolation::None | Isolation::Running { .. } | Isolation::Isolated { .. } => {
+            newest.is_some()
+        }
     }
 }
 

@@ -25,7 +25,8 @@ impl Responder {
         if self.knows(&key) {
             return Ok(Written::default());
         }
-        self.stop_isolations(machine, &format!("{} released the machine: {}", person.name, person.why), at);
+        let stopped =
+            self.stop_isolations(machine, &format!("{} released the machine: {}", person.name, person.why), at);
         let newest = self.newest_isolation(machine);
         let alert = newest.map_or_else(|| no_alert(named), |entry| entry.alert.clone());
         let summary = self.newest_on(machine).map_or_else(|| unknown_machine(machine), |entry| entry.machine.clone());
@@ -37,22 +38,25 @@ impl Responder {
         entry.requested_by = Some(person.name.clone());
         self.book.put(entry.clone());
         self.queue(entry.clone());
-        Ok(Written::entry(entry))
+        let mut written = Written::again(stopped.iter().filter_map(|key| self.book.get(key)));
+        written.ledger.extend(Written::entry(entry).ledger);
+        Ok(written)
     }
 
-    /// Ends what would isolate the machine and has not been called yet.
-    fn stop_isolations(&mut self, machine: &MachineId, why: &str, at: Moment) {
+    /// Ends what would isolate the machine and has not been called yet, and gives back what that was.
+    fn stop_isolations(&mut self, machine: &MachineId, why: &str, at: Moment) -> Vec<ActionKey> {
         let isolates = |entry: &LedgerEntry| &entry.machine.id == machine && entry.action.kind() == ActionKind::Isolate;
         let uncalled = self.jobs.values().filter(|job| isolates(&job.entry) && !job.is_under_way());
         let uncalled: Vec<ActionKey> = uncalled.map(|job| job.entry.key.clone()).collect();
         let failed = self.retries.waiting().filter(|key| self.book.get(key).is_some_and(isolates));
         let failed: Vec<ActionKey> = failed.cloned().collect();
-        for key in uncalled {
-            self.finish(&key, ActionState::Cancelled, why.to_owned(), at);
+        for key in &uncalled {
+            self.finish(key, ActionState::Cancelled, why.to_owned(), at);
         }
-        for key in failed {
-            self.drop_retry(&key, why, at);
+        for key in &failed {
+            self.drop_retry(key, why, at);
         }
+        uncalled.into_iter().chain(failed).collect()
     }
 
     fn newest_on(&self, machine: &MachineId) -> Option<&LedgerEntry> {
@@ -69,9 +73,9 @@ impl Responder {
         self.accepted_on(entry).find(|open| open.action.kind() == ActionKind::Isolate)
     }
 
-    /// The action that cancels our pending isolation for this release: one for each of both.
-    fn cancel_key(&self, release: &ActionKey, isolation: &LedgerEntry) -> Option<ActionKey> {
-        let named = AlertId::new(format!("{release}.{}", isolation.key)).ok()?;
+    /// The action that cancels this attempt of our isolation for whatever releases: one for all of them.
+    fn cancel_key(&self, isolation: &LedgerEntry) -> Option<ActionKey> {
+        let named = AlertId::new(format!("{}.{}", isolation.key, isolation.attempt)).ok()?;
         let cancel = Action::Cancel { what: ActionKind::Isolate, comment: String::new() };
         Some(ActionKey::derive(&self.terms.tenant, &named, &isolation.machine.id, &cancel))
     }
@@ -79,7 +83,7 @@ impl Responder {
     /// Whether this release has to wait for the end of our isolation: its cancellation is asked for.
     pub(super) fn waits_for_isolation(&self, release: &LedgerEntry) -> bool {
         let pending = self.pending_isolation(release);
-        let key = pending.and_then(|isolation| self.cancel_key(&release.key, isolation));
+        let key = pending.and_then(|isolation| self.cancel_key(isolation));
         key.is_some_and(|key| self.knows(&key))
     }
 
@@ -88,7 +92,7 @@ impl Responder {
     pub(super) fn cancels_first(&mut self, key: &ActionKey, at: Moment) -> bool {
         let Some(release) = self.jobs.get(key).map(|job| job.entry.clone()) else { return false };
         let Some(isolation) = self.pending_isolation(&release).cloned() else { return false };
-        let Some(cancel) = self.cancel_key(key, &isolation) else { return false };
+        let Some(cancel) = self.cancel_key(&isolation) else { return false };
         if self.knows(&cancel) {
             return false;
         }
@@ -138,14 +142,18 @@ impl Responder {
         let who = || release.requested_by.clone().unwrap_or_else(|| names(&release.approvals));
         match read {
             Isolation::None => Isolation::Released { at: release.at, by: who() },
+            Isolation::Released { at, .. } if *at < release.at => Isolation::Released { at: release.at, by: who() },
             _ if release.is_open() => Isolation::Released { at: release.at, by: who() },
             other => other.clone(),
         }
     }
 
     fn isolation_to_end(&self, entry: &LedgerEntry, read: &Isolation) -> (Isolation, bool) {
-        if let Some(id) = self.pending_isolation(entry).and_then(|pending| pending.machine_action_id.clone()) {
-            return (Isolation::Running { id }, true);
+        let pending = self.pending_isolation(entry);
+        if let Some((pending, id)) = pending.and_then(|pending| Some((pending, pending.machine_action_id.clone()?))) {
+            // The timer of one isolation ends no other, though it is ours as well.
+            let ours = entry.about.as_ref().is_none_or(|timed| *timed == pending.key);
+            return (Isolation::Running { id }, ours);
         }
         let ours = match read {
             Isolation::Running { id } | Isolation::Isolated { id } => {
@@ -173,6 +181,7 @@ fn is_by_people(entry: &LedgerEntry) -> bool {
             | ActionState::Accepted
             | ActionState::Overdue
             | ActionState::Succeeded
+            | ActionState::NeedsHuman
             | ActionState::ClosedMeanwhile => true,
             ActionState::Refused
             | ActionState::Held
@@ -180,7 +189,6 @@ fn is_by_people(entry: &LedgerEntry) -> bool {
             | ActionState::Failed
             | ActionState::TimedOut
             | ActionState::Cancelled
-            | ActionState::NeedsHuman
             | ActionState::Denied
             | ActionState::Expired => false,
         },

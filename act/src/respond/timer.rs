@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use cordon_policy::Asker;
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, LedgerRecord, Mode, ReleaseTerms,
 };
 use jiff::{SignedDuration, Timestamp};
 
+use super::asker::asker;
 use super::event::Moment;
 use super::responder::{Afterwards, Responder};
 
@@ -66,6 +68,17 @@ impl Responder {
         }
     }
 
+    /// A pause has caught a release that a timer asks for and that has not begun: it is due again once the pause is over.
+    pub(super) fn waits_for_the_pause(&mut self, key: &ActionKey, at: Moment) -> bool {
+        let timed = self.jobs.get(key).filter(|job| asker(&job.entry) == Asker::Timer && job.entry.attempt == 0);
+        let Some(isolation) = timed.and_then(|job| self.book.get(job.entry.about.as_ref()?)).cloned() else {
+            return false;
+        };
+        self.jobs.remove(key);
+        self.set_timer(&isolation, at);
+        true
+    }
+
     /// The ledger keeps the time until the release has come to something: a crash before that finds it due again, under
     /// the same key.
     fn time_is_over(&mut self, key: &ActionKey, at: Moment) {
@@ -75,7 +88,11 @@ impl Responder {
         let wanted = self.wanted_by_others(&isolation);
         let action = Action::Release { comment: why_over(&isolation, *terms, wanted.as_ref()) };
         let release = ActionKey::derive(&self.terms.tenant, &named, &isolation.machine.id, &action);
-        if self.knows(&release) {
+        if self.jobs.contains_key(&release) {
+            // Its end says so.
+            return;
+        }
+        if self.book.get(&release).is_some() {
             let dealt_with = self.timer_done(key);
             self.record(Vec::new(), dealt_with, Afterwards::default());
             return;

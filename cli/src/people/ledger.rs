@@ -75,7 +75,7 @@ pub fn machine(book: &Book, text: &str) -> Meant {
     for entry in book.entries() {
         known.insert(entry.machine.id.clone(), entry.machine.label().to_owned());
     }
-    let same_id = |id: &MachineId| id.as_str() == text;
+    let same_id = |id: &MachineId| id.as_str().eq_ignore_ascii_case(text);
     let mut found: Vec<(MachineId, String)> = known
         .iter()
         .filter(|(id, name)| same_id(id) || is_called(name, text))
@@ -155,6 +155,8 @@ pub mod tests {
 
     #[test]
     fn a_name_that_two_machines_have_is_not_guessed_and_an_id_always_wins() {
+        let known = self::book(&[entry("aa", "00c0", "PC.a.com")]);
+        assert_eq!(ids(&machine(&known, "00C0")), ["00c0"], "however the portal spells it");
         let book = book(&[entry("aa", "m1", "PC.a.com"), entry("bb", "m2", "pc.b.com"), entry("cc", "m3", "m1")]);
         assert_eq!(ids(&machine(&book, "pc")), ["m1", "m2"]);
         assert_eq!(ids(&machine(&book, "pc.b.com")), ["m2"]);

@@ -190,7 +190,8 @@ async fn a_list_of_actions_that_cannot_be_read_whole_is_an_error_and_not_a_short
         "<html>",
     ] {
         let server = Server::start(move |_, _| Reply::new(200, body)).await;
-        let error = client(&server).machine_actions(&ActionQuery::default()).await.unwrap_err();
+        let of_one = ActionQuery { machine: Some(machine("m1")), created_since: None };
+        let error = client(&server).machine_actions(&of_one).await.unwrap_err();
         assert!(matches!(error, ApiError::Unreadable { .. }), "{body}: {error}");
         assert_eq!(error.class(), ErrorClass::Transient);
     }
@@ -203,6 +204,8 @@ async fn an_entry_without_an_id_is_passed_over_only_if_it_is_another_machines() 
     let of = |id: &str| ActionQuery { machine: Some(machine(id)), created_since: None };
     assert_eq!(client(&server).machine_actions(&of("m1")).await.unwrap().len(), 1);
     assert!(client(&server).machine_actions(&of("m2")).await.is_err());
+    // Of all machines, whoever asks looks for known ids.
+    assert_eq!(client(&server).machine_actions(&ActionQuery::default()).await.unwrap().len(), 1);
 }
 
 type Happenings = Mutex<Vec<(&'static str, u16)>>;

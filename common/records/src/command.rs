@@ -155,7 +155,7 @@ pub struct Approval {
     pub key: String,
     /// Why.
     pub why: String,
-    /// When it was said.
+    /// When it counted, by respond's clock: what the approver's clock says bounds nothing.
     pub at: Timestamp,
     /// The command that said it.
     pub command: CommandId,

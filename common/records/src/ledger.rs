@@ -266,10 +266,11 @@ impl LedgerEntry {
     }
 
     /// Whether this record replaces `older` when both are read: a later attempt, or the same attempt further on
-    /// in its life. Equal standing goes to the record read later, so that merging in log order is deterministic.
+    /// in its life. Equal standing goes to the writer with the higher claim, since a stale one knows less, and then to the
+    /// record read later, so that merging in log order is deterministic.
     #[must_use]
     pub fn supersedes(&self, older: &Self) -> bool {
-        (self.attempt, self.state.rank()) >= (older.attempt, older.state.rank())
+        (self.attempt, self.state.rank(), self.epoch) >= (older.attempt, older.state.rank(), older.epoch)
     }
 
     /// Names exactly what is held, for approvals: whoever approves this approves nothing else. A new hold of the same

@@ -25,7 +25,7 @@ pub(super) fn key_of(report: &Report) -> Option<String> {
         return None;
     }
     let holding = holding(action);
-    if ["held", "denied", "expired"].contains(&state) && holding == Holding::Noticed {
+    if ["held", "denied", "expired"].contains(&state) && holding == Holding::Noticed && !people {
         return None;
     }
     let once_a_day = ["refused", "held", "would", "expired"].contains(&state)

@@ -8,7 +8,7 @@ use super::super::event::Moment;
 use super::super::report;
 use super::super::responder::{Afterwards, Responder};
 use super::authority::Person;
-use super::command::{Done, Written};
+use super::command::{Done, Written, words};
 
 /// How much is ended in one turn of the responder: after a flood thousands expire at the same instant.
 const EXPIRE_AT_ONCE: usize = 200;
@@ -26,6 +26,9 @@ impl Responder {
         if entry.approvals.iter().any(|yes| yes.command == person.command) {
             return Ok(Written::default());
         }
+        if self.jobs.contains_key(key) {
+            return Err(format!("{key} is being judged anew: look at what comes of that"));
+        }
         let mut entry = waiting(entry, at.wall)?.clone();
         if &entry.intent() != intent {
             return Err(format!("what is held under {key} is no longer what was looked at"));
@@ -38,7 +41,7 @@ impl Responder {
             return Err(format!("{} has approved it already; it takes another person", person.name));
         }
         let needed = self.approvals_needed(&entry, at.wall);
-        entry.approvals.push(yes(person, intent));
+        entry.approvals.push(yes(person, intent, at.wall));
         entry.epoch = self.epoch;
         if entry.approvals.len() < needed {
             self.book.put(entry.clone());
@@ -71,8 +74,17 @@ impl Responder {
         if entry.state == AttemptState::Reported(ActionState::Denied) {
             return Ok(Written::default());
         }
-        let entry = waiting(entry, at.wall)?.clone();
-        let reason = format!("denied by {}: {}", record.by, record.why);
+        let reason = format!("denied by {}: {}", words(&record.by), words(&record.why));
+        if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
+            self.finish(key, ActionState::Denied, reason, at);
+            return Ok(Written::again(self.book.get(key)));
+        }
+        // Also a no that came too late is one: without it the next change of the alert would be judged anew.
+        let is_expired = entry.state == AttemptState::Reported(ActionState::Expired);
+        if !is_expired && entry.state != AttemptState::Reported(ActionState::Held) {
+            waiting(entry, at.wall)?;
+        }
+        let entry = entry.clone();
         Ok(self.settle_entry(entry, (ActionState::Denied, reason), at))
     }
 
@@ -109,12 +121,12 @@ fn waiting(entry: &LedgerEntry, now: Timestamp) -> Result<&LedgerEntry, String> 
     }
 }
 
-fn yes(person: &Person, intent: &IntentHash) -> Approval {
+fn yes(person: &Person, intent: &IntentHash, now: Timestamp) -> Approval {
     Approval {
         by: person.name.clone(),
         key: person.key.clone(),
         why: person.why.clone(),
-        at: person.at,
+        at: now,
         command: person.command.clone(),
         intent: intent.clone(),
     }

@@ -8,6 +8,7 @@ use cordon_signing::{AllowedSigners, Forged, Signer};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::book::Obeyed;
+use super::command::words;
 
 /// How far a command may lie in the future: clocks of well-kept machines differ by less (Kerberos allows as much).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -60,8 +61,6 @@ pub struct Person {
     pub key: String,
     /// Why, in the person's words.
     pub why: String,
-    /// When, by the person's clock.
-    pub at: Timestamp,
     /// The command.
     pub command: CommandId,
 }
@@ -77,18 +76,25 @@ pub fn addressed(record: &CommandRecord, tenant: &TenantId) -> Result<(), Unhear
     }
 }
 
-/// Who gave this command. It must be signed by a key that may, for our tenant, name its end, be within the time that
-/// the guards allow, and never have been obeyed: `obeyed` is what the ledger knows of its id.
+/// Whose key signed this command.
+///
+/// # Errors
+/// Nobody's whose word counts.
+pub fn signer(record: &CommandRecord, signers: &AllowedSigners, now: Timestamp) -> Result<Signer, Unheard> {
+    Ok(signers.verify(record, now)?)
+}
+
+/// What this person says, if it counts: for our tenant, with an end that the guards allow, and never obeyed. `obeyed` is
+/// what the ledger knows of its id.
 ///
 /// # Errors
 /// Why it does nothing.
 pub fn person(
     record: &CommandRecord,
-    (signers, guards): (&AllowedSigners, &Guards),
-    obeyed: Option<Obeyed>,
+    signer: Signer,
+    (guards, obeyed): (&Guards, Option<Obeyed>),
     now: Timestamp,
 ) -> Result<Person, Unheard> {
-    let Signer { principal, fingerprint } = signers.verify(record, now)?;
     if record.tenant.is_none() {
         return Err(Unheard::NoTenant);
     }
@@ -108,5 +114,5 @@ pub fn person(
     if good_for > allowed {
         return Err(Unheard::TooLong(format_duration(allowed)));
     }
-    Ok(Person { name: principal, key: fingerprint, why: record.why.clone(), at: record.at, command })
+    Ok(Person { name: signer.principal, key: signer.fingerprint, why: words(&record.why), command })
 }

@@ -31,6 +31,13 @@ impl Written {
         Self { reports: Vec::new(), ledger: vec![LedgerRecord::Action(Box::new(entry))] }
     }
 
+    /// What was ended by a write of its own, once more: two writes of one key follow each other, so that the command is
+    /// done with only when what it ended is durable.
+    pub(in crate::respond) fn again<'a>(ended: impl IntoIterator<Item = &'a LedgerEntry>) -> Self {
+        let ledger = ended.into_iter().map(|entry| LedgerRecord::Action(Box::new(entry.clone())));
+        Self { reports: Vec::new(), ledger: ledger.collect() }
+    }
+
     /// An entry, and the report that says so.
     pub(in crate::respond) fn told(entry: LedgerEntry, state: ActionState) -> Self {
         let report = Report::Action(Box::new(report::of(&entry, state)));
@@ -48,9 +55,7 @@ impl Responder {
             return;
         }
         let mut written = match command {
-            Ok(mut record) => {
-                record.by = record.by.chars().take(WORDS).collect();
-                record.why = record.why.chars().take(WORDS).collect();
+            Ok(record) => {
                 self.take_command(offset, &record, at).unwrap_or_else(|why| refused(offset, &record, &why, at))
             }
             Err(why) => does_nothing(offset, format!("what stands at commands/0/{offset} is no command: {why}"), at),
@@ -76,28 +81,33 @@ impl Responder {
         if obeyed.is_some_and(|obeyed| obeyed.offset == offset) {
             return Ok(Written::default());
         }
-        let known = (&self.terms.signers, &self.terms.guards);
-        let person = authority::person(record, known, obeyed, at.wall).map_err(|error| error.to_string())?;
-        let done = match &record.command {
-            Command::Approve { key, intent } => self.approve(key, intent, &person, at),
-            Command::Release { machine } => self.release(machine, &person, at),
-            Command::Cancel { key } => self.cancel_for(key, &person, at),
-            Command::Resume { notice } => self.resume_for(notice, &person, at),
-            // Neither needs a signature, so neither comes here.
-            Command::Pause | Command::Deny { .. } => Ok(Written::default()),
-        };
+        let signer = authority::signer(record, &self.terms.signers, at.wall).map_err(|error| error.to_string())?;
+        let person = authority::person(record, signer, (&self.terms.guards, obeyed), at.wall);
+        let done = person.map_err(|error| error.to_string()).and_then(|person| self.do_for(&person, record, at));
         // Also what was refused is done with: a copy of it must not find a better moment.
         let mut written = done.unwrap_or_else(|why| refused(offset, record, &why, at));
-        if let Some(until) = record.expires_at {
-            self.book.obey(person.command.clone(), Obeyed { until, offset }, at.wall);
-            written.ledger.push(LedgerRecord::Obeyed { id: person.command, until, offset });
+        if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, obeyed) {
+            self.book.obey(id.clone(), Obeyed { until, offset }, at.wall);
+            written.ledger.push(LedgerRecord::Obeyed { id, until, offset });
         }
         Ok(written)
     }
 
+    fn do_for(&mut self, person: &Person, record: &CommandRecord, at: Moment) -> Done {
+        match &record.command {
+            Command::Approve { key, intent } => self.approve(key, intent, person, at),
+            Command::Release { machine } => self.release(machine, person, at),
+            Command::Cancel { key } => self.cancel_for(key, person, at),
+            Command::Resume { notice } => self.resume_for(notice, person, at),
+            // Neither needs a signature, so neither comes here.
+            Command::Pause | Command::Deny { .. } => Ok(Written::default()),
+        }
+    }
+
     fn pause(&mut self, record: &CommandRecord, at: Moment) -> Written {
-        let text = format!("{} paused all actions: {}", record.by, record.why);
-        let latch = Latch { on: true, by: record.by.clone(), why: record.why.clone(), at: at.wall };
+        let (by, why) = (words(&record.by), words(&record.why));
+        let text = format!("{by} paused all actions: {why}");
+        let latch = Latch { on: true, by, why, at: at.wall };
         self.book.pause = Some(latch.clone());
         Written { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![LedgerRecord::Pause(latch)] }
     }
@@ -150,6 +160,11 @@ fn does_nothing(offset: i64, text: String, at: Moment) -> Written {
 
 /// The same of one that could be read. Who gave it is what it says of itself.
 fn refused(offset: i64, record: &CommandRecord, why: &str, at: Moment) -> Written {
-    let (command, by) = (record.command.as_str(), &record.by);
+    let (command, by) = (record.command.as_str(), words(&record.by));
     does_nothing(offset, format!("{command} by {by} was refused: {why}"), at)
+}
+
+/// A person's text as far as it is taken over. The signature is over all of it.
+pub(in crate::respond) fn words(text: &str) -> String {
+    text.chars().take(WORDS).collect()
 }

@@ -361,3 +361,111 @@ fn a_switch_is_lifted_by_a_signed_word_that_names_its_happening_and_by_no_other(
     world.says(BOB, Command::Resume { notice }, "r-3");
     assert_eq!(world.told().len(), told, "it is lifted already: nothing to refuse and nothing to tell");
 }
+
+#[test]
+fn a_word_that_was_refused_for_its_clock_or_its_length_is_not_obeyed_when_it_is_given_again_later() {
+    let mut world = held();
+    let mut early = unsigned(world.approval(), "c-1", world.at.wall);
+    early.at = world.at.wall + SignedDuration::from_mins(6);
+    early.expires_at = Some(early.at + SignedDuration::from_mins(10));
+    let early = Pen::ed25519(ANN).signed(&early);
+    world.say(early.clone());
+    world.run();
+    world.pass(Duration::from_secs(420));
+    world.say(early);
+    world.run();
+    assert!(
+        world.told()[0].contains("yet to come") && world.told()[1].contains("this is a copy"),
+        "{:?}",
+        world.told()
+    );
+    assert!(world.orders.is_empty());
+}
+
+#[test]
+fn a_long_reason_is_no_forgery() {
+    let mut world = held();
+    let mut long = unsigned(world.approval(), "c-1", world.at.wall);
+    (long.why, long.by) = ("é".repeat(5_000), "b".repeat(5_000));
+    world.say(Pen::ed25519(ANN).signed(&long));
+    world.run();
+    assert_eq!((world.orders.len(), world.told()), (1, Vec::new()));
+    let Some(Report::Action(last)) = world.reports.last() else { panic!("no report") };
+    assert_eq!(last.approvals[0].why.chars().count(), 1_000);
+}
+
+#[test]
+fn how_many_were_asked_lately_is_counted_by_our_clock_and_not_by_the_approvers() {
+    let mut world = held_under(terms_with("approvals: {two_people: {kinds: [], above: {10m: 1}}}"));
+    let dated = |world: &World, id: &str| {
+        let mut back = unsigned(world.approval(), id, world.at.wall - SignedDuration::from_mins(12));
+        back.expires_at = Some(world.at.wall + SignedDuration::from_mins(2));
+        Pen::ed25519(ANN).signed(&back)
+    };
+    let first = dated(&world, "c-1");
+    world.say(first);
+    world.run();
+    assert_eq!(world.orders.len(), 1, "{:?}", world.told());
+    world.decide(asking("a2", "m2"));
+    world.run();
+    let second = dated(&world, "c-2");
+    world.say(second);
+    world.run();
+    assert_eq!(world.orders.len(), 1, "it takes another person by now: {:?}", world.reasons());
+}
+
+#[test]
+fn a_no_that_came_too_late_is_still_a_no() {
+    let mut world = held();
+    let Command::Approve { key, .. } = world.approval() else { panic!("no approval") };
+    world.pass(Duration::from_secs(86_401));
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Expired));
+    world.say(CommandRecord::unsigned(Command::Deny { key }, "bert".into(), "no".into(), world.at.wall));
+    world.run();
+    let mut again = asking("a1", "m1");
+    again.alert.newest_moment = Some(world.at.wall);
+    world.decide(again);
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Denied));
+}
+
+#[test]
+fn what_is_being_judged_anew_is_not_approved_and_a_no_ends_it() {
+    let mut world = held();
+    let approval = world.approval();
+    let Command::Approve { key, .. } = &approval else { panic!("no approval") };
+    let hold_for = terms().hold_for;
+    world.at.mono += hold_for;
+    world.at.wall += SignedDuration::try_from(hold_for).unwrap();
+    let mut again = asking("a1", "m1");
+    again.alert.newest_moment = Some(world.at.wall);
+    world.decide(again);
+    // The clock is set back, so that the hold seems to stand again.
+    world.at.wall -= SignedDuration::from_hours(1);
+    world.say(signed(ANN, approval.clone(), "c-1", world.at.wall));
+    world.say(CommandRecord::unsigned(Command::Deny { key: key.clone() }, "bert".into(), "no".into(), world.at.wall));
+    world.run();
+    assert!(world.told()[0].contains("is being judged anew"), "{:?}", world.told());
+    assert_eq!((world.states().last(), world.orders.len()), (Some(&ActionState::Denied), 0));
+    assert_eq!(world.settled.len(), 2, "the decision that took it up is settled");
+}
+
+#[test]
+fn a_stale_writers_record_undoes_no_word_of_a_person() {
+    let mut world = held();
+    let stale = world.log.iter().rev().find_map(|record| match record {
+        LedgerRecord::Action(entry) => Some((**entry).clone()),
+        _ => None,
+    });
+    let mut stale = stale.unwrap();
+    let Command::Approve { key, .. } = world.approval() else { panic!("no approval") };
+    world = world.restarted(terms_of_the_office());
+    world.say(CommandRecord::unsigned(Command::Deny { key: key.clone() }, "bert".into(), "no".into(), world.at.wall));
+    world.run();
+    stale.at = world.at.wall;
+    world.append(LedgerRecord::Action(Box::new(stale)));
+    world.run();
+    let stands = world.responder.book().get(&key).unwrap().state;
+    assert_eq!(stands, cordon_records::AttemptState::Reported(ActionState::Denied));
+}

@@ -259,3 +259,82 @@ fn what_is_held_or_waits_for_a_new_attempt_is_cancelled_without_a_call_and_what_
         "a copy must not find a better moment"
     );
 }
+
+#[test]
+fn a_yes_that_was_said_before_the_machine_was_let_back_isolates_it_no_more() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut asking = decision("a1", "m1");
+    asking.planned[0].mode = Mode::Approve;
+    world.decide(asking);
+    world.run();
+    let approval = world.approval();
+    world.say(signed(ANN, approval, "c-1", world.at.wall));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    assert_eq!(world.called(), [ActionKind::Isolate]);
+    world.pass(Duration::from_secs(10));
+    world.says(super::office::BOB, release(), "c-2");
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(61));
+        world.run();
+    }
+    // The settled list did not know the first call.
+    assert_eq!(world.called(), [ActionKind::Isolate], "{:?}", world.reasons());
+}
+
+#[test]
+fn a_release_is_remembered_although_defenders_list_knows_an_older_one() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let long_ago = world.at.wall - jiff::SignedDuration::from_hours(30);
+    world.isolated.insert(machine("m1"), Isolation::Released { at: long_ago, by: "bert".into() });
+    world.says(ANN, release(), "c-1");
+    world.decide(decision("a1", "m1"));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Covered, ActionState::Held], "{:?}", world.reasons());
+}
+
+#[test]
+fn two_people_who_let_one_machine_back_cancel_its_isolation_once() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    world.decide(decision("a1", "m1"));
+    world.run();
+    for (by, id) in [(ANN, "c-1"), (super::office::BOB, "c-2")] {
+        world.say(signed(by, release(), id, world.at.wall));
+        healthy(&mut world);
+    }
+    assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Cancel], "{:?}", world.steps());
+}
+
+#[test]
+fn a_command_is_done_with_only_when_what_it_ended_is_durable() {
+    let resting = || {
+        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        world.decide(decision("a1", "m1"));
+        world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(600), spent: true });
+        world
+    };
+    let key = decision("a1", "m1").planned[0].key.clone();
+    for command in [release(), Command::Cancel { key: key.clone() }] {
+        let mut world = resting();
+        world.say(signed(ANN, command.clone(), "c-1", world.at.wall));
+        let writes = world.waiting.iter().filter_map(|effect| match effect {
+            Effect::Record { ledger, .. } => Some(ledger),
+            _ => None,
+        });
+        let position = LedgerRecord::CommandsPosition { next: 1 };
+        let mut writes = writes.filter(|ledger| ledger.contains(&position));
+        let last = writes.next_back().expect("the position is written");
+        // Two writes of one key follow each other, so the position waits for whatever ends the action.
+        let ends = |record: &LedgerRecord| matches!(record, LedgerRecord::Action(entry) if entry.key == key);
+        let (end, done) = (last.iter().position(ends), last.iter().position(|record| *record == position));
+        assert!(end.is_some() && end < done, "{command:?}: {last:?}");
+    }
+}
+
+#[test]
+fn a_rules_release_during_a_pause_is_held_and_not_taken_for_done() {
+    let mut world = isolated();
+    world.say(unsigned(Command::Pause, "p-1", world.at.wall));
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Release)]));
+    world.run();
+    assert_eq!(world.steps().last(), Some(&(ActionKind::Release, ActionState::Held)), "{:?}", world.reasons());
+}

@@ -191,3 +191,45 @@ fn an_isolation_that_failed_has_no_timer() {
     wait(&mut world, FOUR_HOURS * 2);
     assert_eq!(world.called(), [ActionKind::Isolate]);
 }
+
+#[test]
+fn the_timer_of_one_isolation_ends_no_other_that_is_pending_though_it_is_ours_too() {
+    let mut world = isolated(false);
+    // A rule let the machine back, and a later alert isolates it anew; Defender has yet to carry that out.
+    world.isolated.insert(machine("m1"), Isolation::None);
+    wait(&mut world, FOUR_HOURS - Duration::from_secs(60));
+    let mut later = isolation("a2", None);
+    later.alert.newest_moment = Some(world.at.wall);
+    world.responder.terms.guards = cordon_policy::Guards::load("g", "hold: {alert_older_than: 365d}").unwrap();
+    world.decide(later);
+    world.run();
+    assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Isolate], "{:?}", world.reasons());
+    wait(&mut world, Duration::from_secs(120));
+    assert_eq!(world.orders.len(), 2, "{:?}", world.called());
+    assert_eq!(world.steps().last(), Some(&(ActionKind::Release, ActionState::Covered)));
+}
+
+#[test]
+fn a_pause_that_catches_a_release_half_way_only_delays_it() {
+    use crate::respond::event::{Effect, Event, Unreadable};
+    let mut world = isolated(false);
+    world.pass(FOUR_HOURS);
+    let read = world.waiting.iter().position(|effect| matches!(effect, Effect::Read { .. })).expect("a fresh read");
+    let Some(Effect::Read { key, .. }) = world.waiting.remove(read) else { unreachable!() };
+    world.give(Event::Facts(key, Err(Unreadable { why: "503".into(), retry_after: None })));
+    let now = world.at.wall;
+    world.say(unsigned(Command::Pause, "p-1", now));
+    world.run();
+    wait(&mut world, Duration::from_secs(3_600));
+    assert!(!world.steps().contains(&(ActionKind::Release, ActionState::Held)), "{:?}", world.steps());
+    world.says(ANN, Command::Resume { notice: format!("paused@{now}") }, "c-1");
+    world.run();
+    assert_eq!(
+        world.called(),
+        [ActionKind::Isolate, ActionKind::Release],
+        "{:?} {:?} {:?}",
+        world.steps(),
+        world.told(),
+        world.reasons()
+    );
+}
