@@ -1,6 +1,7 @@
 //! An isolation that Defender took and could not carry out is tried again, by policy, as a new attempt. Pure.
 //!
-//! Nothing but the ledger remembers it: the failed attempt, its number and its time are there after a restart, too.
+//! Nothing but the ledger remembers it: the failed attempt, its number and its time are there after a restart, too. What
+//! people approved stays approved for the new attempt, unless somebody let the machine back since.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
