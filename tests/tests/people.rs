@@ -154,6 +154,45 @@ async fn a_machine_is_let_back_whether_its_isolation_stands_or_is_pending_and_st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_is_lifted_and_a_pending_action_cancelled_by_signed_words_and_the_list_tells_what_waits() {
+    let Some(office) = Office::of(&["ann"]) else { return };
+    let Some(mut pipeline) = Pipeline::prepare("resume", Setup::default()).await else { return };
+    office.guard(&pipeline, &["ann"], "");
+    pipeline.launch(1).await;
+    let config = pipeline.config().to_owned();
+    let (code, told) = office.says("ann", &config, &["pause", "--why", "an exercise"]).await;
+    assert_eq!(code, Some(0), "{told}");
+    let notice = until(SOON, "the notice of the pause", async || {
+        let reports: Vec<Report> = pipeline.records(Topic::Actions).await;
+        let id = reports.into_iter().find_map(|report| match report {
+            Report::Notice(notice) if notice.kind == NoticeKind::Paused => Some(notice.id),
+            Report::Notice(_) | Report::Action(_) => None,
+        });
+        id.ok_or_else(|| "none yet".to_owned())
+    })
+    .await;
+    let anna = raise(&pipeline, 1, "LAPTOP-ANNA");
+    let key = held(&pipeline, &anna).await;
+    let (code, told) = office.says("ann", &config, &["approvals", "list"]).await;
+    assert!(code == Some(0) && told.contains(key.as_str()) && told.contains("pause: paused since"), "{told}");
+    let (code, told) = office.says("ann", &config, &["resume", &notice, "--why", "it is over", "--wait", "60s"]).await;
+    assert!(code == Some(0) && told.contains("ann@example.com lifted paused@"), "{told}");
+    assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 0, "what was held stays held");
+
+    let ben = machine(2, "LAPTOP-BEN");
+    pipeline.tenant.add_machine(ben.clone());
+    pipeline.tenant.set_online(&ben.id, false);
+    pipeline.tenant.add_alert(SimAlert::on(&ben).severity("High"));
+    let key = pipeline.reported(&ben.id, ActionState::Accepted, SOON).await.key.unwrap();
+    let (code, told) =
+        office.says("ann", &config, &["cancel", key.as_str(), "--why", "wrong machine", "--wait", "60s"]).await;
+    assert_eq!(code, Some(0), "{told}");
+    pipeline.reported(&ben.id, ActionState::Cancelled, SOON).await;
+    assert!(!pipeline.tenant.is_isolated(&ben.id));
+    assert_eq!(pipeline.tenant.isolate_posts(&ben.id), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_isolation_ends_by_itself_after_its_time_although_respond_is_killed_before_and_never_against_people() {
     let tenant = Options { settle: Duration::from_secs(1), enforce_quota: false, ..Options::default() };
     let Some(mut pipeline) = Pipeline::prepare("timer", Setup { tenant, ..Setup::default() }).await else { return };
