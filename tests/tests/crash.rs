@@ -163,15 +163,13 @@ async fn told_once_a_step(pipeline: &Pipeline, machine: &SimMachine, death: &Dea
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
-async fn wherever_respond_dies_the_next_one_isolates_what_was_to_be_isolated_exactly_once() {
-    // All at once: most of the time they wait for `settle`. Each comes to its end before one of them fails the test.
+/// All at once: most of the time they wait for `settle`. Each comes to its end before one of them fails the test.
+async fn all_survive(deaths: impl IntoIterator<Item = impl Future<Output = ()> + 'static>) {
     let all = LocalSet::new();
     let failed = all.run_until(async {
         let mut running = JoinSet::new();
-        for death in deaths() {
-            running.spawn_local(killed_at(death));
+        for death in deaths {
+            running.spawn_local(death);
         }
         let mut failed = 0;
         while let Some(ended) = running.join_next().await {
@@ -180,6 +178,12 @@ async fn wherever_respond_dies_the_next_one_isolates_what_was_to_be_isolated_exa
         failed
     });
     assert_eq!(failed.await, 0, "deaths that were not survived; see above");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn wherever_respond_dies_the_next_one_isolates_what_was_to_be_isolated_exactly_once() {
+    all_survive(deaths().into_iter().map(killed_at)).await;
 }
 
 /// Respond dies at this point of a release that a person asked for; the next one lets the machine back exactly once.
@@ -232,19 +236,7 @@ async fn killed_while_releasing(point: Point) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
 async fn wherever_respond_dies_the_next_one_lets_a_machine_back_exactly_once() {
-    let failed = LocalSet::new();
-    let failed = failed.run_until(async {
-        let mut running = JoinSet::new();
-        for point in Point::ALL {
-            running.spawn_local(killed_while_releasing(point));
-        }
-        let mut failed = 0;
-        while let Some(ended) = running.join_next().await {
-            failed += usize::from(ended.is_err());
-        }
-        failed
-    });
-    assert_eq!(failed.await, 0, "deaths that were not survived; see above");
+    all_survive(Point::ALL.map(killed_while_releasing)).await;
 }
 
 #[test]

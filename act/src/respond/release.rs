@@ -93,24 +93,27 @@ impl Responder {
         let Some(release) = self.jobs.get(key).map(|job| job.entry.clone()) else { return false };
         let Some(isolation) = self.pending_isolation(&release).cloned() else { return false };
         let Some(cancel) = self.cancel_key(&isolation) else { return false };
-        if self.knows(&cancel) {
-            return false;
+        if !self.knows(&cancel) {
+            self.queue(self.cancelling(cancel, isolation, &release, at));
         }
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.phase = Phase::Queued;
+            self.backlog.push_back(key.clone());
+        }
+        true
+    }
+
+    fn cancelling(&self, key: ActionKey, isolation: LedgerEntry, release: &LedgerEntry, at: Moment) -> LedgerEntry {
         let action = Action::Cancel { what: ActionKind::Isolate, comment: release.action.comment().to_owned() };
-        let about = (isolation.alert.clone(), release.machine.clone());
-        let mut entry = LedgerEntry::new((cancel, self.epoch), action, about, at.wall);
+        let about = (isolation.alert, release.machine.clone());
+        let mut entry = LedgerEntry::new((key, self.epoch), action, about, at.wall);
         entry.mode = release.mode;
         entry.rules.clone_from(&release.rules);
         entry.decision.clone_from(&release.decision);
         entry.requested_by.clone_from(&release.requested_by);
         entry.approvals.clone_from(&release.approvals);
         entry.about = Some(isolation.key);
-        self.queue(entry);
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.phase = Phase::Queued;
-            self.backlog.push_back(key.clone());
-        }
-        true
+        entry
     }
 
     /// What the guards are to know of the machine's isolation, and whether it is our own. Our book knows of it before

@@ -11,7 +11,7 @@ use cordon_records::{
 use super::super::book::Obeyed;
 use super::super::event::Moment;
 use super::super::report;
-use super::super::responder::{Afterwards, Responder};
+use super::super::responder::{Afterwards, Job, Responder};
 use super::super::switches::{notice, notice_of};
 use super::authority::{self, Person};
 
@@ -142,7 +142,7 @@ impl Responder {
     /// Puts an action that a person or a timer asks for in its queue.
     pub(in crate::respond) fn queue(&mut self, entry: LedgerEntry) {
         let key = entry.key.clone();
-        self.jobs.insert(key.clone(), super::super::responder::Job::new(entry, None));
+        self.jobs.insert(key.clone(), Job::new(entry, None));
         self.backlog.push_back(key);
     }
 
