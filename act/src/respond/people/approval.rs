@@ -53,10 +53,11 @@ impl Responder {
         }
         entry.expires_at = None;
         let reason = format!("approved by {}", names(&entry.approvals));
-        let written = self.settle_entry(entry.clone(), (ActionState::Approved, reason.clone()), at);
-        (entry.state, entry.reason) = (AttemptState::Reported(ActionState::Approved), reason);
-        entry.mode = entry.mode.min(self.terms.mode);
-        self.queue(entry);
+        let written = self.settle_entry(entry, (ActionState::Approved, reason), at);
+        if let Some(mut approved) = self.book.get(key).cloned() {
+            approved.mode = approved.mode.min(self.terms.mode);
+            self.queue(approved);
+        }
         Ok(written)
     }
 
@@ -74,17 +75,17 @@ impl Responder {
         if entry.state == AttemptState::Reported(ActionState::Denied) {
             return Ok(Written::default());
         }
+        // Also a no that came too late is one: without it the next change of the alert would be judged anew. It is only for
+        // what is or was held: a word without a signature must not stop a person's release.
+        if !matches!(entry.state, AttemptState::Reported(ActionState::Held | ActionState::Expired)) {
+            waiting(entry, at.wall)?;
+        }
+        let entry = entry.clone();
         let reason = format!("denied by {}: {}", words(&record.by), words(&record.why));
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.finish(key, ActionState::Denied, reason, at);
             return Ok(Written::again(self.book.get(key)));
         }
-        // Also a no that came too late is one: without it the next change of the alert would be judged anew.
-        let is_expired = entry.state == AttemptState::Reported(ActionState::Expired);
-        if !is_expired && entry.state != AttemptState::Reported(ActionState::Held) {
-            waiting(entry, at.wall)?;
-        }
-        let entry = entry.clone();
         Ok(self.settle_entry(entry, (ActionState::Denied, reason), at))
     }
 

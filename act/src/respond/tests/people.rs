@@ -19,6 +19,13 @@ fn asking(alert: &str, machine: &str) -> DecisionRecord {
     decision
 }
 
+/// The alert of what is held comes anew, and is as new as that.
+fn comes_anew(world: &mut World) {
+    let mut again = asking("a1", "m1");
+    again.alert.newest_moment = Some(world.at.wall);
+    world.decide(again);
+}
+
 /// A world in which one isolation is held.
 fn held() -> World {
     held_under(terms_of_the_office())
@@ -293,9 +300,7 @@ fn what_nobody_decides_in_time_expires_once_also_over_a_restart_and_is_judged_an
         world.says(ANN, approval.clone(), "c-1");
         assert!(world.told().last().unwrap().contains("waits for nobody"), "{:?}", world.told());
     }
-    let mut again = asking("a1", "m1");
-    again.alert.newest_moment = Some(world.at.wall);
-    world.decide(again);
+    comes_anew(&mut world);
     world.run();
     assert_eq!(world.states().last(), Some(&ActionState::Held));
 }
@@ -307,9 +312,7 @@ fn a_decision_that_takes_up_what_has_just_expired_lets_nobody_wake_in_vain() {
     let hold_for = terms().hold_for;
     world.at.mono += hold_for;
     world.at.wall += SignedDuration::try_from(hold_for).unwrap();
-    let mut again = asking("a1", "m1");
-    again.alert.newest_moment = Some(world.at.wall);
-    world.decide(again);
+    comes_anew(&mut world);
     assert!(world.responder.next_wake().is_none_or(|due| due > world.at.mono), "it would turn and turn");
     world.run();
     assert_eq!(world.states(), [ActionState::Held, ActionState::Held]);
@@ -423,9 +426,7 @@ fn a_no_that_came_too_late_is_still_a_no() {
     assert_eq!(world.states().last(), Some(&ActionState::Expired));
     world.say(CommandRecord::unsigned(Command::Deny { key }, "bert".into(), "no".into(), world.at.wall));
     world.run();
-    let mut again = asking("a1", "m1");
-    again.alert.newest_moment = Some(world.at.wall);
-    world.decide(again);
+    comes_anew(&mut world);
     world.run();
     assert_eq!(world.states().last(), Some(&ActionState::Denied));
 }
@@ -438,9 +439,7 @@ fn what_is_being_judged_anew_is_not_approved_and_a_no_ends_it() {
     let hold_for = terms().hold_for;
     world.at.mono += hold_for;
     world.at.wall += SignedDuration::try_from(hold_for).unwrap();
-    let mut again = asking("a1", "m1");
-    again.alert.newest_moment = Some(world.at.wall);
-    world.decide(again);
+    comes_anew(&mut world);
     // The clock is set back, so that the hold seems to stand again.
     world.at.wall -= SignedDuration::from_hours(1);
     world.say(signed(ANN, approval.clone(), "c-1", world.at.wall));

@@ -338,3 +338,14 @@ fn a_rules_release_during_a_pause_is_held_and_not_taken_for_done() {
     world.run();
     assert_eq!(world.steps().last(), Some(&(ActionKind::Release, ActionState::Held)), "{:?}", world.reasons());
 }
+
+#[test]
+fn a_word_without_a_signature_stops_no_release_that_a_person_asked_for() {
+    let mut world = isolated();
+    world.say(signed(ANN, release(), "c-1", world.at.wall));
+    let asked = world.responder.book().entries().find(|entry| entry.requested_by.is_some()).unwrap().key.clone();
+    world.say(unsigned(Command::Deny { key: asked }, "d-1", world.at.wall));
+    world.run();
+    assert!(world.told()[0].contains("waits for nobody: it stands at approved"), "{:?}", world.told());
+    assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Release]);
+}
