@@ -3,12 +3,11 @@
 //!
 //! `CORDON_FAILPOINT=C3` aborts the process there: nothing unwinds, nothing is flushed, no offset is committed, as when
 //! the machine loses power. `CORDON_FAILPOINT=C3:stop` sends it SIGSTOP there, as when a virtual machine is paused; woken
-//! by SIGCONT it goes on from there.
+//! by SIGCONT it goes on from there, and not before. That needs Linux and its `/proc`.
 
 use std::future::Future;
 use std::process::Command;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use cordon_records::{ActionState, Report};
@@ -81,8 +80,9 @@ static ARMED: LazyLock<Option<(Point, End)>> = LazyLock::new(|| {
     Some((point, end))
 });
 
-/// Stopped once, the process goes on for good.
-static STOPPED: AtomicBool = AtomicBool::new(false);
+/// Stopped once, the process goes on for good. Whoever else comes to the point meanwhile waits there as well: a second
+/// action must not slip through while the first one's stop is on its way.
+static STOPPED: Once = Once::new();
 
 /// Reads `CORDON_FAILPOINT`, so that a mistake in it ends the process at its start and not never.
 pub fn announce() {
@@ -95,7 +95,7 @@ pub fn announce() {
 pub(crate) fn hit(point: Point) {
     match *ARMED {
         Some((armed, End::Abort)) if armed == point => std::process::abort(),
-        Some((armed, End::Stop)) if armed == point && !STOPPED.swap(true, Ordering::SeqCst) => stop(),
+        Some((armed, End::Stop)) if armed == point => STOPPED.call_once(stop),
         Some(_) | None => {}
     }
 }
@@ -145,12 +145,31 @@ pub(crate) fn accepts(reports: &[Report]) -> bool {
     })
 }
 
-/// Every thread of the process stops before the shell's `kill` returns.
-fn stop() {
+/// Sends SIGSTOP to the process $0 and ends once the kernel has delivered it, which may be some time after `kill` has
+/// returned. From that moment none of its threads returns to its own code before SIGCONT, so whoever waits for this script
+/// goes on only then. SIGSTOP is number 19, the third bit of the fifth digit from the right.
+const STOP: &str = r#"
+is_pending() {
+    while read -r name signals; do
+        case "$name $signals" in
+            ShdPnd:*[4567cdef]????) return 0 ;;
+            ShdPnd:*) return 1 ;;
+        esac
+    done <"/proc/$0/status"
+    exit 1
+}
+kill -s STOP "$0" || exit 1
+while is_pending; do :; done
+"#;
+
+/// Stops the process here: the caller goes on when it was woken. What other threads do between the signal and its
+/// delivery, they do as if it had come that much later.
+#[doc(hidden)]
+pub fn stop() {
     let own = std::process::id().to_string();
-    let sent = Command::new("sh").args(["-c", "kill -s STOP \"$0\"", &own]).status();
-    if !sent.is_ok_and(|status| status.success()) {
-        tracing::error!("the failpoint cannot stop the process");
+    let stopped = Command::new("sh").args(["-c", STOP, &own]).status();
+    if !stopped.is_ok_and(|status| status.success()) {
+        tracing::error!("the failpoint cannot stop the process, or not see in /proc that it is stopped");
         std::process::abort();
     }
 }

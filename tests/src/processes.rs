@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::wait::until;
 
@@ -47,12 +47,16 @@ pub enum Signal {
     Thaw,
 }
 
-/// Sends a signal by the shell's `kill`: no unsafe code and no further crate.
+/// How long a process may take to stand still: a thread of it may be at a disk.
+const STANDS_STILL: Duration = Duration::from_secs(30);
+
+/// Sends a signal by the shell's `kill`: no unsafe code and no further crate. A process that is frozen stands still when
+/// this returns, with all its threads: the kernel delivers the signal some time after `kill` has returned.
 ///
 /// # Panics
-/// When the process is gone.
-pub fn signal(pid: u32, signal: Signal) {
-    let name = match signal {
+/// When the process is gone, or does not stand still.
+pub fn signal(pid: u32, what: Signal) {
+    let name = match what {
         Signal::Kill => "KILL",
         Signal::Terminate => "TERM",
         Signal::Freeze => "STOP",
@@ -62,6 +66,26 @@ pub fn signal(pid: u32, signal: Signal) {
     command.args(["-c", "kill -s \"$0\" \"$1\"", name, &pid.to_string()]);
     let sent = command.status().expect("`sh` is there");
     assert!(sent.success(), "SIG{name} to {pid}: {sent}");
+    if what == Signal::Freeze {
+        let deadline = Instant::now() + STANDS_STILL;
+        while !stands_still(pid) {
+            assert!(Instant::now() < deadline, "SIGSTOP was sent to {pid}, and it still runs");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Whether every thread of the process is stopped.
+///
+/// # Panics
+/// When the process is gone, or the system has no `/proc`.
+#[must_use]
+pub fn stands_still(pid: u32) -> bool {
+    let threads =
+        std::fs::read_dir(format!("/proc/{pid}/task")).unwrap_or_else(|why| panic!("threads of {pid}: {why}"));
+    let states = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+    // The name, in parentheses, may hold anything.
+    states.into_iter().all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
 }
 
 /// A running process. Dropping it kills it; if that happens in a panic, what it wrote is printed.
@@ -236,6 +260,17 @@ mod tests {
         assert!(process.is_running() && !process.log().contains(&"asked".to_owned()));
         process.signal(Signal::Thaw);
         process.line(SOON, "asked").await;
+    }
+
+    #[tokio::test]
+    async fn a_process_stands_still_as_soon_as_its_freezing_returns() {
+        let mut process = shell("echo up; while :; do :; done");
+        process.line(SOON, "up").await;
+        for _ in 0..200 {
+            process.signal(Signal::Freeze);
+            assert!(stands_still(process.pid()));
+            process.signal(Signal::Thaw);
+        }
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use cordon_records::{ActionState, AttemptState, LedgerRecord, Topic};
 use cordon_simulator::{SimAlert, SimMachine};
 use cordon_tests::invariants::{Expectation, all_hold_so_far};
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
-use cordon_tests::processes::{Process, Signal};
+use cordon_tests::processes::{Process, Signal, stands_still};
 use cordon_tests::wait::until;
 
 /// The session timeout of 6 s, the rest of an action in doubt (110 s), and a busy machine.
@@ -38,9 +38,7 @@ async fn frozen_at(name: &str, point: &str) -> Option<Frozen> {
     pipeline.tenant.add_machine(anna.clone());
     pipeline.tenant.add_alert(SimAlert::on(&anna).severity("High"));
     until(SOON, "the process to be stopped", async || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", sleeper.pid())).unwrap();
-        let state = status.lines().find(|line| line.starts_with("State:")).unwrap().to_owned();
-        if state.contains("T (stopped)") { Ok(()) } else { Err(state) }
+        if stands_still(sleeper.pid()) { Ok(()) } else { Err(sleeper.log().last().cloned().unwrap_or_default()) }
     })
     .await;
     let since = Instant::now();
