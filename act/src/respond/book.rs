@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, CommandId, Genesis, Latch, LedgerEntry, LedgerRecord, MachineId,
-    Mode, NoticeKind, PolicyStanding, RuleId, Ruling,
+    ActionKey, ActionKind, ActionState, AttemptState, Claim, ClosedEntry, CommandId, Genesis, Latch, LedgerEntry,
+    MachineId, Mode, NoticeKind, PolicyStanding, RuleId, Ruling,
 };
 use jiff::Timestamp;
+
+mod fold;
 
 /// The longest time that Microsoft counts calls in.
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -20,8 +22,10 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub struct Book {
     /// Which cluster the ledger belongs to.
     pub genesis: Option<Genesis>,
-    /// The highest claim read.
+    /// The highest epoch read.
     pub epoch: u64,
+    /// The highest claim read.
+    pub claim: Option<Claim>,
     /// The breaker.
     pub breaker: Option<Latch>,
     /// The pause switch.
@@ -35,6 +39,10 @@ pub struct Book {
     /// Which rules and guards the writer had in force.
     pub policy: Option<PolicyStanding>,
     entries: BTreeMap<ActionKey, LedgerEntry>,
+    /// What has ended for good and is kept in short.
+    closed: BTreeMap<ActionKey, ClosedEntry>,
+    /// Kafka keys whose newest record does not say what this book does, so that compaction would keep the wrong one.
+    astray: BTreeSet<String>,
     /// The keys of the entries, machine by machine.
     on: BTreeMap<MachineId, BTreeSet<ActionKey>>,
     /// Which of the entries are open, machine by machine: asked for at every step.
@@ -78,36 +86,28 @@ impl Mark {
 }
 
 impl Book {
-    /// Takes one record in log order. Entries of one key merge monotonically: a stale writer's earlier state
-    /// never undoes a later one.
-    pub fn apply(&mut self, record: LedgerRecord) {
-        match record {
-            LedgerRecord::Genesis(genesis) => self.genesis = Some(genesis),
-            LedgerRecord::Claim(claim) => self.epoch = self.epoch.max(claim.epoch),
-            LedgerRecord::Action(entry) => self.put(*entry),
-            LedgerRecord::Breaker(latch) => self.breaker = Some(latch),
-            LedgerRecord::Pause(latch) => self.pause = Some(latch),
-            LedgerRecord::CommandsPosition { next } => self.commands_next = self.commands_next.max(next),
-            LedgerRecord::Obeyed { id, until, offset } => {
-                self.obeyed.insert(id, Obeyed { until, offset });
-            }
-            LedgerRecord::Policy(standing) => self.policy = Some(standing),
-            LedgerRecord::FleetSize { machines, at } => self.fleet = Some(Fleet { machines, at }),
-        }
-    }
-
     /// Takes an entry, merging it with what is known of its key. Every attempt of both is kept: a cap that forgot
     /// one would be too generous.
-    pub fn put(&mut self, mut entry: LedgerEntry) {
+    pub fn put(&mut self, entry: LedgerEntry) {
+        self.merge(entry);
+    }
+
+    /// The same; says whether all that is known of the key now is what this entry says.
+    fn merge(&mut self, mut entry: LedgerEntry) -> bool {
+        if self.closed.get(&entry.key).is_some_and(|closed| closed.ends(&entry)) {
+            return false;
+        }
+        self.closed.remove(&entry.key);
+        let mut stands = true;
         if let Some(mut known) = self.entries.remove(&entry.key) {
             self.forget(&known);
             let intents = merged(&known.intents, &entry.intents);
-            if !entry.supersedes(&known) {
-                known.intents = intents;
-                entry = known;
-            } else {
-                entry.intents = intents;
+            let supersedes = entry.supersedes(&known);
+            stands = supersedes && intents == entry.intents;
+            if !supersedes {
+                std::mem::swap(&mut entry, &mut known);
             }
+            entry.intents = intents;
         }
         self.mark(&entry);
         self.on.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
@@ -117,6 +117,32 @@ impl Book {
             self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
         }
         self.entries.insert(entry.key.clone(), entry);
+        stands
+    }
+
+    /// Takes the short form of what has ended, in the place of its entry. Says whether that is all that is known of the
+    /// key now: an entry of a later attempt stays.
+    fn close(&mut self, closed: ClosedEntry) -> bool {
+        if self.entries.get(&closed.key).is_some_and(|entry| !closed.ends(entry)) {
+            return false;
+        }
+        if self.closed.get(&closed.key).is_some_and(|known| known.attempt > closed.attempt) {
+            return false;
+        }
+        if let Some(entry) = self.entries.remove(&closed.key) {
+            self.forget(&entry);
+            if let Some(keys) = self.on.get_mut(&entry.machine.id) {
+                keys.remove(&entry.key);
+            }
+        }
+        self.closed.insert(closed.key.clone(), closed);
+        true
+    }
+
+    /// Whether anything is known of a key.
+    #[must_use]
+    pub fn knows(&self, key: &ActionKey) -> bool {
+        self.entries.contains_key(key) || self.closed.contains_key(key)
     }
 
     /// What is known of a key.
@@ -199,6 +225,9 @@ impl Book {
     /// Why a new decision for this key changes nothing, or `None` when the key may be judged (again).
     #[must_use]
     pub fn settled(&self, key: &ActionKey, mode: Mode, now: Timestamp) -> Option<&'static str> {
+        if let Some(closed) = self.closed.get(key) {
+            return Some(if closed.state == ActionState::Refused { "refused" } else { "settled" });
+        }
         let entry = self.entries.get(key)?;
         let state = match entry.state {
             AttemptState::Intent | AttemptState::InDoubt => return Some("in_progress"),

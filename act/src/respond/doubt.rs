@@ -43,7 +43,8 @@ impl Responder {
     }
 
     /// Goes on with one open entry. What another process left as INTENT may have been called: it is in doubt, and
-    /// the wait counts from our own observation, since the other's clock means nothing here. The ceiling of today
+    /// the wait counts from our own observation, since the other's clock means nothing here; what earlier holders have
+    /// waited by theirs is taken off. The ceiling of today
     /// holds for a new attempt, not the one under which the last was made.
     pub(super) fn resume(&mut self, entry: &LedgerEntry, at: Moment) {
         if entry.state == ACCEPTED && entry.machine_action_id.is_some() {
@@ -65,7 +66,8 @@ impl Responder {
             return;
         }
         let listed = entry.action.kind().is_machine_action();
-        let phase = Phase::InDoubt(at.mono + self.terms.settle);
+        let rests = self.terms.settle.saturating_sub(Duration::from_secs(entry.waited_s));
+        let phase = Phase::InDoubt(at.mono + rests);
         self.jobs.insert(key.clone(), Job { phase, ..Job::new(entry, None) });
         if !listed {
             self.lost(&key, "the process that was about to do it ended".into(), at);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use cordon_defender::MachineAction;
 use cordon_records::{
-    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, LedgerEntry, LedgerRecord, MachineActionId, MachineId,
-    Report,
+    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, LedgerEntry, MachineActionId, MachineId, Report,
+    StampedRecord,
 };
 use cordon_runtime::kafka::Fate;
 use jiff::Timestamp;
@@ -28,7 +28,9 @@ pub enum Event {
     /// A decision came in, at this offset.
     Decision(i64, Box<DecisionRecord>),
     /// A record of the ledger was read back, own or foreign.
-    Tailed(i64, Box<LedgerRecord>),
+    Tailed(i64, Box<StampedRecord>),
+    /// A tombstone of this key was read from the ledger.
+    Erased(i64, String),
     /// A person's word was read, or what stands in its place and is none.
     Command(i64, Result<CommandRecord, String>),
     /// The fresh read ended.
@@ -156,7 +158,7 @@ pub enum Effect {
         /// For `actions`.
         reports: Vec<Report>,
         /// For `ledger`.
-        ledger: Vec<LedgerRecord>,
+        ledger: Vec<StampedRecord>,
     },
     /// List the machine's actions, for an action in doubt.
     Look(ActionKey, MachineId),

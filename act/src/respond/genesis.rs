@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cordon_records::{Genesis, Headers, LedgerRecord, Topic};
+use cordon_records::{Genesis, Headers, LedgerRecord, StampedRecord, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Outbound};
 
@@ -30,7 +30,7 @@ pub async fn init_ledger(context: &Context) -> Result<(), ActError> {
         return commit_end_of_decisions(context).await;
     }
     commit_end_of_decisions(context).await?;
-    let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() });
+    let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() }).stamped(book.epoch);
     context.producer.send(outbound(&record, context)?).await?;
     tracing::info!("ledger initialised: respond starts at the present end of decisions");
     Ok(())
@@ -83,7 +83,7 @@ async fn read_book(context: &Context) -> Result<Book, ActError> {
 ///
 /// # Errors
 /// [`ActError::Ledger`] with the record's place.
-pub fn read(inbound: &kafka::Inbound) -> Result<LedgerRecord, ActError> {
+pub fn read(inbound: &kafka::Inbound) -> Result<StampedRecord, ActError> {
     inbound.json().map_err(|error| ActError::Ledger { place: inbound.position(), why: error.to_string() })
 }
 
@@ -91,8 +91,8 @@ pub fn read(inbound: &kafka::Inbound) -> Result<LedgerRecord, ActError> {
 ///
 /// # Errors
 /// When it cannot be written as JSON.
-pub fn outbound(record: &LedgerRecord, context: &Context) -> Result<Outbound, ActError> {
-    let key = record.key();
+pub fn outbound(record: &StampedRecord, context: &Context) -> Result<Outbound, ActError> {
+    let key = record.record().key();
     let headers = Headers::event("act", "ledger.entry", &key, context.clock.now(), &key);
     Ok(Outbound::json(Topic::Ledger, &key, headers, record)?)
 }

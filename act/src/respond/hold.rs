@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{Action, ActionKind, Classified, ErrorClass, Headers, LedgerRecord, Report, TenantId, Topic};
+use cordon_records::{
+    Action, ActionKind, Classified, ErrorClass, Headers, LedgerRecord, Report, StampedRecord, TenantId, Topic,
+};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use tokio::sync::watch;
@@ -276,9 +278,9 @@ impl<T: Tenant> Post<T> {
         #[cfg(feature = "failpoints")]
         failpoint::hit(Point::C0);
         let key = entry.key.clone();
-        let record = LedgerRecord::Action(Box::new(entry));
+        let record = StampedRecord::from(LedgerRecord::Action(Box::new(entry)));
         let outbound = genesis::outbound(&record, &self.context)?;
-        let mut turn = self.writes.turn([record.key()]);
+        let mut turn = self.writes.turn([record.record().key()]);
         let producer = self.context.producer.clone();
         self.work.spawn(async move {
             turn.come().await?;
@@ -292,7 +294,7 @@ impl<T: Tenant> Post<T> {
         Ok(())
     }
 
-    fn write(&mut self, ticket: u64, reports: &[Report], ledger: &[LedgerRecord]) -> Result<(), ActError> {
+    fn write(&mut self, ticket: u64, reports: &[Report], ledger: &[StampedRecord]) -> Result<(), ActError> {
         let mut said = Vec::with_capacity(reports.len());
         for report in reports {
             self.metrics.reported(report);
@@ -302,7 +304,7 @@ impl<T: Tenant> Post<T> {
             ledger.iter().map(|record| genesis::outbound(record, &self.context)).collect::<Result<_, _>>()?;
         #[cfg(feature = "failpoints")]
         let accepted = failpoint::accepts(reports);
-        let mut turn = self.writes.turn(ledger.iter().map(LedgerRecord::key));
+        let mut turn = self.writes.turn(ledger.iter().map(|record| record.record().key()));
         let producer = self.context.producer.clone();
         self.work.spawn(async move {
             turn.come().await?;

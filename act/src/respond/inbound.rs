@@ -56,13 +56,13 @@ pub fn command(inbound: &Inbound) -> Event {
     Event::Command(inbound.offset, inbound.json::<CommandRecord>().map_err(|error| error.to_string()))
 }
 
-/// Reads a record of the ledger's tail. A tombstone says nothing: nobody makes us forget an action.
+/// Reads a record of the ledger's tail. A tombstone under a key that is no text is none of ours.
 ///
 /// # Errors
 /// [`ActError::Ledger`] when it is unreadable.
 pub fn tail(inbound: &Inbound) -> Result<Option<Event>, ActError> {
     if inbound.value.is_none() {
-        return Ok(None);
+        return Ok(inbound.key_text().map(|key| Event::Erased(inbound.offset, key.to_owned())));
     }
     Ok(Some(Event::Tailed(inbound.offset, Box::new(genesis::read(inbound)?))))
 }
@@ -87,6 +87,7 @@ impl Restoring {
         self.tailed_to = inbound.offset;
         if inbound.value.is_none() {
             self.broken.remove(&inbound.key);
+            inbound.key_text().into_iter().for_each(|key| self.book.erased(key));
             return;
         }
         match genesis::read(inbound) {
@@ -125,21 +126,15 @@ pub async fn restore(log: &mut StateLog, context: &Context) -> Result<(Book, u64
     Ok((book, epoch, tailed_to))
 }
 
+/// The epoch of any record, also of one that says what this build cannot read: a claim that was lost must not make its
+/// epoch free for another holder.
 fn epoch_of(inbound: &Inbound) -> Option<u64> {
-    match genesis::read(inbound) {
-        Ok(LedgerRecord::Claim(claim)) => Some(claim.epoch),
-        Ok(
-            LedgerRecord::Genesis(_)
-            | LedgerRecord::Action(_)
-            | LedgerRecord::Breaker(_)
-            | LedgerRecord::Pause(_)
-            | LedgerRecord::CommandsPosition { .. }
-            | LedgerRecord::Obeyed { .. }
-            | LedgerRecord::Policy(_)
-            | LedgerRecord::FleetSize { .. },
-        )
-        | Err(_) => None,
+    #[derive(serde::Deserialize)]
+    struct Stamp {
+        #[serde(default)]
+        epoch: Option<u64>,
     }
+    inbound.json::<Stamp>().ok()?.epoch
 }
 
 /// What people said until now. It is obeyed before the first decision: a pause that was written while nobody held the
@@ -234,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_tombstone_in_the_tail_does_not_stop_respond() {
-        assert!(matches!(tail(&inbound("action/k", None)), Ok(None)));
+        assert!(matches!(tail(&inbound("action/k", None)), Ok(Some(Event::Erased(7, key))) if key == "action/k"));
         assert!(tail(&inbound("action/k", Some(b"{".to_vec()))).is_err());
     }
 }

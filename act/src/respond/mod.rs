@@ -25,6 +25,7 @@ mod report;
 mod responder;
 mod retry;
 mod switches;
+mod tail;
 mod tenant;
 #[cfg(test)]
 mod tests;

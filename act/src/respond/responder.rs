@@ -5,7 +5,8 @@
 //! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`,
 //! `retry.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`, `release.rs`, `timer.rs`. What people say comes in
 //! through `people/`: `command.rs` takes it, `authority.rs` says whether it counts, `approval.rs` decides what is held.
-//! Beside them `switches.rs` (breaker, pause, fleet size).
+//! Beside them `switches.rs` (breaker, pause, fleet size), and `tail.rs`, which follows the ledger and sets right what a
+//! stale writer wrote there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -171,6 +172,7 @@ impl Responder {
             count_at: Some(at.mono),
             effects: Vec::new(),
         };
+        responder.write_again_what_is_astray(at);
         responder.resume_open(at);
         responder.resume_retries(at);
         responder.resume_timers(at);
@@ -183,6 +185,7 @@ impl Responder {
         match event {
             Event::Decision(offset, decision) => self.take_in(offset, &decision, at),
             Event::Tailed(offset, record) => self.tailed(offset, *record, at),
+            Event::Erased(offset, key) => self.erased(offset, &key, at),
             Event::Command(offset, command) => self.obey(offset, command, at),
             Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
             Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
@@ -263,7 +266,7 @@ impl Responder {
         }
     }
 
-    /// Hands reports and ledger records to the shell; `then` happens once they are durable.
+    /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.
     pub(super) fn record(&mut self, reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: Afterwards) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -272,6 +275,7 @@ impl Responder {
             waiting.recording += 1;
         }
         self.tickets.insert(ticket, then);
+        let ledger = ledger.into_iter().map(|record| record.stamped(self.epoch)).collect();
         self.effects.push(Effect::Record { ticket, reports, ledger });
     }
 
@@ -300,61 +304,6 @@ impl Responder {
             && let Some(done) = self.decisions.remove(&offset)
         {
             self.effects.push(Effect::Settle(offset, done.fate));
-        }
-    }
-
-    /// Follows the ledger's tail: own records prove that an INTENT stands with no higher claim before it; a
-    /// foreign one is a stale writer's, merged and written again under our epoch.
-    fn tailed(&mut self, offset: i64, record: LedgerRecord, at: Moment) {
-        self.tailed_to = self.tailed_to.max(offset);
-        match record {
-            LedgerRecord::Claim(claim) if claim.epoch > self.epoch => {
-                self.effects.push(Effect::Superseded(claim.epoch));
-                return;
-            }
-            LedgerRecord::Action(entry) if entry.epoch < self.epoch => self.rewrite(*entry, at),
-            LedgerRecord::Action(_)
-            | LedgerRecord::Claim(_)
-            | LedgerRecord::Genesis(_)
-            | LedgerRecord::Breaker(_)
-            | LedgerRecord::Pause(_)
-            | LedgerRecord::CommandsPosition { .. }
-            | LedgerRecord::Obeyed { .. }
-            | LedgerRecord::Policy(_)
-            | LedgerRecord::FleetSize { .. } => {}
-        }
-        self.call_read_back(at);
-    }
-
-    fn rewrite(&mut self, stale: LedgerEntry, at: Moment) {
-        let key = stale.key.clone();
-        self.book.put(stale);
-        let Some(mut entry) = self.book.get(&key).cloned() else { return };
-        entry.epoch = self.epoch;
-        self.book.put(entry.clone());
-        let offset = self.give_way(&entry);
-        self.plan_retry(&entry, at);
-        self.set_timer(&entry, at);
-        if entry.is_open() && !self.jobs.contains_key(&key) {
-            self.resume(&entry, at);
-        }
-        let settle = offset.map(|offset| (offset, Fate::Sent));
-        let then = Afterwards { settle, follow: None };
-        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], then);
-    }
-
-    /// Ends our job if the stale writer got further with the same action than we did, and none of our own attempts
-    /// is on its way. Gives back the offset that the job would have settled.
-    fn give_way(&mut self, entry: &LedgerEntry) -> Option<i64> {
-        let job = self.jobs.get(&entry.key)?;
-        let further = entry.attempt > 0
-            && entry.supersedes(&job.entry)
-            && (entry.attempt, entry.state) != (job.entry.attempt, job.entry.state);
-        match job.phase {
-            Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => None,
-            Phase::Queued | Phase::Reading | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => {
-                if further { self.jobs.remove(&entry.key)?.offset } else { None }
-            }
         }
     }
 }

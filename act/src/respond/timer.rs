@@ -92,7 +92,7 @@ impl Responder {
             // Its end says so.
             return;
         }
-        if self.book.get(&release).is_some() {
+        if self.book.knows(&release) {
             let dealt_with = self.timer_done(key);
             self.record(Vec::new(), dealt_with, Afterwards::default());
             return;

@@ -64,6 +64,7 @@ fn read(inbound: &Inbound) -> Option<Happening> {
             LedgerRecord::Action(_)
             | LedgerRecord::Genesis(_)
             | LedgerRecord::Claim(_)
+            | LedgerRecord::Closed(_)
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }

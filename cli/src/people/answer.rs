@@ -102,6 +102,7 @@ impl Asked {
             LedgerRecord::Action(entry) => self.counts_in(entry).then_some(Heard::Counted),
             LedgerRecord::Genesis(_)
             | LedgerRecord::Claim(_)
+            | LedgerRecord::Closed(_)
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
             | LedgerRecord::FleetSize { .. }

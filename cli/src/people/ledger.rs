@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cordon_act::respond::Book;
-use cordon_records::{ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineId, TenantId, Topic};
+use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, StampedRecord, TenantId, Topic};
 use cordon_runtime::kafka::{self, KafkaSettings};
 use jiff::Timestamp;
 
@@ -28,7 +28,7 @@ pub async fn read(config: &Path) -> anyhow::Result<Ledger> {
         if record.value.is_none() {
             continue;
         }
-        match record.json::<LedgerRecord>() {
+        match record.json::<StampedRecord>() {
             Ok(entry) => book.apply(entry),
             Err(error) => eprintln!("warning: {} is left out: {error}", record.position()),
         }
@@ -101,6 +101,8 @@ fn is_called(name: &str, text: &str) -> bool {
 
 #[cfg(test)]
 pub mod tests {
+    use cordon_records::LedgerRecord;
+
     use super::*;
 
     /// A held isolation, with this key, on this machine.

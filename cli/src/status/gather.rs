@@ -1,6 +1,6 @@
 //! Reads the picture from the topics.
 
-use cordon_records::{Clock, CursorRecord, DecisionRecord, LedgerRecord, SystemClock, Topic};
+use cordon_records::{Clock, CursorRecord, DecisionRecord, StampedRecord, SystemClock, Topic};
 use cordon_runtime::kafka::{self, KafkaFailure, KafkaSettings, Position};
 
 use super::picture::Picture;
@@ -23,7 +23,7 @@ pub async fn picture(kafka: &KafkaSettings) -> Result<Picture, KafkaFailure> {
     )?;
     let mut picture = Picture { dead_letters: dead.iter().map(|at| at.high - at.low).sum(), ..Picture::default() };
     // What cannot be read stops respond itself, which says so; here it is passed over.
-    let records = ledger.iter().filter_map(|record| record.json::<LedgerRecord>().ok());
+    let records = ledger.iter().filter_map(|record| record.json::<StampedRecord>().ok());
     picture.take_ledger(records, SystemClock.now());
     let polls = cursors.iter().filter_map(|record| match record.json().ok()? {
         CursorRecord::Poll(cursor) => Some(cursor),

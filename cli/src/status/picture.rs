@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cordon_act::respond::Book;
-use cordon_records::{ActionState, AttemptState, Claim, Latch, LedgerRecord, PolicyStanding, PollCursor};
+use cordon_records::{ActionState, AttemptState, Claim, Latch, PolicyStanding, PollCursor, StampedRecord};
 use jiff::Timestamp;
 
 /// The installation as its topics show it.
@@ -39,16 +39,9 @@ pub struct Picture {
 
 impl Picture {
     /// Takes the ledger, in log order.
-    pub fn take_ledger(&mut self, records: impl IntoIterator<Item = LedgerRecord>, now: Timestamp) {
+    pub fn take_ledger(&mut self, records: impl IntoIterator<Item = StampedRecord>, now: Timestamp) {
         let mut book = Book::default();
-        for record in records {
-            if let LedgerRecord::Claim(claim) = &record
-                && self.claim.as_ref().is_none_or(|known| known.epoch <= claim.epoch)
-            {
-                self.claim = Some(claim.clone());
-            }
-            book.apply(record);
-        }
+        records.into_iter().for_each(|record| book.apply(record));
         let waits = |expires_at: Option<Timestamp>| expires_at.is_none_or(|until| now < until);
         self.held = book
             .entries()
@@ -58,6 +51,6 @@ impl Picture {
         self.open = book.open_count();
         self.overdue = book.open().filter(|entry| entry.alarmed).count();
         self.fleet = book.fleet.map(|fleet| (fleet.machines, fleet.at));
-        (self.policy, self.breaker, self.pause) = (book.policy, book.breaker, book.pause);
+        (self.claim, self.policy, self.breaker, self.pause) = (book.claim, book.policy, book.breaker, book.pause);
     }
 }

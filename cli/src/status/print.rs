@@ -178,7 +178,7 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use cordon_records::{Claim, LedgerRecord, PolicyStanding, PollCursor};
+    use cordon_records::{Claim, LedgerRecord, PolicyStanding, PollCursor, StampedRecord};
 
     use super::*;
 
@@ -198,6 +198,7 @@ mod tests {
         let older = Claim { epoch: 2, owner: "act-0".into(), at: at("01:00:00") };
         let fleet = LedgerRecord::FleetSize { machines: 3_000, at: at("02:30:00") };
         let records = [LedgerRecord::Claim(claim), LedgerRecord::Claim(older), LedgerRecord::Policy(standing), fleet];
+        let records = records.map(StampedRecord::from);
         picture.take_ledger(records, at("03:01:00"));
         picture
     }

@@ -1,4 +1,14 @@
 //! respond's memory: the records on the compacted `ledger` topic, and how two records of one action merge.
+//!
+//! On the wire every record is a [`StampedRecord`]: what it says, and beside it the epoch of the claim under which it was
+//! written. A record without one is of a build before there was a stamp; it counts as written under the highest claim read
+//! before it. A record of a lower epoch than one read before it is a stale writer's: of an action it is merged, since what
+//! was done was done; anything else it says is set aside, and the holder writes the key again, since compaction keeps the
+//! newest record of a key and not the true one. Builds before the stamp pass over it, as over every field they do not know.
+//!
+//! An action that has ended for good may be written as [`ClosedEntry`], under the key of its entry and in its place. It
+//! holds just what keeps the action from being done again, so a writer closes only what no cap counts any more, what has no
+//! timer and what nobody may be asked about again: never what is held, was held for nobody, or is only rehearsed.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +21,10 @@ use crate::machine::MachineSummary;
 use crate::report::{ActionState, GuardVerdict};
 use crate::{known_version, schema_version};
 
+mod stamped;
+
+pub use stamped::StampedRecord;
+
 /// A record on `ledger`. The Kafka key is [`LedgerRecord::key`], so that compaction keeps the newest of each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
@@ -21,6 +35,8 @@ pub enum LedgerRecord {
     Claim(Claim),
     /// Where one action stands.
     Action(Box<LedgerEntry>),
+    /// An action that has ended for good, in the place of its entry.
+    Closed(ClosedEntry),
     /// The breaker: latched when a cap is reached, until a person resumes.
     Breaker(Latch),
     /// The pause switch.
@@ -57,7 +73,8 @@ impl LedgerRecord {
         match self {
             Self::Genesis(_) => "genesis".into(),
             Self::Claim(_) => "claim".into(),
-            Self::Action(entry) => format!("action/{}", entry.key),
+            Self::Action(entry) => action_key(&entry.key),
+            Self::Closed(closed) => action_key(&closed.key),
             Self::Breaker(_) => "breaker".into(),
             Self::Pause(_) => "pause".into(),
             Self::CommandsPosition { .. } => "commands".into(),
@@ -65,6 +82,69 @@ impl LedgerRecord {
             Self::Policy(_) => "policy".into(),
             Self::FleetSize { .. } => "fleet".into(),
         }
+    }
+
+    /// This record as the holder of the claim of `epoch` writes it.
+    #[must_use]
+    pub fn stamped(mut self, epoch: u64) -> StampedRecord {
+        match &mut self {
+            Self::Action(entry) => entry.epoch = epoch,
+            Self::Closed(closed) => closed.epoch = epoch,
+            // A claim is its own stamp.
+            Self::Claim(_)
+            | Self::Genesis(_)
+            | Self::Breaker(_)
+            | Self::Pause(_)
+            | Self::CommandsPosition { .. }
+            | Self::Obeyed { .. }
+            | Self::Policy(_)
+            | Self::FleetSize { .. } => {}
+        }
+        StampedRecord::new(self, epoch)
+    }
+
+    /// The epoch that the record itself names.
+    fn own_epoch(&self) -> Option<u64> {
+        match self {
+            Self::Action(entry) => Some(entry.epoch),
+            Self::Closed(closed) => Some(closed.epoch),
+            Self::Claim(claim) => Some(claim.epoch),
+            Self::Genesis(_)
+            | Self::Breaker(_)
+            | Self::Pause(_)
+            | Self::CommandsPosition { .. }
+            | Self::Obeyed { .. }
+            | Self::Policy(_)
+            | Self::FleetSize { .. } => None,
+        }
+    }
+}
+
+fn action_key(key: &ActionKey) -> String {
+    format!("action/{key}")
+}
+
+/// All that is kept of an action that has ended for good. With the longest names it takes 150 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedEntry {
+    /// The action.
+    pub key: ActionKey,
+    /// How it ended.
+    pub state: ActionState,
+    /// Number of the last attempt; 0 when none was made.
+    pub attempt: u32,
+    /// Defender's id of it, if it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<MachineActionId>,
+    /// The epoch of the claim under which this was written.
+    pub epoch: u64,
+}
+
+impl ClosedEntry {
+    /// Whether this is the last word on `entry`: its attempt is not a later one.
+    #[must_use]
+    pub const fn ends(&self, entry: &LedgerEntry) -> bool {
+        self.attempt >= entry.attempt
     }
 }
 
@@ -223,6 +303,10 @@ pub struct LedgerEntry {
     /// in doubt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undone: bool,
+    /// For how long this attempt has rested in doubt under the eyes of earlier holders, in seconds of their monotonic
+    /// clocks. A successor waits that much less; a new call begins at 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_s: u64,
     /// When this was written.
     pub at: Timestamp,
 }
@@ -261,6 +345,7 @@ impl LedgerEntry {
             release_at: None,
             alarmed: false,
             undone: false,
+            waited_s: 0,
             at,
         }
     }
@@ -300,4 +385,9 @@ impl LedgerEntry {
                 | AttemptState::Reported(ActionState::Accepted | ActionState::InDoubt | ActionState::Approved)
         )
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
 }

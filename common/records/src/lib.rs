@@ -43,7 +43,9 @@ pub use error_class::{Classified, ErrorClass};
 pub use headers::{Header, Headers};
 pub use hex::digest;
 pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
-pub use ledger::{AttemptState, Claim, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding};
+pub use ledger::{
+    AttemptState, Claim, ClosedEntry, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding, StampedRecord,
+};
 pub use machine::{Machine, MachineSummary};
 pub use report::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
 pub use topics::{Cleanup, Topic, TopicSpec};

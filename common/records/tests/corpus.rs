@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_records::{
     AlertRecord, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord, LedgerRecord, Machine, Report,
+    StampedRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -60,7 +61,7 @@ fn reports_stay_readable() {
 
 #[test]
 fn the_ledger_stays_readable() {
-    stay_readable::<LedgerRecord>("ledger");
+    stay_readable::<StampedRecord>("ledger");
 }
 
 #[test]
@@ -92,11 +93,78 @@ fn a_record_of_a_newer_version_is_refused_by_its_version_and_never_read_half() {
     of_tomorrow::<EnrichedRecord>("enriched");
     of_tomorrow::<DecisionRecord>("decision");
     of_tomorrow::<Report>("action");
-    of_tomorrow::<LedgerRecord>("ledger");
+    of_tomorrow::<StampedRecord>("ledger");
     of_tomorrow::<CommandRecord>("command");
     let versioned = ["alert", "enriched", "decision", "action", "ledger-action", "command"];
     for prefix in versioned {
         let text = std::fs::read_to_string(&files(prefix)[0]).unwrap();
         assert!(text.contains("\"schema_version\": 1"), "{prefix}: the example shows no version");
     }
+}
+
+/// What a build of before the stamp demands of a ledger record: every field that it does not default, by its entry.
+const DEMANDED: [(&str, &[&str]); 9] = [
+    ("genesis", &["cluster_id", "at"]),
+    ("claim", &["epoch", "owner", "at"]),
+    ("action", &["key", "epoch", "attempt", "state", "action", "alert", "machine", "rules", "mode", "decision", "at"]),
+    ("breaker", &["on", "by", "why", "at"]),
+    ("pause", &["on", "by", "why", "at"]),
+    ("commands_position", &["next"]),
+    ("obeyed", &["id", "until", "offset"]),
+    ("policy", &["rule_set", "rules", "at"]),
+    ("fleet_size", &["machines", "at"]),
+];
+
+#[test]
+fn what_this_build_writes_is_what_an_older_one_reads_and_an_epoch_beside_it() {
+    let mut seen = Vec::new();
+    for path in files("ledger") {
+        let record: LedgerRecord = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let older = serde_json::to_value(&record).unwrap();
+        let written = serde_json::to_value(record.stamped(7)).unwrap();
+        let entry = written["entry"].as_str().unwrap().to_owned();
+        if entry == "closed" {
+            continue;
+        }
+        let (_, demanded) = DEMANDED.iter().find(|(of, _)| *of == entry).expect("an entry that an older build knows");
+        assert!(demanded.iter().all(|field| !written[*field].is_null()), "{written}");
+        assert!(written.get("schema_version").is_none_or(|version| *version == 1), "{written}");
+        let mut without = written.clone();
+        let epoch = without.as_object_mut().unwrap().remove("epoch");
+        assert_eq!(epoch, Some(if entry == "claim" { older["epoch"].clone() } else { 7.into() }));
+        let mut older = older;
+        older.as_object_mut().unwrap().remove("epoch");
+        assert_eq!(without, older, "only the epoch is new");
+        seen.push(entry);
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), DEMANDED.len(), "an entry has no example: {seen:?}");
+}
+
+#[test]
+fn a_ledger_record_is_read_with_its_epoch_and_one_of_an_older_build_without() {
+    let read = |text: &str| serde_json::from_str::<StampedRecord>(text).unwrap();
+    let pause = r#"{"entry":"pause","on":true,"by":"ann","why":"w","at":"2026-11-22T18:00:00Z"}"#;
+    assert_eq!(read(pause).epoch(), None);
+    let stamped = pause.replacen('{', r#"{"epoch":4,"#, 1);
+    assert_eq!(read(&stamped).epoch(), Some(4));
+    assert_eq!(read(&stamped).record(), read(pause).record());
+    for path in files("ledger") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read(&text).epoch(), json["epoch"].as_u64(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_closed_entry_takes_no_more_than_150_bytes_and_the_key_of_its_action() {
+    let text = std::fs::read_to_string(files("ledger-closed")[0].clone()).unwrap();
+    let LedgerRecord::Closed(mut closed) = serde_json::from_str(&text).unwrap() else { panic!("no closed entry") };
+    closed.state = cordon_records::ActionState::ClosedMeanwhile;
+    closed.attempt = 99;
+    assert_eq!(closed.id.as_ref().map(|id| id.as_str().len()), Some(36), "a GUID, as Defender has it");
+    assert_eq!(LedgerRecord::Closed(closed.clone()).key(), format!("action/{}", closed.key));
+    let bytes = serde_json::to_vec(&LedgerRecord::Closed(closed).stamped(999_999)).unwrap().len();
+    assert!(bytes <= 150, "{bytes}");
 }

@@ -148,7 +148,7 @@ impl Responder {
 
     /// Whether the action is under way or was ever written down.
     pub(in crate::respond) fn knows(&self, key: &ActionKey) -> bool {
-        self.jobs.contains_key(key) || self.book.get(key).is_some()
+        self.jobs.contains_key(key) || self.book.knows(key)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cordon_defender::ActionStatus;
 use cordon_policy::Isolation;
-use cordon_records::{ActionKind, ActionState, Command, LedgerRecord, MachineActionId, Mode, Report};
+use cordon_records::{ActionKind, ActionState, Command, LedgerRecord, MachineActionId, Mode, Report, StampedRecord};
 
 use super::office::{ANN, machine, signed, terms_of_the_office, unsigned};
 use super::world::{World, an, decision, pending, plan};
@@ -321,11 +321,12 @@ fn a_command_is_done_with_only_when_what_it_ended_is_durable() {
             _ => None,
         });
         let position = LedgerRecord::CommandsPosition { next: 1 };
-        let mut writes = writes.filter(|ledger| ledger.contains(&position));
+        let mut writes = writes.filter(|ledger| ledger.iter().any(|written| *written.record() == position));
         let last = writes.next_back().expect("the position is written");
         // Two writes of one key follow each other, so the position waits for whatever ends the action.
-        let ends = |record: &LedgerRecord| matches!(record, LedgerRecord::Action(entry) if entry.key == key);
-        let (end, done) = (last.iter().position(ends), last.iter().position(|record| *record == position));
+        let ends = |record: &StampedRecord| matches!(record.record(), LedgerRecord::Action(entry) if entry.key == key);
+        let done = last.iter().position(|written| *written.record() == position);
+        let end = last.iter().position(ends);
         assert!(end.is_some() && end < done, "{command:?}: {last:?}");
     }
 }

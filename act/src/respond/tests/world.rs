@@ -9,7 +9,7 @@ use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AlertStatus, AlertSummary, AttemptState, Claim,
     CommandRecord, DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LedgerRecord,
     LiveCommand, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId, SCHEMA_VERSION, ScanType,
-    Severity, Sha1, TagChange, TenantId, Verdict,
+    Severity, Sha1, StampedRecord, TagChange, TenantId, Verdict,
 };
 use cordon_runtime::kafka::Fate;
 use cordon_signing::AllowedSigners;
@@ -154,6 +154,8 @@ pub struct World {
     pub responder: Responder,
     pub at: Moment,
     pub log: Vec<LedgerRecord>,
+    /// The same records as they stand on the topic, each with its writer's epoch.
+    pub stamped: Vec<StampedRecord>,
     pub waiting: VecDeque<Effect>,
     pub calls: Vec<(ActionKey, MachineId, String)>,
     pub orders: Vec<Order>,
@@ -180,12 +182,19 @@ impl World {
     }
 
     /// The same, at this time of the wall clock.
-    pub fn restored_at(terms: Terms, mut log: Vec<LedgerRecord>, wall: Timestamp) -> Self {
+    pub fn restored_at(terms: Terms, log: Vec<LedgerRecord>, wall: Timestamp) -> Self {
+        Self::restored_from(terms, log.into_iter().map(StampedRecord::from).collect(), wall)
+    }
+
+    /// The same, from records as they stand on the topic.
+    pub fn restored_from(terms: Terms, mut stamped: Vec<StampedRecord>, wall: Timestamp) -> Self {
         let mut book = Book::default();
-        log.iter().cloned().for_each(|record| book.apply(record));
+        stamped.iter().cloned().for_each(|record| book.apply(record));
         let (epoch, next_command) = (book.epoch + 1, book.commands_next);
-        log.push(LedgerRecord::Claim(Claim { epoch, owner: "test".into(), at: start() }));
-        book.epoch = epoch;
+        let claim = StampedRecord::from(LedgerRecord::Claim(Claim { epoch, owner: "test".into(), at: start() }));
+        book.apply(claim.clone());
+        stamped.push(claim);
+        let log: Vec<LedgerRecord> = stamped.iter().cloned().map(StampedRecord::into_record).collect();
         let at = Moment { wall, mono: Instant::now() };
         let end = i64::try_from(log.len()).unwrap() - 1;
         let responder = Responder::new(terms, book, epoch, end, at);
@@ -193,6 +202,7 @@ impl World {
             responder,
             at,
             log,
+            stamped,
             waiting: VecDeque::new(),
             calls: Vec::new(),
             orders: Vec::new(),
@@ -250,7 +260,7 @@ impl World {
             Effect::Record { ticket, reports, ledger } => {
                 self.reports.extend(reports);
                 for record in ledger {
-                    self.append(record);
+                    self.append_stamped(record);
                 }
                 self.give(Event::Recorded(ticket));
             }
@@ -294,7 +304,7 @@ impl World {
 
     /// The next holder after this one, at the same time.
     pub fn restarted(&self, terms: Terms) -> Self {
-        let mut next = Self::restored_at(terms, self.log.clone(), self.at.wall);
+        let mut next = Self::restored_from(terms, self.stamped.clone(), self.at.wall);
         next.isolated.clone_from(&self.isolated);
         next
     }
@@ -378,8 +388,14 @@ impl World {
         }
     }
 
+    /// Another writer's record, of a build before there was a stamp.
     pub fn append(&mut self, record: LedgerRecord) -> i64 {
-        self.log.push(record.clone());
+        self.append_stamped(record.into())
+    }
+
+    pub fn append_stamped(&mut self, record: StampedRecord) -> i64 {
+        self.log.push(record.record().clone());
+        self.stamped.push(record.clone());
         let offset = i64::try_from(self.log.len()).unwrap() - 1;
         self.give(Event::Tailed(offset, Box::new(record)));
         offset

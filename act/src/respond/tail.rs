@@ -1,0 +1,120 @@
+//! The ledger's tail: what is written there by ourselves, and what a stale writer writes, such as a holder that was frozen
+//! and wakes. Pure.
+//!
+//! How far a stale writer came with an action counts, since it may have called; nothing else that it says does. Either
+//! way the holder writes the key again under its own epoch: compaction keeps the newest record of a key, and the next
+//! holder would believe it.
+
+use cordon_records::{Latch, LedgerEntry, LedgerRecord, StampedRecord};
+use cordon_runtime::kafka::Fate;
+
+use super::event::{Effect, Moment};
+use super::responder::{Afterwards, Phase, Responder};
+
+impl Responder {
+    /// Takes a record that was read back. Own ones prove that an INTENT stands with no higher claim before it.
+    pub(super) fn tailed(&mut self, offset: i64, read: StampedRecord, at: Moment) {
+        self.tailed_to = self.tailed_to.max(offset);
+        match read.epoch() {
+            Some(epoch) if epoch > self.epoch => {
+                self.effects.push(Effect::Superseded(epoch));
+                return;
+            }
+            Some(epoch) if epoch == self.epoch => {}
+            // A record without an epoch is not ours either: a build before the stamp woke up.
+            Some(_) | None => self.set_right(read, at),
+        }
+        self.call_read_back(at);
+    }
+
+    /// Takes a tombstone that was read. We write none.
+    pub(super) fn erased(&mut self, offset: i64, key: &str, at: Moment) {
+        self.tailed_to = self.tailed_to.max(offset);
+        if self.book.record(key).is_some() {
+            self.write_again(key, at);
+        }
+        self.call_read_back(at);
+    }
+
+    /// Writes again every key of which the restored log's newest record is not the true one.
+    pub(super) fn write_again_what_is_astray(&mut self, at: Moment) {
+        for key in self.book.take_astray() {
+            self.write_again(&key, at);
+        }
+    }
+
+    fn set_right(&mut self, stale: StampedRecord, at: Moment) {
+        let key = stale.record().key();
+        match stale.record() {
+            LedgerRecord::Action(entry) => return self.rewrite(entry.as_ref().clone(), &key, at),
+            // What we know in full we bring to its end ourselves.
+            LedgerRecord::Closed(closed) if !self.book.knows(&closed.key) => self.book.apply(stale),
+            LedgerRecord::Closed(_)
+            | LedgerRecord::Claim(_)
+            | LedgerRecord::Genesis(_)
+            | LedgerRecord::Breaker(_)
+            | LedgerRecord::Pause(_)
+            | LedgerRecord::CommandsPosition { .. }
+            | LedgerRecord::Obeyed { .. }
+            | LedgerRecord::Policy(_)
+            | LedgerRecord::FleetSize { .. } => {}
+        }
+        self.write_again(&key, at);
+    }
+
+    /// Writes what we know of a key. Of a command that we have not obeyed, and of a count that we have not made, we know
+    /// nothing: we shall write it when we have.
+    fn write_again(&mut self, key: &str, at: Moment) {
+        let Some(mut record) = self.book.record(key).or_else(|| self.never_put_on(key, at)) else { return };
+        if let LedgerRecord::Action(entry) = &mut record {
+            entry.epoch = self.epoch;
+            self.book.put(entry.as_ref().clone());
+        }
+        self.record(Vec::new(), vec![record], Afterwards::default());
+    }
+
+    /// A switch that only a stale writer has put on, off.
+    fn never_put_on(&mut self, key: &str, at: Moment) -> Option<LedgerRecord> {
+        let why = "only a writer that another had taken over from had put it on".into();
+        let off = Latch { on: false, by: "respond".into(), why, at: at.wall };
+        match key {
+            "breaker" => self.book.breaker = Some(off),
+            "pause" => self.book.pause = Some(off),
+            _ => {}
+        }
+        self.book.record(key)
+    }
+
+    fn rewrite(&mut self, stale: LedgerEntry, written_under: &str, at: Moment) {
+        let key = stale.key.clone();
+        self.book.put(stale);
+        // What is closed stays so.
+        let Some(mut entry) = self.book.get(&key).cloned() else { return self.write_again(written_under, at) };
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        let offset = self.give_way(&entry);
+        self.plan_retry(&entry, at);
+        self.set_timer(&entry, at);
+        if entry.is_open() && !self.jobs.contains_key(&key) {
+            self.resume(&entry, at);
+        }
+        let settle = offset.map(|offset| (offset, Fate::Sent));
+        let then = Afterwards { settle, follow: None };
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], then);
+    }
+
+    /// Ends our job if the stale writer got further with the same action than we did, and none of our own attempts
+    /// is on its way. Gives back the offset that the job would have settled.
+    fn give_way(&mut self, entry: &LedgerEntry) -> Option<i64> {
+        let job = self.jobs.get(&entry.key)?;
+        let further = entry.attempt > 0
+            && entry.supersedes(&job.entry)
+            && (entry.attempt, entry.state) != (job.entry.attempt, job.entry.state);
+        match job.phase {
+            Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => None,
+            Phase::Queued | Phase::Reading | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => {
+                if further { self.jobs.remove(&entry.key)?.offset } else { None }
+            }
+        }
+    }
+}
