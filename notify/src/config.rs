@@ -1,6 +1,7 @@
 //! The stage's settings: section `notify`, and for mail through Microsoft Graph the identity in `graph`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use cordon_defender::{DefenderSettings, GraphSettings};
 use cordon_settings::{Secret, Section};
@@ -8,14 +9,30 @@ use lettre::message::Mailbox;
 use url::Url;
 
 use crate::render::Parties;
+use crate::window::SPAN;
+
+/// Exchange Online tries for a day before it gives a message up; RFC 5321, section 4.5.4.1 asks mail servers for four days
+/// or more, after which nobody needs to hear of an isolation.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the stage needs to know.
 #[derive(Debug, Clone)]
 pub struct NotifySettings {
-    /// Who writes and who reads.
-    pub parties: Parties,
+    /// How mails are written and how long they are tried.
+    pub terms: Terms,
     /// The way out.
     pub route: Route,
+}
+
+/// What does not depend on the way out.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Who writes and who reads.
+    pub parties: Parties,
+    /// How long a reader whom the server puts off is tried with a mail that others have.
+    pub give_up_after: Duration,
+    /// How long a digest waits for more reports.
+    pub digest_after: Duration,
 }
 
 /// The way out; exactly one.
@@ -71,6 +88,8 @@ impl NotifySettings {
         let mut notify = root.section("notify");
         let smtp = notify.optional_section("smtp");
         let graph = notify.optional_section("graph");
+        let give_up_after = notify.duration("give_up_after").check(long_enough).or(GIVE_UP_AFTER);
+        let digest_after = notify.duration("digest_after").check(not_never).or(SPAN);
         let settings = match (smtp, graph) {
             (Some(smtp), None) => read_smtp(smtp),
             (None, Some(graph)) => read_graph(graph, root),
@@ -84,11 +103,28 @@ impl NotifySettings {
             }
         };
         notify.finish();
-        settings
+        let (parties, route) = settings?;
+        Some(Self { terms: Terms { parties, give_up_after, digest_after }, route })
     }
 }
 
-fn read_smtp(mut smtp: Section) -> Option<NotifySettings> {
+/// A mailbox that is full for some minutes must not cost its owner a mail.
+fn long_enough(give_up_after: &Duration) -> Result<(), String> {
+    if *give_up_after < Duration::from_secs(60) {
+        return Err("expected 1m or more: greylisting alone puts a mail off for some minutes".to_owned());
+    }
+    Ok(())
+}
+
+/// What waits for a person must not wait for its mail.
+fn not_never(digest_after: &Duration) -> Result<(), String> {
+    if !(Duration::from_secs(1)..=Duration::from_secs(3_600)).contains(digest_after) {
+        return Err("expected between 1s and 1h".to_owned());
+    }
+    Ok(())
+}
+
+fn read_smtp(mut smtp: Section) -> Option<(Parties, Route)> {
     let url = smtp.url("url").check(is_smtp).required();
     let username = smtp.text("username").optional();
     let password = smtp.secret("password").optional();
@@ -121,10 +157,10 @@ fn read_smtp(mut smtp: Section) -> Option<NotifySettings> {
     let port = url.port().unwrap_or(if encryption == Encryption::Implicit { 465 } else { 25 });
     let host = host(&url).to_owned();
     let route = Route::Smtp(SmtpSettings { host, port, encryption, login });
-    Some(NotifySettings { parties: Parties { from: from?, to: to? }, route })
+    Some((Parties { from: from?, to: to? }, route))
 }
 
-fn read_graph(mut graph: Section, root: &mut Section) -> Option<NotifySettings> {
+fn read_graph(mut graph: Section, root: &mut Section) -> Option<(Parties, Route)> {
     let sender = graph.text("sender").convert(|text| mailbox(text).map(|sender| sender.email.to_string())).required();
     let from = graph.text("from").convert(mailbox).optional();
     let to = graph.texts("to").convert(mailboxes).required();
@@ -138,7 +174,7 @@ fn read_graph(mut graph: Section, root: &mut Section) -> Option<NotifySettings> 
     let sender = sender?;
     let from = from.or_else(|| sender.parse().ok())?;
     let route = Route::Graph(Box::new(GraphRoute { sender, graph: identity? }));
-    Some(NotifySettings { parties: Parties { from, to: to? }, route })
+    Some((Parties { from, to: to? }, route))
 }
 
 fn encryption(url: &Url, plaintext: bool) -> Encryption {

@@ -32,13 +32,21 @@ pub struct DeliveryError {
     pub why: String,
     /// How long the other side asked us to wait.
     pub after: Option<Duration>,
+    /// Whether the server had begun to take this mail: then it may be the mail, and not the way out, that fails.
+    pub begun: bool,
 }
 
 impl DeliveryError {
     /// A failure without a time asked for.
     #[must_use]
     pub fn later(why: impl Into<String>) -> Self {
-        Self { why: why.into(), after: None }
+        Self { why: why.into(), after: None, begun: false }
+    }
+
+    /// The same, after the server had begun to take the mail.
+    #[must_use]
+    pub fn begun(why: impl Into<String>) -> Self {
+        Self { begun: true, ..Self::later(why) }
     }
 }
 

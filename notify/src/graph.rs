@@ -1,10 +1,13 @@
 //! Mail through Microsoft Graph's `sendMail`, for tenants without an SMTP server.
 //!
-//! One call sends to all readers, so all are settled alike. Graph takes 30 mails a minute from one mailbox (Microsoft's
+//! One call sends to all readers, so all are settled alike, but for a mail that is refused: then each reader gets a call of
+//! their own, so that an address that does not exist costs nobody else the mail. A full mailbox is Exchange's business
+//! after the mail was taken: it tries again and tells the sender's mailbox. Graph takes 30 mails a minute from one mailbox (Microsoft's
 //! page "Exchange Online limits"); beyond, it says when to come back.
 
 use cordon_defender::{ApiError, Graph};
 use cordon_records::{Classified, ErrorClass};
+use lettre::Address;
 
 use crate::error::DeliveryError;
 use crate::render::Mail;
@@ -23,19 +26,35 @@ impl GraphMail {
     pub fn new(graph: Graph, sender: String) -> Self {
         Self { graph, sender }
     }
+
+    async fn send(&self, mail: &Mail, readers: &[Address]) -> Result<(), ApiError> {
+        self.graph.send_mail(&self.sender, &mail.mime_for(readers)).await
+    }
+}
+
+fn later(error: &ApiError) -> DeliveryError {
+    DeliveryError { after: error.retry_after(), ..DeliveryError::later(error.to_string()) }
 }
 
 impl Transport for GraphMail {
     async fn deliver(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
-        let answer = self.graph.send_mail(&self.sender, &mail.mime).await;
         let open = handover.open.clone();
-        match answer {
+        match self.send(mail, &open).await {
             Ok(()) => open.iter().for_each(|reader| handover.take(reader)),
-            Err(error) if refuses_the_mail(&error) => {
-                let why = error.to_string();
-                open.iter().for_each(|reader| handover.refuse(reader, &why));
+            Err(error) if refuses_the_mail(&error) && open.len() == 1 => {
+                open.iter().for_each(|reader| handover.refuse(reader, &error.to_string()));
             }
-            Err(error) => return Err(DeliveryError { why: error.to_string(), after: error.retry_after() }),
+            // One of several may be the cause ("ErrorInvalidRecipients"); the answer does not say which.
+            Err(error) if refuses_the_mail(&error) => {
+                for reader in &open {
+                    match self.send(mail, std::slice::from_ref(reader)).await {
+                        Ok(()) => handover.take(reader),
+                        Err(error) if refuses_the_mail(&error) => handover.refuse(reader, &error.to_string()),
+                        Err(error) => return Err(later(&error)),
+                    }
+                }
+            }
+            Err(error) => return Err(later(&error)),
         }
         Ok(())
     }

@@ -2,21 +2,28 @@
 //!
 //! One process at a time sends, elected by the one partition of `actions`, so that order is kept and nothing is
 //! sent twice. Read in this order: [`message`] (which mail a report deserves), [`wording`], [`parts`] and `facts`
-//! (what it says), [`render`] (text, HTML, headers), [`hold`] (the loop), [`notified`] (what has been sent).
+//! (what it says), [`window`] and [`digest`] (what is told together), [`render`] (text, HTML, headers), [`hold`] and
+//! `session` (the loop), `delivery` and [`waiting`] (readers that are put off), [`letters`] (dead letters), [`notified`] (what has been sent).
 
 mod clean;
 pub mod config;
+mod delivery;
+pub mod digest;
 pub mod error;
 mod facts;
 pub mod graph;
 pub mod hold;
+pub mod letters;
 pub mod message;
 pub mod metrics;
 pub mod notified;
 pub mod parts;
 pub mod render;
+mod session;
 pub mod smtp;
 pub mod transport;
+pub mod waiting;
+pub mod window;
 pub mod wording;
 
 use std::sync::Arc;
@@ -30,11 +37,10 @@ use cordon_runtime::telemetry::metrics::register;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{NotifySettings, Route};
+use crate::config::{NotifySettings, Route, Terms};
 use crate::error::NotifyError;
 use crate::graph::GraphMail;
 use crate::hold::Mailer;
-use crate::render::Parties;
 use crate::smtp::Smtp;
 use crate::transport::Transport;
 
@@ -60,12 +66,12 @@ impl Stage for Notify {
         shutdown: CancellationToken,
     ) -> Result<(), Self::Error> {
         match settings.route {
-            Route::Smtp(smtp) => send(Smtp::new(smtp), settings.parties, context, shutdown).await,
+            Route::Smtp(smtp) => send(Smtp::new(smtp), settings.terms, context, shutdown).await,
             Route::Graph(route) => {
                 let calls = register(&context.registry, CallMetrics::new(Self::NAME)?)?;
                 let ports = Ports::new(Arc::clone(&context.clock)).observed_by(calls);
                 let graph = Graph::with(route.graph, ports)?;
-                send(GraphMail::new(graph, route.sender), settings.parties, context, shutdown).await
+                send(GraphMail::new(graph, route.sender), settings.terms, context, shutdown).await
             }
         }
     }
@@ -73,11 +79,11 @@ impl Stage for Notify {
 
 async fn send<T: Transport>(
     transport: T,
-    parties: Parties,
+    terms: Terms,
     context: Context,
     shutdown: CancellationToken,
 ) -> Result<(), NotifyError> {
-    let mailer = Mailer::new(context.clone(), parties, transport)?;
+    let mailer = Mailer::new(context.clone(), terms, transport)?;
     let election = Election { topic: Topic::Actions, group: "notify".to_owned(), start: Start::Earliest };
     elect(election, mailer, &context, shutdown).await.map_err(|error| match error {
         ElectError::Kafka(failure) => NotifyError::Kafka(failure),

@@ -10,19 +10,23 @@
 //! | `scan`, `investigate`, `tag`, `set_device_value`, `update_alert`, `cancel` | `held`, `failed`, `timed_out`, `needs_human`. What `cancel` brought about, the cancelled action's own mail says |
 //!
 //! `covered` is told where people approved the action or asked for it: they wait for an answer. What only a cap, the
-//! breaker or a pause holds is not told to anybody else, nor that it was denied or expired: their notice speaks for all. The cap
-//! of gentle actions latches nothing and has no notice: what it alone holds is told once per kind and UTC day.
+//! breaker or a pause holds has no mail of its own, and nobody is told that it was denied or expired: a notice has told
+//! of the cause, and the digests count what waits.
 //!
-//! One mail per machine and state. Steps of an action that was begun, approved or denied, or that people asked for, are
-//! told once per action key, attempt and state; what is held on after a yes, once for each time that it is held.
-//! `refused`, `held`, `would`, `expired` and a judgement that needs a person before any attempt are told once per
-//! machine, kind, state and UTC day, because ten alerts on one machine are one thing to look at.
+//! Each decision that waits for a person is told once: `held` once per action key, attempt, intent and number of
+//! approvals, so that what is held anew is told anew. Steps of an action that was begun, approved or denied, or that
+//! people asked for, are told once per action key, attempt and state. `refused`, `would`, `expired` and a judgement that
+//! needs a person before any attempt are told once per machine, kind, state and UTC day, because ten alerts on one machine
+//! are one thing to look at.
+//!
+//! What may come in numbers is folded ([`Fate::Fold`]): the first is told at once, the others in a digest (see `window`).
 
 use cordon_records::{ActionKind, ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::clean;
+use crate::digest::{Item, Line, Series};
 use crate::facts;
 use crate::parts::{self, GuardView, Link, RuleView, Section, Step};
 use crate::wording::{self, Tone};
@@ -38,8 +42,6 @@ pub const MAX_BLOCK: usize = 2_000;
 const SWITCHES: [&str; 2] = ["breaker", "pause"];
 /// The caps that latch the breaker; its notice tells of them.
 const CAPS: &str = "caps";
-/// The caps of gentle actions, which latch nothing.
-const GENTLE_CAPS: &str = "gentle-caps";
 /// The cap that is reached together with the others in a storm; on its own it is told for each machine.
 const BESIDE_CAPS: &str = "fleet-share";
 
@@ -48,8 +50,23 @@ const BESIDE_CAPS: &str = "fleet-share";
 pub enum Fate {
     /// Send this, unless its key says that it was sent.
     Mail(Box<Message>),
+    /// Send this when it is the first for a while; tell it in a digest otherwise.
+    Fold(Box<Folded>),
     /// Nobody needs a mail; the metric label says why.
     Skip(&'static str),
+}
+
+/// A report of those that may come in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded {
+    /// With which it is told.
+    pub series: Series,
+    /// Whether it may be told on its own when it is the first; not where a notice has told of the cause.
+    pub leads: bool,
+    /// Its line in a digest.
+    pub line: Line,
+    /// Its own mail.
+    pub message: Message,
 }
 
 /// Everything that a mail says, ready for the templates: cleaned, shortened, and in the order of the page.
@@ -69,7 +86,7 @@ pub struct Message {
     pub headline: String,
     /// What happened, in full sentences.
     pub summary: String,
-    /// The responder's own line on why.
+    /// The responder's own line on why; `""` in a digest.
     pub reason: String,
     /// The rest of what the responder said, line by line as written; `""` where the reason is all.
     pub rest: String,
@@ -83,6 +100,10 @@ pub struct Message {
     pub guards: Vec<GuardView>,
     /// Facts about alert, machine and action.
     pub sections: Vec<Section>,
+    /// What stands above the items of a digest.
+    pub items_title: &'static str,
+    /// The worst of what a digest tells.
+    pub items: Vec<Item>,
     /// The record's id, for the foot.
     pub record: String,
     /// When it happened, UTC, for people.
@@ -99,8 +120,44 @@ pub fn message_for(report: &Report) -> Fate {
         Report::Notice(notice) => Fate::Mail(Box::new(notice_message(notice))),
         Report::Action(record) => match skip_reason(record) {
             Some(reason) => Fate::Skip(reason),
-            None => Fate::Mail(Box::new(action_message(record))),
+            None => action_fate(record),
         },
+    }
+}
+
+fn action_fate(record: &ActionRecord) -> Fate {
+    let message = action_message(record);
+    match series(record) {
+        None => Fate::Mail(Box::new(message)),
+        Some(series) => {
+            let (leads, line) = (!is_noticed(record), Line::of(record, &message));
+            Fate::Fold(Box::new(Folded { series, leads, line, message }))
+        }
+    }
+}
+
+/// Which reports may come in numbers: all that no cap on attempts bounds.
+const fn series(record: &ActionRecord) -> Option<Series> {
+    if people_wait(record) {
+        return None;
+    }
+    match record.state {
+        ActionState::Held => Some(Series::Held),
+        ActionState::Refused | ActionState::Expired => Some(Series::NotDone),
+        ActionState::NeedsHuman if record.attempt == 0 => Some(Series::NotDone),
+        ActionState::Would => Some(Series::Rehearsed),
+        ActionState::NeedsHuman
+        | ActionState::Covered
+        | ActionState::InDoubt
+        | ActionState::Accepted
+        | ActionState::Succeeded
+        | ActionState::Failed
+        | ActionState::TimedOut
+        | ActionState::Cancelled
+        | ActionState::ClosedMeanwhile
+        | ActionState::Approved
+        | ActionState::Denied
+        | ActionState::Overdue => None,
     }
 }
 
@@ -153,10 +210,10 @@ impl Told {
 }
 
 fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
-    let waited = matches!(record.state, ActionState::Held | ActionState::Denied | ActionState::Expired);
+    let waited = matches!(record.state, ActionState::Denied | ActionState::Expired);
     if record.state == ActionState::Covered && !people_wait(record) {
         Some("covered")
-    } else if waited && held_by(record) == Holding::Notice && !people_wait(record) {
+    } else if waited && is_noticed(record) && !people_wait(record) {
         Some("told_by_breaker_notice")
     } else if !told(record).includes(record.state) {
         Some("quiet_kind")
@@ -170,28 +227,12 @@ const fn people_wait(record: &ActionRecord) -> bool {
     record.requested_by.is_some() || !record.approvals.is_empty()
 }
 
-/// What holds an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holding {
-    /// Only what a notice tells of, for all machines.
-    Notice,
-    /// Only the cap of gentle actions.
-    GentleCap,
-    /// Something about this action.
-    Own,
-}
-
-fn held_by(record: &ActionRecord) -> Holding {
+/// Whether nothing but what a notice tells of, for all machines, holds the action.
+fn is_noticed(record: &ActionRecord) -> bool {
     let holds = |verdict: &&GuardVerdict| verdict.ruling == Ruling::Hold;
     let holding: Vec<&str> = record.guards.iter().filter(holds).map(|verdict| verdict.guard.as_str()).collect();
-    let noticed = holding.iter().any(|guard| SWITCHES.contains(guard) || *guard == CAPS);
-    let gentle = holding.contains(&GENTLE_CAPS);
-    let general = |guard: &&str| SWITCHES.contains(guard) || [CAPS, BESIDE_CAPS, GENTLE_CAPS].contains(guard);
-    match (holding.iter().all(general), noticed, gentle) {
-        (true, true, _) => Holding::Notice,
-        (true, false, true) => Holding::GentleCap,
-        (true, false, false) | (false, _, _) => Holding::Own,
-    }
+    let noticed = |guard: &&str| SWITCHES.contains(guard) || *guard == CAPS;
+    holding.iter().any(noticed) && holding.iter().all(|guard| noticed(guard) || *guard == BESIDE_CAPS)
 }
 
 /// The notification key of an action's step; see the module's header for the rule.
@@ -200,7 +241,7 @@ pub fn notification_key(record: &ActionRecord) -> String {
     let state = record.state.as_str();
     match (&record.key, is_told_daily(record)) {
         (Some(key), false) => match &record.intent {
-            Some(intent) => format!("{key}|{}|{state}|{intent}", record.attempt),
+            Some(intent) => format!("{key}|{}|{state}|{intent}#{}", record.attempt, record.approvals.len()),
             None => format!("{key}|{}|{state}", record.attempt),
         },
         (Some(_) | None, _) => {
@@ -210,17 +251,16 @@ pub fn notification_key(record: &ActionRecord) -> String {
     }
 }
 
-/// What is told of once a day: the machine, else the alert; all machines where the cap of gentle actions holds.
+/// What is told of once a day: the machine, else the alert.
 fn target(record: &ActionRecord) -> &str {
-    if record.state == ActionState::Held && held_by(record) == Holding::GentleCap {
-        return "all";
-    }
     record.machine.as_ref().map_or_else(|| record.alert.id.as_str(), |machine| machine.id.as_str())
 }
 
+/// What is held names its intent, but for records of builds that did not know it.
 const fn is_told_daily(record: &ActionRecord) -> bool {
     match record.state {
-        ActionState::Refused | ActionState::Held | ActionState::Would | ActionState::Expired => !people_wait(record),
+        ActionState::Held => record.intent.is_none() && !people_wait(record),
+        ActionState::Refused | ActionState::Would | ActionState::Expired => !people_wait(record),
         ActionState::NeedsHuman => record.attempt == 0 && !people_wait(record),
         ActionState::Covered
         | ActionState::InDoubt
@@ -253,6 +293,8 @@ fn action_message(record: &ActionRecord) -> Message {
         rules: parts::rules(record),
         guards: parts::guards(&record.guards),
         sections: facts::of_action(record),
+        items_title: "",
+        items: Vec::new(),
         record: clean::line(&record.id, MAX_LINE),
         at: facts::instant(record.at),
         happened_at: record.at,
@@ -296,6 +338,8 @@ fn notice_message(notice: &Notice) -> Message {
         rules: Vec::new(),
         guards: Vec::new(),
         sections: Vec::new(),
+        items_title: "",
+        items: Vec::new(),
         record: clean::line(&notice.id, MAX_LINE),
         at: facts::instant(notice.at),
         happened_at: notice.at,

@@ -3,19 +3,32 @@
 //! The holder reads the topic to its end before it sends anything, and its claim in the same topic tells an older
 //! holder's records from its own. Should an older holder wake up late, both may send one mail: it has the same
 //! `Message-ID` in both mailboxes, and neither is lost.
+//!
+//! A digest is written down twice: as planned with its bytes before it is sent, so that whoever takes over sends that very
+//! mail and tells none of its reports otherwise, and as sent afterwards. A mail that some readers do not have yet carries
+//! its bytes too, and who they are. What was sent longer ago than a report is kept gets a tombstone: it cannot come again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use cordon_records::{Claim, Headers, Topic};
+use cordon_records::{Claim, Cleanup, Headers, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Inbound, KafkaFailure, StateLog, claim};
-use jiff::Timestamp;
+use cordon_runtime::kafka::{Inbound, KafkaFailure, Outbound, StateLog, claim};
+use jiff::{SignedDuration, Timestamp};
+use lettre::Address;
+use lettre::address::AddressError;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::NotifyError;
+use crate::render::Mail;
+use crate::waiting::Delivery;
 
 /// The Kafka key of claims. A mail's key never is this: it begins with `mail/`.
 const CLAIM_KEY: &str = "claim";
+/// The Kafka key of what people have seen of the dead letters.
+pub const SEEN_KEY: &str = "dead-letters/seen";
+/// Before the notification key in the Kafka key of a mail.
+const MAIL: &str = "mail/";
 
 /// A record on `notified`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +38,25 @@ pub enum NotifiedRecord {
     Claim(Claim),
     /// A mail that was taken. The Kafka key is `mail/` and the notification key.
     Sent(Sent),
+    /// A mail about many things that is about to be sent, under the same key.
+    Planned(Planned),
+    /// People have seen the dead letters up to here. The Kafka key is [`SEEN_KEY`]; `cordon dlq seen` writes it, and
+    /// whoever sends passes it over.
+    Seen(Seen),
 }
 
-/// One mail that is done with.
+/// What people have seen of the dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The first offset of each partition that nobody has seen.
+    pub dead_letters: Vec<NextLetter>,
+    /// Who said so: user and host, unproven.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One mail that is done with, but for readers that still wait for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     /// Id of the report that it told.
@@ -40,12 +69,205 @@ pub struct Sent {
     pub epoch: u64,
     /// When.
     pub at: Timestamp,
+    /// Who does not have it yet, and the mail for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// What else it tells.
+    #[serde(flatten)]
+    pub tells: Tells,
+}
+
+/// What a mail about many things tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tells {
+    /// The notification keys of its reports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// For a mail about dead letters: the first offset of each partition that it and the mails before it do not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead_letters: Vec<NextLetter>,
+}
+
+/// How far the dead letters of one partition are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextLetter {
+    /// The partition.
+    pub partition: i32,
+    /// The first offset that is not told.
+    pub offset: i64,
+}
+
+/// Readers that were put off, and the mail for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Who.
+    pub readers: Vec<Reader>,
+    /// Until when they are tried.
+    pub until: Timestamp,
+    /// The mail.
+    #[serde(flatten)]
+    pub mail: Stored,
+}
+
+/// A mail as the topic keeps it: its bytes are ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The envelope's sender.
+    pub from: Reader,
+    /// The envelope's recipients.
+    pub to: Vec<Reader>,
+    /// Headers and body.
+    pub mime: String,
+}
+
+/// An address as the topic keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Reader(pub Address);
+
+impl TryFrom<String> for Reader {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<Reader> for String {
+    fn from(reader: Reader) -> Self {
+        reader.0.to_string()
+    }
+}
+
+/// A mail that is about to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Its `Message-ID`.
+    pub message_id: String,
+    /// The mail.
+    #[serde(flatten)]
+    pub mail: Stored,
+    /// What it tells.
+    #[serde(flatten)]
+    pub tells: Tells,
+    /// The sender's epoch.
+    pub epoch: u64,
+    /// When it was planned.
+    pub at: Timestamp,
+}
+
+impl Stored {
+    /// For the topic.
+    #[must_use]
+    pub fn of(mail: &Mail) -> Self {
+        let mime = String::from_utf8_lossy(&mail.mime).into_owned();
+        Self { from: Reader(mail.from.clone()), to: mail.to.iter().cloned().map(Reader).collect(), mime }
+    }
+
+    /// For the wire.
+    #[must_use]
+    pub fn mail(self, message_id: &str) -> Mail {
+        let to = self.to.into_iter().map(|reader| reader.0).collect();
+        Mail { message_id: message_id.to_owned(), from: self.from.0, to, mime: self.mime.into_bytes() }
+    }
+}
+
+/// What is written down of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailRecord {
+    /// [`NotifiedRecord::Sent`].
+    Sent(Sent),
+    /// [`NotifiedRecord::Planned`].
+    Planned(Planned),
+}
+
+impl MailRecord {
+    /// What it tells.
+    #[must_use]
+    pub const fn tells(&self) -> &Tells {
+        match self {
+            Self::Sent(sent) => &sent.tells,
+            Self::Planned(planned) => &planned.tells,
+        }
+    }
+}
+
+impl From<MailRecord> for NotifiedRecord {
+    fn from(mail: MailRecord) -> Self {
+        match mail {
+            MailRecord::Sent(sent) => Self::Sent(sent),
+            MailRecord::Planned(planned) => Self::Planned(planned),
+        }
+    }
+}
+
+/// What the topic says, read in its order. Keys of mails are kept as hashes: there may be a million.
+#[derive(Debug, Default)]
+pub struct Memory {
+    known: HashSet<[u8; 16]>,
+    unfinished: HashMap<String, (i64, Unfinished)>,
+    dead_letters: Vec<NextLetter>,
+    outdated: Vec<String>,
+}
+
+/// A mail that a former holder has not finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Send it, whether it was sent or not: its `Message-ID` is the same.
+    Planned(Box<Planned>),
+    /// Some readers do not have it.
+    Waiting(Box<Sent>, Waiting),
+}
+
+impl Memory {
+    /// Takes the next record; those of mails that were sent before `horizon` are to be forgotten. The Kafka key of a mail
+    /// counts also where the value is of a later version; a tombstone is no mail.
+    fn fold(&mut self, record: &Inbound, horizon: Timestamp) {
+        let Some(key) = mail_key(record).map(str::to_owned) else { return };
+        self.known.insert(hash(&key));
+        self.unfinished.remove(&key);
+        let (tells, at, unfinished) = match record.json() {
+            Ok(NotifiedRecord::Sent(mut sent)) => {
+                let waiting = sent.waiting.take();
+                let unfinished = waiting.map(|waiting| Unfinished::Waiting(Box::new(sent.clone()), waiting));
+                (sent.tells, sent.at, unfinished)
+            }
+            Ok(NotifiedRecord::Planned(planned)) => {
+                (planned.tells.clone(), planned.at, Some(Unfinished::Planned(Box::new(planned))))
+            }
+            Ok(NotifiedRecord::Claim(_) | NotifiedRecord::Seen(_)) | Err(_) => return,
+        };
+        self.known.extend(tells.keys.iter().map(|key| hash(key)));
+        if !tells.dead_letters.is_empty() {
+            self.dead_letters = tells.dead_letters;
+        }
+        match unfinished {
+            Some(unfinished) => {
+                self.unfinished.insert(key, (record.offset, unfinished));
+            }
+            None if at < horizon => self.outdated.push(key),
+            None => {}
+        }
+    }
+
+    /// Whether a mail under this notification key is done with, or a digest tells of it.
+    #[must_use]
+    pub fn knows(&self, key: &str) -> bool {
+        self.known.contains(&hash(key))
+    }
+
+    /// What is not finished, in the order in which it was written.
+    fn take_unfinished(&mut self) -> Vec<(String, Unfinished)> {
+        let mut all: Vec<_> = self.unfinished.drain().collect();
+        all.sort_by_key(|(_, (offset, _))| *offset);
+        all.into_iter().map(|(key, (_, unfinished))| (key, unfinished)).collect()
+    }
 }
 
 /// The holder's view of `notified`.
 pub struct Notified {
     log: StateLog,
-    keys: HashSet<String>,
+    memory: Memory,
     epoch: u64,
 }
 
@@ -53,16 +275,19 @@ impl Notified {
     /// Claims the topic and reads it to the claim.
     ///
     /// # Errors
-    /// [`KafkaFailure`] when the topic cannot be read or the claim not written.
+    /// [`KafkaFailure`] when the topic cannot be read or written.
     pub async fn claim(context: &Context) -> Result<Self, KafkaFailure> {
         let mut log = StateLog::open(context, Topic::Notified).await?;
-        let mut keys = HashSet::new();
+        let horizon = horizon(context.clock.now());
+        let mut memory = Memory::default();
         let make = |epoch| claim_record(context, epoch);
-        let fold = |record: Inbound| {
-            keys.extend(mail_key(&record).map(str::to_owned));
-        };
-        let epoch = claim(&mut log, make, epoch_of, fold).await?;
-        Ok(Self { log, keys, epoch })
+        let epoch = claim(&mut log, make, epoch_of, |record| memory.fold(&record, horizon)).await?;
+        for key in std::mem::take(&mut memory.outdated) {
+            let key = Some(format!("{MAIL}{key}"));
+            let headers = Headers::default();
+            context.producer.send(Outbound { topic: Topic::Notified, key, headers, value: None }).await?;
+        }
+        Ok(Self { log, memory, epoch })
     }
 
     /// The epoch of the claim.
@@ -71,28 +296,74 @@ impl Notified {
         self.epoch
     }
 
-    /// Whether a mail under this notification key is done with.
+    /// As [`Memory::knows`].
     #[must_use]
     pub fn knows(&self, key: &str) -> bool {
-        self.keys.contains(key)
+        self.memory.knows(key)
     }
 
-    /// Writes down that a mail is done with. Repeating it after a doubtful failure does no harm: the topic keeps the
-    /// newest record of each key.
+    /// As [`Memory::take_unfinished`]: what a former holder has left.
+    pub fn take_unfinished(&mut self) -> Vec<(String, Unfinished)> {
+        self.memory.take_unfinished()
+    }
+
+    /// The first dead letter of each partition that no mail tells of.
+    #[must_use]
+    pub fn dead_letters(&self) -> &[NextLetter] {
+        &self.memory.dead_letters
+    }
+
+    /// Writes down a mail. Repeating it after a doubtful failure does no harm: the topic keeps the newest record of each
+    /// key.
     ///
     /// # Errors
     /// [`NotifyError`] when the record cannot be made or written.
-    pub async fn write(&self, key: &str, sent: &Sent) -> Result<(), NotifyError> {
-        let headers = Headers::event("notify", "mail.sent", &sent.message_id, sent.at, key);
-        let value = serde_json::to_vec(&NotifiedRecord::Sent(sent.clone()))?;
-        self.log.append(&format!("mail/{key}"), headers, value).await?;
+    pub async fn write(&self, key: &str, mail: &MailRecord) -> Result<(), NotifyError> {
+        let (kind, id, at) = match mail {
+            MailRecord::Sent(sent) => ("mail.sent", &sent.message_id, sent.at),
+            MailRecord::Planned(planned) => ("mail.planned", &planned.message_id, planned.at),
+        };
+        let headers = Headers::event("notify", kind, id, at, key);
+        let value = serde_json::to_vec(&NotifiedRecord::from(mail.clone()))?;
+        self.log.append(&format!("{MAIL}{key}"), headers, value).await?;
         Ok(())
     }
 
-    /// Remembers a mail that was written down.
-    pub fn insert(&mut self, key: &str) {
-        self.keys.insert(key.to_owned());
+    /// Remembers a mail that was written down, and what it tells.
+    pub fn insert(&mut self, key: &str, tells: &Tells) {
+        self.memory.known.insert(hash(key));
+        self.memory.known.extend(tells.keys.iter().map(|key| hash(key)));
+        if !tells.dead_letters.is_empty() {
+            self.memory.dead_letters.clone_from(&tells.dead_letters);
+        }
     }
+}
+
+impl Unfinished {
+    /// The delivery that is still to be made, where readers wait.
+    #[must_use]
+    pub fn delivery(key: &str, sent: &Sent, waiting: Waiting) -> Delivery {
+        Delivery {
+            key: key.to_owned(),
+            mail: waiting.mail.mail(&sent.message_id),
+            readers: waiting.readers.into_iter().map(|reader| reader.0).collect(),
+            until: waiting.until,
+            sent: sent.clone(),
+        }
+    }
+}
+
+/// Whatever was sent before is about reports that are no longer kept.
+fn horizon(now: Timestamp) -> Timestamp {
+    let Cleanup::Delete(kept) = Topic::Actions.spec().cleanup else { return Timestamp::MIN };
+    SignedDuration::try_from(kept).ok().and_then(|kept| now.checked_sub(kept).ok()).unwrap_or(Timestamp::MIN)
+}
+
+/// The first 16 bytes of SHA-256.
+fn hash(key: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.iter_mut().zip(Sha256::digest(key.as_bytes())).for_each(|(to, byte)| *to = byte);
+    short
 }
 
 fn claim_record(context: &Context, epoch: u64) -> (String, Headers, Vec<u8>) {
@@ -109,7 +380,7 @@ fn claim_record(context: &Context, epoch: u64) -> (String, Headers, Vec<u8>) {
 fn epoch_of(record: &Inbound) -> Option<u64> {
     match record.json().ok()? {
         NotifiedRecord::Claim(claim) => Some(claim.epoch),
-        NotifiedRecord::Sent(_) => None,
+        NotifiedRecord::Sent(_) | NotifiedRecord::Planned(_) | NotifiedRecord::Seen(_) => None,
     }
 }
 
@@ -117,5 +388,5 @@ fn epoch_of(record: &Inbound) -> Option<u64> {
 /// version is understood too; a tombstone is no mail.
 fn mail_key(record: &Inbound) -> Option<&str> {
     record.value.as_ref()?;
-    record.key_text()?.strip_prefix("mail/")
+    record.key_text()?.strip_prefix(MAIL)
 }

@@ -5,6 +5,8 @@
 //! (RFC 3834) and `X-Auto-Response-Suppress` (Microsoft's page "MS-OXCMAIL", section 2.1.3.2.20) keep absence
 //! replies away.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
@@ -43,6 +45,32 @@ pub struct Mail {
     pub to: Vec<Address>,
     /// Headers and body: ASCII, lines end in CRLF.
     pub mime: Vec<u8>,
+}
+
+impl Mail {
+    /// The bytes for some of the readers, where the way out knows no envelope: the header `To` names only them.
+    #[must_use]
+    pub fn mime_for(&self, readers: &[Address]) -> Cow<'_, [u8]> {
+        let text = String::from_utf8_lossy(&self.mime);
+        let Some((head, body)) = text.split_once("\r\n\r\n").filter(|_| readers != self.to) else {
+            return Cow::Borrowed(&self.mime);
+        };
+        let mut kept: Vec<&str> = Vec::new();
+        let mut dropping = false;
+        for line in head.split("\r\n") {
+            // A line that begins with white space continues the header before it (RFC 5322, section 2.2.3).
+            dropping = if line.starts_with([' ', '\t']) { dropping } else { is_named_to(line) };
+            if !dropping {
+                kept.push(line);
+            }
+        }
+        let to = readers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Cow::Owned(format!("{}\r\nTo: {to}\r\n\r\n{body}", kept.join("\r\n")).into_bytes())
+    }
+}
+
+fn is_named_to(line: &str) -> bool {
+    line.get(..3).is_some_and(|name| name.eq_ignore_ascii_case("to:"))
 }
 
 /// The compiled templates.

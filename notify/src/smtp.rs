@@ -3,6 +3,11 @@
 //! One connection and one transaction for each mail, spoken command by command: lettre's pooled transport gives the
 //! whole mail up at the first reader that is refused, and does not say in which phase a server said no. Here a
 //! refused reader does not cost the others their mail, and only the phase that judges the mail itself can refuse it.
+//!
+//! Whose fault a no is, the phase tells. Up to MAIL it is the set-up or the whole way out, and every mail waits. At RCPT it
+//! is this reader: a 4xx (452, a full mailbox; 450, greylisting) puts the reader off, and so does a connection that breaks
+//! there. After DATA it may be one reader of several, so each gets a transaction of its own. A 421 closes the connection
+//! and says nothing about the reader.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,7 +16,7 @@ use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
+use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
@@ -26,8 +31,11 @@ use crate::transport::{Handover, Transport};
 
 /// For connecting, greeting, TLS and login together.
 const CONNECT: Duration = Duration::from_secs(30);
-/// For one transaction. RFC 5321, section 4.5.3.2 allows a server more; a mail of ours is small.
-const TRANSACTION: Duration = Duration::from_secs(120);
+/// For the answer to one command. RFC 5321, section 4.5.3.2 allows a server five minutes; nobody's mail should wait so
+/// long for one reader's answer.
+const ANSWER: Duration = Duration::from_secs(60);
+/// For the answer to the mail itself. The same section allows ten minutes; a mail of ours is small.
+const TAKING: Duration = Duration::from_secs(120);
 /// For the farewell, which nothing depends on.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Answers that want a login or a better one (RFC 4954, section 6): the set-up is at fault, not the mail.
@@ -40,11 +48,47 @@ pub struct Smtp {
     hello: ClientId,
 }
 
+/// The service is about to close the connection (RFC 5321, section 3.8), whatever the command was.
+const CLOSING: &str = "421";
+
 /// A server's word on one command.
 enum Reply {
     Yes,
+    /// Not now: about the reader or the mail that the command named.
+    Later(String),
+    /// Never: about the same.
+    Never(String),
+    /// The set-up is at fault, whatever the command named.
+    SetUp(String),
+    /// The connection is lost, silent or about to close.
+    Broken(String),
+}
+
+/// A no to the mail itself.
+enum No {
     Later(String),
     Never(String),
+}
+
+impl No {
+    fn settle(&self, handover: &mut Handover, reader: &Address) {
+        match self {
+            Self::Later(why) => handover.put_off(reader, why),
+            Self::Never(why) => handover.refuse(reader, why),
+        }
+    }
+}
+
+impl Reply {
+    /// Where nobody but the set-up can be meant.
+    fn or_fail(self) -> Result<(), DeliveryError> {
+        match self {
+            Self::Yes => Ok(()),
+            Self::Later(why) | Self::Never(why) | Self::SetUp(why) | Self::Broken(why) => {
+                Err(DeliveryError::later(why))
+            }
+        }
+    }
 }
 
 impl Smtp {
@@ -93,70 +137,102 @@ impl Smtp {
         mail: &Mail,
         handover: &mut Handover,
     ) -> Result<(), DeliveryError> {
-        // Before a reader is named the server judges the sender and us: a no here is about the set-up.
-        match self.reply(connection.command(MailFrom::new(Some(mail.from.clone()), Vec::new())).await)? {
-            Reply::Yes => {}
-            Reply::Later(why) | Reply::Never(why) => return Err(DeliveryError::later(why)),
-        }
-        let (accepted, put_off) = self.name_readers(connection, handover).await?;
-        if !accepted.is_empty() {
-            self.hand_over(connection, mail, handover, &accepted).await?;
-        }
-        put_off.map_or(Ok(()), |why| Err(DeliveryError::later(why)))
-    }
-
-    /// Names the open readers. Returns those that the server takes mail for, and why it put others off.
-    async fn name_readers(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        handover: &mut Handover,
-    ) -> Result<(Vec<Address>, Option<String>), DeliveryError> {
-        let mut accepted = Vec::new();
-        let mut put_off = None;
-        for reader in handover.open.clone() {
-            match self.reply(connection.command(Rcpt::new(reader.clone(), Vec::new())).await)? {
-                Reply::Yes => accepted.push(reader),
-                Reply::Later(why) => put_off = Some(why),
-                Reply::Never(why) => handover.refuse(&reader, &why),
-            }
-        }
-        Ok((accepted, put_off))
-    }
-
-    /// Sends the mail itself to the readers that were accepted. A connection that breaks here may have delivered:
-    /// the mail goes out again under the same `Message-ID`.
-    async fn hand_over(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        mail: &Mail,
-        handover: &mut Handover,
-        accepted: &[Address],
-    ) -> Result<(), DeliveryError> {
-        let reply = match self.reply(connection.command(Data).await)? {
-            Reply::Yes => self.reply(connection.message(&mail.mime).await)?,
-            no @ (Reply::Later(_) | Reply::Never(_)) => no,
+        let readers = handover.open.clone();
+        let accepted = self.name_readers(connection, mail, (handover, &readers)).await?;
+        let no = match self.hand_over(connection, mail, (handover, &accepted)).await? {
+            Some(no) => no,
+            None => return Ok(()),
         };
-        for reader in accepted {
-            match &reply {
-                Reply::Yes => handover.take(reader),
-                Reply::Never(why) => handover.refuse(reader, why),
-                Reply::Later(why) => return Err(DeliveryError::later(why)),
-            }
+        if let [reader] = accepted.as_slice() {
+            no.settle(handover, reader);
+            return Ok(());
+        }
+        // One of them may be the cause (a full mailbox, a policy of one's own), and the server has one answer for all.
+        for reader in &accepted {
+            self.alone(connection, mail, (handover, reader)).await?;
         }
         Ok(())
     }
 
-    /// Sorts an answer by its code; without a code the connection is broken.
-    fn reply<T>(&self, answer: Result<T, Error>) -> Result<Reply, DeliveryError> {
-        let error = match answer {
-            Ok(_) => return Ok(Reply::Yes),
-            Err(error) => error,
+    /// A transaction of its own for one reader.
+    async fn alone(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        mail: &Mail,
+        (handover, reader): (&mut Handover, &Address),
+    ) -> Result<(), DeliveryError> {
+        self.said(connection.command(Rset), ANSWER).await.or_fail()?;
+        let named = self.name_readers(connection, mail, (handover, std::slice::from_ref(reader))).await?;
+        if let Some(no) = self.hand_over(connection, mail, (handover, &named)).await? {
+            no.settle(handover, reader);
+        }
+        Ok(())
+    }
+
+    /// Names sender and readers. Returns the readers that the server takes mail for.
+    async fn name_readers(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        mail: &Mail,
+        (handover, readers): (&mut Handover, &[Address]),
+    ) -> Result<Vec<Address>, DeliveryError> {
+        // Before a reader is named the server judges the sender and us: a no here is about the set-up.
+        self.said(connection.command(MailFrom::new(Some(mail.from.clone()), Vec::new())), ANSWER).await.or_fail()?;
+        let mut accepted = Vec::new();
+        for reader in readers {
+            match self.said(connection.command(Rcpt::new(reader.clone(), Vec::new())), ANSWER).await {
+                Reply::Yes => accepted.push(reader.clone()),
+                Reply::Later(why) => handover.put_off(reader, &why),
+                Reply::Never(why) => handover.refuse(reader, &why),
+                Reply::SetUp(why) => return Err(DeliveryError::later(why)),
+                Reply::Broken(why) => {
+                    // If it is the server that broke, the next connection says so; if it is this reader, the others go on.
+                    handover.put_off(reader, &why);
+                    return Err(DeliveryError::begun(why));
+                }
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// Sends the mail itself to the readers that were accepted; gives the server's no back. A connection that breaks here
+    /// may have delivered: the mail goes out again under the same `Message-ID`.
+    async fn hand_over(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        mail: &Mail,
+        (handover, accepted): (&mut Handover, &[Address]),
+    ) -> Result<Option<No>, DeliveryError> {
+        if accepted.is_empty() {
+            return Ok(None);
+        }
+        let mut reply = self.said(connection.command(Data), ANSWER).await;
+        if matches!(reply, Reply::Yes) {
+            reply = self.said(connection.message(&mail.mime), TAKING).await;
+        }
+        match reply {
+            Reply::Yes => accepted.iter().for_each(|reader| handover.take(reader)),
+            Reply::Later(why) => return Ok(Some(No::Later(why))),
+            Reply::Never(why) => return Ok(Some(No::Never(why))),
+            Reply::SetUp(why) | Reply::Broken(why) => return Err(DeliveryError::begun(why)),
+        }
+        Ok(None)
+    }
+
+    /// What the server says to a command, sorted by its code; without a code the connection is broken.
+    async fn said<T>(&self, command: impl Future<Output = Result<T, Error>> + Send, within: Duration) -> Reply {
+        let error = match timeout(within, command).await {
+            Ok(Ok(_)) => return Reply::Yes,
+            Ok(Err(error)) => error,
+            Err(_) => return Reply::Broken(format!("{} fell silent", self.label())),
         };
         let why = self.describe("an answer of", &error);
         match error.status().map(|code| code.to_string()) {
-            None => Err(DeliveryError::later(why)),
-            Some(code) if error.is_permanent() && !WANTS_LOGIN.contains(&code.as_str()) => Ok(Reply::Never(why)),
-            Some(_) => Ok(Reply::Later(why)),
+            None => Reply::Broken(why),
+            Some(code) if code == CLOSING => Reply::Broken(why),
+            Some(code) if WANTS_LOGIN.contains(&code.as_str()) => Reply::SetUp(why),
+            Some(_) if error.is_permanent() => Reply::Never(why),
+            Some(_) => Reply::Later(why),
         }
     }
 
@@ -183,9 +259,7 @@ impl Transport for Smtp {
     async fn deliver(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
         let session = async {
             let mut connection = self.connect().await?;
-            let outcome = timeout(TRANSACTION, self.transact(&mut connection, mail, handover)).await;
-            let silent = || DeliveryError::later(format!("{} fell silent", self.label()));
-            outcome.map_err(|_| silent())??;
+            self.transact(&mut connection, mail, handover).await?;
             // The mail is handed over; how the farewell goes changes nothing.
             let _ = timeout(FAREWELL, connection.quit()).await;
             Ok(())

@@ -6,6 +6,8 @@
 //! Each kind of action contributes its few words in `kinds`, each state its sentences in `states`; no state knows a
 //! kind by name, and no kind a state. Notices are in `notices`.
 
+mod dead_letters;
+mod digests;
 mod kinds;
 mod notices;
 mod phrases;
@@ -17,7 +19,10 @@ use serde::Serialize;
 use crate::clean;
 use crate::parts::Step;
 
+pub use dead_letters::of_dead_letters;
+pub use digests::of_digest;
 pub use notices::of_notice;
+pub use phrases::short_name;
 
 /// Room for the number of an attempt behind a headline, in characters.
 const NUMBERED_HEADLINE: usize = 110;

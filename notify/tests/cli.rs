@@ -53,6 +53,7 @@ fn every_mistake_is_told_at_its_place_and_the_exit_code_is_78() {
         ("wrong_scheme", "notify:\n  smtp: {url: 'https://mail', from: nobody, to: []}\n".to_owned()),
         ("misspelt", "notify:\n  smtp: {ulr: 'smtp://mail', from: a@b.c, to: [a@b.c]}\n".to_owned()),
         ("readable_password", "notify:\n  smtp: {url: 'smtp://mail', allow_plaintext: true, username: a, password: 'env:P', from: a@b.c, to: [a@b.c]}\n".to_owned()),
+        ("spans", "notify:\n  give_up_after: 10s\n  digest_after: 2h\n  smtp: {url: 'smtp://localhost', from: a@b.c, to: [a@b.c]}\n".to_owned()),
         ("password_in_file", "notify:\n  smtp: {url: 'smtps://mail', username: a, password: hunter2, from: a@b.c, to: [a@b.c]}\n".to_owned()),
     ];
     for (name, notify) in cases {

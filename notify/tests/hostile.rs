@@ -5,13 +5,13 @@ mod support;
 
 use std::sync::LazyLock;
 
-use cordon_notify::message::{Fate, MAX_SUBJECT, Message, message_for};
+use cordon_notify::message::{MAX_SUBJECT, Message};
 use cordon_notify::render::Renderer;
 use cordon_records::{Action, ActionRecord, ActionState, IsolationType, NoticeKind, Report, Ruling};
 use mail_parser::MessageParser;
 use proptest::prelude::*;
 use support::actions::{STATES, approval, every_action};
-use support::{alert, machine, mail, message, notice, of, parties, report, step, verdict};
+use support::{alert, machine, mail, message, notice, of, parties, step, verdict};
 
 static RENDERER: LazyLock<Renderer> = LazyLock::new(|| Renderer::new().unwrap());
 
@@ -121,7 +121,7 @@ proptest! {
     #[test]
     fn no_field_of_a_record_adds_a_header_a_line_or_a_tag(text in poison(), kind in 0_usize..15, state in 0_usize..16) {
         let record = |text: &str| poisoned(every_action(text).remove(kind), STATES[state], text);
-        if let Fate::Mail(told) = message_for(&report(record(&text))) {
+        if let Some(told) = support::told(&record(&text)) {
             prop_assert!(told.subject.chars().count() <= MAX_SUBJECT && !told.subject.contains(char::is_control));
             prop_assert_eq!(shape(&RENDERER, &told), shape(&RENDERER, &of(record("x"))));
             let body = RENDERER.text(&told).unwrap();

@@ -8,15 +8,15 @@ use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
 use cordon_records::{Action, ActionKind, ActionRecord, ActionState, Impact, Ruling};
 use support::actions::{STATES, approval, every_action, record};
-use support::{of, report, step_of, verdict};
+use support::{of, report, step_of, told, verdict};
 
 fn is_told(record: &ActionRecord) -> bool {
-    matches!(message_for(&report(record.clone())), Fate::Mail(_))
+    told(record).is_some()
 }
 
 #[test]
 fn gentle_kinds_are_told_when_they_fail_or_wait_and_disrupting_ones_at_every_step() {
-    let told = |kind: ActionKind| -> Vec<&str> {
+    let states = |kind: ActionKind| -> Vec<&str> {
         STATES.into_iter().filter(|state| is_told(&record(kind, *state))).map(ActionState::as_str).collect()
     };
     let all: Vec<&str> = STATES.into_iter().map(ActionState::as_str).filter(|state| *state != "covered").collect();
@@ -31,12 +31,12 @@ fn gentle_kinds_are_told_when_they_fail_or_wait_and_disrupting_ones_at_every_ste
         ActionKind::LiveResponse,
         ActionKind::Offboard,
     ] {
-        assert_eq!(told(kind), all, "{kind:?}");
+        assert_eq!(states(kind), all, "{kind:?}");
     }
     for kind in [ActionKind::StopFile, ActionKind::Indicator] {
-        assert_eq!(told(kind), outcomes, "{kind:?}");
+        assert_eq!(states(kind), outcomes, "{kind:?}");
     }
-    assert_eq!(told(ActionKind::CollectPackage), product);
+    assert_eq!(states(ActionKind::CollectPackage), product);
     for kind in [
         ActionKind::Scan,
         ActionKind::Investigate,
@@ -45,7 +45,7 @@ fn gentle_kinds_are_told_when_they_fail_or_wait_and_disrupting_ones_at_every_ste
         ActionKind::UpdateAlert,
         ActionKind::Cancel,
     ] {
-        assert_eq!(told(kind), trouble, "{kind:?}");
+        assert_eq!(states(kind), trouble, "{kind:?}");
     }
 }
 
@@ -66,6 +66,11 @@ fn an_action_that_people_have_to_do_with_is_told_by_its_own_key_and_not_once_a_d
         let by_rules = record(ActionKind::Isolate, state);
         let mut approved = by_rules.clone();
         approved.approvals = vec![approval("bert@contoso.com", "yes")];
+        if state == ActionState::Held {
+            assert_eq!(of(by_rules).key, "a1b2c3d4e5f60718|0|held|0f1e2d3c4b5a6978#0");
+            assert_eq!(of(approved).key, "a1b2c3d4e5f60718|0|held|0f1e2d3c4b5a6978#1", "one yes of two is news");
+            continue;
+        }
         assert!(of(by_rules).key.ends_with("|2026-11-20"), "{state:?}");
         assert_eq!(
             of(approved).key,
@@ -75,18 +80,21 @@ fn an_action_that_people_have_to_do_with_is_told_by_its_own_key_and_not_once_a_d
 }
 
 #[test]
-fn what_only_a_notice_tells_of_is_not_told_when_it_waits_is_denied_or_expires() {
+fn what_only_a_notice_tells_of_is_counted_in_a_digest_while_it_waits_and_not_told_when_it_is_denied_or_expires() {
     let fate = |state, guard: &str| {
         let mut record = record(ActionKind::Isolate, state);
         record.guards = vec![verdict(guard, Ruling::Hold, "w"), verdict("age", Ruling::Pass, "w")];
         message_for(&report(record))
     };
-    for state in [ActionState::Held, ActionState::Denied, ActionState::Expired] {
-        for guard in ["caps", "breaker", "pause"] {
+    for guard in ["caps", "breaker", "pause"] {
+        for state in [ActionState::Denied, ActionState::Expired] {
             assert_eq!(fate(state, guard), Fate::Skip("told_by_breaker_notice"), "{state:?} {guard}");
         }
-        assert!(matches!(fate(state, "hold-tags"), Fate::Mail(_)), "{state:?}");
+        assert!(matches!(fate(ActionState::Held, guard), Fate::Fold(folded) if !folded.leads), "{guard}");
     }
+    assert!(matches!(fate(ActionState::Held, "hold-tags"), Fate::Fold(folded) if folded.leads));
+    assert!(matches!(fate(ActionState::Denied, "hold-tags"), Fate::Mail(_)));
+    assert!(matches!(fate(ActionState::Expired, "hold-tags"), Fate::Fold(folded) if folded.leads));
     assert!(matches!(fate(ActionState::Approved, "breaker"), Fate::Mail(_)), "something is about to happen");
 }
 
@@ -99,22 +107,20 @@ fn who_said_yes_hears_that_a_switch_holds_it_all_the_same_each_time_that_it_does
         record.intent = Some(cordon_records::IntentHash::new(intent).unwrap());
         of(record).key
     };
-    assert_eq!(held("aa"), "a1b2c3d4e5f60718|0|held|aa");
+    assert_eq!(held("aa"), "a1b2c3d4e5f60718|0|held|aa#1");
     assert_ne!(held("aa"), held("bb"));
 }
 
 #[test]
-fn the_cap_of_gentle_actions_has_no_notice_so_it_is_told_once_per_kind_and_day() {
-    let held = |kind, machine: &str, guard: &str| {
+fn what_the_cap_of_gentle_actions_holds_is_told_for_each_action_because_no_notice_speaks_for_it() {
+    let held = |kind, guard: &str| {
         let mut record = record(kind, ActionState::Held);
-        record.machine.as_mut().unwrap().id = cordon_records::MachineId::new(machine).unwrap();
         record.guards = vec![verdict(guard, Ruling::Hold, "w")];
         record
     };
-    assert_eq!(of(held(ActionKind::Scan, "a", "gentle-caps")).key, of(held(ActionKind::Scan, "b", "gentle-caps")).key);
-    assert_ne!(of(held(ActionKind::Scan, "a", "gentle-caps")).key, of(held(ActionKind::Tag, "a", "gentle-caps")).key);
-    assert_ne!(of(held(ActionKind::Scan, "a", "hold-tags")).key, of(held(ActionKind::Scan, "b", "hold-tags")).key);
-    assert!(!is_told(&held(ActionKind::Scan, "a", "pause")));
+    let fate = |record| message_for(&report(record));
+    assert!(matches!(fate(held(ActionKind::Scan, "gentle-caps")), Fate::Fold(folded) if folded.leads));
+    assert!(matches!(fate(held(ActionKind::Scan, "pause")), Fate::Fold(folded) if !folded.leads));
 }
 
 #[test]
@@ -129,7 +135,7 @@ fn every_kind_in_every_state_speaks_of_itself_and_of_nothing_else() {
             for attempt in [0, 1, 2] {
                 let mut record = step_of(action.clone(), state, "LAPTOP-ANNA");
                 (record.attempt, record.reason, record.conditions) = (attempt, "r".into(), Vec::new());
-                let Fate::Mail(message) = message_for(&report(record)) else { continue };
+                let Some(message) = told(&record) else { continue };
                 let steps: Vec<String> = message
                     .next
                     .iter()
@@ -150,11 +156,9 @@ fn every_kind_in_every_state_speaks_of_itself_and_of_nothing_else() {
 fn only_what_defender_confirmed_is_called_done_and_only_what_hurts_is_loud() {
     for action in every_action("pilot") {
         let done = step_of(action.clone(), ActionState::Succeeded, "LAPTOP-ANNA");
-        let Fate::Mail(done) = message_for(&report(done)) else { continue };
+        let Some(done) = told(&done) else { continue };
         for state in STATES.into_iter().filter(|state| *state != ActionState::Succeeded) {
-            let Fate::Mail(other) = message_for(&report(step_of(action.clone(), state, "LAPTOP-ANNA"))) else {
-                continue;
-            };
+            let Some(other) = told(&step_of(action.clone(), state, "LAPTOP-ANNA")) else { continue };
             assert_ne!(other.tone, Tone::Done, "{state:?}");
             assert!(!other.subject.contains(&done.headline), "{}", other.subject);
         }

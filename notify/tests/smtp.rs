@@ -77,12 +77,51 @@ async fn a_refused_reader_does_not_cost_the_others_their_mail() {
 async fn a_reader_that_is_put_off_is_served_later_and_the_others_not_again() {
     let server = Server::start(answers("RCPT TO:<a@", "450 4.7.1 greylisted")).await;
     let mail = mail(&["a@x.org", "b@x.org"]);
-    let (outcome, mut handover) = deliver(&server, &mail).await;
-    assert!(outcome.unwrap_err().contains("greylisted"));
-    assert_eq!((handover.taken, handover.open.len()), (1, 1));
+    let (outcome, handover) = deliver(&server, &mail).await;
+    assert_eq!((outcome, handover.taken, handover.open.len()), (Ok(()), 1, 0));
+    let (reader, why) = handover.put_off.first().cloned().unwrap();
+    assert!(why.contains("greylisted"), "{why}");
     let friendly = Server::start(yes).await;
-    transport(&friendly, Encryption::None, None).deliver(&mail, &mut handover).await.unwrap();
-    assert_eq!((handover.taken, friendly.count("RCPT")), (2, 1));
+    let mut rest = Handover::to(vec![reader]);
+    transport(&friendly, Encryption::None, None).deliver(&mail, &mut rest).await.unwrap();
+    assert_eq!((rest.taken, friendly.count("RCPT")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_no_to_the_mail_that_one_reader_causes_is_answered_for_each_reader_alone() {
+    for (no, put_off) in [("452 4.2.2 mailbox full", 1), ("552 5.2.2 over quota", 0)] {
+        let named = Arc::new(Mutex::new(Vec::new()));
+        let server = Server::start(move |line| {
+            let mut named = named.lock().unwrap();
+            match line.split(' ').next() {
+                Some("RSET") => named.clear(),
+                Some("RCPT") => named.push(line.to_owned()),
+                _ => {}
+            }
+            let full = named.iter().any(|reader| reader.contains("a@x.org"));
+            Some(if line == "." && full { no.to_owned() } else { String::new() })
+        })
+        .await;
+        let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
+        assert_eq!((outcome, handover.taken), (Ok(()), 1), "{no}");
+        assert_eq!((handover.put_off.len(), handover.refused.len()), (put_off, 1 - put_off), "{no}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_at_whose_name_the_server_hangs_up_is_put_off_and_the_others_stay_open() {
+    for hangs_up in ["", "421 4.7.0 too many errors"] {
+        let server = Server::start(move |line| match line.starts_with("RCPT TO:<a@") {
+            true if hangs_up.is_empty() => None,
+            true => Some(hangs_up.to_owned()),
+            false => Some(String::new()),
+        })
+        .await;
+        let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
+        assert!(outcome.is_err());
+        let open: Vec<String> = handover.open.iter().map(ToString::to_string).collect();
+        assert_eq!((open, handover.put_off.len()), (vec!["b@x.org".to_owned()], 1), "{hangs_up}");
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ pub mod engine;
 pub mod groups;
 pub mod invariants;
 pub mod load;
+pub mod mails;
 pub mod meddle;
 pub mod office;
 pub mod oracle;

@@ -317,7 +317,7 @@ pub fn configuration(kafka: &KafkaSettings, tenant: &Simulator, mode: &str, fold
          ingest: {{poll_interval: 200ms, overlap: 10m, lookback: 1h}}\n\
          enrich: {{lookups: [machine], deadline: 5s}}\n\
          act: {{mode: {mode}, rules: [isolate-high.yaml], follow_up: 500ms, settle: 110s}}\n\
-         notify:\n  smtp: {{url: '{smtp}', from: cordon@example.com, to: [soc@example.com]}}\n\
+         notify:\n  digest_after: 5s\n  smtp: {{url: '{smtp}', from: cordon@example.com, to: [soc@example.com]}}\n\
          telemetry: {{log: info, format: json}}\n",
         bootstrap = kafka.bootstrap_servers,
         prefix = kafka.topic_prefix,

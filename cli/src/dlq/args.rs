@@ -44,6 +44,31 @@ pub enum DlqCommand {
                       cordon dlq redrive --config cordon.yaml --yes 2/17 0/3\n\n\
                       Exit code 1 when something that was asked for stays where it is.")]
     Redrive(RedriveArgs),
+    /// Say that dead letters have been seen: cordon status no longer asks for a person because of them
+    ///
+    /// Nothing is deleted or sent. What dies later counts anew.
+    #[command(
+        after_help = "Examples:\n  cordon dlq seen --config cordon.yaml 2/17 0/3    # these, and those before them on their partitions\n  \
+                      cordon dlq seen --config cordon.yaml --all"
+    )]
+    Seen(SeenArgs),
+}
+
+/// Flags of `cordon dlq seen`.
+#[derive(Debug, Args)]
+pub struct SeenArgs {
+    /// The configuration file
+    #[arg(long, env = "CORDON_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Up to and including these on their partitions, as `cordon dlq list` prints them
+    #[arg(value_name = "PARTITION/OFFSET", required_unless_present = "all", conflicts_with = "all")]
+    pub places: Vec<Place>,
+    /// All that are there now
+    #[arg(long)]
+    pub all: bool,
+    /// Who has seen them
+    #[arg(long, env = "USER", default_value = "unknown")]
+    pub by: String,
 }
 
 /// Flags of `cordon dlq list`.

@@ -1,13 +1,14 @@
 //! `cordon dlq`: what no stage could handle, and the way back.
 //!
-//! [`letter`] reads a dead letter, [`plan`] says what a redrive does with it, [`list`], [`show`] and [`redrive`] are the
-//! commands. Everything printed was written by others: [`crate::escape`] comes before the terminal.
+//! [`letter`] reads a dead letter, [`plan`] says what a redrive does with it, [`list`], [`show`], [`redrive`] and
+//! [`seen`] are the commands. Everything printed was written by others: [`crate::escape`] comes before the terminal.
 
 pub mod args;
 mod letter;
 mod list;
 mod plan;
 mod redrive;
+pub mod seen;
 mod show;
 
 use std::path::Path;
@@ -19,7 +20,7 @@ use crate::exit::Exit;
 use crate::output::{Output, json, put};
 use crate::stages;
 use args::{DlqCommand, ListArgs, ShowArgs};
-use letter::Letter;
+pub use letter::Letter;
 
 /// Runs the command.
 pub async fn run(command: &DlqCommand) -> anyhow::Result<Exit> {
@@ -35,6 +36,11 @@ pub async fn run(command: &DlqCommand) -> anyhow::Result<Exit> {
             let (kafka, all) = read(&args.config).await?;
             tell_of_none(&kafka, &all);
             redrive::run(args, &kafka, &all).await
+        }
+        DlqCommand::Seen(args) => {
+            let (kafka, all) = read(&args.config).await?;
+            tell_of_none(&kafka, &all);
+            seen::run(args, &kafka, &all).await
         }
     }
 }

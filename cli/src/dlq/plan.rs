@@ -27,7 +27,7 @@ pub struct Way {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Stays {
     /// It was no record.
-    #[error("it came from no topic: the API will bring it again when it changes")]
+    #[error("it came from no topic: an alert the API will bring again when it changes, a mail nobody sends again")]
     NoOrigin,
     /// Another prefix, a mistake, or a forgery.
     #[error("it came from {0}, which is not a topic that a stage of this configuration reads alerts from")]

@@ -3,7 +3,8 @@
 use cordon_records::{Clock, CursorRecord, DecisionRecord, StampedRecord, SystemClock, Topic};
 use cordon_runtime::kafka::{self, KafkaFailure, KafkaSettings, Position};
 
-use super::picture::Picture;
+use super::picture::{DeadLetters, Picture};
+use crate::dlq::{Letter, seen};
 
 /// Every reader whose lag says something: its name for people, its group, and what it reads.
 const READERS: [(&str, &str, Topic); 4] = [
@@ -15,13 +16,16 @@ const READERS: [(&str, &str, Topic); 4] = [
 
 /// Everything at once.
 pub async fn picture(kafka: &KafkaSettings) -> Result<Picture, KafkaFailure> {
-    let (ledger, cursors, decisions, dead) = tokio::try_join!(
+    let (ledger, cursors, decisions, seen) = tokio::try_join!(
         kafka::read_all(kafka, Topic::Ledger),
         kafka::read_all(kafka, Topic::Cursors),
         kafka::read_newest(kafka, Topic::Decisions),
-        kafka::positions(kafka, None, Topic::DeadLetters),
+        seen::up_to(kafka),
     )?;
-    let mut picture = Picture { dead_letters: dead.iter().map(|at| at.high - at.low).sum(), ..Picture::default() };
+    let dead_letters = kafka::fold_all(kafka, Topic::DeadLetters, DeadLetters::default(), move |dead, record| {
+        dead.take(Letter(&record), &seen);
+    });
+    let mut picture = Picture { dead_letters: dead_letters.await?, ..Picture::default() };
     // What cannot be read stops respond itself, which says so; here it is passed over.
     let records = ledger.iter().filter_map(|record| record.json::<StampedRecord>().ok());
     picture.take_ledger(records, SystemClock.now());

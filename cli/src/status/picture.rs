@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 
 use cordon_act::respond::Book;
-use cordon_records::{ActionState, AttemptState, Claim, Latch, PolicyStanding, PollCursor, StampedRecord};
+use cordon_records::{
+    ActionState, AttemptState, Claim, Latch, PolicyStanding, PollCursor, StampedRecord, dead_letter_header as header,
+};
 use jiff::Timestamp;
+
+use crate::dlq::Letter;
+use crate::dlq::seen::{SeenUpTo, is_unseen};
+use crate::escape;
 
 /// The installation as its topics show it.
 #[derive(Debug, Default)]
@@ -34,7 +40,37 @@ pub struct Picture {
     /// Records that each reader has yet to settle.
     pub lag: BTreeMap<&'static str, i64>,
     /// Records that no stage could handle.
-    pub dead_letters: i64,
+    pub dead_letters: DeadLetters,
+}
+
+/// The dead letters that are kept.
+#[derive(Debug, Default)]
+pub struct DeadLetters {
+    /// How many.
+    pub kept: usize,
+    /// How many of them nobody has seen, by stage and reason.
+    pub unseen: BTreeMap<String, usize>,
+    /// When the oldest of those died.
+    pub oldest: Option<Timestamp>,
+}
+
+impl DeadLetters {
+    /// Takes one up.
+    pub fn take(&mut self, letter: Letter<'_>, seen: &SeenUpTo) {
+        self.kept += 1;
+        if !is_unseen(seen, letter.place()) {
+            return;
+        }
+        let word = |name| letter.said(name).map_or_else(|| "unknown".to_owned(), escape::text);
+        *self.unseen.entry(format!("{} {}", word(header::STAGE), word(header::REASON))).or_default() += 1;
+        let died = letter.said(header::FAILED_AT).and_then(|at| at.parse().ok()).or(letter.0.timestamp);
+        self.oldest = [self.oldest, died].into_iter().flatten().min();
+    }
+
+    /// How many nobody has seen.
+    pub fn unseen_count(&self) -> usize {
+        self.unseen.values().sum()
+    }
 }
 
 impl Picture {

@@ -4,10 +4,13 @@ use cordon_records::{Latch, NoticeKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::picture::Picture;
+use super::picture::{DeadLetters, Picture};
 
 /// Alerts are polled every few seconds; coverage that is older than this has stopped.
 const COVERAGE_STALE: SignedDuration = SignedDuration::from_mins(10);
+
+/// More stages and reasons than this are not named.
+const CAUSES: usize = 4;
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +52,7 @@ pub fn lines(picture: &Picture, now: Timestamp) -> Vec<Line> {
         coverage(picture, now),
         fleet(picture, now),
         lag(picture),
-        dead_letters(picture),
+        dead_letters(&picture.dead_letters, now),
     ]
 }
 
@@ -136,11 +139,22 @@ fn lag(picture: &Picture) -> Line {
     good("lag", format!("records not yet settled: {}", readers.join(", ")))
 }
 
-fn dead_letters(picture: &Picture) -> Line {
-    match picture.dead_letters {
-        0 => good("dead", "no dead letters"),
-        some => good("dead", format!("{some} dead letters are kept; cordon dlq list shows them")),
+/// Whatever died and was not seen wants a person: the mail about it may have been refused too.
+fn dead_letters(dead: &DeadLetters, now: Timestamp) -> Line {
+    let (kept, unseen) = (dead.kept, dead.unseen_count());
+    if unseen == 0 {
+        let text = if kept == 0 { "no dead letters".to_owned() } else { format!("{kept} dead letters, all seen") };
+        return good("dead", text);
     }
+    let mut causes: Vec<(&String, &usize)> = dead.unseen.iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let causes: Vec<String> = causes.iter().take(CAUSES).map(|(cause, count)| format!("{cause} {count}")).collect();
+    let age = dead.oldest.map(|oldest| format!(", the oldest {} old", ago(oldest, now))).unwrap_or_default();
+    look(
+        "dead",
+        format!("{unseen} dead letters that nobody has seen{age}: {}", causes.join(", ")),
+        "cordon dlq list shows them, cordon dlq redrive sends them back; then cordon dlq seen --all",
+    )
 }
 
 /// An age for people: the largest unit that fits.
@@ -172,7 +186,11 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
         "coverage": picture.cursor,
         "fleet": picture.fleet.map(|(machines, at)| json!({"machines": machines, "at": at})),
         "lag": picture.lag,
-        "dead_letters": picture.dead_letters,
+        "dead_letters": picture.dead_letters.kept,
+        "dead_letters_unseen": {
+            "count": picture.dead_letters.unseen_count(), "oldest": picture.dead_letters.oldest,
+            "by": picture.dead_letters.unseen,
+        },
     })
 }
 
@@ -222,11 +240,26 @@ mod tests {
         let refused = Some("rules/a.yaml:2:7: unknown field `alert.severty`\n  2 | when: …".into());
         picture.policy = Some(PolicyStanding { rule_set: "b2".into(), rules: 11, refused, at: at("02:50:00") });
         picture.cursor.as_mut().unwrap().covered_until = at("01:00:00");
-        (picture.open, picture.overdue, picture.held, picture.dead_letters) = (3, 1, 2, 5);
+        (picture.open, picture.overdue, picture.held) = (3, 1, 2);
+        picture.dead_letters = DeadLetters {
+            kept: 9,
+            unseen: [("enrich decode".to_owned(), 1), ("notify rejected".to_owned(), 4)].into(),
+            oldest: Some(at("01:01:00")),
+        };
         picture.timers = Some((4, "2026-11-24T09:30:00Z".parse().unwrap()));
         insta::assert_snapshot!(told(&picture));
         let look = document(&picture, &lines(&picture, at("03:01:00")))["look"].clone();
-        assert_eq!(look, json!(["breaker", "pause", "rules", "decide", "actions", "coverage"]));
+        assert_eq!(look, json!(["breaker", "pause", "rules", "decide", "actions", "coverage", "dead"]));
+    }
+
+    #[test]
+    fn dead_letters_that_people_have_seen_want_nobody() {
+        let mut picture = healthy();
+        picture.dead_letters.kept = 5;
+        assert!(told(&picture).contains("ok    dead       5 dead letters, all seen"), "{}", told(&picture));
+        picture.dead_letters.unseen.insert("enrich decode".to_owned(), 1);
+        let lines = lines(&picture, at("03:01:00"));
+        assert!(lines.iter().any(|line| line.about == "dead" && !line.good), "an age that is not known hides nothing");
     }
 
     #[test]

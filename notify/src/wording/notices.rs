@@ -50,8 +50,8 @@ fn breaker_latched(notice: &Notice) -> Wording {
         "Breaker latched",
         format!("Cordon stopped acting: {}", first_sentence(notice)),
         "A cap was reached, so Cordon begins nothing more until a person resumes it; only releases and the like go on. \
-         Every further action is held and written to the topic of actions; no mail follows for those that only the cap \
-         holds."
+         Every further action is held and written to the topic of actions; those that only the cap holds have no mail of \
+         their own: digests count them."
             .to_owned(),
     )
     .next("Find out whether this is an attack on many machines or a rule that matches too much.")

@@ -5,8 +5,9 @@ pub mod actions;
 use cordon_notify::message::{Fate, Message, message_for};
 use cordon_notify::render::{Mail, Parties, Renderer};
 use cordon_records::{
-    Action, ActionKey, ActionRecord, ActionState, AlertId, AlertStatus, AlertSummary, GuardVerdict, IsolationType,
-    MachineActionId, MachineId, MachineSummary, Mode, Notice, NoticeKind, Report, RuleId, Ruling, Severity,
+    Action, ActionKey, ActionRecord, ActionState, AlertId, AlertStatus, AlertSummary, GuardVerdict, IntentHash,
+    IsolationType, MachineActionId, MachineId, MachineSummary, Mode, Notice, NoticeKind, Report, RuleId, Ruling,
+    Severity,
 };
 use jiff::Timestamp;
 
@@ -70,7 +71,7 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
         machine_action_id: begun.then(|| MachineActionId::new("2d7b4c1e-6f1a-4a39-9b8e-0c5d5f7b9a11").unwrap()),
         decision: "cordon.enriched/3/1207".into(),
         expires_at: (state == ActionState::Held).then(|| instant("2026-11-21T09:13:10Z")),
-        intent: None,
+        intent: (state == ActionState::Held).then(|| IntentHash::new("0f1e2d3c4b5a6978").unwrap()),
         requested_by: None,
         approvals: Vec::new(),
         link: None,
@@ -148,7 +149,17 @@ pub fn step_of(action: Action, state: ActionState, name: &str) -> ActionRecord {
 pub fn message(report: &Report) -> Message {
     match message_for(report) {
         Fate::Mail(message) => *message,
+        Fate::Fold(folded) => folded.message,
         Fate::Skip(reason) => panic!("no mail: {reason}"),
+    }
+}
+
+/// The mail that a report would have on its own; `None` for one that needs none.
+pub fn told(record: &ActionRecord) -> Option<Message> {
+    match message_for(&report(record.clone())) {
+        Fate::Mail(message) => Some(*message),
+        Fate::Fold(folded) => Some(folded.message),
+        Fate::Skip(_) => None,
     }
 }
 

@@ -24,18 +24,17 @@ pub(super) fn key_of(report: &Report) -> Option<String> {
     if !states_of(kind(action)).contains(&state) || (state == "covered" && !people) {
         return None;
     }
-    let holding = holding(action);
-    if ["held", "denied", "expired"].contains(&state) && holding == Holding::Noticed && !people {
+    if ["denied", "expired"].contains(&state) && is_noticed(action) && !people {
         return None;
     }
-    let once_a_day = ["refused", "held", "would", "expired"].contains(&state)
+    let once_a_day = ["refused", "would", "expired"].contains(&state)
         || (action.state == ActionState::NeedsHuman && action.attempt == 0);
     match &action.key {
         Some(key) if people || !once_a_day => {
-            let held_as = action.intent.as_ref().map_or_else(String::new, |intent| format!("|{intent}"));
+            let yeses = action.approvals.len();
+            let held_as = action.intent.as_ref().map_or_else(String::new, |intent| format!("|{intent}#{yeses}"));
             Some(format!("{key}|{}|{state}{held_as}", action.attempt))
         }
-        _ if state == "held" && holding == Holding::GentleCap => Some(daily(action, "all")),
         _ => {
             let target = action.machine.as_ref().map_or(action.alert.id.as_str(), |machine| machine.id.as_str());
             Some(daily(action, target))
@@ -65,27 +64,12 @@ fn states_of(kind: &str) -> Vec<&'static str> {
     states
 }
 
-/// What the guards that hold an action have in common.
-#[derive(PartialEq)]
-enum Holding {
-    /// A notice speaks for all of them.
-    Noticed,
-    /// Only the cap of gentle actions, which has no notice.
-    GentleCap,
-    /// At least one has to be told of by itself.
-    Own,
-}
-
-fn holding(action: &ActionRecord) -> Holding {
+/// Whether a notice speaks for every guard that holds the action.
+fn is_noticed(action: &ActionRecord) -> bool {
     let guards: Vec<&str> =
         action.guards.iter().filter(|word| word.ruling == Ruling::Hold).map(|word| &*word.guard).collect();
-    let names = |among: &[&str]| guards.iter().any(|guard| among.contains(guard));
-    let others = guards.iter().any(|guard| !["caps", "breaker", "pause", "fleet-share", "gentle-caps"].contains(guard));
-    match (others, names(&["breaker", "pause", "caps"]), names(&["gentle-caps"])) {
-        (true, _, _) | (false, false, false) => Holding::Own,
-        (false, true, _) => Holding::Noticed,
-        (false, false, true) => Holding::GentleCap,
-    }
+    let noticed = |guard: &&str| ["breaker", "pause", "caps"].contains(guard);
+    guards.iter().any(noticed) && guards.iter().all(|guard| noticed(guard) || *guard == "fleet-share")
 }
 
 /// One mail for each target, kind, state and day.
@@ -93,15 +77,23 @@ fn daily(action: &ActionRecord, target: &str) -> String {
     format!("{target}|{}|{}|{}", kind(action), action.state.as_str(), action.at.strftime("%Y-%m-%d"))
 }
 
-/// The keys of mails that are done with, each with its `Message-ID`.
+/// The keys of mails that are done with, each with its `Message-ID`; a digest names the keys that it tells.
 pub(super) fn notified(evidence: &Evidence) -> Vec<(String, String)> {
-    let records = evidence.topic(Topic::Notified).iter();
+    written_down(evidence, &["sent"])
+}
+
+/// The same for mails of these entries; `planned` is a digest that is about to be sent.
+fn written_down(evidence: &Evidence, entries: &[&str]) -> Vec<(String, String)> {
     let of = |seen: &super::Seen| {
         let key = seen.key_text().strip_prefix("mail/")?.to_owned();
-        let sent: serde_json::Value = seen.json()?;
-        Some((key, sent.get("message_id")?.as_str()?.to_owned()))
+        let record: serde_json::Value = seen.json()?;
+        let message = record.get("message_id")?.as_str()?.to_owned();
+        let told = record.get("keys").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+        let told = told.iter().filter_map(|key| key.as_str().map(str::to_owned));
+        let counts = entries.contains(&record.get("entry")?.as_str()?);
+        counts.then(|| told.chain([key]).map(|key| (key, message.clone())).collect::<Vec<_>>())
     };
-    records.filter_map(of).collect()
+    evidence.topic(Topic::Notified).iter().filter_map(of).flatten().collect()
 }
 
 fn copies(evidence: &Evidence) -> BTreeMap<String, usize> {
@@ -137,7 +129,7 @@ pub fn every_result_is_mailed(evidence: &Evidence) -> Vec<Breach> {
 pub fn mails_are_repeated_by_interruptions_only(evidence: &Evidence, expectation: &Expectation) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (key, id) in notified(evidence) {
+    for (key, id) in written_down(evidence, &["sent", "planned"]) {
         ids.entry(key).or_default().insert(id);
     }
     for (key, ids) in ids.iter().filter(|(_, ids)| ids.len() > 1) {

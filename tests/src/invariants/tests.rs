@@ -379,18 +379,33 @@ fn one_result_under_two_message_ids_and_a_mail_that_nobody_wrote_down_are_breach
 }
 
 #[test]
-fn what_is_held_by_the_breaker_alone_needs_no_mail_and_what_another_guard_holds_does() {
+fn what_is_held_needs_a_mail_whatever_holds_it_and_a_digest_that_names_it_is_one() {
     let held = |guard: &str| {
         let mut held = json_report(action(0, "held"));
         held["guards"] = json!([{"guard": guard, "ruling": "hold", "why": "w"}]);
         held
     };
-    for (guard, numbers) in [("breaker", &[][..]), ("caps", &[]), ("age", &[1, 6, 10]), ("fleet-share", &[1, 6, 10])] {
-        finds(numbers, guard, |it| {
-            of(it, Topic::Actions).push(seen(Topic::Actions, (0, 2), MACHINE, &held(guard)));
-            it.committed.insert((Reader::Notify, 0), 3);
-        });
+    let holds = |it: &mut Evidence, guard: &str| {
+        of(it, Topic::Actions).push(seen(Topic::Actions, (0, 2), MACHINE, &held(guard)));
+        it.committed.insert((Reader::Notify, 0), 3);
+    };
+    for guard in ["breaker", "caps", "age", "fleet-share"] {
+        finds(&[1, 6, 10], guard, |it| holds(it, guard));
     }
+    let digest = |key: &str, entry: &str| {
+        let told = json!({"entry": entry, "message_id": "<d@cordon>", "keys": [format!("{KEY}|0|held")]});
+        seen(Topic::Notified, (0, 9), &format!("mail/{key}"), &told)
+    };
+    finds(&[], "a digest tells it", |it| {
+        holds(it, "breaker");
+        of(it, Topic::Notified).extend([digest("digest|held|x", "planned"), digest("digest|held|x", "sent")]);
+        it.mails.push(mail("<d@cordon>"));
+    });
+    finds(&[1, 6, 10], "a digest was only planned", |it| {
+        holds(it, "breaker");
+        of(it, Topic::Notified).push(digest("digest|held|x", "planned"));
+        it.mails.push(mail("<d@cordon>"));
+    });
 }
 
 #[test]

@@ -1,14 +1,17 @@
-//! What is written to a few topics from now on: for somebody who asks something on one and waits for the answer on others.
+//! What is written to a few topics from now on, or to one topic from where somebody has left off: for somebody who asks
+//! something on one topic and waits for the answer on others, and for somebody who keeps his own account of what he has
+//! read. No group is joined.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cordon_records::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::error::KafkaFailure;
+use super::error::{KafkaFailure, is_forbidden};
 use super::producer::Quiet;
 use super::records::Inbound;
 use super::settings::KafkaSettings;
@@ -21,7 +24,7 @@ const ASK: Duration = Duration::from_secs(10);
 /// See the module. Reading ends when it is dropped.
 #[derive(Debug)]
 pub struct Tail {
-    records: Receiver<Inbound>,
+    records: Receiver<Result<Inbound, KafkaFailure>>,
 }
 
 impl Tail {
@@ -30,8 +33,21 @@ impl Tail {
     /// # Errors
     /// When a topic is not there, or the broker does not answer within 10 s.
     pub async fn open(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Self, KafkaFailure> {
-        let (kafka, topics) = (kafka.clone(), topics.to_vec());
-        let placed = tokio::task::spawn_blocking(move || placed(&kafka, topics)).await;
+        Self::at(kafka, topics.to_vec(), Place::Ends).await
+    }
+
+    /// Takes up position in one topic at these offsets, and at the oldest record of partitions that are not named. An
+    /// offset whose record is gone stands for the oldest that is there.
+    ///
+    /// # Errors
+    /// When the topic is not there, or the broker does not answer within 10 s.
+    pub async fn resume(kafka: &KafkaSettings, topic: Topic, next: BTreeMap<i32, i64>) -> Result<Self, KafkaFailure> {
+        Self::at(kafka, vec![topic], Place::At(next)).await
+    }
+
+    async fn at(kafka: &KafkaSettings, topics: Vec<Topic>, place: Place) -> Result<Self, KafkaFailure> {
+        let kafka = kafka.clone();
+        let placed = tokio::task::spawn_blocking(move || placed(&kafka, topics, &place)).await;
         let reading = placed.map_err(|_| KafkaFailure::Dead("a blocking call was aborted".to_owned()))??;
         let (sender, records) = channel(BUFFER);
         std::thread::Builder::new().name("kafka-tail".to_owned()).spawn(move || reading.run(&sender))?;
@@ -41,11 +57,18 @@ impl Tail {
     /// The next record of any of the topics; in order within a partition. Waits for ever for one. Cancel-safe.
     ///
     /// # Errors
-    /// When the reading thread has ended.
+    /// When a topic may not be read, or the reading thread has ended.
     pub async fn next(&mut self) -> Result<Inbound, KafkaFailure> {
         let dead = || KafkaFailure::Dead("the reading thread ended".to_owned());
-        self.records.recv().await.ok_or_else(dead)
+        self.records.recv().await.ok_or_else(dead)?
     }
+}
+
+/// Where reading begins.
+#[derive(Debug)]
+enum Place {
+    Ends,
+    At(BTreeMap<i32, i64>),
 }
 
 struct Reading {
@@ -53,43 +76,59 @@ struct Reading {
     names: Vec<(Topic, String)>,
 }
 
-fn placed(kafka: &KafkaSettings, topics: Vec<Topic>) -> Result<Reading, KafkaFailure> {
+fn placed(kafka: &KafkaSettings, topics: Vec<Topic>, place: &Place) -> Result<Reading, KafkaFailure> {
     let consumer: BaseConsumer<Quiet> = kafka
         .reader("tail")?
         .create_with_context(Quiet)
         .map_err(|source| KafkaFailure::Client { what: "reader", source })?;
     let names: Vec<(Topic, String)> = topics.into_iter().map(|topic| (topic, kafka.topic(topic))).collect();
     for (_, name) in &names {
-        let what = format!("ask for the end of {name}");
-        add_ends(&consumer, name).map_err(|source| KafkaFailure::request(what, source))?;
+        let what = format!("take up position in {name}");
+        add(&consumer, name, place).map_err(|source| KafkaFailure::request(what, source))?;
     }
     Ok(Reading { consumer, names })
 }
 
-fn add_ends(consumer: &BaseConsumer<Quiet>, name: &str) -> Result<(), KafkaError> {
+fn add(consumer: &BaseConsumer<Quiet>, name: &str, place: &Place) -> Result<(), KafkaError> {
     let metadata = consumer.fetch_metadata(Some(name), ASK)?;
     let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
     let mut list = TopicPartitionList::new();
     for partition in topics.flat_map(|topic| topic.partitions()) {
-        let (_, end) = consumer.fetch_watermarks(name, partition.id(), ASK)?;
-        list.add_partition_offset(name, partition.id(), Offset::Offset(end))?;
+        let offset = match place {
+            Place::Ends => consumer.fetch_watermarks(name, partition.id(), ASK)?.1,
+            Place::At(next) => {
+                // A topic that was made anew is shorter than what was read.
+                let (low, high) = consumer.fetch_watermarks(name, partition.id(), ASK)?;
+                next.get(&partition.id()).filter(|next| (low..=high).contains(next)).copied().unwrap_or(low)
+            }
+        };
+        list.add_partition_offset(name, partition.id(), Offset::Offset(offset))?;
+    }
+    if list.count() == 0 {
+        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
     }
     consumer.incremental_assign(&list)
 }
 
 impl Reading {
-    fn run(self, sender: &Sender<Inbound>) {
+    fn run(self, sender: &Sender<Result<Inbound, KafkaFailure>>) {
         while !sender.is_closed() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let name = rdkafka::Message::topic(&message);
                     let topic = self.names.iter().find(|(_, known)| known == name);
                     let Some((topic, name)) = topic else { continue };
-                    if sender.blocking_send(Inbound::detach(&message, *topic, &name.as_str().into())).is_err() {
+                    if sender.blocking_send(Ok(Inbound::detach(&message, *topic, &name.as_str().into()))).is_err() {
                         return;
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) | None => {}
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_forbidden) => {
+                    let names: Vec<&str> = self.names.iter().map(|(_, name)| name.as_str()).collect();
+                    let _ =
+                        sender.blocking_send(Err(KafkaFailure::request(format!("read {}", names.join(", ")), error)));
+                    return;
+                }
                 Some(Err(error)) => tracing::debug!(%error, "reading what is new reports an error; trying again"),
             }
         }

@@ -1,0 +1,272 @@
+//! Handing mails over: what is tried again, who waits, who is given up, and what is written down of it.
+//!
+//! While the way out is closed every mail waits. A reader whom the server puts off waits alone, until the mail's deadline
+//! (`notify.give_up_after`); then, as with a reader who is refused, the mail goes to the dead letters and a metric counts
+//! it. The value of such a dead letter is the mail itself: it came from no topic, and nothing sends it back. A mail that
+//! tells of dead letters makes none, or each would bring the next.
+
+use std::future::Future;
+
+use cordon_records::{DeadLetterReason, Headers, Topic, dead_letter_header as header};
+use cordon_runtime::kafka::Outbound;
+use jiff::{SignedDuration, Timestamp};
+use lettre::Address;
+use tokio::time::Instant;
+
+use crate::error::NotifyError;
+use crate::hold::{COMPONENT, FIRST_PAUSE, GRACE, LONGEST_PAUSE, Stop, lost_for, unless_lost, worth_repeating};
+use crate::message::Message;
+use crate::metrics::Lost;
+use crate::notified::{MailRecord, Planned, Reader, Sent, Stored, Tells, Waiting};
+use crate::render::Mail;
+use crate::session::{Letter, Session};
+use crate::transport::{Handover, Transport, in_one_line};
+use crate::waiting::Delivery;
+
+/// No more than this is waited because the other side asked for it.
+const LONGEST_ASKED: std::time::Duration = std::time::Duration::from_secs(600);
+/// A mail on which the connection breaks so often, after the server had begun to take it, waits beside the others.
+const MOST_BREAKS: u32 = 3;
+
+impl<T: Transport> Session<'_, T> {
+    /// Hands one mail over, however long the way out is closed. Readers that rest are not tried: they are put off.
+    pub(crate) async fn hand_over(&mut self, mail: &Mail, report: &str) -> Result<Handover, Stop> {
+        let mut handover = Handover::new(mail);
+        let resting = |reader: &Address| Some((reader.clone(), self.queue.rests(reader, Instant::now())?.to_owned()));
+        let resting: Vec<(Address, String)> = mail.to.iter().filter_map(resting).collect();
+        resting.iter().for_each(|(reader, why)| handover.put_off(reader, why));
+        let (mut pause, mut breaks) = (FIRST_PAUSE, 0);
+        while !handover.open.is_empty() {
+            let outcome = tokio::select! {
+                biased;
+                outcome = self.mailer.transport.deliver(mail, &mut handover) => outcome,
+                () = lost_for(self.tenure, GRACE) => return Err(Stop::TenureOver),
+            };
+            let Err(error) = outcome else { break };
+            self.mailer.metrics.failed_attempts.inc();
+            breaks += u32::from(error.begun);
+            if handover.taken > 0 || breaks >= MOST_BREAKS {
+                // Whoever has it must not get it again because of the others.
+                handover.put_off_the_rest(&error.why);
+            }
+            if handover.open.is_empty() {
+                break;
+            }
+            let wait = error.after.map_or(pause, |asked| asked.clamp(pause, LONGEST_ASKED));
+            tracing::error!(report, why = error.why, again_in = ?wait, "mail could not be sent");
+            self.mailer.context.health.set_ready(COMPONENT, false, &error.why);
+            unless_lost(self.tenure, wait).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        let tried = handover.put_off.iter().filter(|(reader, _)| resting.iter().all(|(rests, _)| rests != reader));
+        for (reader, why) in tried {
+            self.queue.put_off(reader, why, Instant::now());
+        }
+        Ok(handover)
+    }
+
+    /// Says that no reader takes a mail.
+    pub(crate) fn nobody_takes(&self, report: &str, refusals: &str, readers: usize) {
+        tracing::error!(report, why = refusals, "nobody takes this mail; it goes to the dead letters");
+        self.mailer.metrics.lost(Lost::Refused, readers);
+        self.mailer.context.health.set_ready(COMPONENT, false, &format!("the last mail was refused: {refusals}"));
+    }
+
+    /// Sends a mail about many things: first it is written down as planned, so that a crash repeats this very mail.
+    /// `false` when nobody takes it.
+    pub(crate) async fn plan_and_send(&mut self, message: &Message, tells: Tells) -> Result<bool, Stop> {
+        let now = self.mailer.context.clock.now();
+        let mail = self.mailer.renderer.mail(message, &self.mailer.terms.parties, now).map_err(NotifyError::from)?;
+        let planned = Planned {
+            message_id: mail.message_id.clone(),
+            mail: Stored::of(&mail),
+            tells: tells.clone(),
+            epoch: self.notified.epoch(),
+            at: message.happened_at,
+        };
+        self.note(&message.key, MailRecord::Planned(planned)).await?;
+        let letter = Letter { key: &message.key, report: &message.key, mail: &mail, tells };
+        self.send_letter(letter, message.happened_at).await
+    }
+
+    /// Sends a mail that is written down as planned. `false` when nobody takes it: then it goes to the dead letters itself,
+    /// since its reports are many.
+    pub(crate) async fn send_letter(&mut self, letter: Letter<'_>, happened_at: Timestamp) -> Result<bool, Stop> {
+        let handover = self.hand_over(letter.mail, letter.report).await?;
+        let taken = handover.taken > 0 || !handover.put_off.is_empty();
+        if !taken {
+            let refusals = handover.refusals();
+            self.mailer.context.health.set_ready(COMPONENT, false, &format!("the last mail was refused: {refusals}"));
+        }
+        self.write_down(letter, handover, happened_at).await?;
+        Ok(taken)
+    }
+
+    /// Writes down who has the mail and who waits for it, and gives up on who refuses it.
+    pub(crate) async fn write_down(
+        &mut self,
+        letter: Letter<'_>,
+        handover: Handover,
+        happened_at: Timestamp,
+    ) -> Result<(), Stop> {
+        let at = self.mailer.context.clock.now();
+        let (key, readers) = (letter.key, handover.taken);
+        let sent = Sent {
+            report: letter.report.to_owned(),
+            message_id: letter.mail.message_id.clone(),
+            readers,
+            epoch: self.notified.epoch(),
+            at,
+            waiting: None,
+            tells: letter.tells,
+        };
+        if readers > 0 {
+            self.mailer.context.health.set_ready(COMPONENT, true, "");
+            self.mailer.metrics.delay.observe(at.duration_since(happened_at).as_secs_f64().max(0.0));
+            tracing::info!(report = sent.report, readers, message_id = sent.message_id, "mail sent");
+        }
+        let until = SignedDuration::try_from(self.mailer.terms.give_up_after).unwrap_or(SignedDuration::MAX);
+        let delivery = Delivery {
+            key: key.to_owned(),
+            mail: letter.mail.clone(),
+            readers: handover.put_off.iter().map(|(reader, _)| reader.clone()).collect(),
+            until: at.checked_add(until).unwrap_or(Timestamp::MAX),
+            sent,
+        };
+        self.give_up(&delivery, &handover.refused, Lost::Refused).await?;
+        if !handover.put_off.is_empty() {
+            let why = in_one_line(&handover.put_off);
+            tracing::warn!(report = delivery.sent.report, why, until = %delivery.until, "some readers have to wait");
+        }
+        self.note(key, record_of(&delivery)).await?;
+        self.wait_on(delivery).await
+    }
+
+    /// Puts a mail into the row of those that wait, if anybody waits for it.
+    pub(crate) async fn wait_on(&mut self, delivery: Delivery) -> Result<(), Stop> {
+        if !delivery.readers.is_empty()
+            && let Some(mut crowded_out) = self.queue.push(delivery)
+        {
+            let why = "too many mails wait for readers that are put off; the oldest was given up";
+            let readers = crowded_out.readers.drain(..).map(|reader| (reader, why.to_owned())).collect::<Vec<_>>();
+            self.give_up(&crowded_out, &readers, Lost::CrowdedOut).await?;
+            self.note(&crowded_out.key, record_of(&crowded_out)).await?;
+        }
+        self.mailer.metrics.waiting_readers.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
+        Ok(())
+    }
+
+    /// Tries one of the mails that wait, if one is due.
+    pub(crate) async fn try_who_waits(&mut self) -> Result<(), Stop> {
+        let Some((mut delivery, readers)) = self.queue.due(Instant::now()) else { return Ok(()) };
+        let mut handover = Handover::to(readers);
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.mailer.transport.deliver(&delivery.mail, &mut handover) => outcome,
+            () = lost_for(self.tenure, GRACE) => return Err(Stop::TenureOver),
+        };
+        let now = Instant::now();
+        match outcome {
+            Ok(()) => self.mailer.context.health.set_ready(COMPONENT, true, ""),
+            Err(error) => {
+                self.mailer.metrics.failed_attempts.inc();
+                if error.begun {
+                    handover.put_off_the_rest(&error.why);
+                } else {
+                    // The way out is closed: that is nobody's last chance.
+                    self.mailer.context.health.set_ready(COMPONENT, false, &error.why);
+                    handover.open.iter().for_each(|reader| self.queue.put_off(reader, &error.why, now));
+                }
+            }
+        }
+        handover.put_off.iter().for_each(|(reader, why)| self.queue.put_off(reader, why, now));
+        let over = self.mailer.context.clock.now() >= delivery.until;
+        let too_late = if over { std::mem::take(&mut handover.put_off) } else { Vec::new() };
+        let still = |reader: &Address| {
+            handover.open.contains(reader) || handover.put_off.iter().any(|(waits, _)| waits == reader)
+        };
+        let before = delivery.readers.len();
+        let tried = Handover::to(delivery.readers.clone()).open;
+        delivery.readers.retain(|reader| still(reader));
+        for reader in tried.iter().filter(|reader| !delivery.readers.contains(reader)) {
+            self.queue.answered(reader);
+        }
+        delivery.sent.readers += handover.taken;
+        self.give_up(&delivery, &handover.refused, Lost::Refused).await?;
+        self.give_up(&delivery, &too_late, Lost::TooLate).await?;
+        if delivery.readers.len() < before {
+            self.note(&delivery.key, record_of(&delivery)).await?;
+        }
+        self.wait_on(delivery).await
+    }
+
+    /// These readers do not get the mail: a metric counts them, and the mail goes to the dead letters.
+    async fn give_up(&self, delivery: &Delivery, readers: &[(Address, String)], lost: Lost) -> Result<(), Stop> {
+        if readers.is_empty() {
+            return Ok(());
+        }
+        let (report, why) = (&delivery.sent.report, in_one_line(readers));
+        tracing::error!(report, why, "some readers do not get this mail");
+        self.mailer.metrics.lost(lost, readers.len());
+        if !delivery.sent.tells.dead_letters.is_empty() {
+            return Ok(());
+        }
+        let letter = dead_letter(delivery, &why, self.mailer.context.clock.now());
+        self.insist("write a dead letter", || async {
+            self.mailer.context.producer.send(letter.clone()).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Writes to `notified` what became of a mail, and remembers it.
+    async fn note(&mut self, key: &str, mail: MailRecord) -> Result<(), Stop> {
+        self.insist("write down a mail", || self.notified.write(key, &mail)).await?;
+        self.notified.insert(key, mail.tells());
+        Ok(())
+    }
+
+    /// Repeats a write to Kafka until it is confirmed. Repeating a doubtful one does no harm here.
+    async fn insist<W, F>(&self, what: &str, mut write: W) -> Result<(), Stop>
+    where
+        W: FnMut() -> F,
+        F: Future<Output = Result<(), NotifyError>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let written = tokio::select! {
+                biased;
+                written = write() => written,
+                () = lost_for(self.tenure, GRACE) => return Err(Stop::TenureOver),
+            };
+            match written {
+                Ok(()) => return Ok(()),
+                Err(error) => worth_repeating(error, what)?,
+            }
+            unless_lost(self.tenure, pause).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// The record of a mail: with its bytes for as long as somebody waits for it.
+fn record_of(delivery: &Delivery) -> MailRecord {
+    let waiting = (!delivery.readers.is_empty()).then(|| Waiting {
+        readers: delivery.readers.iter().cloned().map(Reader).collect(),
+        until: delivery.until,
+        mail: Stored::of(&delivery.mail),
+    });
+    MailRecord::Sent(Sent { waiting, ..delivery.sent.clone() })
+}
+
+/// The dead letter of a mail that somebody did not get.
+fn dead_letter(delivery: &Delivery, why: &str, now: Timestamp) -> Outbound {
+    let (key, id) = (&delivery.key, &delivery.mail.message_id);
+    let mut headers = Headers::event("notify", "mail.undelivered", id, now, key);
+    headers.set(header::STAGE, "notify");
+    headers.set(header::REASON, DeadLetterReason::Rejected.as_str());
+    headers.set(header::DETAIL, why.get(..why.floor_char_boundary(512)).unwrap_or(why));
+    headers.set(header::FAILED_AT, &now.to_string());
+    let value = Some(delivery.mail.mime.clone());
+    Outbound { topic: Topic::DeadLetters, key: Some(key.clone()), headers, value }
+}

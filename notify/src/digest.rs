@@ -1,0 +1,236 @@
+//! What a digest says of many reports: how many of what, and the worst of them. Pure.
+//!
+//! A digest counts each of its reports once. Its text follows from them and from their order, and its `Message-ID` from the
+//! first of them, which is in no other digest.
+
+use std::collections::BTreeMap;
+
+use cordon_records::{ActionRecord, ActionState, Ruling, Severity};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::clean;
+use crate::facts;
+use crate::message::{MAX_LINE, MAX_SUBJECT, Message};
+use crate::parts::Section;
+use crate::wording::{self, Tone, Wording};
+
+/// How many of the worst a digest shows.
+pub const WORST: usize = 10;
+/// More names than this are counted together.
+const NAMES: usize = 6;
+
+/// The reports that are folded together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Series {
+    /// Actions that wait for a person.
+    Held,
+    /// What was refused, has expired or could not be judged.
+    NotDone,
+    /// What shadow mode would have done.
+    Rehearsed,
+}
+
+impl Series {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Held, Self::NotDone, Self::Rehearsed];
+
+    /// The stable name, part of a digest's key.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::NotDone => "not_done",
+            Self::Rehearsed => "would",
+        }
+    }
+}
+
+/// One report of a digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The notification key.
+    pub key: String,
+    /// How loud a mail of its own would be.
+    pub tone: Tone,
+    /// What its headline would say.
+    pub headline: String,
+    /// The machine's name; the alert where there is none.
+    pub machine: String,
+    /// The alert's title.
+    pub title: String,
+    /// Why.
+    pub why: String,
+    /// The action key, where a person can decide.
+    pub action_key: Option<String>,
+    /// The kind of action.
+    pub action: String,
+    /// The state, in words.
+    pub state: String,
+    /// The alert's severity.
+    pub severity: String,
+    /// The guards that hold or refuse it.
+    pub guards: Vec<String>,
+    /// The rules that asked for it.
+    pub rules: Vec<String>,
+    /// When it happened.
+    pub at: Timestamp,
+    rank: u8,
+}
+
+impl Line {
+    /// The line of a report whose own mail would be `message`.
+    #[must_use]
+    pub fn of(record: &ActionRecord, message: &Message) -> Self {
+        let against = |ruling| ruling == Ruling::Hold || ruling == Ruling::Refuse;
+        let guards = record.guards.iter().filter(|verdict| against(verdict.ruling));
+        let kind = record.action.as_ref().map_or("none planned", |action| action.kind().as_str());
+        Self {
+            key: message.key.clone(),
+            tone: message.tone,
+            headline: message.headline.clone(),
+            machine: wording::short_name(record),
+            title: clean::foreign(&record.alert.title, 120),
+            why: clean::foreign(&record.reason, 200),
+            action_key: record.key.as_ref().filter(|_| record.state == ActionState::Held).map(ToString::to_string),
+            action: kind.replace('_', " "),
+            state: record.state.as_str().replace('_', " "),
+            severity: clean::foreign(record.alert.severity.as_str(), 40),
+            guards: guards.map(|verdict| clean::line(&verdict.guard, 60)).collect(),
+            rules: record.rules.iter().map(ToString::to_string).collect(),
+            at: record.at,
+            rank: rank(&record.alert.severity),
+        }
+    }
+}
+
+/// The worst first. A severity that is new to us may be worse than High.
+const fn rank(severity: &Severity) -> u8 {
+    match severity {
+        Severity::High => 0,
+        Severity::Other(_) => 1,
+        Severity::Medium => 2,
+        Severity::Low => 3,
+        Severity::Informational => 4,
+        Severity::UnSpecified => 5,
+    }
+}
+
+/// One of the worst, as a mail shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// What it is.
+    pub head: String,
+    /// More about it.
+    pub text: String,
+    /// The command that shows or decides it; `""` for none.
+    pub command: String,
+}
+
+/// The mail that tells of all these reports. `None` for none.
+#[must_use]
+pub fn message(series: Series, lines: &[&Line]) -> Option<Message> {
+    let (first, newest) = (lines.first()?, lines.iter().map(|line| line.at).max()?);
+    let words = wording::of_digest(series, lines);
+    let mut message = folded(words, format!("digest|{}|{}", series.as_str(), first.key), newest);
+    message.sections = vec![Section { title: "In numbers", facts: counts(lines), link: None }];
+    message.items_title = if lines.len() > WORST { "The worst ten" } else { "One by one" };
+    message.items = worst(lines).into_iter().map(|line| item(series, line)).collect();
+    Some(message)
+}
+
+/// A mail about many things: no alert, rule or guard of its own.
+pub fn folded(words: Wording, key: String, happened_at: Timestamp) -> Message {
+    Message {
+        record: key.clone(),
+        key,
+        thread: None,
+        tone: words.tone,
+        subject: clean::line(&words.subject(), MAX_SUBJECT),
+        badge: words.badge,
+        headline: clean::line(&words.headline, MAX_LINE),
+        summary: words.summary,
+        reason: String::new(),
+        rest: String::new(),
+        next: words.next,
+        download: None,
+        rules: Vec::new(),
+        guards: Vec::new(),
+        sections: Vec::new(),
+        items_title: "",
+        items: Vec::new(),
+        at: facts::instant(happened_at),
+        happened_at,
+    }
+}
+
+fn worst<'a>(lines: &[&'a Line]) -> Vec<&'a Line> {
+    let mut ordered = lines.to_vec();
+    ordered.sort_by_key(|line| line.rank);
+    ordered.truncate(WORST);
+    ordered
+}
+
+fn item(series: Series, line: &Line) -> Item {
+    let Line { severity, machine, action, state, .. } = line;
+    let head = match series {
+        Series::Held | Series::Rehearsed => format!("{severity}: {machine}, {action}"),
+        Series::NotDone => format!("{severity}: {machine}, {action}, {state}"),
+    };
+    let why = match series {
+        Series::Held | Series::NotDone => &line.why,
+        Series::Rehearsed => &line.headline,
+    };
+    let title = if line.title.is_empty() { "an alert without a title" } else { &line.title };
+    let command = line.action_key.as_ref().map(|key| format!("cordon approvals show {key}")).unwrap_or_default();
+    Item { head, text: format!("{title}. {why}"), command }
+}
+
+/// "High 12, Medium 3": the worst first.
+pub fn by_severity(lines: &[&Line]) -> String {
+    let mut counted: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+    for line in lines {
+        *counted.entry((line.rank, &line.severity)).or_default() += 1;
+    }
+    named(counted.into_iter().map(|((_, name), count)| (name, count)).collect())
+}
+
+fn counts(lines: &[&Line]) -> Vec<(&'static str, String)> {
+    let one = |of: fn(&Line) -> &str| tally(lines.iter().map(|line| of(line)));
+    let mut facts = vec![
+        ("Reports", lines.len().to_string()),
+        ("Severity", by_severity(lines)),
+        ("Action", one(|line| &line.action)),
+    ];
+    let many = [
+        ("State", one(|line| &line.state)),
+        ("Guards", tally(lines.iter().flat_map(|line| &line.guards).map(String::as_str))),
+        ("Rules", tally(lines.iter().flat_map(|line| &line.rules).map(String::as_str))),
+    ];
+    // In a digest of what is held, or of shadow mode, the state says nothing new.
+    let of_one_state = lines.iter().all(|line| lines.first().is_some_and(|first| first.state == line.state));
+    facts.extend(many.into_iter().skip(usize::from(of_one_state)).filter(|(_, text)| !text.is_empty()));
+    facts.extend(lines.iter().map(|line| line.at).min().map(|at| ("First", facts::instant(at))));
+    facts.extend(lines.iter().map(|line| line.at).max().map(|at| ("Last", facts::instant(at))));
+    facts
+}
+
+/// "High 12, Medium 3": the most frequent first, at most [`NAMES`] of them.
+pub fn tally<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in names {
+        *counted.entry(name).or_default() += 1;
+    }
+    let mut ordered: Vec<(&str, usize)> = counted.into_iter().collect();
+    ordered.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    named(ordered)
+}
+
+fn named(ordered: Vec<(&str, usize)>) -> String {
+    let rest: usize = ordered.iter().skip(NAMES).map(|(_, count)| count).sum();
+    let mut parts: Vec<String> = ordered.iter().take(NAMES).map(|(name, count)| format!("{name} {count}")).collect();
+    if rest > 0 {
+        parts.push(format!("others {rest}"));
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,207 @@
+//! Dead letters are told: the first at once, the others in a digest, whatever stage gave them up.
+//!
+//! They are read by assignment, without a group: READ and DESCRIBE on the topic of dead letters are all that it takes.
+//! Where reading begins again is written down with each mail that tells of them (`notified`); an installation that has no
+//! such mail begins at the oldest. Whoever may not read them goes on sending mails and says that it is not ready.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cordon_records::{Topic, dead_letter_header as header};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{Inbound, KafkaFailure, Tail};
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::clean;
+use crate::digest::{self, Item, WORST};
+use crate::facts;
+use crate::message::Message;
+use crate::notified::NextLetter;
+use crate::parts::Section;
+use crate::window::Window;
+use crate::wording;
+
+/// The name under which health speaks of them.
+const COMPONENT: &str = "dead-letters";
+/// The pause after they could not be read.
+const PAUSE: Duration = Duration::from_secs(30);
+/// So many are kept for one digest. They hold up nobody, and a topic full of them is one mail; this bounds the memory.
+const MOST: usize = 20_000;
+
+/// One of them, as mails show it. Its headers are foreign text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Who gave up.
+    pub stage: String,
+    /// Why, in a word.
+    pub reason: String,
+    /// Why, for people.
+    pub detail: String,
+    /// Where the record came from; nowhere, for an item of the alert list or a mail.
+    pub origin: Option<String>,
+    /// When it was given up.
+    pub at: Timestamp,
+}
+
+impl DeadLetter {
+    /// Reads its headers; what is missing is said to be.
+    #[must_use]
+    pub fn of(record: &Inbound, now: Timestamp) -> Self {
+        let said = |name| record.headers.text(name);
+        let word = |name| clean::foreign(said(name).unwrap_or("unknown"), 40);
+        let part = |name| said(name).unwrap_or("?");
+        let origin =
+            said(header::TOPIC).map(|topic| format!("{topic}/{}/{}", part(header::PARTITION), part(header::OFFSET)));
+        Self {
+            partition: record.partition,
+            offset: record.offset,
+            stage: word(header::STAGE),
+            reason: word(header::REASON),
+            detail: clean::foreign(said(header::DETAIL).unwrap_or("nothing was said"), 200),
+            origin: origin.map(|origin| clean::line(&origin, 120)),
+            at: said(header::FAILED_AT).and_then(|at| at.parse().ok()).or(record.timestamp).unwrap_or(now),
+        }
+    }
+
+    /// Who gave up and why, in two words.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        format!("{} {}", self.stage, self.reason)
+    }
+}
+
+/// The mail that tells of these; `None` for none.
+#[must_use]
+pub fn message(letters: &[DeadLetter]) -> Option<Message> {
+    let (first, newest) = (letters.first()?, letters.iter().map(|letter| letter.at).max()?);
+    let key = format!("dead-letters|{}/{}", first.partition, first.offset);
+    let mut message = digest::folded(wording::of_dead_letters(letters), key, newest);
+    let causes: Vec<String> = letters.iter().map(DeadLetter::cause).collect();
+    let mut counts = vec![
+        ("Dead letters", letters.len().to_string()),
+        ("Stage, reason", digest::tally(causes.iter().map(String::as_str))),
+    ];
+    counts.extend(letters.iter().map(|letter| letter.at).min().map(|at| ("First", facts::instant(at))));
+    counts.extend((letters.len() > 1).then(|| ("Last", facts::instant(newest))));
+    message.sections = vec![Section { title: "In numbers", facts: counts, link: None }];
+    message.items_title = if letters.len() > WORST { "Examples" } else { "One by one" };
+    message.items = examples(letters).into_iter().map(item).collect();
+    Some(message)
+}
+
+/// One of each cause first.
+fn examples(letters: &[DeadLetter]) -> Vec<&DeadLetter> {
+    let mut causes = BTreeSet::new();
+    let (mut shown, others): (Vec<_>, Vec<_>) = letters.iter().partition(|letter| causes.insert(letter.cause()));
+    shown.extend(others);
+    shown.truncate(WORST);
+    shown
+}
+
+fn item(letter: &DeadLetter) -> Item {
+    let from = letter.origin.as_ref().map(|origin| format!(". It came from {origin}")).unwrap_or_default();
+    Item {
+        head: format!("{}: {}", letter.stage, letter.reason),
+        text: format!("{}{from}", letter.detail),
+        command: format!("cordon dlq show {}/{}", letter.partition, letter.offset),
+    }
+}
+
+/// Reads them and keeps them for their mail.
+pub struct Letters {
+    context: Context,
+    reading: Reading,
+    next: BTreeMap<i32, i64>,
+    window: Window<DeadLetter>,
+}
+
+enum Reading {
+    /// Not before then.
+    Resting(Instant),
+    Opening(JoinHandle<Result<Tail, KafkaFailure>>),
+    Open(Tail),
+}
+
+impl Letters {
+    /// Begins where the mails so far end.
+    #[must_use]
+    pub fn new(context: &Context, told: &[NextLetter], span: Duration) -> Self {
+        Self {
+            context: context.clone(),
+            reading: Reading::Resting(Instant::now()),
+            next: told.iter().map(|next| (next.partition, next.offset)).collect(),
+            window: Window::new(span, MOST),
+        }
+    }
+
+    /// The next one. Waits for ever for it, also while they cannot be read. Cancel-safe.
+    pub async fn next(&mut self) -> Inbound {
+        loop {
+            let failure = match &mut self.reading {
+                Reading::Resting(until) => {
+                    sleep_until(*until).await;
+                    let (kafka, next) = (self.context.kafka.clone(), self.next.clone());
+                    let opening = async move { Tail::resume(&kafka, Topic::DeadLetters, next).await };
+                    self.reading = Reading::Opening(tokio::spawn(opening));
+                    continue;
+                }
+                Reading::Opening(opening) => match opening.await {
+                    Ok(Ok(tail)) => {
+                        self.context.health.set_ready(COMPONENT, true, "");
+                        self.reading = Reading::Open(tail);
+                        continue;
+                    }
+                    Ok(Err(failure)) => failure,
+                    Err(_) => KafkaFailure::Dead("opening the topic of dead letters was aborted".to_owned()),
+                },
+                Reading::Open(tail) => match tail.next().await {
+                    Ok(record) => return record,
+                    Err(failure) => failure,
+                },
+            };
+            let why = format!(
+                "dead letters cannot be read, so nobody is told of them: {failure}; notify needs READ and DESCRIBE on {}",
+                self.context.kafka.topic(Topic::DeadLetters)
+            );
+            tracing::error!(why, again_in = ?PAUSE, "mails go on");
+            self.context.health.set_ready(COMPONENT, false, &why);
+            self.reading = Reading::Resting(Instant::now() + PAUSE);
+        }
+    }
+
+    /// Takes one up; gives it back when it is to be told at once.
+    pub fn take_up(&mut self, record: &Inbound, now: Instant) -> Option<DeadLetter> {
+        self.next.insert(record.partition, record.offset.saturating_add(1));
+        self.window.offer(DeadLetter::of(record, self.context.clock.now()), true, now)
+    }
+
+    /// What the digest tells, if it is due.
+    pub fn due(&mut self, now: Instant) -> Vec<DeadLetter> {
+        if self.window.is_due(now) { self.window.take(now) } else { Vec::new() }
+    }
+
+    /// When the digest is due.
+    #[must_use]
+    pub fn ends(&self) -> Option<Instant> {
+        self.window.ends()
+    }
+
+    /// How far they are told once all that was taken up is told.
+    #[must_use]
+    pub fn position(&self) -> Vec<NextLetter> {
+        self.next.iter().map(|(partition, offset)| NextLetter { partition: *partition, offset: *offset }).collect()
+    }
+}
+
+impl Drop for Letters {
+    fn drop(&mut self) {
+        // Whoever does not send reads none.
+        self.context.health.set_ready(COMPONENT, true, "");
+    }
+}

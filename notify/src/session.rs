@@ -1,0 +1,260 @@
+//! The loop of a holder: each report in turn becomes a mail, a line of a digest, is found to need none, or is put aside.
+//!
+//! While the way out is closed, nothing is skipped over: mails wait in their order, and the stage says that it is not
+//! ready. A reader that is put off while others are served holds up nobody: what is left of the mail is written down in
+//! `notified` and tried again beside all else (`delivery`). A mail is written down after it was taken and before its
+//! report is settled; a crash between the two sends it again under the same `Message-ID`. The reports of a digest stay
+//! unsettled until it is sent and written down.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+
+use cordon_records::{DeadLetterReason, Report};
+use cordon_runtime::kafka::{Fate as Settled, Inbound, Inbox, Settler, Tenure, Undecodable};
+use tokio::time::{Instant, sleep_until};
+
+use crate::digest::{self, Line, Series};
+use crate::hold::{GRACE, Mailer, Stop, lost_for};
+use crate::letters::{self, DeadLetter, Letters};
+use crate::message::{Fate, Folded, Message, message_for};
+use crate::notified::{Notified, Tells, Unfinished};
+use crate::render::Mail;
+use crate::transport::Transport;
+use crate::waiting::Queue;
+use crate::window::{self, Window};
+
+/// Unsettled reports in all digests together, their bytes, and how far apart in the topic: beyond, the digest of the oldest
+/// goes out early. The runtime pauses reading at 1,000 reports, 16 MiB and 5,000 offsets, which would hold up everybody.
+const PRESSURE: Pressure = Pressure { reports: 800, bytes: 8 * 1024 * 1024, span: 4_000 };
+
+#[derive(Debug, Clone, Copy)]
+struct Pressure {
+    reports: usize,
+    bytes: usize,
+    span: i64,
+}
+
+/// One tenure's work.
+pub struct Session<'a, T> {
+    pub(crate) mailer: &'a Mailer<T>,
+    pub(crate) tenure: &'a Tenure,
+    pub(crate) settler: Settler,
+    pub(crate) notified: Notified,
+    pub(crate) queue: Queue,
+    windows: BTreeMap<Series, Window<Kept>>,
+    letters: Letters,
+}
+
+/// A report that waits for its digest.
+#[derive(Debug)]
+struct Kept {
+    offset: i64,
+    bytes: usize,
+    line: Line,
+}
+
+/// What becomes of a mail.
+pub struct Letter<'a> {
+    /// The notification key.
+    pub key: &'a str,
+    /// The report's id; the key where it tells of many.
+    pub report: &'a str,
+    /// The mail.
+    pub mail: &'a Mail,
+    /// What else it tells.
+    pub tells: Tells,
+}
+
+impl<'a, T: Transport> Session<'a, T> {
+    pub fn new(mailer: &'a Mailer<T>, tenure: &'a Tenure, settler: Settler, notified: Notified) -> Self {
+        let span = mailer.terms.digest_after;
+        let windows = Series::ALL.into_iter().map(|series| (series, Window::new(span, window::MOST))).collect();
+        let letters = Letters::new(&mailer.context, notified.dead_letters(), span);
+        Self { mailer, tenure, settler, notified, queue: Queue::default(), windows, letters }
+    }
+
+    /// Works until the tenure is over.
+    pub async fn run(mut self, mut inbox: Inbox) -> Result<(), Stop> {
+        for (key, unfinished) in self.notified.take_unfinished() {
+            self.finish(&key, unfinished).await?;
+        }
+        loop {
+            let wakes = self.wakes();
+            tokio::select! {
+                biased;
+                () = self.tenure.lost() => return Err(Stop::TenureOver),
+                () = at(wakes) => {}
+                letter = self.letters.next() => self.tell_of(&letter).await?,
+                record = inbox.next() => match record {
+                    Some(record) => self.handle(&record).await?,
+                    None => return Ok(()),
+                },
+            }
+            self.send_what_is_due().await?;
+        }
+    }
+
+    /// Sends what a former holder has planned, and takes over who waits.
+    async fn finish(&mut self, key: &str, unfinished: Unfinished) -> Result<(), Stop> {
+        match unfinished {
+            Unfinished::Waiting(sent, waiting) => self.wait_on(Unfinished::delivery(key, &sent, waiting)).await,
+            Unfinished::Planned(planned) => {
+                tracing::info!(key, "sending a digest that a former holder had planned");
+                let mail = planned.mail.mail(&planned.message_id);
+                let letter = Letter { key, report: key, mail: &mail, tells: planned.tells };
+                self.send_letter(letter, planned.at).await.map(|_| ())
+            }
+        }
+    }
+
+    /// When something is to be done although no record comes.
+    fn wakes(&self) -> Option<Instant> {
+        let windows = self.windows.values().filter_map(Window::ends);
+        windows.chain(self.queue.next(Instant::now())).chain(self.letters.ends()).min()
+    }
+
+    async fn send_what_is_due(&mut self) -> Result<(), Stop> {
+        let now = Instant::now();
+        for series in Series::ALL {
+            if self.windows.get(&series).is_some_and(|window| window.is_due(now)) {
+                self.send_digest(series, now).await?;
+            }
+        }
+        let letters = self.letters.due(now);
+        self.send_letters(&letters).await?;
+        self.try_who_waits().await
+    }
+
+    /// Tells of a dead letter at once, or keeps it for the digest.
+    async fn tell_of(&mut self, record: &Inbound) -> Result<(), Stop> {
+        let first = self.letters.take_up(record, Instant::now());
+        self.send_letters(first.as_slice()).await
+    }
+
+    /// One mail for these dead letters; with it is written down how far they are told.
+    async fn send_letters(&mut self, letters: &[DeadLetter]) -> Result<(), Stop> {
+        let Some(message) = letters::message(letters) else { return Ok(()) };
+        let dead_letters = self.letters.position();
+        self.plan_and_send(&message, Tells { dead_letters, ..Tells::default() }).await.map(|_| ())
+    }
+
+    async fn handle(&mut self, record: &Inbound) -> Result<(), Stop> {
+        let report: Report = match record.json() {
+            Ok(report) => report,
+            Err(error @ Undecodable::Empty) => {
+                return self.bury(record, DeadLetterReason::Empty, &error.to_string()).await;
+            }
+            Err(error @ Undecodable::Shape(_)) => {
+                return self.bury(record, DeadLetterReason::Decode, &error.to_string()).await;
+            }
+        };
+        match message_for(&report) {
+            Fate::Skip(reason) => self.skip(record, reason),
+            Fate::Mail(message) if self.is_told(&message.key) => self.skip(record, "already_sent"),
+            Fate::Fold(folded) if self.is_told(&folded.message.key) => self.skip(record, "already_sent"),
+            Fate::Mail(message) => return self.send(record, &message).await,
+            Fate::Fold(folded) => return self.fold(record, *folded).await,
+        }
+        Ok(())
+    }
+
+    /// Whether a mail tells it, or a digest is about to.
+    fn is_told(&self, key: &str) -> bool {
+        let kept = || self.windows.values().flat_map(Window::kept).any(|kept| kept.line.key == key);
+        self.notified.knows(key) || kept()
+    }
+
+    fn skip(&self, record: &Inbound, reason: &'static str) {
+        // What does not count any more, the next holder does.
+        self.settler.settle(record.offset, Settled::Skipped(reason));
+    }
+
+    async fn fold(&mut self, record: &Inbound, folded: Folded) -> Result<(), Stop> {
+        let Folded { series, leads, line, message } = folded;
+        let now = Instant::now();
+        let kept = Kept { offset: record.offset, bytes: record.size(), line };
+        let window =
+            self.windows.entry(series).or_insert_with(|| Window::new(self.mailer.terms.digest_after, window::MOST));
+        if window.offer(kept, leads, now).is_some() {
+            return self.send(record, &message).await;
+        }
+        self.settler.sound();
+        match self.pressed(record.offset) {
+            Some(series) => self.send_digest(series, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The digest that must not wait any longer.
+    fn pressed(&self, newest: i64) -> Option<Series> {
+        let all = || self.windows.values().flat_map(Window::kept);
+        let oldest = |window: &Window<Kept>| window.kept().iter().map(|kept| kept.offset).min();
+        let (series, first) = self
+            .windows
+            .iter()
+            .filter_map(|(series, window)| Some((*series, oldest(window)?)))
+            .min_by_key(|(_, at)| *at)?;
+        let pressed = all().count() >= PRESSURE.reports
+            || all().map(|kept| kept.bytes).sum::<usize>() >= PRESSURE.bytes
+            || newest - first >= PRESSURE.span;
+        pressed.then_some(series)
+    }
+
+    /// One mail for one report.
+    async fn send(&mut self, record: &Inbound, message: &Message) -> Result<(), Stop> {
+        let now = self.mailer.context.clock.now();
+        let mail = match self.mailer.renderer.mail(message, &self.mailer.terms.parties, now) {
+            Ok(mail) => mail,
+            Err(error) => {
+                tracing::error!(report = message.record, %error, "no mail could be made of this report");
+                return self.bury(record, DeadLetterReason::Rejected, &error.to_string()).await;
+            }
+        };
+        let handover = self.hand_over(&mail, &message.record).await?;
+        if handover.taken == 0 && handover.put_off.is_empty() {
+            let refusals = handover.refusals();
+            self.nobody_takes(&message.record, &refusals, handover.refused.len());
+            return self.bury(record, DeadLetterReason::Rejected, &refusals).await;
+        }
+        let letter = Letter { key: &message.key, report: &message.record, mail: &mail, tells: Tells::default() };
+        self.write_down(letter, handover, message.happened_at).await?;
+        self.settler.settle(record.offset, Settled::Sent);
+        Ok(())
+    }
+
+    /// One mail for all that the window has kept: written down as planned, sent, written down as sent, settled.
+    async fn send_digest(&mut self, series: Series, now: Instant) -> Result<(), Stop> {
+        let kept = self.windows.get_mut(&series).map(|window| window.take(now)).unwrap_or_default();
+        let lines: Vec<&Line> = kept.iter().map(|kept| &kept.line).collect();
+        let Some(message) = digest::message(series, &lines) else { return Ok(()) };
+        let keys = lines.iter().map(|line| line.key.clone()).collect();
+        let fate = if self.plan_and_send(&message, Tells { keys, ..Tells::default() }).await? {
+            Settled::Sent
+        } else {
+            Settled::DeadLettered(DeadLetterReason::Rejected)
+        };
+        for kept in &kept {
+            self.settler.settle(kept.offset, fate);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn bury(&self, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Result<(), Stop> {
+        tokio::select! {
+            biased;
+            buried = self.settler.bury(record, reason, detail) => {
+                buried?;
+                Ok(())
+            }
+            () = lost_for(self.tenure, GRACE) => Err(Stop::TenureOver),
+        }
+    }
+}
+
+/// Waits until then; for ever where nothing is due.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,61 @@
+//! The words of digests: many reports in one mail.
+
+use super::{Tone, Wording};
+use crate::digest::{Line, Series, by_severity, tally};
+
+/// The words for a digest of these reports.
+#[must_use]
+pub fn of_digest(series: Series, lines: &[&Line]) -> Wording {
+    match series {
+        Series::Held => held(lines),
+        Series::NotDone => not_done(lines),
+        Series::Rehearsed => rehearsed(lines),
+    }
+}
+
+/// As loud as the loudest of them.
+fn tone(lines: &[&Line]) -> Tone {
+    if lines.iter().any(|line| line.tone == Tone::Alarm) { Tone::Alarm } else { Tone::Minor }
+}
+
+fn held(lines: &[&Line]) -> Wording {
+    let count = lines.len();
+    let these = if count == 1 { "this one is" } else { "these are" };
+    let (actions, wait) = if count == 1 { ("action", "waits") } else { ("actions", "wait") };
+    let headline = format!("{count} more {actions} {wait} for a person: {}", by_severity(lines));
+    let summary = format!(
+        "Where many actions are held in a short time, only the first has a mail of its own; {these} told here. Cordon asks \
+         Defender for nothing until a person approves; what nobody decides in time expires."
+    );
+    Wording::new(tone(lines), "Held for a person", headline, summary)
+        .run("See all that waits, and until when:", "cordon approvals list".to_owned())
+        .run("To let one be done:", "cordon approve KEY --why \"…\"".to_owned())
+        .run("To say no:", "cordon deny KEY --why \"…\"".to_owned())
+        .next("If a rule matches too much, correct it first; Cordon takes changed rules over while it runs.")
+}
+
+fn not_done(lines: &[&Line]) -> Wording {
+    let count = lines.len();
+    let actions = if count == 1 { "action was" } else { "actions were" };
+    let states = tally(lines.iter().map(|line| line.state.as_str()));
+    let summary =
+        "Many actions came to nothing in a short time: refused by a guard, expired because nobody decided, or \
+                   not to be judged, so that a person must look. Cordon asked Defender for nothing."
+            .to_owned();
+    Wording::new(tone(lines), "Not done", format!("{count} more {actions} not done: {states}"), summary)
+        .next("Look at the alerts in the portal, the worst first, and decide what is to be done by hand.")
+        .run("See what still waits for a person:", "cordon approvals list".to_owned())
+}
+
+fn rehearsed(lines: &[&Line]) -> Wording {
+    let count = lines.len();
+    let actions = if count == 1 { "action" } else { "actions" };
+    let headline = format!("WOULD have judged {count} more {actions} (shadow mode): {}", by_severity(lines));
+    let summary =
+        "Rules ask for many actions in a short time. Cordon only watches here: it asked Defender for nothing. \
+                   Each line says what the guards would have made of it."
+            .to_owned();
+    Wording::new(Tone::Calm, "Shadow mode", headline, summary)
+        .next("Look at the alerts as you would without Cordon.")
+        .next("If a rule matches too much, correct it before it is allowed to act.")
+}

@@ -1,0 +1,84 @@
+//! Dead letters are told by mail, once, and bring no further ones: the stage against an in-memory broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
+
+mod support;
+#[path = "support/world.rs"]
+mod world;
+
+use cordon_notify::letters::{DeadLetter, message};
+use cordon_notify::render::Renderer;
+use cordon_records::{ActionState, Topic};
+use cordon_runtime::kafka::read_all;
+use cordon_simulator::{SmtpFault, SmtpFaultKind, SmtpPhase};
+use support::{instant, report};
+use world::{World, step_under, until};
+
+const ONE: &str = "ACTION NEEDED: A record is a dead letter: enrich gave it up (decode)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_dead_letter_is_told_at_once_the_others_together_and_none_again_after_a_restart() {
+    let world = World::start();
+    world.bury(0, "enrich", "decode").await;
+    let running = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 3s"));
+    until(|| world.subjects().len() == 1, || format!("{:?}", world.subjects())).await;
+    for number in 1..6 {
+        world.bury(number, if number < 5 { "enrich" } else { "act" }, "decode").await;
+    }
+    until(|| world.subjects().len() == 2, || format!("{:?}", world.subjects())).await;
+    let told = [ONE, "ACTION NEEDED: 5 records are dead letters: enrich decode 4, act decode 1"];
+    assert_eq!(world.subjects(), told);
+    running.stop().await;
+    let again = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 3s"));
+    world.bury(6, "enrich", "decode").await;
+    until(|| world.subjects().len() == 3, || format!("{:?}", world.subjects())).await;
+    assert_eq!(world.subjects()[2], ONE, "only what was not told is told");
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_every_mail_is_refused_the_mail_about_the_dead_letter_makes_no_further_dead_letter() {
+    let world = World::start();
+    let refusal = SmtpFault::at(SmtpPhase::Message, SmtpFaultKind::Reply("554 5.7.1 refused".into()));
+    world.tenant.script_smtp(refusal.times(1_000));
+    let running = world.run(&world.smtp_to(&["soc@contoso.com", "boss@contoso.com"], ", digest_after: 1s"));
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    running.until_settled(1).await;
+    // The report's two readers and those of the mail about its dead letter.
+    until(|| running.count("cordon_notify_lost_readers_total") == 4, || "the dead letter was not told".into()).await;
+    world.bury(1, "enrich", "decode").await;
+    until(|| running.count("cordon_notify_lost_readers_total") >= 6, || "the second one was not told".into()).await;
+    let dead = read_all(&world.kafka(), Topic::DeadLetters).await.unwrap();
+    assert_eq!(dead.len(), 2, "the report's and the one that was put there");
+    assert_eq!(world.subjects().len(), 0);
+    running.stop().await;
+}
+
+fn letters(count: usize) -> Vec<DeadLetter> {
+    let causes = [("enrich", "decode"), ("enrich", "oversize"), ("act", "foreign"), ("notify", "rejected")];
+    let letter = |number: usize| {
+        let (stage, reason) = causes[[0, 0, 0, 1, 0, 2, 0, 3][number % 8]];
+        DeadLetter {
+            partition: (number % 3) as i32,
+            offset: number as i64,
+            stage: stage.into(),
+            reason: reason.into(),
+            detail: "the value is not the expected JSON: missing field `id` at line 1 column 17".into(),
+            origin: (stage != "notify").then(|| format!("cordon.alerts/3/{number}")),
+            at: instant("2026-11-20T09:13:10Z").checked_add(jiff::SignedDuration::from_secs(number as i64)).unwrap(),
+        }
+    };
+    (0..count).map(letter).collect()
+}
+
+#[test]
+fn a_mail_about_dead_letters_counts_them_shows_one_of_each_cause_and_says_what_to_do() {
+    let renderer = Renderer::new().unwrap();
+    for (name, count) in [("one", 1), ("many", 43)] {
+        let message = message(&letters(count)).unwrap();
+        insta::assert_snapshot!(format!("text_dead_{name}"), renderer.text(&message).unwrap());
+        insta::assert_snapshot!(format!("html_dead_{name}"), renderer.html(&message).unwrap());
+    }
+    let causes: Vec<_> = message(&letters(43)).unwrap().items.into_iter().take(4).map(|item| item.head).collect();
+    assert_eq!(causes, ["enrich: decode", "enrich: oversize", "act: foreign", "notify: rejected"]);
+    assert_eq!(message(&[]), None);
+}

@@ -1,0 +1,126 @@
+//! One reader whom the server puts off stops nobody's mail: the stage against an in-memory broker and a simulated tenant.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, reason = "tests")]
+
+mod support;
+#[path = "support/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use cordon_records::{ActionState, Topic};
+use cordon_runtime::kafka::read_all;
+use cordon_simulator::{SmtpFault, SmtpFaultKind, SmtpPhase};
+use support::report;
+use world::{World, step_under, until};
+
+const FULL: &str = "452 4.2.2 the mailbox is full";
+const BOTH: [&str; 2] = ["soc@contoso.com", "boss@contoso.com"];
+const MAILS: [&str; 2] = ["LAPTOP-ANNA: isolation requested, not yet confirmed", "LAPTOP-ANNA is isolated"];
+
+fn full(world: &World, phase: SmtpPhase, times: u32) {
+    let fault = SmtpFault::at(phase, SmtpFaultKind::Reply(FULL.into()));
+    world.tenant.script_smtp(fault.containing("boss@contoso.com").times(times));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_mailbox_holds_up_neither_the_others_nor_later_mails_and_gets_its_own_when_it_is_emptied() {
+    let world = World::start();
+    full(&world, SmtpPhase::Rcpt, 1_000);
+    let running = world.run(&world.smtp_to(&BOTH, ""));
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    running.until_settled(1).await;
+    world.publish(&[report(step_under(ActionState::Succeeded, "a"))]).await;
+    running.until_settled(2).await;
+    assert_eq!(world.got("soc@contoso.com"), MAILS);
+    world.tenant.clear_faults();
+    until(|| world.got("boss@contoso.com").len() == 2, || format!("{:?}", world.got("boss@contoso.com"))).await;
+    assert_eq!(world.got("soc@contoso.com"), MAILS, "what was delivered is not delivered again");
+    assert!(running.health.missing().is_empty(), "{:?}", running.health.missing());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_after_the_data_that_one_reader_causes_costs_the_other_nothing() {
+    let world = World::start();
+    full(&world, SmtpPhase::Message, 1_000);
+    let running = world.run(&world.smtp_to(&BOTH, ""));
+    world
+        .publish(&[report(step_under(ActionState::Accepted, "a")), report(step_under(ActionState::Succeeded, "a"))])
+        .await;
+    running.until_settled(2).await;
+    assert_eq!(world.got("soc@contoso.com"), MAILS);
+    assert_eq!(world.got("boss@contoso.com"), Vec::<String>::new());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_mail_does_not_get_it_again_after_a_restart_and_who_waits_gets_it_under_its_message_id() {
+    let world = World::start();
+    full(&world, SmtpPhase::Rcpt, 1_000);
+    let running = world.run(&world.smtp_to(&BOTH, ""));
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    running.until_settled(1).await;
+    running.stop().await;
+    world.tenant.clear_faults();
+    let again = world.run(&world.smtp_to(&BOTH, ""));
+    until(|| !world.got("boss@contoso.com").is_empty(), || "the waiting mail was forgotten".into()).await;
+    again.stop().await;
+    let ids: Vec<_> = world.tenant.mails().iter().map(|mail| mail.header("Message-ID")).collect();
+    assert_eq!((ids.len(), world.got("soc@contoso.com").len()), (2, 1));
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_refused_costs_a_dead_letter_with_the_mail_and_a_metric_and_nobody_else_anything() {
+    let world = World::start();
+    let refusal = SmtpFault::at(SmtpPhase::Rcpt, SmtpFaultKind::Reply("550 5.1.1 no such user".into()));
+    world.tenant.script_smtp(refusal.containing("boss@contoso.com"));
+    let running = world.run(&world.smtp_to(&BOTH, ""));
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    running.until_settled(1).await;
+    assert_eq!(running.count("cordon_notify_lost_readers_total"), 1);
+    running.stop().await;
+    assert_eq!(world.got("soc@contoso.com").first().map(String::as_str), Some(MAILS[0]));
+    let dead = read_all(&world.kafka(), Topic::DeadLetters).await.unwrap();
+    let detail = dead[0].headers.text("x-error-detail").unwrap();
+    assert!(detail.contains("boss@contoso.com") && detail.contains("no such user"), "{detail}");
+    assert!(String::from_utf8_lossy(dead[0].value.as_deref().unwrap()).contains("isolation requested"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_put_off_until_the_deadline_is_given_up_with_a_dead_letter_and_a_metric() {
+    let world = World::start();
+    full(&world, SmtpPhase::Rcpt, 1_000);
+    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.terms.give_up_after = Duration::from_secs(1));
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    until(|| running.count("cordon_notify_lost_readers_total") == 1, || "nobody was given up".into()).await;
+    assert_eq!((world.got(BOTH[0]).len(), world.got(BOTH[1]).len()), (1, 0));
+    running.stop().await;
+    let dead = read_all(&world.kafka(), Topic::DeadLetters).await.unwrap();
+    assert!(dead[0].headers.text("x-error-detail").unwrap().contains("the mailbox is full"));
+    world.tenant.clear_faults();
+    // It is written down: nobody tries again.
+    let again = world.run(&world.smtp_to(&BOTH, ""));
+    world.publish(&[report(step_under(ActionState::Succeeded, "a"))]).await;
+    until(|| world.got(BOTH[1]).len() >= 2, || format!("{:?}", world.got(BOTH[1]))).await;
+    assert!(!world.got(BOTH[1]).contains(&MAILS[0].to_owned()), "{:?}", world.got(BOTH[1]));
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_way_out_is_closed_everybody_waits_and_nobody_is_given_up() {
+    let world = World::start();
+    let fault = SmtpFault::at(SmtpPhase::Connect, SmtpFaultKind::Reply("421 4.3.2 try later".into()));
+    world.tenant.script_smtp(fault.times(4));
+    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.terms.give_up_after = Duration::ZERO);
+    world
+        .publish(&[report(step_under(ActionState::Accepted, "a")), report(step_under(ActionState::Succeeded, "a"))])
+        .await;
+    running.until_settled(2).await;
+    assert_eq!(
+        (world.got(BOTH[0]), world.got(BOTH[1])),
+        (MAILS.map(str::to_owned).to_vec(), MAILS.map(str::to_owned).to_vec())
+    );
+    assert_eq!(running.count("cordon_notify_lost_readers_total"), 0);
+    running.stop().await;
+}

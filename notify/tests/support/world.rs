@@ -1,0 +1,179 @@
+//! The whole stage against an in-memory broker and a simulated tenant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordon_notify::Notify;
+use cordon_notify::config::NotifySettings;
+use cordon_records::{ActionKey, ActionRecord, ActionState, Headers, Report, SystemClock, Topic};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{KafkaSettings, MemoryBroker, Outbound};
+use cordon_runtime::process::{NoArgs, Stage};
+use cordon_settings::{Document, Reader};
+use cordon_simulator::{Options, Simulator};
+use prometheus::{Registry, TextEncoder};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::step;
+
+pub struct World {
+    pub broker: MemoryBroker,
+    pub tenant: Simulator,
+}
+
+impl World {
+    pub fn start() -> Self {
+        Self { broker: MemoryBroker::start().unwrap(), tenant: Simulator::start(Options::default()).unwrap() }
+    }
+
+    pub fn kafka(&self) -> KafkaSettings {
+        self.broker.settings()
+    }
+
+    pub fn smtp(&self) -> String {
+        format!(
+            "notify: {{smtp: {{url: '{}', from: 'Cordon <cordon@contoso.com>', to: [soc@contoso.com]}}}}",
+            self.tenant.smtp_url()
+        )
+    }
+
+    /// SMTP to these readers.
+    pub fn smtp_to(&self, readers: &[&str], more: &str) -> String {
+        format!(
+            "notify: {{smtp: {{url: '{}', from: 'Cordon <cordon@contoso.com>', to: [{}]}}{more}}}",
+            self.tenant.smtp_url(),
+            readers.join(", ")
+        )
+    }
+
+    /// The subjects of the mails that this reader got.
+    pub fn got(&self, reader: &str) -> Vec<String> {
+        let mails = self.tenant.mails();
+        let of = mails.iter().filter(|mail| mail.to.iter().any(|to| to == reader));
+        of.map(|mail| mail.header("Subject").unwrap_or_default()).collect()
+    }
+
+    pub fn run(&self, settings: &str) -> Running {
+        self.run_with(settings, |_| {})
+    }
+
+    /// The same, with settings that no operator may choose.
+    pub fn run_with(&self, settings: &str, change: impl FnOnce(&mut NotifySettings)) -> Running {
+        let document = Document::parse("cordon.yaml", settings).unwrap();
+        let reader = Reader::new(&document);
+        let read = NotifySettings::read(&mut reader.root());
+        reader.finish().unwrap();
+        let mut read = read.unwrap();
+        change(&mut read);
+        let registry = Registry::new();
+        let context = Context::open("notify", self.kafka(), registry.clone(), Arc::new(SystemClock)).unwrap();
+        let (shutdown, health) = (CancellationToken::new(), context.health.clone());
+        let stage = Notify::run(read, NoArgs::default(), context, shutdown.clone());
+        Running {
+            task: tokio::spawn(async move { stage.await.map_err(|error| error.to_string()) }),
+            shutdown,
+            registry,
+            health,
+        }
+    }
+
+    pub async fn publish(&self, reports: &[Report]) {
+        let context = Context::open("test", self.kafka(), Registry::new(), Arc::new(SystemClock)).unwrap();
+        for report in reports {
+            let record = Outbound::json(Topic::Actions, "machine", Headers::default(), report).unwrap();
+            context.producer.send(record).await.unwrap();
+        }
+    }
+
+    /// Subjects of the mails that tell of reports; others tell of dead letters.
+    pub fn reported(&self) -> Vec<String> {
+        self.subjects().into_iter().filter(|subject| !subject.contains("dead letter")).collect()
+    }
+
+    /// A record that some stage gave up.
+    pub async fn bury(&self, number: usize, stage: &str, reason: &str) {
+        let context = Context::open("test", self.kafka(), Registry::new(), Arc::new(SystemClock)).unwrap();
+        let mut headers = Headers::default();
+        for (name, value) in [
+            ("x-original-topic", "cordon.alerts"),
+            ("x-original-partition", "3"),
+            ("x-original-offset", &number.to_string()),
+            ("x-failed-stage", stage),
+            ("x-error-class", reason),
+            ("x-error-detail", "the value is not the expected JSON: see https://evil.example/a"),
+            ("x-failed-at", "2026-11-20T09:13:10Z"),
+        ] {
+            headers.set(name, value);
+        }
+        let (key, value) = (Some(number.to_string()), Some(b"{".to_vec()));
+        let record = Outbound { topic: Topic::DeadLetters, key, headers, value };
+        context.producer.send(record).await.unwrap();
+    }
+
+    pub async fn publish_raw(&self, value: &[u8]) {
+        let context = Context::open("test", self.kafka(), Registry::new(), Arc::new(SystemClock)).unwrap();
+        let value = Some(value.to_vec());
+        let record = Outbound { topic: Topic::Actions, key: Some("k".into()), headers: Headers::default(), value };
+        context.producer.send(record).await.unwrap();
+    }
+
+    pub fn subjects(&self) -> Vec<String> {
+        self.tenant.mails().iter().map(|mail| mail.header("Subject").unwrap_or_default()).collect()
+    }
+}
+
+pub struct Running {
+    pub task: JoinHandle<Result<(), String>>,
+    shutdown: CancellationToken,
+    pub registry: Registry,
+    pub health: cordon_runtime::telemetry::Health,
+}
+
+impl Running {
+    /// The sum of a counter over its labels.
+    pub fn count(&self, name: &str) -> u64 {
+        let families = self.registry.gather();
+        let of_name = families.iter().filter(|family| family.name() == name);
+        of_name.flat_map(|family| family.get_metric()).map(|metric| metric.get_counter().get_value() as u64).sum()
+    }
+
+    pub fn settled(&self) -> u64 {
+        ["sent", "skipped", "dead_lettered"]
+            .iter()
+            .map(|kind| self.count(&format!("cordon_records_{kind}_total")))
+            .sum()
+    }
+
+    /// Waits until this many records are settled, and checks that none is lost on the way.
+    pub async fn until_settled(&self, records: u64) {
+        let history = || {
+            let numbers = TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap();
+            format!("{numbers}\nnot ready: {:?}", self.health.missing())
+        };
+        until(|| self.settled() >= records, history).await;
+        assert_eq!((self.settled(), self.count("cordon_records_received_total")), (records, records));
+    }
+
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+pub async fn until(mut reached: impl FnMut() -> bool, history: impl Fn() -> String) {
+    let waiting = async {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(45), waiting).await.is_ok(), "{}", history());
+}
+
+pub fn step_under(state: ActionState, key: &str) -> ActionRecord {
+    let mut record = step(state, "LAPTOP-ANNA");
+    let key = ActionKey::new(key).unwrap();
+    record.id = ActionRecord::step_id(&key, record.attempt, state);
+    record.key = Some(key);
+    record
+}
