@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use cordon_policy::{DecideError, decide};
-use cordon_records::{Clock, DeadLetterReason, EnrichedRecord, Headers, TenantId, Topic};
+use cordon_records::{Clock, DeadLetterReason, EnrichedRecord, Fleet, Headers, TenantId, Topic};
 use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome};
 use tokio::sync::watch;
 
@@ -17,6 +17,8 @@ pub const GROUP: &str = "act-decide";
 pub struct Decide {
     /// The rules in force.
     pub policy: watch::Receiver<InForce>,
+    /// How many machines there are, as far as respond has said.
+    pub fleet: watch::Receiver<Option<Fleet>>,
     /// The only tenant whose records are judged.
     pub tenant: TenantId,
     /// For `decided_at`.
@@ -42,8 +44,9 @@ impl Handler for Decide {
 impl Decide {
     fn judge(&self, record: &EnrichedRecord, id: String) -> Result<Outbound, String> {
         let policy = Arc::clone(&self.policy.borrow().policy);
-        let decision =
+        let mut decision =
             decide(&policy.rules, record, id, self.clock.now()).map_err(|error: DecideError| error.to_string())?;
+        decision.fleet = *self.fleet.borrow();
         let key = decision.machine.as_ref().map_or(decision.alert.id.as_str(), |machine| machine.id.as_str());
         let trace = decision.alert.id.as_str();
         let headers = Headers::event("act", "alert.decided", &decision.id, decision.decided_at, trace);

@@ -8,6 +8,7 @@ mod error;
 pub mod failpoint;
 mod metrics;
 mod policy;
+mod policy_log;
 mod reload;
 pub mod respond;
 
@@ -108,6 +109,10 @@ impl Stage for Act {
             let metrics = PolicyMetrics::new(&context.registry)?;
             reload::watch(files, settings.reload_every, standing, (&context, metrics), stop.clone())
         };
+        let recording = {
+            let metrics = PolicyMetrics::new(&context.registry)?;
+            policy_log::record(in_force.clone(), &context, metrics, stop.clone())
+        };
         let decide = async {
             if args.role == Role::Respond {
                 return Ok(());
@@ -132,7 +137,7 @@ impl Stage for Act {
             stop.cancel();
             ended
         };
-        let ((decided, responded), ()) = tokio::join!(roles, reloading);
+        let ((decided, responded), (), ()) = tokio::join!(roles, reloading, recording);
         decided.and(responded)
     }
 }
@@ -144,10 +149,18 @@ async fn decide(
     shutdown: CancellationToken,
 ) -> Result<(), ActError> {
     tracing::info!(rules = policy.borrow().told(), "decide starts");
-    let handler = Arc::new(Decide { policy, tenant, clock: context.clock.clone() });
+    let (counts, fleet) = watch::channel(None);
+    let handler = Arc::new(Decide { policy, fleet, tenant, clock: context.clock.clone() });
     let subscription =
         Subscription { topic: Topic::Enriched, group: decide::GROUP.into(), concurrency: DECIDE_CONCURRENCY };
-    Ok(kafka::consume(subscription, handler, context, shutdown).await?)
+    let following = CancellationToken::new();
+    let judging = async {
+        let ended = kafka::consume(subscription, handler, context, shutdown).await;
+        following.cancel();
+        ended
+    };
+    let (judged, ()) = tokio::join!(judging, policy_log::follow_fleet(counts, context, following.clone()));
+    Ok(judged?)
 }
 
 async fn respond(

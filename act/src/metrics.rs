@@ -86,6 +86,7 @@ impl ActMetrics {
 pub struct PolicyMetrics {
     changes: IntCounterVec,
     refused: IntGauge,
+    recorded: IntGauge,
     rule_set: IntGaugeVec,
 }
 
@@ -97,10 +98,12 @@ impl PolicyMetrics {
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let changes = Opts::new("cordon_act_policy_changes_total", "Changes of rule and guard files, by outcome.");
         let refused = "1 while the rule and guard files are wrong and older ones are in force.";
+        let recorded = "1 while the text of the rules and guards in force is on the topic policies.";
         let rule_set = Opts::new("cordon_act_rule_set_info", "1 for the rule set in force.");
         Ok(Self {
             changes: register(registry, IntCounterVec::new(changes, &["outcome"])?)?,
             refused: register(registry, IntGauge::new("cordon_act_policy_refused", refused)?)?,
+            recorded: register(registry, IntGauge::new("cordon_act_policy_recorded", recorded)?)?,
             rule_set: register(registry, IntGaugeVec::new(rule_set, &["rule_set"])?)?,
         })
     }
@@ -110,6 +113,11 @@ impl PolicyMetrics {
         let outcome = if standing.refused.is_some() { "refused" } else { "loaded" };
         self.changes.with_label_values(&[outcome]).inc();
         self.observe(standing);
+    }
+
+    /// Whether what is in force could be recorded.
+    pub fn recorded(&self, is_recorded: bool) {
+        self.recorded.set(i64::from(is_recorded));
     }
 
     /// What is in force.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cordon_policy::{Guards, RecordedTest, RuleSet, is_recorded_test_of, run_all_tests};
-use cordon_records::digest;
+use cordon_records::{PolicyFile, digest};
 use cordon_settings::{Problem, Problems};
 use cordon_signing::AllowedSigners;
 
@@ -12,6 +12,8 @@ use cordon_signing::AllowedSigners;
 pub struct Policy {
     /// The rules.
     pub rules: RuleSet,
+    /// The files that they were read from.
+    pub rule_files: Vec<PolicyFile>,
     /// The guards.
     pub guards: Guards,
     /// Whose signatures count: the file that the guards name, or nobody's.
@@ -91,7 +93,9 @@ impl Written {
     /// Every mistake in every file. There is no half-read policy.
     pub fn check(&self) -> Result<Policy, Problems> {
         match (self.check_rules(), self.check_guards(), self.check_signers()) {
-            (Ok(rules), Ok(guards), Ok(signers)) => Ok(Policy { rules, guards, signers }),
+            (Ok(rules), Ok(guards), Ok(signers)) => {
+                Ok(Policy { rules, rule_files: self.rule_files(), guards, signers })
+            }
             (rules, guards, signers) => {
                 let mut problems = Problems::default();
                 let all = [rules.err(), guards.err(), signers.err()];
@@ -99,6 +103,14 @@ impl Written {
                 Err(problems)
             }
         }
+    }
+
+    /// The rule files that could be read.
+    fn rule_files(&self) -> Vec<PolicyFile> {
+        let file = |(path, text): &Content| {
+            Some(PolicyFile { name: path.display().to_string(), text: text.as_ref().ok()?.clone() })
+        };
+        self.rules.iter().filter_map(file).collect()
     }
 
     /// Checks the signers' file, if the guards name one.

@@ -146,6 +146,7 @@ impl Responder {
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.entry.state = AttemptState::InDoubt;
         job.entry.reason = why;
+        job.entry.rests_until = at.wall.checked_add(self.terms.settle).ok();
         job.entry.at = at.wall;
         job.entry.epoch = self.epoch;
         job.tries = 0;
@@ -153,7 +154,7 @@ impl Responder {
         let entry = job.entry.clone();
         let settle = job.offset.take().map(|offset| (offset, Fate::Sent));
         self.book.put(entry.clone());
-        let reports = vec![Report::Action(Box::new(report::of(&entry, ActionState::InDoubt)))];
+        let reports = vec![Report::Action(Box::new(report::in_doubt(&entry)))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards { settle, follow: None });
     }
 }

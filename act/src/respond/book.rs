@@ -161,7 +161,12 @@ impl Book {
         self.open.values().flatten().filter_map(|key| self.entries.get(key))
     }
 
-    /// How many they are.
+    /// Entries of which nobody knows whether they were done.
+    pub fn in_doubt(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.open().filter(|entry| entry.state == AttemptState::InDoubt)
+    }
+
+    /// How many are open.
     #[must_use]
     pub fn open_count(&self) -> usize {
         self.open.values().map(BTreeSet::len).sum()

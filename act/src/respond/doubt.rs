@@ -4,18 +4,21 @@ use std::time::Duration;
 
 use cordon_defender::MachineAction;
 use cordon_policy::Asker;
-use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry};
+use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord};
 
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::{Standing, find_ours, in_effect};
-use super::responder::{Job, Phase, Responder};
+use super::responder::{Afterwards, Job, Phase, Responder};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that such an action is already running";
 
 /// Defender has taken it, and names no end yet.
 pub(super) const ACCEPTED: AttemptState = AttemptState::Reported(ActionState::Accepted);
+
+/// Why what another process left as INTENT is in doubt.
+const ENDED: &str = "the process that was about to do it ended";
 
 /// How long to wait before a list that could not be read is asked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -69,9 +72,27 @@ impl Responder {
         let rests = self.terms.settle.saturating_sub(Duration::from_secs(entry.waited_s));
         let phase = Phase::InDoubt(at.mono + rests);
         self.jobs.insert(key.clone(), Job { phase, ..Job::new(entry, None) });
-        if !listed {
-            self.lost(&key, "the process that was about to do it ended".into(), at);
+        if listed {
+            self.rest(&key, at);
+        } else {
+            self.lost(&key, ENDED.into(), at);
         }
+    }
+
+    /// Writes down that an action is in doubt, and until when it rests: whoever looks at the ledger sees it.
+    fn rest(&mut self, key: &ActionKey, at: Moment) {
+        let until = at.wall.checked_add(self.terms.settle).ok();
+        let epoch = self.epoch;
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if job.entry.state == AttemptState::Intent {
+            job.entry.state = AttemptState::InDoubt;
+            ENDED.clone_into(&mut job.entry.reason);
+            job.entry.at = at.wall;
+        }
+        (job.entry.rests_until, job.entry.epoch) = (until, epoch);
+        let entry = job.entry.clone();
+        self.book.put(entry.clone());
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
     }
 
     /// Has the list read. `settled` says that whatever was called is in it, if it was done.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cordon_defender::MachineAction;
 use cordon_records::{
-    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, LedgerEntry, MachineActionId, MachineId, Report,
+    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, Fleet, LedgerEntry, MachineActionId, MachineId, Report,
     StampedRecord,
 };
 use cordon_runtime::kafka::Fate;
@@ -173,6 +173,8 @@ pub enum Effect {
     FetchLink(ActionKey, MachineActionId),
     /// Count the onboarded machines.
     CountFleet,
+    /// Tell decide, on `policies`, how many there are. Nothing waits for it.
+    PublishFleet(Fleet),
     /// The decision at this offset is done with.
     Settle(i64, Fate),
     /// Stop: another process holds a higher claim.

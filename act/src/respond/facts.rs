@@ -2,7 +2,9 @@
 
 use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
-use cordon_records::{Action, AlertSummary, IsolationType, MachineActionId, MachineSummary, ScanType};
+use cordon_records::{
+    Action, AlertSummary, IsolationType, ListedActions, MachineActionId, MachineSummary, NewestAction, ScanType,
+};
 use jiff::Timestamp;
 
 /// The mark that every comment of ours ends in; `machineactions` gives it back.
@@ -19,6 +21,33 @@ pub struct Facts {
     pub isolation: Isolation,
     /// How much that isolation cuts off, where the list tells.
     pub scope: Option<IsolationType>,
+    /// The list of its actions; `None` when it was not read.
+    pub listed: Option<ListedActions>,
+    /// Whether this was read. What a switch holds anyway is judged on what the decision says.
+    pub read: bool,
+}
+
+impl Facts {
+    /// A fresh read that brought nothing.
+    #[must_use]
+    pub const fn missing() -> Self {
+        Self { alert: None, machine: None, isolation: Isolation::Unknown, scope: None, listed: None, read: true }
+    }
+}
+
+/// What is recorded of a list of actions.
+#[must_use]
+pub fn listed(actions: &[MachineAction]) -> ListedActions {
+    // The list comes newest first, so of two at one instant the first is the newer.
+    let newest = actions.iter().min_by_key(|action| std::cmp::Reverse(action.created.unwrap_or(Timestamp::MAX)));
+    let newest = newest.map(|action| NewestAction {
+        id: action.id.clone(),
+        kind: action.kind.as_str().to_owned(),
+        status: action.status.as_str().to_owned(),
+        by: action.requestor.clone(),
+        created: action.created,
+    });
+    ListedActions { newest }
 }
 
 /// The comment of an attempt: the author's words, then the mark by which a lost answer is found again.

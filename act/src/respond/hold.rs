@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
 use cordon_records::{
-    Action, ActionKind, Classified, ErrorClass, Headers, LedgerRecord, Report, StampedRecord, TenantId, Topic,
+    Action, ActionKind, AttemptState, Classified, ErrorClass, Headers, LedgerRecord, Report, StampedRecord, TenantId,
+    Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
@@ -26,6 +27,7 @@ use crate::error::ActError;
 #[cfg(feature = "failpoints")]
 use crate::failpoint::{self, Point};
 use crate::metrics::ActMetrics;
+use crate::policy_log;
 use crate::reload::InForce;
 
 /// respond's name among the components of its process.
@@ -137,6 +139,17 @@ impl<T: Tenant> Respond<T> {
     fn moment(&self) -> Moment {
         Moment { wall: self.context.clock.now(), mono: Instant::now() }
     }
+}
+
+/// Says that nobody knows whether an action was done, and until when it rests.
+fn say_in_doubt(record: &StampedRecord) {
+    let LedgerRecord::Action(entry) = record.record() else { return };
+    let (AttemptState::InDoubt, Some(until)) = (entry.state, entry.rests_until) else { return };
+    let (kind, since) = (entry.action.kind(), entry.asked_at());
+    tracing::warn!(
+        key = %entry.key, %kind, machine = %entry.machine.id, %since, %until, reason = %entry.reason,
+        "action in doubt: it rests until then, then Defender's list of actions is read"
+    );
 }
 
 fn announce(guards: &Guards, terms: &Terms, epoch: u64) {
@@ -259,6 +272,9 @@ impl<T: Tenant> Post<T> {
                     #[cfg(feature = "failpoints")]
                     failpoint::hit_soon(Point::C6);
                 }
+                Effect::PublishFleet(fleet) => {
+                    tokio::spawn(policy_log::publish_fleet(self.context.clone(), fleet));
+                }
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,
                 Effect::Record { ticket, reports, ledger } => self.write(ticket, &reports, &ledger)?,
@@ -300,6 +316,7 @@ impl<T: Tenant> Post<T> {
             self.metrics.reported(report);
             said.push(report_outbound(report, &self.context)?);
         }
+        ledger.iter().for_each(say_in_doubt);
         let kept: Vec<Outbound> =
             ledger.iter().map(|record| genesis::outbound(record, &self.context)).collect::<Result<_, _>>()?;
         #[cfg(feature = "failpoints")]
@@ -394,6 +411,7 @@ impl<T: Tenant> Post<T> {
                 | Effect::WriteIntent(_)
                 | Effect::Record { .. }
                 | Effect::Settle(..)
+                | Effect::PublishFleet(_)
                 | Effect::Superseded(_) => Event::Tick,
             })
         });

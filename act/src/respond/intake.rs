@@ -107,7 +107,8 @@ impl Responder {
             alert: Some(entry.alert.clone()),
             machine: Some(entry.machine.clone()),
             isolation: unread,
-            scope: None,
+            read: false,
+            ..Facts::missing()
         };
         if entry.mode != Mode::Shadow && self.is_held_by_a_switch(key, &known, at.wall) {
             self.rule(key, known, at);
@@ -141,8 +142,10 @@ impl Responder {
         job.entry.reason = reason;
         job.entry.at = at.wall;
         job.entry.epoch = self.epoch;
-        self.book.put(job.entry.clone());
         reports.push(Report::Action(Box::new(report::of(&job.entry, state))));
+        // The report has them now.
+        (job.entry.facts, job.entry.rests_until) = (None, None);
+        self.book.put(job.entry.clone());
         let timed = job.entry.about.clone().filter(|_| asker(&job.entry) == Asker::Timer);
         ledger.push(LedgerRecord::Action(Box::new(job.entry)));
         if let Some(isolation) = timed {
@@ -216,6 +219,7 @@ fn needs_human(decision: &DecisionRecord, mode: Mode, at: Moment) -> ActionRecor
             ruling: Ruling::Hold,
             why: decision.reason.clone(),
         }],
+        facts: None,
         machine_action_id: None,
         decision: decision.id.clone(),
         expires_at: None,

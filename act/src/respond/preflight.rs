@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use cordon_policy::{Asker, Case, Isolation, Judgement, guard, judge};
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, GuardVerdict, LedgerEntry, MachineSummary, Mode, Ruling,
+    ActionKey, ActionKind, ActionState, AttemptState, GuardFacts, GuardVerdict, Latch, LedgerEntry, MachineSummary,
+    Mode, Ruling,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,7 +33,7 @@ impl Responder {
             }
             Err(failure) => {
                 job.entry.reason = failure.why;
-                self.rule(key, Facts { alert: None, machine: None, isolation: Isolation::Unknown, scope: None }, at);
+                self.rule(key, Facts::missing(), at);
             }
         }
     }
@@ -48,9 +49,10 @@ impl Responder {
             let id = job.entry.machine.id.clone();
             job.entry.machine = MachineSummary { id, ..machine.clone() };
         }
-        let Some(judgement) = self.judge(key, &facts, at.wall) else { return };
+        let Some((judgement, told)) = self.judge(key, &facts, at.wall) else { return };
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.entry.guards = judgement.verdicts.clone();
+        job.entry.facts = Some(told);
         match (judgement.ruling, job.entry.mode) {
             // It may be our own earlier attempt, which the list shows only now: then it is ours to follow.
             (Ruling::Covered, _) if job.entry.attempt > 0 => self.look(key, true),
@@ -65,7 +67,8 @@ impl Responder {
         }
     }
 
-    fn judge(&self, key: &ActionKey, facts: &Facts, now: Timestamp) -> Option<Judgement> {
+    /// What the guards say, and what they were told.
+    fn judge(&self, key: &ActionKey, facts: &Facts, now: Timestamp) -> Option<(Judgement, GuardFacts)> {
         let entry = &self.jobs.get(key)?.entry;
         let mut attempts = self.book.attempts(self.counted_since(entry, now), entry.mode);
         if self.jobs.get(key).is_some_and(|job| job.again) {
@@ -99,11 +102,13 @@ impl Responder {
             pause: self.book.pause.as_ref(),
         };
         let judgement = judge(&self.terms.guards, &case);
-        Some(if facts.alert.is_some() || asker != Asker::Rules {
+        let told = told(&case, facts, &self.guard_set);
+        let judgement = if facts.alert.is_some() || asker != Asker::Rules {
             judgement
         } else {
             without_alert(judgement, &entry.reason)
-        })
+        };
+        Some((judgement, told))
     }
 
     /// Whether pause or breaker hold this action, whatever the fresh read would say: then it needs none.
@@ -111,7 +116,7 @@ impl Responder {
         let on = [&self.book.breaker, &self.book.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
         let switch = |name: &str| name == guard::PAUSE || name == guard::BREAKER;
         let held = |verdict: &GuardVerdict| switch(&verdict.guard) && verdict.ruling == Ruling::Hold;
-        on && self.judge(key, known, now).is_some_and(|judgement| judgement.verdicts.iter().any(held))
+        on && self.judge(key, known, now).is_some_and(|(judgement, _)| judgement.verdicts.iter().any(held))
     }
 
     /// Where the longest window of any cap or limit begins.
@@ -176,6 +181,29 @@ impl Responder {
         self.book.put(job.entry.clone());
         self.effects.push(Effect::WriteIntent(Box::new(job.entry.clone())));
     }
+}
+
+/// What the guards were told of this case, for the record.
+fn told(case: &Case, facts: &Facts, guard_set: &str) -> GuardFacts {
+    let is_on = |latch: Option<&Latch>| latch.is_some_and(|latch| latch.on);
+    GuardFacts {
+        guard_set: guard_set.to_owned(),
+        at: case.now,
+        read: facts.read,
+        alert: case.alert.clone(),
+        alert_read: facts.read && facts.alert.is_some(),
+        users: case.users.to_vec(),
+        machine: case.machine.cloned(),
+        isolation: case.isolation.clone(),
+        actions: facts.listed.clone(),
+        ours: case.ours,
+        narrower: case.narrower,
+        fleet: case.fleet,
+        paused: is_on(case.pause),
+        latched: is_on(case.breaker),
+        left_out: 0,
+    }
+    .bounded()
 }
 
 /// Whether people approved it, and nobody let the machine back after that.

@@ -1,6 +1,7 @@
 //! From a ledger entry to the report about it. Pure.
 
 use cordon_records::{ActionRecord, ActionState, LedgerEntry, SCHEMA_VERSION};
+use jiff::Timestamp;
 
 /// The report of one step.
 #[must_use]
@@ -25,6 +26,7 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         mode: entry.mode,
         reason: entry.reason.clone(),
         guards: entry.guards.clone(),
+        facts: entry.facts.clone(),
         machine_action_id: entry.machine_action_id.clone(),
         decision: entry.decision.clone(),
         expires_at: entry.expires_at,
@@ -34,4 +36,15 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         link: None,
         at: entry.at,
     }
+}
+
+/// The report that an action is in doubt. It says until when nothing is done about it.
+#[must_use]
+pub fn in_doubt(entry: &LedgerEntry) -> ActionRecord {
+    let mut record = of(entry, ActionState::InDoubt);
+    if let Some(until) = entry.rests_until {
+        let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
+        record.reason = format!("{}; it rests until {until}, then Defender's list of actions is read", record.reason);
+    }
+    record
 }

@@ -121,6 +121,8 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub struct Responder {
     pub(super) terms: Terms,
+    /// Hash of the guards in force.
+    pub(super) guard_set: String,
     pub(super) book: Book,
     pub(super) epoch: u64,
     pub(super) jobs: BTreeMap<ActionKey, Job>,
@@ -151,8 +153,10 @@ impl Responder {
     #[must_use]
     pub fn new(terms: Terms, book: Book, epoch: u64, tailed_to: i64, at: Moment) -> Self {
         let follow = FollowUps::new(terms.follow_up, terms.alarm_after);
+        let guard_set = terms.guards.hash();
         let mut responder = Self {
             terms,
+            guard_set,
             book,
             epoch,
             jobs: BTreeMap::new(),

@@ -57,6 +57,7 @@ impl Responder {
     /// What comes from now on is judged by these guards; what is under way keeps its ruling up to the next fresh read.
     pub(super) fn policy(&mut self, standing: &InForce) {
         self.terms.guards = standing.policy.guards.clone();
+        self.guard_set = self.terms.guards.hash();
         self.terms.signers = standing.policy.signers.clone();
         let told = PolicyStanding {
             rule_set: standing.policy.rules.hash().to_owned(),
@@ -80,7 +81,9 @@ impl Responder {
     pub(super) fn counted(&mut self, machines: Result<u64, Unreadable>, at: Moment) {
         self.count_at = Some(at.mono + if machines.is_ok() { COUNT_EVERY } else { COUNT_AGAIN });
         if let Ok(machines) = machines {
-            self.book.fleet = Some(Fleet { machines, at: at.wall });
+            let fleet = Fleet { machines, at: at.wall };
+            self.book.fleet = Some(fleet);
+            self.effects.push(Effect::PublishFleet(fleet));
             self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], Afterwards::default());
         }
     }

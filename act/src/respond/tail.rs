@@ -95,12 +95,12 @@ impl Responder {
         let offset = self.give_way(&entry);
         self.plan_retry(&entry, at);
         self.set_timer(&entry, at);
+        let settle = offset.map(|offset| (offset, Fate::Sent));
+        let then = Afterwards { settle, follow: None };
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry.clone()))], then);
         if entry.is_open() && !self.jobs.contains_key(&key) {
             self.resume(&entry, at);
         }
-        let settle = offset.map(|offset| (offset, Fate::Sent));
-        let then = Afterwards { settle, follow: None };
-        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], then);
     }
 
     /// Ends our job if the stale writer got further with the same action than we did, and none of our own attempts

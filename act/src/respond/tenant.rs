@@ -82,7 +82,8 @@ impl Tenant for DefenderTenant {
         let actions = actions?;
         let isolation = actions.as_deref().map_or(Isolation::Unknown, facts::isolation);
         let scope = actions.as_deref().and_then(facts::scope);
-        Ok(Facts { alert: alert?, machine: entity?, isolation, scope })
+        let listed = actions.as_deref().map(facts::listed);
+        Ok(Facts { alert: alert?, machine: entity?, isolation, scope, listed, read: true })
     }
 
     fn acted_before(&self, calls: &[(ActionKind, Duration)]) {

@@ -22,5 +22,6 @@ mod stale;
 mod storm;
 mod storm_kinds;
 mod timer;
+mod told;
 mod way;
 pub(super) mod world;

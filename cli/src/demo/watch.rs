@@ -72,9 +72,13 @@ fn read(inbound: &Inbound) -> Option<Happening> {
             | LedgerRecord::Policy(_)
             | LedgerRecord::FleetSize { .. } => None,
         },
-        Topic::Alerts | Topic::Enriched | Topic::Commands | Topic::DeadLetters | Topic::Cursors | Topic::Notified => {
-            None
-        }
+        Topic::Alerts
+        | Topic::Enriched
+        | Topic::Commands
+        | Topic::DeadLetters
+        | Topic::Cursors
+        | Topic::Notified
+        | Topic::Policies => None,
     }
 }
 

@@ -109,9 +109,12 @@ mod tests {
             let name = topic.name("cordon.");
             let expected = match topic {
                 Topic::Alerts | Topic::Enriched | Topic::Decisions | Topic::Actions => Ok(Way { topic, count: 1 }),
-                Topic::Commands | Topic::DeadLetters | Topic::Ledger | Topic::Cursors | Topic::Notified => {
-                    Err(Stays::Elsewhere(name.clone()))
-                }
+                Topic::Commands
+                | Topic::DeadLetters
+                | Topic::Ledger
+                | Topic::Cursors
+                | Topic::Notified
+                | Topic::Policies => Err(Stays::Elsewhere(name.clone())),
             };
             assert_eq!(planned(&[(header::TOPIC, &name)]), expected);
         }

@@ -52,7 +52,8 @@ impl Asked {
             | Topic::Commands
             | Topic::DeadLetters
             | Topic::Cursors
-            | Topic::Notified => None,
+            | Topic::Notified
+            | Topic::Policies => None,
         }
     }
 

@@ -72,6 +72,8 @@ fn fields(entry: &LedgerEntry) -> Value {
         "approvals": entry.approvals,
         "since": entry.at,
         "expires_at": entry.expires_at,
+        "asked_at": entry.intents.last(),
+        "rests_until": entry.rests_until,
     })
 }
 
@@ -89,6 +91,10 @@ pub fn page(entry: &LedgerEntry) -> String {
     page.line("state", &format!("{}: {}", ledger::state(entry), entry.reason));
     page.line("since", &seconds(entry.at));
     page.line("expires", &entry.expires_at.map_or_else(|| "-".to_owned(), seconds));
+    if let Some(until) = entry.rests_until {
+        page.line("in doubt", &format!("since {}", seconds(entry.asked_at())));
+        page.line("rests until", &format!("{}; then Defender's list of actions is read", seconds(until)));
+    }
     machine(&mut page, entry);
     alert(&mut page, entry);
     asked(&mut page, entry);
@@ -222,6 +228,24 @@ mod tests {
             intent: entry.intent(),
         });
         insta::assert_snapshot!(page(&entry));
+    }
+
+    #[test]
+    fn the_page_of_an_action_in_doubt_says_since_when_and_until_when_it_rests() {
+        let mut entry = held();
+        entry.state = cordon_records::AttemptState::InDoubt;
+        entry.reason = "the answer was lost".to_owned();
+        entry.intents = vec!["2026-11-24T03:00:30.5Z".parse().unwrap()];
+        entry.rests_until = Some("2026-11-24T03:02:30.5Z".parse().unwrap());
+        let page = page(&entry);
+        for line in [
+            "state         in_doubt: the answer was lost",
+            "in doubt      since 2026-11-24T03:00:30Z",
+            "rests until   2026-11-24T03:02:30Z; then Defender's list of actions is read",
+        ] {
+            assert!(page.contains(line), "{line} is not in:\n{page}");
+        }
+        assert_eq!(document(&entry)["rests_until"], "2026-11-24T03:02:30.5Z");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use cordon_act::respond::Book;
 use cordon_records::{
-    ActionState, AttemptState, Claim, Latch, PolicyStanding, PollCursor, StampedRecord, dead_letter_header as header,
+    ActionKey, ActionKind, ActionState, AttemptState, Claim, Latch, LedgerEntry, PolicyStanding, PollCursor,
+    StampedRecord, dead_letter_header as header,
 };
 use jiff::Timestamp;
 
@@ -31,6 +32,8 @@ pub struct Picture {
     pub open: usize,
     /// Actions on their way whose end is overdue.
     pub overdue: usize,
+    /// Actions of which nobody knows whether they were done, the oldest first.
+    pub doubts: Vec<InDoubt>,
     /// Actions that wait for a person.
     pub held: usize,
     /// Isolations that end by themselves: how many, and when the next one does.
@@ -73,6 +76,36 @@ impl DeadLetters {
     }
 }
 
+/// An action of which nobody knows whether it was done.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct InDoubt {
+    /// Its key, for `cordon approvals show`.
+    pub key: ActionKey,
+    /// What was to be done.
+    pub kind: ActionKind,
+    /// The machine's name, else its id.
+    pub machine: String,
+    /// When it was asked for.
+    pub since: Timestamp,
+    /// Until when nothing is done about it.
+    pub until: Option<Timestamp>,
+    /// Why nobody knows.
+    pub why: String,
+}
+
+impl From<&LedgerEntry> for InDoubt {
+    fn from(entry: &LedgerEntry) -> Self {
+        Self {
+            key: entry.key.clone(),
+            kind: entry.action.kind(),
+            machine: entry.machine.label().to_owned(),
+            since: entry.asked_at(),
+            until: entry.rests_until,
+            why: entry.reason.clone(),
+        }
+    }
+}
+
 impl Picture {
     /// Takes the ledger, in log order.
     pub fn take_ledger(&mut self, records: impl IntoIterator<Item = StampedRecord>, now: Timestamp) {
@@ -85,6 +118,8 @@ impl Picture {
             .count();
         self.timers = book.timers().first().map(|(next, _)| (book.timers().len(), *next));
         self.open = book.open_count();
+        self.doubts = book.in_doubt().map(InDoubt::from).collect();
+        self.doubts.sort_by_key(|doubt| doubt.since);
         self.overdue = book.open().filter(|entry| entry.alarmed).count();
         self.fleet = book.fleet.map(|fleet| (fleet.machines, fleet.at));
         (self.claim, self.policy, self.breaker, self.pause) = (book.claim, book.policy, book.breaker, book.pause);

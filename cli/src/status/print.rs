@@ -4,7 +4,8 @@ use cordon_records::{Latch, NoticeKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::picture::{DeadLetters, Picture};
+use super::picture::{DeadLetters, InDoubt, Picture};
+use crate::escape;
 
 /// Alerts are polled every few seconds; coverage that is older than this has stopped.
 const COVERAGE_STALE: SignedDuration = SignedDuration::from_mins(10);
@@ -49,6 +50,7 @@ pub fn lines(picture: &Picture, now: Timestamp) -> Vec<Line> {
         rules(picture),
         decide(picture, now),
         actions(picture),
+        doubt(picture, now),
         coverage(picture, now),
         fleet(picture, now),
         lag(picture),
@@ -116,6 +118,48 @@ fn actions(picture: &Picture) -> Line {
     }
 }
 
+/// How many actions in doubt are named.
+const NAMED: usize = 5;
+
+/// How long an action in doubt may stay so after its rest: Defender's list is read then, again and again while it cannot be.
+const READ_BY: SignedDuration = SignedDuration::from_mins(5);
+
+fn doubt(picture: &Picture, now: Timestamp) -> Line {
+    let doubts = &picture.doubts;
+    if doubts.is_empty() {
+        return good("doubt", "no action is in doubt");
+    }
+    let named = doubts.iter().take(NAMED).map(|doubt| {
+        let rests = match doubt.until {
+            None => String::new(),
+            Some(until) if now < until => format!(", rests until {}", seconds(until)),
+            Some(until) => format!(", rested until {}, Defender's list is being read", seconds(until)),
+        };
+        let (key, machine, why) = (&doubt.key, escape::text(&doubt.machine), escape::text(&doubt.why));
+        format!("{} on {machine} since {}{rests} ({key}): {why}", doubt.kind, seconds(doubt.since))
+    });
+    let named: Vec<String> = named.collect();
+    let more = match doubts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let text = format!("{} IN DOUBT: {}{more}", doubts.len(), named.join("; "));
+    let is_late = |doubt: &InDoubt| doubt.until.is_some_and(|until| now.duration_since(until) > READ_BY);
+    if doubts.iter().any(is_late) {
+        return look(
+            "doubt",
+            text,
+            "its rest is over: is cordon-act running, and can it read Defender's list of actions?",
+        );
+    }
+    good("doubt", text)
+}
+
+/// An instant, without what is below the second.
+fn seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 fn coverage(picture: &Picture, now: Timestamp) -> Line {
     let Some(cursor) = &picture.cursor else {
         return look("coverage", "no alert was ever asked for", "start cordon-ingest, and see what its log says");
@@ -179,7 +223,7 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
         "policy": picture.policy,
         "decided": picture.decided.as_ref().map(|(rule_set, at)| json!({"rule_set": rule_set, "at": at})),
         "actions": {
-            "open": picture.open, "overdue": picture.overdue, "held": picture.held,
+            "open": picture.open, "in_doubt": picture.doubts, "overdue": picture.overdue, "held": picture.held,
             "timers": picture.timers.map_or(0, |(timers, _)| timers),
             "next_timer": picture.timers.map(|(_, next)| next),
         },
@@ -260,6 +304,37 @@ mod tests {
         picture.dead_letters.unseen.insert("enrich decode".to_owned(), 1);
         let lines = lines(&picture, at("03:01:00"));
         assert!(lines.iter().any(|line| line.about == "dead" && !line.good), "an age that is not known hides nothing");
+    }
+
+    /// What respond wrote of an isolation whose answer was lost.
+    fn in_doubt(until: &str) -> LedgerRecord {
+        let text = include_str!("../../../common/records/examples/v1/ledger-rests.json");
+        let LedgerRecord::Action(mut entry) = serde_json::from_str(text).unwrap() else { panic!("no action") };
+        entry.rests_until = Some(at(until));
+        LedgerRecord::Action(entry)
+    }
+
+    #[test]
+    fn an_action_in_doubt_is_named_with_its_machine_since_when_and_until_when_it_rests() {
+        let mut picture = healthy();
+        picture.take_ledger([StampedRecord::from(in_doubt("03:02:30"))], at("03:01:00"));
+        let line = doubt(&picture, at("03:01:00"));
+        let expected = "ok    doubt      1 IN DOUBT: isolate on LAPTOP-ANNA since 2026-11-24T03:00:30Z, rests until \
+                        2026-11-24T03:02:30Z (acee6df23fcd80b6): the answer was lost";
+        assert_eq!(line.to_string(), expected);
+        let document = document(&picture, &[]);
+        assert_eq!(document["actions"]["in_doubt"][0]["machine"], "LAPTOP-ANNA");
+        assert_eq!(document["actions"]["in_doubt"][0]["until"], "2026-11-24T03:02:30Z");
+    }
+
+    #[test]
+    fn an_action_that_stays_in_doubt_after_its_rest_wants_a_person() {
+        let mut picture = healthy();
+        picture.take_ledger([StampedRecord::from(in_doubt("03:02:30"))], at("03:01:00"));
+        let line = doubt(&picture, at("03:04:00"));
+        assert!(line.good && line.text.contains("rested until 2026-11-24T03:02:30Z"), "{line}");
+        let line = doubt(&picture, at("03:08:00"));
+        assert!(!line.good && line.help.is_some(), "{line}");
     }
 
     #[test]

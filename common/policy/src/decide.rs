@@ -44,7 +44,8 @@ pub struct Stand<'a> {
 }
 
 /// Decides. `id` names the enriched record (`topic/partition/offset`), `now` is when the decision is made; it has no
-/// influence on the outcome: what a condition calls `now` is when the record was made.
+/// influence on the outcome: what a condition calls `now` is when the record was made. The fleet's size, which none has
+/// either, is left to the caller.
 ///
 /// # Errors
 /// [`DecideError`] when the record's alert is not an alert; everything else is a decision.
@@ -71,6 +72,7 @@ pub fn decide(
         matched: stands.iter().filter_map(matched).collect(),
         planned: conclusion.planned,
         rule_set: rules.hash().to_owned(),
+        fleet: None,
         seen_at: record.seen_at,
         enriched_at: record.enriched_at,
         decided_at: now,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Mode};
 use crate::alert::AlertSummary;
+use crate::facts::Fleet;
 use crate::ids::{ActionKey, RuleId, TenantId};
 use crate::machine::MachineSummary;
 use crate::{known_version, schema_version};
@@ -37,6 +38,9 @@ pub struct DecisionRecord {
     pub planned: Vec<PlannedAction>,
     /// Hash of the rule set that decided.
     pub rule_set: String,
+    /// How many machines there were, as far as decide knew, and when they were counted. Absent when it did not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
     /// When ingest saw the alert.
     pub seen_at: Timestamp,
     /// When enrich made its record.

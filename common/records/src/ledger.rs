@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Action, Mode};
 use crate::alert::AlertSummary;
 use crate::command::Approval;
+use crate::facts::GuardFacts;
 use crate::ids::{ActionKey, CommandId, IntentHash, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
 use crate::report::{ActionState, GuardVerdict};
@@ -274,6 +275,12 @@ pub struct LedgerEntry {
     /// Every guard that was asked.
     #[serde(default)]
     pub guards: Vec<GuardVerdict>,
+    /// What those guards were told, until a report has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<GuardFacts>,
+    /// Of an action in doubt: until when it rests before Defender's list is believed, by the writer's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests_until: Option<Timestamp>,
     /// Defender's id, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_action_id: Option<MachineActionId>,
@@ -336,6 +343,8 @@ impl LedgerEntry {
             limits: Vec::new(),
             reason: String::new(),
             guards: Vec::new(),
+            facts: None,
+            rests_until: None,
             machine_action_id: None,
             decision: String::new(),
             expires_at: None,
@@ -348,6 +357,12 @@ impl LedgerEntry {
             waited_s: 0,
             at,
         }
+    }
+
+    /// When the newest attempt was begun; without one, when this was written.
+    #[must_use]
+    pub fn asked_at(&self) -> Timestamp {
+        self.intents.last().copied().unwrap_or(self.at)
     }
 
     /// Whether this record replaces `older` when both are read: a later attempt, or the same attempt further on

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Action, Mode};
 use crate::alert::AlertSummary;
 use crate::command::Approval;
+use crate::facts::GuardFacts;
 use crate::ids::{ActionKey, IntentHash, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
 use crate::{known_version, schema_version};
@@ -135,6 +136,9 @@ pub struct ActionRecord {
     /// Every guard that was asked.
     #[serde(default)]
     pub guards: Vec<GuardVerdict>,
+    /// What those guards were told. On the report that follows from their verdict, not on later ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<GuardFacts>,
     /// Defender's id for it, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_action_id: Option<MachineActionId>,

@@ -25,6 +25,9 @@ pub enum Topic {
     Cursors,
     /// What has been mailed, compacted.
     Notified,
+    /// Texts of rule sets and guards by hash, and the fleet's size, compacted: by them a recorded decision can be judged
+    /// again.
+    Policies,
 }
 
 /// How a topic forgets.
@@ -47,7 +50,7 @@ pub struct TopicSpec {
 
 impl Topic {
     /// Every topic, in the order of an alert's way.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Alerts,
         Self::Enriched,
         Self::Decisions,
@@ -57,6 +60,7 @@ impl Topic {
         Self::Ledger,
         Self::Cursors,
         Self::Notified,
+        Self::Policies,
     ];
 
     /// The name without the prefix.
@@ -72,6 +76,7 @@ impl Topic {
             Self::Ledger => "ledger",
             Self::Cursors => "cursors",
             Self::Notified => "notified",
+            Self::Policies => "policies",
         }
     }
 
@@ -92,7 +97,9 @@ impl Topic {
                 TopicSpec { partitions: 1, cleanup: Cleanup::Delete(DAY.saturating_mul(400)) }
             }
             Self::DeadLetters => TopicSpec { partitions: 3, cleanup: Cleanup::Delete(DAY.saturating_mul(90)) },
-            Self::Ledger | Self::Cursors | Self::Notified => TopicSpec { partitions: 1, cleanup: Cleanup::Compact },
+            Self::Ledger | Self::Cursors | Self::Notified | Self::Policies => {
+                TopicSpec { partitions: 1, cleanup: Cleanup::Compact }
+            }
         }
     }
 }

@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use cordon_records::{
-    AlertRecord, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord, LedgerRecord, Machine, Report,
-    StampedRecord,
+    AlertRecord, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord, LedgerRecord, Machine, PolicyRecord,
+    Report, StampedRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -65,6 +65,11 @@ fn the_ledger_stays_readable() {
 }
 
 #[test]
+fn policies_stay_readable() {
+    stay_readable::<PolicyRecord>("policy");
+}
+
+#[test]
 fn cursors_stay_readable() {
     stay_readable::<CursorRecord>("cursor");
 }
@@ -95,6 +100,7 @@ fn a_record_of_a_newer_version_is_refused_by_its_version_and_never_read_half() {
     of_tomorrow::<Report>("action");
     of_tomorrow::<StampedRecord>("ledger");
     of_tomorrow::<CommandRecord>("command");
+    of_tomorrow::<PolicyRecord>("policy");
     let versioned = ["alert", "enriched", "decision", "action", "ledger-action", "command"];
     for prefix in versioned {
         let text = std::fs::read_to_string(&files(prefix)[0]).unwrap();

@@ -68,6 +68,7 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
         mode: Mode::Auto,
         reason: reason(state).into(),
         guards: guards(state),
+        facts: None,
         machine_action_id: begun.then(|| MachineActionId::new("2d7b4c1e-6f1a-4a39-9b8e-0c5d5f7b9a11").unwrap()),
         decision: "cordon.enriched/3/1207".into(),
         expires_at: (state == ActionState::Held).then(|| instant("2026-11-21T09:13:10Z")),

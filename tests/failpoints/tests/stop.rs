@@ -63,7 +63,11 @@ fn nothing_goes_on_before_the_process_was_stopped_and_woken() {
     let ended = std::thread::scope(|scope| {
         // Under load the signal takes its time.
         for _ in 0..4 {
-            scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rounds(&mut child)));
         is_over.store(true, Ordering::Relaxed);

@@ -24,7 +24,7 @@ fn key(alert: &str, machine: &str) -> ActionKey {
     decision(alert, machine).planned[0].key.clone()
 }
 
-fn listed(id: &str, kind: ActionType, status: ActionStatus, comment: String) -> MachineAction {
+pub(super) fn listed(id: &str, kind: ActionType, status: ActionStatus, comment: String) -> MachineAction {
     MachineAction {
         id: MachineActionId::new(id).unwrap(),
         kind,
@@ -41,7 +41,7 @@ fn listed(id: &str, kind: ActionType, status: ActionStatus, comment: String) -> 
 }
 
 /// The next look at the list, with everything before it carried out.
-fn look(world: &mut World) -> Option<ActionKey> {
+pub(super) fn look(world: &mut World) -> Option<ActionKey> {
     for _ in 0..1_000 {
         if let Some(Effect::Look(key, _)) = world.waiting.front() {
             let key = key.clone();
@@ -190,7 +190,7 @@ fn our_own_earlier_attempt_that_the_list_shows_late_is_followed_and_not_taken_fo
         alert: Some(facts.alert),
         machine: facts.machine,
         isolation: Isolation::Running { id: id.clone() },
-        scope: None,
+        ..Facts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     let asked = look(&mut world).expect("a look for our mark");

@@ -218,7 +218,7 @@ fn an_isolation_of_the_machine_bears_on_no_other_kind() {
             alert: Some(decided.alert),
             machine: decided.machine,
             isolation,
-            scope: None,
+            ..crate::respond::facts::Facts::missing()
         };
         world.give(Event::Facts(key, Ok(Box::new(facts))));
         world.run();

@@ -202,7 +202,7 @@ fn two_decisions_of_one_alert_never_wait_for_each_other() {
         alert: Some(closed.alert),
         machine: closed.machine,
         isolation: cordon_policy::Isolation::None,
-        scope: None,
+        ..crate::respond::facts::Facts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();

@@ -13,7 +13,9 @@ use crate::respond::event::Event;
 
 fn in_force(guards: &str) -> InForce {
     let guards = Guards::load("guards.yaml", guards).unwrap();
-    InForce::started(Policy { rules: RuleSet::load(&[]).unwrap(), guards, signers: AllowedSigners::default() }, start())
+    let rules = RuleSet::load(&[]).unwrap();
+    let policy = Policy { rules, rule_files: Vec::new(), guards, signers: AllowedSigners::default() };
+    InForce::started(policy, start())
 }
 
 #[test]

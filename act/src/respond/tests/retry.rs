@@ -125,7 +125,7 @@ fn an_alert_that_was_closed_meanwhile_gets_no_new_attempt_and_says_so_once_over_
         alert: Some(closed.alert),
         machine: closed.machine,
         isolation: cordon_policy::Isolation::None,
-        scope: None,
+        ..Facts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();

@@ -86,7 +86,7 @@ impl Held {
 impl Tenant for Held {
     async fn facts(&self, _: Option<(AlertId, Option<Timestamp>)>, _: &MachineId) -> Result<Facts, Unreadable> {
         let known = decision("a1", "m1");
-        Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None, scope: None })
+        Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None, ..Facts::missing() })
     }
 
     fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
@@ -165,6 +165,7 @@ impl Stage {
     fn respond_with(&mut self, tenant: Held, terms: Terms) {
         let policy = Policy {
             rules: RuleSet::load(&[]).unwrap(),
+            rule_files: Vec::new(),
             guards: terms.guards.clone(),
             signers: AllowedSigners::default(),
         };

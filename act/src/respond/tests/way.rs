@@ -78,7 +78,8 @@ fn an_alert_that_was_closed_before_the_call_is_refused_and_may_come_back() {
     let closed = decision("a1", "m1");
     let mut alert = closed.alert.clone();
     alert.status = AlertStatus::Resolved;
-    let facts = Facts { alert: Some(alert), machine: closed.machine.clone(), isolation: Isolation::None, scope: None };
+    let facts =
+        Facts { alert: Some(alert), machine: closed.machine.clone(), isolation: Isolation::None, ..Facts::missing() };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!(world.states(), [ActionState::Refused]);
@@ -183,7 +184,8 @@ fn an_alert_waits_for_an_action_that_may_still_be_stopped_and_is_then_judged_by_
     assert_eq!(alert.as_ref().map(|(id, _)| id.as_str()), Some("a1"), "the action that was begun goes first");
     let mut closed = decision("a1", "m1");
     closed.alert.status = AlertStatus::Resolved;
-    let facts = Facts { alert: Some(closed.alert), machine: closed.machine, isolation: Isolation::None, scope: None };
+    let facts =
+        Facts { alert: Some(closed.alert), machine: closed.machine, isolation: Isolation::None, ..Facts::missing() };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!(world.states(), [ActionState::Refused, ActionState::Accepted]);
@@ -242,7 +244,8 @@ fn the_fresh_read_cannot_turn_the_action_to_another_spelling_of_the_machine() {
     world.decide(decision("a1", "ABC"));
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
     let facts = decision("a1", "abc");
-    let facts = Facts { alert: Some(facts.alert), machine: facts.machine, isolation: Isolation::None, scope: None };
+    let facts =
+        Facts { alert: Some(facts.alert), machine: facts.machine, isolation: Isolation::None, ..Facts::missing() };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!(world.calls[0].1.as_str(), "ABC");
@@ -266,7 +269,8 @@ fn an_alert_that_defender_no_longer_knows_is_held() {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
-    let facts = Facts { alert: None, machine: decision("a1", "m1").machine, isolation: Isolation::None, scope: None };
+    let facts =
+        Facts { alert: None, machine: decision("a1", "m1").machine, isolation: Isolation::None, ..Facts::missing() };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_defender::ActionStatus;
-use cordon_policy::{Guards, Isolation};
+use cordon_policy::{Fleet, Guards, Isolation};
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AlertStatus, AlertSummary, AttemptState, Claim,
     CommandRecord, DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LedgerRecord,
@@ -60,6 +60,7 @@ pub fn decision(alert: &str, machine: &str) -> DecisionRecord {
             limits: Vec::new(),
         }],
         rule_set: "rules".into(),
+        fleet: None,
         seen_at: start(),
         enriched_at: start(),
         decided_at: start(),
@@ -163,6 +164,8 @@ pub struct World {
     /// What the next question for the link to a package is answered with.
     pub link: Result<String, Unreadable>,
     pub reports: Vec<Report>,
+    /// What decide was told of the fleet.
+    pub published: Vec<Fleet>,
     pub settled: Vec<(i64, Fate)>,
     pub superseded: bool,
     /// How the tenant says that machines stand.
@@ -209,6 +212,7 @@ impl World {
             together: Vec::new(),
             link: Ok("https://packages.example.com/one".into()),
             reports: Vec::new(),
+            published: Vec::new(),
             settled: Vec::new(),
             isolated: BTreeMap::new(),
             superseded: false,
@@ -248,7 +252,7 @@ impl World {
                     alert: alert.map(|(alert, _)| summary(&alert)),
                     machine: Some(laptop(&machine)),
                     isolation,
-                    scope: None,
+                    ..Facts::missing()
                 };
                 self.give(Event::Facts(key, Ok(Box::new(facts))));
             }
@@ -281,6 +285,7 @@ impl World {
             Effect::FetchLink(key, _) => self.give(Event::Linked(key, self.link.clone())),
             Effect::Look(key, _) => self.give(Event::Looked(key, Ok(Vec::new()))),
             Effect::Follow { .. } => self.give(Event::Followed(Ok(Vec::new()))),
+            Effect::PublishFleet(fleet) => self.published.push(fleet),
             Effect::CountFleet => {
                 self.give(Event::Counted(Err(Unreadable { why: "not counted here".into(), retry_after: None })));
             }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cordon_records::{Action, ActionKind, AlertSummary, Latch, MachineActionId, MachineSummary, Mode, RuleId};
+use cordon_records::{Action, ActionKind, AlertSummary, Fleet, Isolation, Latch, MachineSummary, Mode, RuleId};
 use jiff::Timestamp;
 
 /// An attempt that was made: each INTENT that was written counts, whatever came of it.
@@ -27,41 +27,6 @@ pub enum Asker {
     Person,
     /// The timer of an isolation that ends by itself.
     Timer,
-}
-
-/// The number of onboarded machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fleet {
-    /// How many.
-    pub machines: u64,
-    /// When they were counted.
-    pub at: Timestamp,
-}
-
-/// What Defender's list of machine actions says of the machine's isolation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Isolation {
-    /// The list could not be read.
-    Unknown,
-    /// No isolation stands or runs.
-    None,
-    /// One is on its way.
-    Running {
-        /// That action.
-        id: MachineActionId,
-    },
-    /// The newest finished action is an isolation that succeeded.
-    Isolated {
-        /// That action.
-        id: MachineActionId,
-    },
-    /// The newest finished action is a release.
-    Released {
-        /// When.
-        at: Timestamp,
-        /// Who asked for it.
-        by: String,
-    },
 }
 
 /// One action that the rules ask for, and the facts of the moment.

@@ -22,7 +22,8 @@ mod table;
 mod word;
 
 pub use caps::Trip;
-pub use case::{Asker, Attempt, Case, Fleet, Isolation};
+pub use case::{Asker, Attempt, Case};
+pub use cordon_records::{Fleet, Isolation};
 pub use doubts::Doubt;
 pub use judge::{Judgement, judge};
 pub use print::Setting;

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use cordon_records::digest;
 use serde_json::Value;
 
 use super::flow::Flow;
@@ -36,6 +37,13 @@ impl Guards {
         let built_in = values(&Self::built_in());
         let both = values(self).into_iter().zip(built_in);
         both.map(|((path, value), (_, default))| Setting { path, is_default: value == default, value }).collect()
+    }
+
+    /// A digest of what they say: every setting in force, also those that the file leaves to the built-in guards. Comments
+    /// and the order of the file do not change it.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        digest(&[&self.to_string()], 16)
     }
 
     /// The YAML of the guards, in which a comment marks each setting that is the built-in one.
