@@ -1,5 +1,7 @@
 //! Runs poll rounds: asks the API what the round wants to know, and produces what it finds.
 
+use std::time::Instant;
+
 use cordon_defender::{AlertPage, AlertQuery, ApiError, Defender, NextLink};
 use cordon_runtime::kafka::{Fate, KafkaFailure};
 use cordon_runtime::telemetry::StageMetrics;
@@ -9,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::courier::Courier;
 use crate::dialect::Dialect;
 use crate::error::IngestError;
+use crate::fallback::{Fallback, Variant};
 use crate::item::Item;
 use crate::round::{Ask, Link, MAX_PAGE, News, Next, Plan, Round, Stall};
 use crate::seen::Seen;
@@ -48,6 +51,7 @@ pub struct Driver {
     metrics: StageMetrics,
     seen: Seen,
     dialect: Dialect,
+    fallback: Fallback,
     sorted: bool,
     top: u32,
     largest_top: u32,
@@ -58,8 +62,8 @@ impl Driver {
     /// A driver that has produced what `seen` holds.
     #[must_use]
     pub fn new(api: Defender, courier: Courier, metrics: StageMetrics, seen: Seen, top: u32) -> Self {
-        let dialect = Dialect::default();
-        Self { api, courier, metrics, seen, dialect, sorted: true, top, largest_top: MAX_PAGE, late: 0 }
+        let (dialect, fallback) = (Dialect::default(), Fallback::default());
+        Self { api, courier, metrics, seen, dialect, fallback, sorted: true, top, largest_top: MAX_PAGE, late: 0 }
     }
 
     /// What has been produced.
@@ -100,28 +104,68 @@ impl Driver {
         }
     }
 
-    const fn plan(&self, window: Window) -> Plan {
+    fn plan(&self, window: Window) -> Plan {
+        let variant = self.fallback.in_use(Instant::now());
+        let (dialect, most) = variant.map_or((self.dialect, MAX_PAGE), |it| (it.dialect, it.largest_page));
         Plan {
             since: window.since,
             watermark: window.watermark,
             believable_until: window.believable_until,
-            top: self.top,
-            largest_top: self.largest_top,
-            sorted: self.sorted && self.dialect.order,
+            top: self.top.min(most),
+            largest_top: self.largest_top.min(most),
+            sorted: self.sorted && dialect.order,
         }
     }
 
-    /// Asks in the server's dialect; a 400 makes the question simpler, and what worked is remembered.
+    /// Asks as the server can be asked: normally, or, where that has failed for some time and something else is answered,
+    /// that.
     async fn ask(&mut self, ask: Ask, round: &mut Round) -> Result<AlertPage, ApiError> {
+        if let Some(variant) = self.fallback.in_use(Instant::now()) {
+            let page = self.list(ask, variant).await;
+            match &page {
+                Ok(_) => told(variant, round),
+                Err(error) if is_failure(error) => self.fallback.variant_failed(),
+                Err(_) => {}
+            }
+            return page;
+        }
+        match self.ask_normally(ask, round).await {
+            Ok(page) => {
+                self.fallback.answered();
+                Ok(page)
+            }
+            Err(error) if is_failure(&error) => self.ask_otherwise(ask, round, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The server failed on the normal question: tries a variant if it has done so for some time. What is answered once
+    /// the server is well again proves nothing against the normal question, so that is asked once more.
+    async fn ask_otherwise(&mut self, ask: Ask, round: &mut Round, error: ApiError) -> Result<AlertPage, ApiError> {
+        let Some(variant) = self.fallback.failed(self.dialect, ask.top) else { return Err(error) };
+        let Ok(page) = self.list(ask, variant).await else { return Err(error) };
+        if let Ok(page) = self.ask_normally(ask, round).await {
+            self.fallback.answered();
+            return Ok(page);
+        }
+        tracing::warn!(
+            %error,
+            order = variant.dialect.order,
+            expand = variant.dialect.expand,
+            filter = variant.filter,
+            at_most = variant.largest_page,
+            "the server fails on the alert list as it is normally asked for, and answers this; asking so for ten minutes"
+        );
+        self.fallback.works(variant, Instant::now());
+        told(variant, round);
+        Ok(page)
+    }
+
+    /// Asks in the server's dialect; a 400 makes the question simpler, and what worked is remembered.
+    async fn ask_normally(&mut self, ask: Ask, round: &mut Round) -> Result<AlertPage, ApiError> {
         let mut dialect = self.dialect;
         let page = loop {
-            let query = AlertQuery {
-                updated_since: Some(ask.since),
-                top: ask.top,
-                expand_evidence: dialect.expand,
-                order: dialect.order,
-            };
-            match self.api.list_alerts(&query).await {
+            match self.list(ask, Variant { dialect, filter: true, largest_page: ask.top }).await {
                 Err(error) if is_bad_request(&error) => match dialect.simpler() {
                     Some(simpler) => dialect = simpler,
                     None => return Err(error),
@@ -141,6 +185,16 @@ impl Driver {
             round.unordered();
         }
         Ok(page)
+    }
+
+    async fn list(&self, ask: Ask, variant: Variant) -> Result<AlertPage, ApiError> {
+        let query = AlertQuery {
+            updated_since: variant.filter.then_some(ask.since),
+            top: ask.top.min(variant.largest_page),
+            expand_evidence: variant.dialect.expand,
+            order: variant.dialect.order,
+        };
+        self.api.list_alerts(&query).await
     }
 
     fn ask_for_less(&mut self, top: u32, round: &mut Round) -> Next {
@@ -220,6 +274,19 @@ impl Driver {
             Fate::DeadLettered(reason) => self.metrics.dead_lettered(reason),
         }
     }
+}
+
+/// Tells the round how its page was asked for.
+fn told(variant: Variant, round: &mut Round) {
+    round.at_most(variant.largest_page);
+    if !variant.dialect.order {
+        round.unordered();
+    }
+}
+
+/// The server failed, or gave no answer in time: that may lie in the question.
+const fn is_failure(error: &ApiError) -> bool {
+    matches!(error, ApiError::Unavailable { .. } | ApiError::Interrupted { .. })
 }
 
 fn is_bad_request(error: &ApiError) -> bool {

@@ -10,6 +10,7 @@ mod cursor;
 mod dialect;
 mod drive;
 pub mod error;
+mod fallback;
 pub mod item;
 mod metrics;
 mod outgoing;

@@ -2,7 +2,7 @@
 
 use cordon_records::{AlertId, AlertRecord, PollCursor, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Inbound, StateLog, claim, read_since};
+use cordon_runtime::kafka::{Inbound, StateLog, claim, fold_since};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::IngestSettings;
@@ -65,13 +65,11 @@ pub fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
+/// Reads what is on `alerts` since then, record by record: a day of a large tenant is hundreds of megabytes.
 async fn recall(context: &Context, since: Timestamp) -> Result<Seen, IngestError> {
-    let mut seen = Seen::default();
     let written_since = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
-    for record in read_since(&context.kafka, Topic::Alerts, written_since).await? {
-        remember(&mut seen, &record, since);
-    }
-    Ok(seen)
+    let look = move |seen: &mut Seen, record: Inbound| remember(seen, &record, since);
+    Ok(fold_since(&context.kafka, Topic::Alerts, written_since, Seen::default(), look).await?)
 }
 
 /// Remembers one record of `alerts`: its alert's id, and its version if the poll will be served it again. An alert that

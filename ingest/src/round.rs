@@ -180,6 +180,12 @@ impl Round {
         self.sorted = false;
     }
 
+    /// Says that this page and those after it have at most so many items.
+    pub fn at_most(&mut self, top: u32) {
+        self.plan.largest_top = self.plan.largest_top.min(top);
+        self.ask.top = self.ask.top.min(top);
+    }
+
     /// The watermark after a complete round: the newest believable stamp ever received.
     #[must_use]
     pub fn watermark(&self) -> Timestamp {

@@ -165,6 +165,44 @@ async fn options_that_the_server_refuses_are_left_out_from_then_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_the_question_on_which_the_server_always_fails_is_left_out_and_every_alert_is_found() {
+    for (part, page) in [("orderby", 20), ("expand", 20), ("top=50", 50), ("filter", 20)] {
+        let bench = Bench::start(Quirks::default());
+        let failure = FaultKind::status(500, "InternalServerError", "something went wrong");
+        bench.tenant.script(Fault::on("GET", part, failure).times(1_000));
+        let mut ids = bench.add(61);
+        let poller = bench.poller_with(IngestSettings { page_size: page, ..bench.settings() });
+        bench.assert_each_once(&ids).await;
+        bench.until_covered().await;
+        let failures = || bench.tenant.requests().iter().filter(|request| request.status == 500).count();
+        let before = failures();
+        ids.extend(bench.add(30));
+        bench.assert_each_once(&ids).await;
+        bench.until_covered().await;
+        poller.stop().await;
+        assert_eq!(failures(), before, "what worked instead of {part} is not remembered");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_failed_for_a_while_is_asked_as_before_once_it_is_well() {
+    let bench = Bench::start(Quirks::default());
+    let failure = FaultKind::status(500, "InternalServerError", "something went wrong");
+    // Four rounds of three tries, and the last of them tries something else.
+    bench.tenant.script(Fault::on("GET", "/api/alerts", failure).times(14));
+    let ids = bench.add(61);
+    let poller = bench.poller();
+    bench.assert_each_once(&ids).await;
+    bench.until_covered().await;
+    poller.stop().await;
+    let last = bench.tenant.requests().into_iter().rfind(|it| it.path.starts_with("/api/alerts"));
+    let asked = last.unwrap().path;
+    for part in ["orderby", "expand", "filter"] {
+        assert!(asked.contains(part), "{part} is left out of {asked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_round_that_cannot_be_proven_complete_produces_and_leaves_the_cursor() {
     let elsewhere = Some("https://elsewhere.example".to_owned());
     let bench = Bench::start(Quirks { page_cap: Some(5), next_link_host: elsewhere, ..Quirks::default() });

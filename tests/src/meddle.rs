@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -29,6 +30,40 @@ pub fn write_to(bootstrap: &str, (topic, partition): (&str, i32), key: &[u8], va
     let record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
     producer.send(record).map_err(|(why, _)| why).expect("queued");
     producer.flush(WITHIN).expect("the broker takes the record");
+}
+
+/// Writes a tombstone to partition 0 of `topic` and returns when the broker has it. Blocks.
+///
+/// # Panics
+/// When the broker does not take it.
+pub fn bury(bootstrap: &str, topic: &str, key: &str) {
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("acks", "all").create().expect("a producer");
+    let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(0).key(key);
+    producer.send(record).map_err(|(why, _)| why).expect("queued");
+    producer.flush(WITHIN).expect("the broker takes the record");
+}
+
+/// Writes many records with their keys to a topic and returns when the broker has them all. Blocks.
+///
+/// # Panics
+/// When the broker does not take one, or is slower than 120 s.
+pub fn fill(bootstrap: &str, topic: &str, records: impl Iterator<Item = (String, Vec<u8>)>) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("acks", "all")
+        .set("linger.ms", "20")
+        .create()
+        .expect("a producer");
+    for (key, value) in records {
+        let mut record = BaseRecord::to(topic).key(&key).payload(&value);
+        while let Err((why, back)) = producer.send(record) {
+            assert_eq!(why.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{why}");
+            producer.poll(Duration::from_millis(20));
+            record = back;
+        }
+    }
+    producer.flush(WITHIN * 6).expect("the broker takes the records");
 }
 
 /// Deletes a topic and returns when the broker no longer lists it.
@@ -59,6 +94,19 @@ pub async fn add_partitions(bootstrap: &str, topic: &str, count: usize) {
     let wanted = NewPartitions::new(topic, count);
     for answer in admin(bootstrap).create_partitions(&[wanted], &options).await.expect("the broker answers") {
         answer.expect("the partitions are added");
+    }
+}
+
+/// Gives a topic these settings, and the broker's defaults for all others.
+///
+/// # Panics
+/// When the broker refuses.
+pub async fn set(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
+    let options = AdminOptions::new().request_timeout(Some(WITHIN));
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+    let change = settings.iter().fold(change, |change, (key, value)| change.set(key, value));
+    for answer in admin(bootstrap).alter_configs([&change], &options).await.expect("the broker answers") {
+        answer.expect("the settings are taken");
     }
 }
 

@@ -55,6 +55,20 @@ fn ledger(pipeline: &Pipeline) -> String {
     pipeline.kafka.topic(Topic::Ledger)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tombstone_on_the_ledger_keeps_init_ledger_from_nothing() {
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::prepare("tombstone", Setup::default()).await else { return };
+    meddle::bury(&pipeline.kafka.bootstrap_servers, &ledger(&pipeline), "action/gone");
+    pipeline.start_stage("cordon-act", 0, &["--role", "respond", "--init-ledger"]);
+    pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
+    // And on one that is there already.
+    assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
+    meddle::bury(&pipeline.kafka.bootstrap_servers, &ledger(&pipeline), "action/gone");
+    pipeline.start_stage("cordon-act", 0, &["--role", "respond", "--init-ledger"]);
+    pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
+}
+
 /// Ingest, enrich and decide, so that decisions exist while no respond does.
 fn start_the_rest(pipeline: &mut Pipeline) {
     pipeline.start_stage("cordon-ingest", 0, &[]);

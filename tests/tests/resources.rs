@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cordon_records::AlertId;
-use cordon_simulator::SimAlert;
+use cordon_records::{
+    AlertId, AlertRecord, Change, Clock as _, SCHEMA_VERSION, Source, SystemClock, TenantId, Topic, Verbatim,
+};
+use cordon_simulator::{SimAlert, TENANT_ID};
 use cordon_tests::invariants::{
     Expectation, all_hold, each_is_isolated_once, every_alert_is_decided, further, nothing_is_missed_or_doubled,
 };
 use cordon_tests::load::{Load, machines_of};
+use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, STAGES, Setup};
 use cordon_tests::processes::{Signal, signal};
 use tokio::sync::Mutex;
@@ -23,6 +26,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// The design's limits for one stage, in KiB.
 const IDLE: u64 = 64 * 1024;
 const STORM: u64 = 256 * 1024;
+/// What a restart of ingest may take, whatever the sweep window holds.
+const RESTART: u64 = 128 * 1024;
 
 const MACHINES: u32 = 12;
 const PACE: Duration = Duration::from_millis(100);
@@ -113,4 +118,43 @@ async fn a_storm_of_1000_alerts_on_a_tenth_of_the_processor_loses_nothing_and_ke
     all_hold(&mut pipeline, &Expectation::of(&raised), SOON).await;
     println!("KiB at rest {idle:?}, in the storm {storm:?}");
     assert!(storm.values().all(|peak| *peak <= STORM), "KiB in the storm: {storm:?}");
+}
+
+/// An alert of 4.5 kB that was seen a moment ago.
+fn seen(number: usize) -> AlertRecord {
+    let (now, id) = (SystemClock.now(), format!("da{number:08}_1"));
+    let title = format!("{number:08x}").repeat(500);
+    let raw = format!(r#"{{"id":"{id}","lastUpdateTime":"{now}","severity":"Low","title":"{title}"}}"#);
+    let alert_id = AlertId::new(id).unwrap();
+    AlertRecord {
+        schema_version: SCHEMA_VERSION,
+        id: AlertRecord::record_id(&alert_id, Some(now)),
+        alert_id,
+        tenant: TenantId::new(TENANT_ID).unwrap(),
+        source: Source::Mde,
+        change: Change::New,
+        last_update: Some(now),
+        seen_at: now,
+        raw: Verbatim::parse(&raw).unwrap(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn a_restart_of_ingest_behind_50000_alerts_of_a_day_remembers_them_all_and_keeps_none_of_their_text() {
+    const ALERTS: usize = 50_000;
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::prepare("day", Setup::default()).await else { return };
+    let records = (0..ALERTS).map(|number| {
+        let record = seen(number);
+        (record.alert_id.to_string(), serde_json::to_vec(&record).unwrap())
+    });
+    let bytes = serde_json::to_vec(&seen(0)).unwrap().len();
+    meddle::fill(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(Topic::Alerts), records);
+    pipeline.start_stage("cordon-ingest", 0, &[]);
+    let held = pipeline.process("cordon-ingest", 0).line(SOON * 2, "holding the poll").await;
+    let peak = peak(pipeline.process("cordon-ingest", 0).pid());
+    println!("{} MiB at most behind {ALERTS} alerts of {bytes} bytes: {held}", peak / 1024);
+    assert!(held.contains(&format!("\"remembered\":{ALERTS}")), "{held}");
+    assert!(peak <= RESTART, "{peak} KiB");
 }

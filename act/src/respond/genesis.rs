@@ -8,6 +8,7 @@ use cordon_runtime::kafka::{self, Outbound};
 
 use super::GROUP;
 use super::book::Book;
+use super::inbound::Restoring;
 use crate::error::ActError;
 
 /// How long a group may stay busy with replicas that were started too early.
@@ -71,12 +72,10 @@ fn check_cluster(genesis: &Genesis, cluster_id: &str) -> Result<(), ActError> {
     Err(ActError::OtherCluster { ledger: genesis.cluster_id.clone(), here: cluster_id.to_owned() })
 }
 
+/// Reads the ledger as a restore does: what a tombstone or a later record put right says nothing.
 async fn read_book(context: &Context) -> Result<Book, ActError> {
-    let mut book = Book::default();
-    for inbound in kafka::read_all(&context.kafka, Topic::Ledger).await? {
-        book.apply(read(&inbound)?);
-    }
-    Ok(book)
+    let take = |restoring: &mut Restoring, record: kafka::Inbound| restoring.take(&record);
+    Ok(kafka::fold_all(&context.kafka, Topic::Ledger, Restoring::new(), take).await?.finish()?.0)
 }
 
 /// Reads a ledger record. An unreadable one is fatal: guessing here could act twice.

@@ -56,9 +56,9 @@ impl Stays {
 /// What was sent back before: the id of each redrive, and where its record is now.
 pub type Back = BTreeMap<String, String>;
 
-/// The redrives among these records.
-pub fn back(records: &[Inbound]) -> impl Iterator<Item = (String, String)> {
-    records.iter().filter_map(|record| Some((record.headers.text(REDRIVE_ID)?.to_owned(), record.position())))
+/// The redrive that this record is, if it is one.
+pub fn back(record: &Inbound) -> Option<(String, String)> {
+    Some((record.headers.text(REDRIVE_ID)?.to_owned(), record.position()))
 }
 
 /// Where this one goes, if it goes; whether it did so before is not asked.
@@ -144,7 +144,7 @@ mod tests {
         let mut sent = letter(&[]);
         sent.headers = headers(Letter(&dead), &way(Letter(&dead), &kafka).unwrap());
         sent.topic_name = "cordon.alerts".into();
-        let found: Back = back(&[sent]).collect();
+        let found: Back = back(&sent).into_iter().collect();
         let stays = plan(Letter(&dead), &kafka, &found).unwrap_err();
         assert_eq!(stays, Stays::AlreadyBack("cordon.alerts/2/17".to_owned()));
         assert!(stays.is_done());

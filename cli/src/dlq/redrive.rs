@@ -83,7 +83,8 @@ async fn look_back(chosen: &[Letter<'_>], kafka: &KafkaSettings) -> anyhow::Resu
     let mut back = Back::new();
     for (topic, died) in since {
         let since = died.checked_sub(CLOCKS_APART).unwrap_or(Timestamp::UNIX_EPOCH);
-        back.extend(plan::back(&kafka::read_since(kafka, topic, since).await?));
+        let look = |back: &mut Back, record: Inbound| back.extend(plan::back(&record));
+        back = kafka::fold_since(kafka, topic, since, back, look).await?;
     }
     Ok(back)
 }

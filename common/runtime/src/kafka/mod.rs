@@ -42,7 +42,7 @@ pub use position::{Position, positions};
 pub use producer::{Delivered, Producer};
 pub use records::{Inbound, Outbound, Undecodable};
 pub use settings::{KafkaSettings, Property};
-pub use snapshot::{fold_all, read_all, read_newest, read_since};
+pub use snapshot::{fold_all, fold_since, read_all, read_newest};
 pub use state_log::{StateLog, claim};
 pub use tail::Tail;
 pub use topics::{Applied, TopicsError, apply_topics, check_topics, cluster_id, commit_end, has_committed};

@@ -34,21 +34,18 @@ pub async fn read_newest(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbo
     read_from(kafka, topic, Beginning::Newest).await
 }
 
-/// Reads what every partition of a topic holds from the first record whose timestamp is at or after `since`. The
-/// in-memory broker cannot seek by time (librdkafka #4755), so there it reads everything.
-///
-/// # Errors
-/// Transient when the broker is silent for 15 s.
-pub async fn read_since(kafka: &KafkaSettings, topic: Topic, since: Timestamp) -> Result<Vec<Inbound>, KafkaFailure> {
-    read_from(kafka, topic, if kafka.in_memory { Beginning::Oldest } else { Beginning::Since(since) }).await
-}
-
 /// Where reading a partition begins.
 #[derive(Debug, Clone, Copy)]
 enum Beginning {
     Oldest,
     Newest,
     Since(Timestamp),
+}
+
+impl Beginning {
+    fn since(kafka: &KafkaSettings, since: Timestamp) -> Self {
+        if kafka.in_memory { Self::Oldest } else { Self::Since(since) }
+    }
 }
 
 /// Hands every record that a topic holds now to `look` and keeps none: for topics that do not fit into memory. In
@@ -63,6 +60,21 @@ pub async fn fold_all<T: Send + 'static>(
     look: impl FnMut(&mut T, Inbound) + Send + 'static,
 ) -> Result<T, KafkaFailure> {
     fold_from(kafka, topic, Beginning::Oldest, state, look).await
+}
+
+/// The same from the first record of each partition whose timestamp is at or after `since`. The in-memory broker cannot
+/// seek by time (librdkafka #4755), so there it begins with the oldest.
+///
+/// # Errors
+/// Transient when the broker is silent for 15 s.
+pub async fn fold_since<T: Send + 'static>(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    since: Timestamp,
+    state: T,
+    look: impl FnMut(&mut T, Inbound) + Send + 'static,
+) -> Result<T, KafkaFailure> {
+    fold_from(kafka, topic, Beginning::since(kafka, since), state, look).await
 }
 
 async fn read_from(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec<Inbound>, KafkaFailure> {
