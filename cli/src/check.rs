@@ -1,6 +1,7 @@
 //! `cordon check`: tries everything that the configuration names, and says what is missing.
 //!
-//! One line a check, with what to do under a failed one. Nothing is changed anywhere and no mail is sent.
+//! One line a check, with what to do under a failed one. No mail is sent and nothing is changed, but for two tombstones of a
+//! key that nobody uses, by which the broker tells its time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use cordon_notify::config::Route;
 use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::Transport as _;
 use cordon_records::{Classified, ErrorClass, SystemClock, Topic};
-use cordon_runtime::kafka::{self, KafkaSettings};
+use cordon_runtime::kafka::{self, BrokerClock, KafkaSettings};
 use cordon_runtime::telemetry::TelemetrySettings;
 
 use crate::args::CheckArgs;
@@ -33,16 +34,21 @@ const DEFENDER_ROLES: [(&str, &str); 4] = [
 /// One check's outcome.
 struct Finding {
     what: &'static str,
-    exit: Exit,
+    /// `None` when it could not be found out.
+    exit: Option<Exit>,
     text: String,
 }
 
 fn good(what: &'static str, text: impl Into<String>) -> Finding {
-    Finding { what, exit: Exit::Ok, text: text.into() }
+    Finding { what, exit: Some(Exit::Ok), text: text.into() }
 }
 
 fn bad(what: &'static str, exit: Exit, text: impl Into<String>) -> Finding {
-    Finding { what, exit, text: text.into() }
+    Finding { what, exit: Some(exit), text: text.into() }
+}
+
+fn unknown(what: &'static str, text: impl Into<String>) -> Finding {
+    Finding { what, exit: None, text: text.into() }
 }
 
 /// Runs every check, also after one has failed. The exit code is the gravest finding's.
@@ -65,10 +71,14 @@ pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     findings.extend(tenant(&stages).await);
     findings.extend(mail(&stages).await);
     for finding in &findings {
-        let mark = if finding.exit == Exit::Ok { "ok  " } else { "FAIL" };
+        let mark = match finding.exit {
+            Some(Exit::Ok) => "ok  ",
+            Some(_) => "FAIL",
+            None => "?   ",
+        };
         println!("{mark}  {:<16} {}", finding.what, finding.text);
     }
-    Ok(findings.iter().map(|finding| finding.exit).max().unwrap_or(Exit::Ok))
+    Ok(findings.iter().filter_map(|finding| finding.exit).max().unwrap_or(Exit::Ok))
 }
 
 async fn broker(kafka: &KafkaSettings) -> Vec<Finding> {
@@ -81,11 +91,32 @@ async fn broker(kafka: &KafkaSettings) -> Vec<Finding> {
         Err(error) => bad("topics", Exit::Unreachable, format!("{error}; run `cordon topics apply`")),
     };
     let mut findings = vec![cluster];
-    if topics.exit == Exit::Ok {
+    if topics.exit == Some(Exit::Ok) {
+        findings.push(broker_clock(kafka).await);
         findings.push(ledger(kafka).await);
     }
     findings.insert(1, topics);
     findings
+}
+
+/// A broker whose clock is too far behind refuses what is written.
+async fn broker_clock(kafka: &KafkaSettings) -> Finding {
+    const WHAT: &str = "broker's clock";
+    let apart = CLOCK_TOLERANCE.as_secs();
+    let wrong = |how: String| bad(WHAT, Exit::Negative, format!("it is {how} of this machine's; set the time by NTP"));
+    match kafka::broker_clock(kafka, &SystemClock, CLOCK_TOLERANCE).await {
+        Ok(BrokerClock::Near) => good(WHAT, format!("no more than {apart} s apart from this machine's")),
+        Ok(BrokerClock::Read(ahead)) if ahead.unsigned_abs() <= CLOCK_TOLERANCE => {
+            good(WHAT, format!("{:.1} s apart from this machine's", ahead.as_secs_f64().abs()))
+        }
+        Ok(BrokerClock::Read(ahead)) => wrong(format!("{ahead:#} ahead")),
+        Ok(BrokerClock::Ahead) => wrong(format!("more than {apart} s ahead")),
+        Ok(BrokerClock::Behind) => {
+            bad(WHAT, Exit::Negative, format!("it is more than {apart} s behind this machine's; set the time by NTP"))
+        }
+        Ok(BrokerClock::Hidden(why)) => unknown(WHAT, format!("cannot be told: {why}")),
+        Err(error) => unknown(WHAT, format!("cannot be told: {error}")),
+    }
 }
 
 /// Whether respond has a place to go on from; a new installation has none yet.
@@ -110,7 +141,7 @@ async fn tenant(stages: &Stages) -> Vec<Finding> {
             bad("clock", Exit::Negative, format!("Defender's clock is {ahead:#} ahead of ours; set the time by NTP"))
         }
         Ok(Some(ahead)) => good("clock", format!("{:.1} s apart from Defender's", ahead.as_secs_f64().abs())),
-        Ok(None) => good("clock", "Defender names no time"),
+        Ok(None) => unknown("clock", "cannot be told: Defender names no time"),
         Err(error) => bad("clock", Exit::Unreachable, error.to_string()),
     };
     let mut findings = vec![clock];

@@ -15,6 +15,10 @@ impl Cursors {
     /// true, but older, so it is left aside. What cannot be read is left aside too: without a cursor the poll looks
     /// further back, which can only duplicate.
     pub fn fold(&mut self, record: &Inbound) {
+        if record.value.is_none() {
+            // A tombstone: `cordon check` asks the broker for its time with them.
+            return;
+        }
         match record.json::<CursorRecord>() {
             Ok(CursorRecord::Poll(cursor)) => self.take(cursor),
             Ok(CursorRecord::Claim(_)) => {}

@@ -243,6 +243,16 @@ impl Pipeline {
         .await;
     }
 
+    /// Waits until a replica says that it is not ready for a reason with these words, and returns all that it says.
+    pub async fn unready(&mut self, stage: &'static str, replica: usize, words: &str) -> String {
+        let url = format!("http://{}/readyz", self.address(stage, replica).await);
+        until(SOON, &format!("{stage} not to be ready because of {words}"), async || {
+            let answer = get(&url).await;
+            if answer.starts_with("503") && answer.contains(words) { Ok(answer) } else { Err(answer) }
+        })
+        .await
+    }
+
     /// A counter of one stage, summed over its labels and its living replicas.
     pub async fn counter(&mut self, stage: &'static str, name: &str) -> u64 {
         let replicas: Vec<usize> =

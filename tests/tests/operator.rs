@@ -9,6 +9,7 @@ use cordon_records::{ActionState, NoticeKind, Report, Topic};
 use cordon_runtime::kafka::KafkaSettings;
 use cordon_simulator::{App, CLIENT_ID, CLIENT_SECRET, Options, SimAlert, Simulator};
 use cordon_tests::broker::RealKafka;
+use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, configuration, machine};
 use cordon_tests::processes::{Binaries, Process};
 use cordon_tests::wait::until;
@@ -48,11 +49,22 @@ async fn topics_are_missing_until_they_are_applied_and_then_check_finds_everythi
     assert_eq!(code, Some(0), "{told}");
     let (code, told) = cordon(&config, &["check"]).await;
     assert_eq!(code, Some(0), "{told}");
-    for part in
-        ["ok    broker", "ok    topics", "ok    clock", "ok    defender token", "Machine.Isolate (act)", "ok    mail"]
-    {
+    for part in [
+        "ok    broker",
+        "ok    broker's clock",
+        "ok    topics",
+        "ok    clock",
+        "ok    defender token",
+        "Machine.Isolate (act)",
+        "ok    mail",
+    ] {
         assert!(told.contains(part), "{part} is not in:\n{told}");
     }
+    // Without a limit for time stamps, the broker does not give its clock away, and nobody says "ok".
+    let unlimited = [("cleanup.policy", "compact"), ("message.timestamp.after.max.ms", "9223372036854775807")];
+    meddle::set(&kafka.bootstrap_servers, &kafka.topic(Topic::Cursors), &unlimited).await;
+    let (code, told) = cordon(&config, &["check"]).await;
+    assert!(code == Some(0) && told.contains("?     broker's clock   cannot be told"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

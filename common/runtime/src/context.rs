@@ -67,10 +67,11 @@ impl Context {
         registry: Registry,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ContextError> {
+        let health = Health::new(stage);
         Ok(Self {
-            producer: Producer::open(&kafka, stage)?,
+            producer: Producer::open(&kafka, stage)?.telling(health.clone()),
             metrics: StageMetrics::register(&registry, stage)?,
-            health: Health::new(stage),
+            health,
             owner: owner(),
             kafka,
             registry,

@@ -69,8 +69,9 @@ async fn an_output_that_the_broker_finds_too_large_makes_its_input_a_dead_letter
     let broker = FaultyBroker::start(1);
     let kafka = broker.settings(&[]);
     fill_in_order(&process(kafka.clone()), 1, 1).await;
+    // Once in its batch, and once alone.
     broker
-        .does(|cluster| cluster.request_errors(RDKafkaApiKey::Produce, &[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]))
+        .does(|cluster| cluster.request_errors(RDKafkaApiKey::Produce, &[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2]))
         .await;
     let stage = Running::start(&kafka, 1, |input| ready(passed_on(&input)));
     stage.settled(1).await;

@@ -83,7 +83,7 @@ impl Accounts {
             match failure.class() {
                 ErrorClass::Poison | ErrorClass::Fatal => return Err(failure),
                 ErrorClass::Transient | ErrorClass::Ambiguous => {
-                    tracing::warn!(error = %failure, "a dead letter was not confirmed; writing it again");
+                    failure.log_repetition("a dead letter was not confirmed; writing it again");
                 }
             }
             if !pause(lease).await {

@@ -50,7 +50,20 @@ pub enum KafkaFailure {
         /// The delivery report.
         source: KafkaError,
     },
-    /// The broker or the client takes no record of this size or shape.
+    /// The broker takes no record as this one was written now, for a reason that lies in its clock, ours, or the topic's
+    /// settings. It is not on the topic, and may well be taken later.
+    #[error(
+        "{topic} does not take records as they are written now: {source}; compare the clock of this machine with the \
+         broker's (`cordon check`), and look at the topic's message.timestamp.before.max.ms and \
+         message.timestamp.after.max.ms"
+    )]
+    Declined {
+        /// The topic's full name.
+        topic: String,
+        /// The broker's answer.
+        source: KafkaError,
+    },
+    /// The broker or the client takes no record of this size, not even alone.
     #[error("{topic} does not take this record of {bytes} bytes: {source}")]
     Refused {
         /// The topic's full name.
@@ -139,7 +152,7 @@ pub enum KafkaFailure {
 impl Classified for KafkaFailure {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Request { .. } | Self::NoAnswer { .. } => ErrorClass::Transient,
+            Self::Request { .. } | Self::NoAnswer { .. } | Self::Declined { .. } => ErrorClass::Transient,
             Self::Undelivered { .. } => ErrorClass::Ambiguous,
             Self::Refused { .. } => ErrorClass::Poison,
             Self::Client { .. }
@@ -168,11 +181,21 @@ impl KafkaFailure {
         }
     }
 
+    /// Says that a write is repeated. Where the broker takes nothing at all, the producer has said so, once for all of
+    /// the records that wait.
+    pub(crate) fn log_repetition(&self, what: &'static str) {
+        match self {
+            Self::Declined { .. } => tracing::debug!(error = %self, "{what}"),
+            other => tracing::warn!(error = %other, "{what}"),
+        }
+    }
+
     /// A failed delivery, sorted by what the client or the broker said.
     pub(crate) fn delivery(topic: &str, bytes: usize, source: KafkaError) -> Self {
         let topic = topic.to_owned();
         match source.rdkafka_error_code() {
-            Some(code) if is_refusal(code) => Self::Refused { topic, bytes, source },
+            Some(code) if is_too_large(code) => Self::Refused { topic, bytes, source },
+            Some(code) if is_declined(code) => Self::Declined { topic, source },
             Some(code) if is_forbidden(code) => Self::Forbidden { what: format!("write to {topic}"), source },
             Some(code) if is_fatal(code) => Self::Dead(source.to_string()),
             Some(_) | None => Self::Undelivered { topic, source },
@@ -180,14 +203,18 @@ impl KafkaFailure {
     }
 }
 
-/// The record itself is refused: another try gives the same.
-fn is_refusal(code: RDKafkaErrorCode) -> bool {
+/// The record itself is refused, if it was sent alone: the broker measures batches.
+fn is_too_large(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge)
+}
+
+/// What brokers answer to a time stamp outside of `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`
+/// (Kafka's `LogValidator`), and what librdkafka makes of it for the other records of that batch. A plug-in that validates
+/// records on the broker answers the same. In no case is it known that the record is at fault.
+fn is_declined(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::InvalidMessageSize
-            | RDKafkaErrorCode::InvalidRecord
-            | RDKafkaErrorCode::MessageBatchTooLarge
+        RDKafkaErrorCode::InvalidRecord | RDKafkaErrorCode::InvalidTimestamp | RDKafkaErrorCode::InvalidDifferentRecord
     )
 }
 
@@ -229,6 +256,39 @@ mod tests {
     #[test]
     fn a_record_that_is_too_large_is_poison() {
         assert_eq!(produced(RDKafkaErrorCode::MessageSizeTooLarge), ErrorClass::Poison);
+    }
+
+    #[test]
+    fn a_time_stamp_that_the_broker_refuses_says_nothing_against_the_record_and_names_the_clock_and_the_settings() {
+        for code in [
+            RDKafkaErrorCode::InvalidRecord,
+            RDKafkaErrorCode::InvalidTimestamp,
+            RDKafkaErrorCode::InvalidDifferentRecord,
+        ] {
+            let failure = KafkaFailure::delivery("cordon.alerts", 1300, KafkaError::MessageProduction(code));
+            assert_eq!(failure.class(), ErrorClass::Transient, "{failure}");
+            for words in ["cordon.alerts", "clock", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"]
+            {
+                assert!(failure.to_string().contains(words), "{failure}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_size_is_held_against_a_record() {
+        let others = [
+            RDKafkaErrorCode::InvalidMessage,
+            RDKafkaErrorCode::InvalidMessageSize,
+            RDKafkaErrorCode::PolicyViolation,
+            RDKafkaErrorCode::UnsupportedCompressionType,
+            RDKafkaErrorCode::UnsupportedForMessageFormat,
+            RDKafkaErrorCode::InvalidRequest,
+            RDKafkaErrorCode::Unknown,
+        ];
+        for code in others {
+            assert_eq!(produced(code), ErrorClass::Ambiguous, "{code}");
+        }
+        assert_eq!(produced(RDKafkaErrorCode::MessageBatchTooLarge), ErrorClass::Poison);
     }
 
     #[test]

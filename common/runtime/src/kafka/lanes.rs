@@ -194,7 +194,7 @@ impl<H: Handler> Lanes<H> {
                         return Sending::Over;
                     }
                     ErrorClass::Transient | ErrorClass::Ambiguous => {
-                        tracing::warn!(error = %failure, "an output was not confirmed; writing it again");
+                        failure.log_repetition("an output was not confirmed; writing it again");
                         open.push(output);
                     }
                 }

@@ -9,6 +9,7 @@
 mod accounts;
 mod board;
 mod breaker;
+mod clock;
 pub mod consume;
 pub mod dead_letter;
 pub mod elect;
@@ -31,8 +32,10 @@ pub mod state_log;
 mod statistics;
 pub mod tail;
 pub mod topics;
+mod write_health;
 
 pub use breaker::Tripped;
+pub use clock::{BrokerClock, broker_clock};
 pub use consume::{Handler, Outcome, Subscription, consume};
 pub use dead_letter::dead_letter;
 pub use elect::{ElectError, Election, Fate, Holder, Inbox, Settler, Start, Tenure, elect};

@@ -7,7 +7,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::error::KafkaFailure;
 use super::producer::Quiet;
 use super::settings::KafkaSettings;
-use super::topics::{ASK, ask};
+use super::topics::{ASK, ask, committed as group_offsets};
 
 /// One partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub async fn positions(
         for partition in &partitions {
             list.add_partition(&name, *partition);
         }
-        let committed = if grouped { consumer.committed_offsets(list, ASK)? } else { TopicPartitionList::new() };
+        let committed = if grouped { group_offsets(consumer, &list)? } else { TopicPartitionList::new() };
         let of = |partition| match committed.find_partition(&name, partition).map(|found| found.offset()) {
             Some(Offset::Offset(offset)) => Some(offset),
             Some(_) | None => None,

@@ -1,21 +1,29 @@
 //! The one producer of a process. A record counts as written only when its delivery report says so.
+//!
+//! librdkafka writes records in batches, and the broker measures and refuses batches. So a record that comes back as too
+//! large is written once more, alone, by a second client whose batches have one record: only then is it known which one
+//! is too large.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_records::{Headers, Topic};
+use jiff::Timestamp;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{Header, Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::future_producer::OwnedDeliveryResult;
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
+use tokio::sync::OnceCell;
 
 use super::error::KafkaFailure;
 use super::records::Outbound;
 use super::settings::KafkaSettings;
 use super::statistics::log_librdkafka;
+use super::write_health::WriteHealth;
+use crate::telemetry::Health;
 
 /// How long to wait before offering a record again to a full queue.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
@@ -33,7 +41,23 @@ pub struct Delivered {
 #[derive(Clone)]
 pub struct Producer {
     inner: FutureProducer<Quiet>,
+    alone: Arc<Alone>,
     names: Arc<[String]>,
+    health: Option<Arc<WriteHealth>>,
+}
+
+/// The client for one record at a time; made when it is first needed.
+struct Alone {
+    config: ClientConfig,
+    client: OnceCell<FutureProducer<Quiet>>,
+}
+
+impl Alone {
+    async fn client(&self) -> Result<&FutureProducer<Quiet>, KafkaFailure> {
+        let make = async || self.config.create_with_context(Quiet);
+        let made = self.client.get_or_try_init(make).await;
+        made.map_err(|source| KafkaFailure::Client { what: "producer", source })
+    }
 }
 
 impl std::fmt::Debug for Producer {
@@ -68,7 +92,16 @@ impl Producer {
         let config: ClientConfig = kafka.producer(client)?;
         let inner =
             config.create_with_context(Quiet).map_err(|source| KafkaFailure::Client { what: "producer", source })?;
-        Ok(Self { inner, names: Topic::ALL.iter().map(|topic| kafka.topic(*topic)).collect() })
+        let mut config = config;
+        config.set("batch.num.messages", "1");
+        let alone = Arc::new(Alone { config, client: OnceCell::new() });
+        Ok(Self { inner, alone, names: Topic::ALL.iter().map(|topic| kafka.topic(*topic)).collect(), health: None })
+    }
+
+    /// The same, saying in `health` when the broker refuses what is written for the time being.
+    #[must_use]
+    pub fn telling(self, health: Health) -> Self {
+        Self { health: Some(Arc::new(WriteHealth::new(health))), ..self }
     }
 
     /// Writes one record and waits for all in-sync replicas to have it.
@@ -114,16 +147,66 @@ impl Producer {
         self.inner.send_result(record).map_err(|(source, _)| source)
     }
 
-    /// Waits for the report.
+    /// Waits for the report. A record that came back as too large is written once more, alone.
     pub(crate) async fn delivered(&self, queued: Queued) -> Result<Delivered, KafkaFailure> {
-        let report: Result<OwnedDeliveryResult, _> = queued.report.await;
+        let Queued { report, topic, bytes } = queued;
+        let answer = match self.reported(report, topic, bytes).await {
+            Err((KafkaFailure::Refused { .. }, Some(message))) => self.write_alone(&message, topic, bytes).await,
+            other => other.map_err(|(failure, _)| failure),
+        };
+        if let Some(health) = &self.health {
+            match &answer {
+                Ok(_) => health.taken(topic),
+                Err(failure @ KafkaFailure::Declined { .. }) => health.declined(topic, failure),
+                Err(_) => {}
+            }
+        }
+        answer
+    }
+
+    /// Writes a tombstone with this time stamp, and returns the one that it has on the topic.
+    pub(crate) async fn stamp(&self, (topic, key): (Topic, &str), at: Timestamp) -> Result<Timestamp, KafkaFailure> {
+        let refused = |source| KafkaFailure::delivery(self.name(topic), 0, source);
+        let record: FutureRecord<'_, str, [u8]> =
+            FutureRecord::to(self.name(topic)).key(key).timestamp(at.as_millisecond());
+        let report = self.inner.send_result(record).map_err(|(source, _)| refused(source))?;
+        match report.await {
+            Ok(Ok(delivery)) => {
+                let said = delivery.timestamp.to_millis().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                Ok(said.unwrap_or(at))
+            }
+            Ok(Err((source, _))) => Err(refused(source)),
+            Err(_) => Err(KafkaFailure::Dead("the producer was dropped while a record was under way".to_owned())),
+        }
+    }
+
+    async fn write_alone(&self, message: &OwnedMessage, topic: Topic, bytes: usize) -> Result<Delivered, KafkaFailure> {
+        let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(self.name(topic));
+        record.key = message.key();
+        record.payload = message.payload();
+        record.headers = message.headers().cloned();
+        let sent = self.alone.client().await?.send_result(record);
+        let report = sent.map_err(|(source, _)| KafkaFailure::delivery(self.name(topic), bytes, source))?;
+        self.reported(report, topic, bytes).await.map_err(|(failure, _)| failure)
+    }
+
+    /// What the client says of a record, with the record itself when it came back.
+    async fn reported(
+        &self,
+        report: DeliveryFuture,
+        topic: Topic,
+        bytes: usize,
+    ) -> Result<Delivered, (KafkaFailure, Option<OwnedMessage>)> {
+        let report: Result<OwnedDeliveryResult, _> = report.await;
         match report {
             Ok(Ok(delivery)) if delivery.offset >= 0 => {
                 Ok(Delivered { partition: delivery.partition, offset: delivery.offset })
             }
-            Ok(Ok(_)) => Err(self.nowhere(queued.topic)),
-            Ok(Err((source, _))) => Err(KafkaFailure::delivery(self.name(queued.topic), queued.bytes, source)),
-            Err(_) => Err(KafkaFailure::Dead("the producer was dropped while a record was under way".to_owned())),
+            Ok(Ok(_)) => Err((self.nowhere(topic), None)),
+            Ok(Err((source, message))) => Err((KafkaFailure::delivery(self.name(topic), bytes, source), Some(message))),
+            Err(_) => {
+                Err((KafkaFailure::Dead("the producer was dropped while a record was under way".to_owned()), None))
+            }
         }
     }
 

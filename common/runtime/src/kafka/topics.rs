@@ -160,10 +160,36 @@ pub async fn has_committed(kafka: &KafkaSettings, group: &str, topic: Topic) -> 
     let committed = move |consumer: &BaseConsumer<Quiet>| {
         let mut list = TopicPartitionList::new();
         list.add_partition(&name, 0);
-        let answer = consumer.committed_offsets(list, ASK)?;
+        let answer = committed(consumer, &list)?;
         Ok(answer.elements().iter().any(|element| matches!(element.offset(), Offset::Offset(_))))
     };
     ask(kafka, Some(group), committed, &what).await
+}
+
+/// Asks for a group's offsets. A broker that has just started, or a group that moves to another one, has no coordinator
+/// for a moment.
+pub(super) fn committed(
+    consumer: &BaseConsumer<Quiet>,
+    list: &TopicPartitionList,
+) -> Result<TopicPartitionList, KafkaError> {
+    let deadline = Instant::now() + ASK;
+    loop {
+        match consumer.committed_offsets(list.clone(), ASK) {
+            Err(error) if is_settling(&error) && Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
+            other => return other,
+        }
+    }
+}
+
+fn is_settling(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+        )
+    )
 }
 
 /// Commits the present end of partition 0 for a group that is not running, and returns it: a deliberate new
@@ -206,9 +232,12 @@ async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<See
     Ok((seen.collect(), brokers))
 }
 
-type TopicSettings = Vec<(String, String)>;
+pub(super) type TopicSettings = Vec<(String, String)>;
 
-async fn describe(kafka: &KafkaSettings, names: &[&str]) -> Result<HashMap<String, TopicSettings>, KafkaFailure> {
+pub(super) async fn describe(
+    kafka: &KafkaSettings,
+    names: &[&str],
+) -> Result<HashMap<String, TopicSettings>, KafkaFailure> {
     let what = "read the settings of the topics";
     if names.is_empty() {
         return Ok(HashMap::new());

@@ -22,8 +22,15 @@ pub struct Health {
 #[derive(Debug, Default)]
 struct Component {
     /// Why it is not ready; `None` when it is, or never spoke of readiness.
-    unready: Option<String>,
+    unready: Option<Complaint>,
     last_beat: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Complaint {
+    why: String,
+    /// When it lapses by itself; `None` for one that stands until it is taken back.
+    until: Option<Instant>,
 }
 
 impl Health {
@@ -35,7 +42,15 @@ impl Health {
 
     /// Says whether a component can do its work, and if not, why.
     pub fn set_ready(&self, component: &'static str, ready: bool, why: &str) {
-        self.change(component, |entry| entry.unready = (!ready).then(|| why.to_owned()));
+        self.change(component, |entry| {
+            entry.unready = (!ready).then(|| Complaint { why: why.to_owned(), until: None });
+        });
+    }
+
+    /// Says that a component cannot do its work, and why. It counts as ready again after `within` if nothing more is said.
+    pub fn set_unready_for(&self, component: &'static str, why: &str, within: Duration) {
+        let complaint = Complaint { why: why.to_owned(), until: Instant::now().checked_add(within) };
+        self.change(component, |entry| entry.unready = Some(complaint));
     }
 
     /// Says that a component's loop turns. From the first beat on, silence for more than [`SILENCE`] means stuck.
@@ -61,7 +76,9 @@ impl Health {
     /// What is missing, as `stage/component: why`; empty when the process can work.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
-        self.complaints(|entry| entry.unready.clone())
+        let now = Instant::now();
+        let stands = |complaint: &&Complaint| complaint.until.is_none_or(|until| now < until);
+        self.complaints(|entry| entry.unready.as_ref().filter(stands).map(|complaint| complaint.why.clone()))
     }
 
     fn complaints(&self, complaint: impl Fn(&Component) -> Option<String>) -> Vec<String> {

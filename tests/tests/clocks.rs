@@ -1,0 +1,121 @@
+//! A broker that refuses our time stamps, as one does whose clock is behind ours: everything waits, says why, and goes on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::time::Duration;
+
+use cordon_records::{ActionState, Clock, SystemClock, Topic};
+use cordon_runtime::kafka::{BrokerClock, broker_clock, read_all};
+use cordon_simulator::{SimAlert, SimMachine};
+use cordon_tests::meddle;
+use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
+use tokio::sync::Mutex;
+
+/// Pipelines take turns on the machine.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// With this, a broker takes no record that was stamped before the present millisecond.
+const REFUSED: &str = "0";
+/// The default: the past is taken, however old.
+const TAKEN: &str = "9223372036854775807";
+/// `act.settle` and some time to look.
+const SETTLED: Duration = Duration::from_secs(180);
+
+async fn takes(pipeline: &Pipeline, topic: Topic, before: &str) {
+    let cleanup = if matches!(topic, Topic::Ledger | Topic::Notified | Topic::Cursors) { "compact" } else { "delete" };
+    let settings = [("cleanup.policy", cleanup), ("message.timestamp.before.max.ms", before)];
+    meddle::set(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(topic), &settings).await;
+}
+
+fn high(pipeline: &Pipeline, number: u32, name: &str) -> SimMachine {
+    let machine = machine(number, name);
+    pipeline.tenant.add_machine(machine.clone());
+    pipeline.tenant.add_alert(SimAlert::on(&machine).severity("High"));
+    machine
+}
+
+/// Lets the broker refuse what `stage` writes to `topic`, brings an alert, and lets it take records again.
+async fn refused(pipeline: &mut Pipeline, (number, topic, stage): (u32, Topic, &'static str)) -> SimMachine {
+    takes(pipeline, topic, REFUSED).await;
+    // Several in one batch: then the broker calls the records invalid, and not their time stamps.
+    let first = machine(1, "LAPTOP-1");
+    for _ in 0..40 {
+        pipeline.tenant.add_alert(SimAlert::on(&first).severity("Low"));
+    }
+    let machine = high(pipeline, number, &format!("LAPTOP-{number}"));
+    let name = pipeline.kafka.topic(topic);
+    let said = pipeline.unready(stage, 0, &name).await;
+    for words in ["clock", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"] {
+        assert!(said.contains(words), "{stage} does not name {words}: {said}");
+    }
+    pipeline.all_are_running();
+    takes(pipeline, topic, TAKEN).await;
+    machine
+}
+
+async fn nothing_died(pipeline: &Pipeline) {
+    let dead = read_all(&pipeline.kafka, Topic::DeadLetters).await.unwrap();
+    let told: Vec<_> = dead.iter().map(|letter| (letter.position(), &letter.headers)).collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alerts_wait_while_the_broker_refuses_their_time_stamps_and_are_isolated_when_it_takes_them() {
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::start("stamps", Setup::default()).await else { return };
+    let first = high(&pipeline, 1, "LAPTOP-1");
+    pipeline.reported(&first.id, ActionState::Succeeded, SOON).await;
+    let cases = [
+        (2, Topic::Alerts, "cordon-ingest"),
+        (3, Topic::Enriched, "cordon-enrich"),
+        (4, Topic::Decisions, "cordon-act"),
+        (5, Topic::Ledger, "cordon-act"),
+    ];
+    for case in cases {
+        let machine = refused(&mut pipeline, case).await;
+        pipeline.reported(&machine.id, ActionState::Succeeded, SOON).await;
+        assert_eq!(pipeline.tenant.isolate_posts(&machine.id), 1, "{case:?}");
+        pipeline.ready(case.2, 0).await;
+        nothing_died(&pipeline).await;
+    }
+    pipeline.all_are_running();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn an_isolation_whose_report_the_broker_refuses_is_looked_up_and_reported_and_not_asked_for_again() {
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::start("report-stamps", Setup::default()).await else { return };
+    let machine = refused(&mut pipeline, (2, Topic::Actions, "cordon-act")).await;
+    pipeline.reported(&machine.id, ActionState::Succeeded, SETTLED).await;
+    assert_eq!(pipeline.tenant.isolate_posts(&machine.id), 1, "{}", pipeline.tenant.to_jsonl());
+    nothing_died(&pipeline).await;
+    pipeline.all_are_running();
+}
+
+/// A clock that is so many hours off.
+struct Off(i64);
+
+impl Clock for Off {
+    fn now(&self) -> jiff::Timestamp {
+        SystemClock.now() + jiff::SignedDuration::from_hours(self.0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_tells_its_clock_by_what_it_takes_or_says_and_nobody_says_ok_who_could_not_look() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let _turn = TURN.lock().await;
+    let Some(pipeline) = Pipeline::prepare("broker-clock", Setup::default()).await else { return };
+    let found = async |off| broker_clock(&pipeline.kafka, &Off(off), MINUTE).await.unwrap();
+    // The broker's default: an hour.
+    assert_eq!(found(0).await, BrokerClock::Near);
+    assert_eq!(found(2).await, BrokerClock::Behind);
+    assert_eq!(found(-2).await, BrokerClock::Ahead);
+    let (bootstrap, topic) = (&pipeline.kafka.bootstrap_servers, pipeline.kafka.topic(Topic::Cursors));
+    let stamps = ("message.timestamp.type", "LogAppendTime");
+    meddle::set(bootstrap, &topic, &[("cleanup.policy", "compact"), stamps]).await;
+    let BrokerClock::Read(ahead) = found(2).await else { panic!("the topic stamps records") };
+    assert!(ahead.as_secs().abs_diff(-7200) < 30, "{ahead:?}");
+    meddle::set(bootstrap, &topic, &[("cleanup.policy", "compact"), ("message.timestamp.after.max.ms", TAKEN)]).await;
+    assert!(matches!(found(0).await, BrokerClock::Hidden(_)));
+}
