@@ -191,7 +191,15 @@ async fn alerts_that_retention_deleted_before_enrich_read_them_are_counted_as_lo
     assert!(lost > 0);
     pipeline.start_stage("cordon-enrich", 0, &[]);
     pipeline.ready("cordon-enrich", 0).await;
-    // It is told with the first record that still comes on a partition.
+    // It is told without any record that comes after it.
+    let letters = lost_letters(&pipeline, "enrich", lost).await;
+    for letter in &letters {
+        assert_eq!(
+            letter.headers().unwrap().iter().find(|it| it.key == header::TOPIC).unwrap().value,
+            Some(topic.as_bytes())
+        );
+        assert!(letter.payload().is_none(), "there is nothing left to keep");
+    }
     let fourth: Vec<AlertId> =
         (0..120).map(|_| pipeline.tenant.add_alert(SimAlert::on(&anna).severity("Low"))).collect();
     every_alert_is_decided(&pipeline, &fourth, SOON).await;
@@ -199,6 +207,34 @@ async fn alerts_that_retention_deleted_before_enrich_read_them_are_counted_as_lo
     assert_eq!(i64::try_from(counted).unwrap(), lost);
     let told = says(&mut pipeline, "cordon-enrich", "records were deleted before this stage read them").await;
     assert!(told.contains("ERROR") && told.contains(&topic), "{told}");
+    // What is told is passed: a restart does not tell it again.
+    assert_eq!(pipeline.process("cordon-enrich", 0).terminate(SOON).await.code(), Some(0));
+    pipeline.start_stage("cordon-enrich", 0, &[]);
+    pipeline.ready("cordon-enrich", 0).await;
+    let fifth: Vec<AlertId> = (0..5).map(|_| pipeline.tenant.add_alert(SimAlert::on(&anna).severity("Low"))).collect();
+    every_alert_is_decided(&pipeline, &fifth, SOON).await;
+    assert_eq!(lost_letters(&pipeline, "enrich", lost).await.len(), letters.len());
+}
+
+/// Waits until the dead letters tell of so many lost records, and returns those that do.
+async fn lost_letters(pipeline: &Pipeline, stage: &str, lost: i64) -> Vec<OwnedMessage> {
+    let (bootstrap, topic) = (&pipeline.kafka.bootstrap_servers, pipeline.kafka.topic(Topic::DeadLetters));
+    until(SOON, &format!("{lost} lost records on the dead letters"), async || {
+        let of = |record: &OwnedMessage, name: &str| -> Option<String> {
+            let value = record.headers()?.iter().find(|it| it.key == name)?.value?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        let is_lost = |record: &OwnedMessage| {
+            let said = (of(record, header::STAGE), of(record, header::REASON));
+            said == (Some(stage.to_owned()), Some("lost".to_owned()))
+        };
+        let letters: Vec<_> = oracle::records(bootstrap, &topic, SOON).into_iter().filter(is_lost).collect();
+        let number = |record: &OwnedMessage, name: &str| of(record, name)?.parse::<i64>().ok();
+        let of_one = |it: &OwnedMessage| Some(number(it, header::LAST_OFFSET)? - number(it, header::OFFSET)? + 1);
+        let told: i64 = letters.iter().filter_map(of_one).sum();
+        if told == lost { Ok(letters) } else { Err(format!("{told} are told of")) }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,6 +257,7 @@ async fn a_respond_whose_decisions_were_deleted_before_it_read_them_refuses_to_g
     assert_eq!(respond.exit(SOON).await.code(), Some(SOFTWARE), "{:#?}", respond.log());
     let said = respond.log().into_iter().rfind(|line| line.contains("stopped: ")).expect("a reason");
     assert!(said.contains("no usable committed offset") && said.contains(&topic), "{said}");
+    lost_letters(&pipeline, "act", 1).await;
     let posts = [&before, &never].map(|machine| pipeline.tenant.isolate_posts(&machine.id));
     assert_eq!(posts, [1, 0]);
 }

@@ -14,13 +14,14 @@ use cordon_runtime::process::Stage;
 
 use crate::output::Output;
 
-const REASONS: [&str; 6] = [
+const REASONS: [&str; 7] = [
     DeadLetterReason::Decode.as_str(),
     DeadLetterReason::Empty.as_str(),
     DeadLetterReason::Oversize.as_str(),
     DeadLetterReason::Panic.as_str(),
     DeadLetterReason::Foreign.as_str(),
     DeadLetterReason::Rejected.as_str(),
+    DeadLetterReason::Lost.as_str(),
 ];
 const STAGES: [&str; 4] = [Ingest::NAME, Enrich::NAME, Act::NAME, Notify::NAME];
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cordon_records::{Headers, Topic, dead_letter_header as header};
+use cordon_records::{DeadLetterReason, Headers, Topic, dead_letter_header as header};
 use cordon_runtime::kafka::dead_letter::{ORIGINAL_SIZE, sent_back};
 use cordon_runtime::kafka::{Inbound, KafkaSettings};
 
@@ -29,6 +29,9 @@ pub enum Stays {
     /// It was no record.
     #[error("it came from no topic: an alert the API will bring again when it changes, a mail nobody sends again")]
     NoOrigin,
+    /// There is no record, only a range of offsets.
+    #[error("the records {0} to {1} were deleted before they were read; nothing is left to be sent back")]
+    Lost(String, String),
     /// Another prefix, a mistake, or a forgery.
     #[error("it came from {0}, which is not a topic that a stage of this configuration reads alerts from")]
     Elsewhere(String),
@@ -66,6 +69,10 @@ pub fn way(letter: Letter<'_>, kafka: &KafkaSettings) -> Result<Way, Stays> {
     let name = letter.said(header::TOPIC).ok_or(Stays::NoOrigin)?;
     let topic = READ_BY_STAGES.into_iter().find(|topic| kafka.topic(*topic) == name);
     let topic = topic.ok_or_else(|| Stays::Elsewhere(name.to_owned()))?;
+    if letter.said(header::REASON) == Some(DeadLetterReason::Lost.as_str()) {
+        let last = letter.said(header::LAST_OFFSET).unwrap_or("?").to_owned();
+        return Err(Stays::Lost(letter.origin().unwrap_or_default(), last));
+    }
     if letter.is_stub() {
         let size = letter.number(ORIGINAL_SIZE).map_or_else(|| "an unknown number".to_owned(), |it| it.to_string());
         return Err(Stays::Stub(size, letter.origin().unwrap_or_default()));
@@ -135,6 +142,14 @@ mod tests {
     fn a_stub_is_never_sent_back() {
         let stub = planned(&[(header::TOPIC, "cordon.alerts"), (header::OFFSET, "5"), (ORIGINAL_SIZE, "2000000")]);
         assert_eq!(stub, Err(Stays::Stub("2000000".to_owned(), "cordon.alerts/?/5".to_owned())));
+    }
+
+    #[test]
+    fn what_is_lost_cannot_be_sent_back() {
+        let lost = [(header::TOPIC, "cordon.alerts"), (header::PARTITION, "3"), (header::OFFSET, "100")];
+        let lost = planned(&[&lost[..], &[(header::LAST_OFFSET, "149"), (header::REASON, "lost")]].concat());
+        assert_eq!(lost, Err(Stays::Lost("cordon.alerts/3/100".to_owned(), "149".to_owned())));
+        assert!(lost.unwrap_err().to_string().contains("nothing is left to be sent back"));
     }
 
     #[test]

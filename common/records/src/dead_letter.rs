@@ -16,6 +16,8 @@ pub mod header {
     pub const REASON: &str = "x-error-class";
     /// A short text for people, without bodies or tokens.
     pub const DETAIL: &str = "x-error-detail";
+    /// The last offset of a range of records that are lost; the first is the original offset.
+    pub const LAST_OFFSET: &str = "x-last-offset";
     /// When, RFC 3339.
     pub const FAILED_AT: &str = "x-failed-at";
 }
@@ -35,6 +37,8 @@ pub enum DeadLetterReason {
     Foreign,
     /// The outside refused it for good.
     Rejected,
+    /// It was deleted before it was read: there is no record, only a range of offsets.
+    Lost,
 }
 
 impl DeadLetterReason {
@@ -48,6 +52,7 @@ impl DeadLetterReason {
             Self::Panic => "panic",
             Self::Foreign => "foreign",
             Self::Rejected => "rejected",
+            Self::Lost => "lost",
         }
     }
 }

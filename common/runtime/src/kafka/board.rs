@@ -135,6 +135,22 @@ impl Board {
         }
     }
 
+    /// What comes next on each partition on which that is known.
+    pub(super) fn expected(&self) -> BTreeMap<i32, i64> {
+        let state = self.lock();
+        state.partitions.iter().filter_map(|(partition, share)| Some((*partition, share.next?))).collect()
+    }
+
+    /// The records of a partition up to this one are lost, and the one after it comes next. Until the lost one is settled,
+    /// the watermark stays below it. `None` when the partition is not held.
+    pub(super) fn lose(&self, partition: i32, last: i64) -> Option<Lease> {
+        let mut state = self.lock();
+        let share = state.partitions.get_mut(&partition)?;
+        share.next = share.next.max(Some(last.saturating_add(1)));
+        share.tracker.receive(last, 0);
+        Some(share.lease.clone())
+    }
+
     /// Notes which offset comes next on a partition, before [`Self::receive`]; tells when another was to come.
     pub(super) fn comes(&self, partition: i32, offset: i64) -> Option<Break> {
         self.lock().partitions.get_mut(&partition)?.came(partition, offset)

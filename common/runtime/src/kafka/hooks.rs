@@ -11,13 +11,14 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::error::is_forbidden;
 use super::leave::Round;
-use super::loss;
+use super::loss::{self, Gap};
 use super::poll::{Assigned, Event, store};
 use super::statistics::{Statistics, log_librdkafka};
 use crate::context::Context;
@@ -31,10 +32,14 @@ pub(super) struct Hooks {
     board: Arc<Board>,
     events: UnboundedSender<Event>,
     topic: (Arc<str>, Topic),
+    context: Context,
     metrics: StageMetrics,
     health: Health,
     ending: CancellationToken,
     drain: Duration,
+    /// Reading goes on behind records that are lost.
+    goes_on: bool,
+    runtime: Option<Handle>,
     paused: Mutex<BTreeSet<i32>>,
     ready: AtomicBool,
     /// The topic is missing or forbidden; a connected broker does not change that.
@@ -58,10 +63,13 @@ impl Hooks {
             board,
             events,
             topic,
+            context: context.clone(),
             metrics,
             health,
             ending: CancellationToken::new(),
             drain: Duration::ZERO,
+            goes_on: false,
+            runtime: Handle::try_current().ok(),
             paused: Mutex::default(),
             ready: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
@@ -76,14 +84,33 @@ impl Hooks {
         Self { ending, drain, ..self }
     }
 
+    /// Whether reading goes on at the oldest record where the next one is lost; else the consumer ends.
+    pub(super) fn going_on(self, goes_on: bool) -> Self {
+        Self { goes_on, ..self }
+    }
+
     /// One stage may read several topics, each with a loop of its own.
     fn component(&self) -> &'static str {
         self.topic.1.suffix()
     }
 
-    /// So many records were gone before they were read.
-    pub(super) fn lost(&self, records: u64) {
-        self.metrics.lost(records);
+    /// Whether the broker answers.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// Records were gone before they were read: tells of them, and passes over them once the dead letters have it.
+    pub(super) fn lost(&self, gap: Gap) {
+        self.metrics.lost(gap.records());
+        gap.log(&self.topic.0);
+        let (Some(lease), Some(runtime)) = (self.board.lose(gap.partition, gap.last()), &self.runtime) else { return };
+        let (board, context, name) = (Arc::clone(&self.board), self.context.clone(), Arc::clone(&self.topic.0));
+        let goes_on = self.goes_on;
+        runtime.spawn(async move {
+            if loss::record(&context, &name, gap, &lease).await && goes_on {
+                board.settle(&lease, gap.last());
+            }
+        });
     }
 
     /// The partitions that are paused.
@@ -160,10 +187,12 @@ impl Hooks {
         tracing::info!(topic = &*self.topic.0, partitions = ?partitions(list), "partitions assigned");
         loss::tell_of_added(&self.topic.0, self.topic.1, &partitions(list));
         let committed = loss::committed(consumer, self.topic.1, list);
+        let gaps = loss::deleted(consumer, &self.topic.0, &committed);
         for partition in partitions(list) {
             self.paused().remove(&partition);
             self.open(partition, committed.get(&partition).copied());
         }
+        gaps.into_iter().for_each(|gap| self.lost(gap));
     }
 
     /// Begins a lease. One that is held on the partition ends.

@@ -2,20 +2,30 @@
 //! was made anew.
 //!
 //! With `auto.offset.reset=earliest` librdkafka goes on at the oldest record and says nothing. Nothing can bring those
-//! records back, so reading does go on; but it is told, as an error and as a count.
+//! records back, so reading does go on; but it is told: in the log, as a count, and by a record on the dead letters, of
+//! which notify sends a mail. What is to be read next is compared with the oldest record that is left when a partition
+//! comes, and now and then while it is silent; a record that comes late says the same. Only once the dead letters have it
+//! does the committed offset pass over what is lost.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::ops::Bound;
+use std::time::{Duration, Instant};
 
-use cordon_records::{Cleanup, Topic};
+use cordon_records::{Classified, Cleanup, DeadLetterReason, ErrorClass, Headers, Topic, dead_letter_header as header};
+use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::board::Break;
+use super::accounts::pause;
+use super::board::{Break, Lease};
 use super::hooks::Hooks;
+use super::records::Outbound;
+use crate::context::Context;
 
 /// How long the broker may take to answer. The poll thread waits, so it is short.
 const ASK: Duration = Duration::from_secs(5);
+/// One silent partition is looked at this often.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// The offsets from which these partitions are to be read. A compacted topic has gaps that mean nothing.
 pub(super) fn committed(consumer: &BaseConsumer<Hooks>, topic: Topic, list: &TopicPartitionList) -> BTreeMap<i32, i64> {
@@ -43,6 +53,138 @@ pub(super) fn committed(consumer: &BaseConsumer<Hooks>, topic: Topic, list: &Top
     }
 }
 
+/// Records that are gone from a partition before they were read: those from `expected` up to, but not with, `oldest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gap {
+    pub(super) partition: i32,
+    expected: i64,
+    oldest: i64,
+}
+
+impl Gap {
+    fn between((partition, expected): (i32, i64), oldest: i64) -> Option<Self> {
+        (oldest > expected).then_some(Self { partition, expected, oldest })
+    }
+
+    /// How many they are.
+    pub(super) fn records(self) -> u64 {
+        u64::try_from(self.oldest.saturating_sub(self.expected)).unwrap_or(0)
+    }
+
+    /// Their last offset.
+    pub(super) fn last(self) -> i64 {
+        self.oldest.saturating_sub(1)
+    }
+
+    /// Says it in the log.
+    pub(super) fn log(self, topic: &str) {
+        let Self { partition, expected, oldest } = self;
+        tracing::error!(
+            topic,
+            partition,
+            expected,
+            oldest,
+            records = self.records(),
+            "records were deleted before this stage read them, by the topic's retention or by a person; they are lost \
+             to it: give the topic a longer retention, or the stage more replicas"
+        );
+    }
+
+    /// The record that tells of them on the dead letters. It has no value: there is nothing left to keep.
+    fn letter(self, topic: &str, stage: &str, now: Timestamp) -> Outbound {
+        let (from, last) = (self.expected.to_string(), self.last().to_string());
+        let id = format!("{topic}/{}/{from}-{last}", self.partition);
+        let detail = format!(
+            "{} records, offsets {from} to {last}, were deleted before {stage} read them, by the topic's retention or by \
+             a person",
+            self.records()
+        );
+        let mut headers = Headers::event(stage, "records.lost", &id, now, &id);
+        headers.set(header::TOPIC, topic);
+        headers.set(header::PARTITION, &self.partition.to_string());
+        headers.set(header::OFFSET, &from);
+        headers.set(header::LAST_OFFSET, &last);
+        headers.set(header::STAGE, stage);
+        headers.set(header::REASON, DeadLetterReason::Lost.as_str());
+        headers.set(header::DETAIL, &detail);
+        headers.set(header::FAILED_AT, &now.to_string());
+        Outbound { topic: Topic::DeadLetters, key: Some(id), headers, value: None }
+    }
+}
+
+/// Writes to the dead letters that records are lost, until it is confirmed; `false` when the lease ended first, or nobody
+/// may write there.
+pub(super) async fn record(context: &Context, topic: &str, gap: Gap, lease: &Lease) -> bool {
+    loop {
+        let letter = gap.letter(topic, context.stage, context.clock.now());
+        match context.producer.send(letter).await {
+            Ok(_) => return true,
+            Err(failure) => match failure.class() {
+                ErrorClass::Transient | ErrorClass::Ambiguous => {
+                    failure.log_repetition("that records are lost could not be written to the dead letters; again");
+                }
+                ErrorClass::Poison | ErrorClass::Fatal => {
+                    tracing::error!(error = %failure, "that records are lost cannot be written to the dead letters");
+                    return false;
+                }
+            },
+        }
+        if !pause(lease).await {
+            return false;
+        }
+    }
+}
+
+/// What is gone of these partitions, each with the offset that is to be read next.
+pub(super) fn deleted(consumer: &BaseConsumer<Hooks>, name: &str, next: &BTreeMap<i32, i64>) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    for (&partition, &next) in next {
+        match consumer.fetch_watermarks(name, partition, ASK) {
+            Ok((oldest, _)) => gaps.extend(Gap::between((partition, next), oldest)),
+            Err(error) => {
+                tracing::warn!(%error, topic = name, partition, "cannot ask for the oldest records; records that were \
+                    deleted unread are told of when the next one comes");
+                break;
+            }
+        }
+    }
+    gaps
+}
+
+/// Looks, now and then, whether what is to come next on partitions that have fallen silent is still there.
+#[derive(Debug)]
+pub(super) struct Watch {
+    due: Instant,
+    /// Each partition with what was to come next when it was last its turn.
+    seen: BTreeMap<i32, i64>,
+    turn: i32,
+}
+
+impl Watch {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { due: now, seen: BTreeMap::new(), turn: -1 }
+    }
+
+    /// Reading rests: what librdkafka has fetched is not yet with us, so nothing is silent.
+    pub(super) fn rest(&mut self) {
+        self.seen.clear();
+    }
+
+    /// The partition to look at, with what is to come next on it: the next in turn, if it is due and nothing has come
+    /// since its last turn.
+    pub(super) fn next(&mut self, now: Instant, held: &BTreeMap<i32, i64>) -> Option<(i32, i64)> {
+        if now < self.due {
+            return None;
+        }
+        self.due = now.checked_add(LOOK)?;
+        self.seen.retain(|partition, _| held.contains_key(partition));
+        let after = held.range((Bound::Excluded(self.turn), Bound::Unbounded)).next();
+        let (&partition, &next) = after.or_else(|| held.iter().next())?;
+        self.turn = partition;
+        (self.seen.insert(partition, next) == Some(next)).then_some((partition, next))
+    }
+}
+
 /// Tells of records that are gone, and starts over with a partition that was made anew. Offsets also have gaps that mean
 /// nothing (transaction markers), and librdkafka may hand a record over twice, so what the broker has decides.
 pub(super) fn judge(consumer: &BaseConsumer<Hooks>, name: &str, topic: Topic, found: Break) {
@@ -60,17 +202,8 @@ pub(super) fn judge(consumer: &BaseConsumer<Hooks>, name: &str, topic: Topic, fo
         return;
     }
     let oldest = has.map_or(came, |(oldest, _)| oldest.min(came));
-    if let Ok(records @ 1..) = u64::try_from(oldest.saturating_sub(expected)) {
-        consumer.context().lost(records);
-        tracing::error!(
-            topic = name,
-            partition,
-            expected,
-            oldest,
-            records,
-            "records were deleted before this stage read them, by the topic's retention or by a person; they are lost \
-             to it: give the topic a longer retention, or the stage more replicas"
-        );
+    if let Some(gap) = Gap::between((partition, expected), oldest) {
+        consumer.context().lost(gap);
     }
 }
 
@@ -95,5 +228,43 @@ pub(super) fn tell_of_added(name: &str, topic: Topic, partitions: &[i32]) {
             "partitions were added: keys move between partitions, so that records about one machine may overtake each \
              other; no stage starts on this topic before it is made again with the specified number"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_is_told_with_its_place_and_range_and_without_a_value() {
+        assert_eq!(Gap::between((3, 100), 100), None);
+        let gap = Gap::between((3, 100), 150).unwrap();
+        assert_eq!((gap.records(), gap.last()), (50, 149));
+        let letter = gap.letter("cordon.alerts", "enrich", Timestamp::UNIX_EPOCH);
+        assert_eq!((letter.topic, letter.value.as_deref()), (Topic::DeadLetters, None));
+        let said =
+            [header::TOPIC, header::PARTITION, header::OFFSET, header::LAST_OFFSET, header::STAGE, header::REASON];
+        let said = said.map(|name| letter.headers.text(name).unwrap());
+        assert_eq!(said, ["cordon.alerts", "3", "100", "149", "enrich", "lost"]);
+        assert!(
+            letter.headers.text(header::DETAIL).unwrap().starts_with("50 records, offsets 100 to 149, were deleted")
+        );
+    }
+
+    #[test]
+    fn silent_partitions_are_looked_at_one_after_the_other_and_busy_ones_never() {
+        let (start, mut watch) = (Instant::now(), Watch::new(Instant::now()));
+        let mut held = BTreeMap::from([(0, 10), (1, 20), (2, 30)]);
+        let mut looked = Vec::new();
+        for turn in 0..9_u32 {
+            // Something comes on partition 1 all the time.
+            *held.get_mut(&1).unwrap() += 1;
+            looked.push(watch.next(start + LOOK * (turn + 1), &held));
+        }
+        let silent = [Some((0, 10)), None, Some((2, 30))];
+        assert_eq!(looked, [[None; 3], silent, silent].concat());
+        assert_eq!(watch.next(start + LOOK * 9, &held), None, "not due yet");
+        watch.rest();
+        assert_eq!(watch.next(start + LOOK * 10, &held), None, "silence counts from here on");
     }
 }

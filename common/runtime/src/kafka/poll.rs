@@ -5,10 +5,11 @@
 //! edge-triggered (rust-rdkafka issues #638, #665). Offsets are only stored here: librdkafka commits what is stored
 //! in the background, on revocation and on close. An explicit synchronous commit has no timeout (librdkafka #3740).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cordon_records::Topic;
+use cordon_records::{Cleanup, Topic};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -22,7 +23,7 @@ use super::error::{KafkaFailure, is_fatal};
 use super::gate::Gate;
 use super::hooks::Hooks;
 use super::leave::Farewell;
-use super::loss;
+use super::loss::{self, Watch};
 use super::records::Inbound;
 use super::settings::Role;
 use crate::context::Context;
@@ -94,7 +95,8 @@ impl Poller {
         let (sender, events) = unbounded_channel();
         let drain = drain_deadline(&config);
         let hooks = Hooks::new(Arc::clone(&board), sender.clone(), context, (Arc::clone(&topic_name), spec.topic))
-            .ending_with(ending.clone(), drain);
+            .ending_with(ending.clone(), drain)
+            .going_on(spec.reset == "earliest");
         let farewell = Farewell::of(&config);
         let consumer: BaseConsumer<Hooks> =
             config.create_with_context(hooks).map_err(|source| KafkaFailure::Client { what: "consumer", source })?;
@@ -111,6 +113,7 @@ impl Poller {
             group: context.kafka.group(&spec.group),
             drain,
             gate: Gate::default(),
+            watch: Watch::new(Instant::now()),
         };
         let gone = done.clone().drop_guard();
         std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
@@ -155,6 +158,7 @@ struct PollThread {
     group: String,
     drain: Duration,
     gate: Gate,
+    watch: Watch,
 }
 
 impl PollThread {
@@ -222,9 +226,22 @@ impl PollThread {
         }
     }
 
-    fn tick(&self) {
+    fn tick(&mut self) {
         store(&self.consumer, &self.topic.0, &self.board.advances());
         self.consumer.context().beat(self.board.pending());
+        self.look_at_a_silent_partition();
+    }
+
+    fn look_at_a_silent_partition(&mut self) {
+        let hooks = self.consumer.context();
+        if self.gate.is_parked() || !hooks.paused().is_empty() || !hooks.is_ready() {
+            self.watch.rest();
+        } else if self.topic.1.spec().cleanup != Cleanup::Compact
+            && let Some(silent) = self.watch.next(Instant::now(), &self.board.expected())
+        {
+            let gaps = loss::deleted(&self.consumer, &self.topic.0, &BTreeMap::from([silent]));
+            gaps.into_iter().for_each(|gap| hooks.lost(gap));
+        }
     }
 
     /// Lets running work end, stores what is settled, and leaves the group on a side thread under a watchdog.
