@@ -53,9 +53,9 @@ fn alert(alert: &AlertSummary) -> Section {
 
 fn machine(machine: &MachineSummary) -> Section {
     let mut facts = vec![("Name", line(machine.label(), 255))];
-    facts.extend(machine.os.as_ref().map(|os| ("Platform", foreign(os, 60))));
-    facts.extend(machine.group.as_ref().map(|group| ("Group", foreign(group, 100))));
-    facts.extend(machine.value.as_ref().map(|value| ("Value", foreign(value, 40))));
+    facts.extend(machine.known_os().map(|os| ("Platform", foreign(os, 60))));
+    facts.extend(machine.known_group().map(|group| ("Group", foreign(group, 100))));
+    facts.extend(machine.known_value().map(|value| ("Value", foreign(value, 40))));
     if let Some(tags) = machine.tags.as_ref().filter(|tags| !tags.is_empty()) {
         facts.push(("Tags", names(tags)));
     }

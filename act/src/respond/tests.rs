@@ -14,6 +14,7 @@ mod office;
 mod order;
 mod people;
 mod policy;
+mod readings;
 mod recorded;
 mod release;
 mod retry;

@@ -117,13 +117,13 @@ pub fn page(entry: &LedgerEntry) -> String {
 
 fn machine(page: &mut Page, entry: &LedgerEntry) {
     let machine = &entry.machine;
-    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let or_unknown = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
     page.heading("machine");
     page.line("  name", machine.label());
     page.line("  id", machine.id.as_str());
-    page.line("  platform", &or_unknown(&machine.os));
-    page.line("  group", &or_unknown(&machine.group));
-    page.line("  value", &or_unknown(&machine.value));
+    page.line("  platform", &or_unknown(machine.known_os()));
+    page.line("  group", &or_unknown(machine.known_group()));
+    page.line("  value", &or_unknown(machine.known_value()));
     page.line("  tags", &machine.tags.as_ref().map_or_else(|| "unknown".to_owned(), |tags| joined(tags)));
 }
 

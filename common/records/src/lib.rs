@@ -17,6 +17,7 @@ mod facts;
 mod headers;
 mod hex;
 mod ids;
+mod known;
 mod ledger;
 pub mod lenient;
 mod machine;
@@ -46,6 +47,7 @@ pub use facts::{Fleet, GuardFacts, Isolation, ListedActions, NewestAction};
 pub use headers::{Header, Headers};
 pub use hex::digest;
 pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
+pub use known::known;
 pub use ledger::{
     AttemptState, Claim, ClosedEntry, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding, StampedRecord,
 };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::MachineId;
-use crate::lenient;
+use crate::{known, lenient};
 
 /// Microsoft's machine as this build understands it. Every field but the id may be absent.
 /// Source: Microsoft's page "Machine resource type", and fields seen on the wire beside it.
@@ -107,6 +107,30 @@ impl MachineSummary {
     /// What people call it: the name, else the id.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or_else(|| self.id.as_str())
+        self.known_name().unwrap_or_else(|| self.id.as_str())
+    }
+
+    /// Its name, where it has one that is not blank.
+    #[must_use]
+    pub fn known_name(&self) -> Option<&str> {
+        self.name.as_deref().and_then(known)
+    }
+
+    /// Its platform, where it has one that is not blank.
+    #[must_use]
+    pub fn known_os(&self) -> Option<&str> {
+        self.os.as_deref().and_then(known)
+    }
+
+    /// Its device group, where it has one that is not blank.
+    #[must_use]
+    pub fn known_group(&self) -> Option<&str> {
+        self.group.as_deref().and_then(known)
+    }
+
+    /// Its worth to the company, where it has one that is not blank.
+    #[must_use]
+    pub fn known_value(&self) -> Option<&str> {
+        self.value.as_deref().and_then(known)
     }
 }

@@ -1,22 +1,25 @@
 //! Guards that ask about the alert: whether people closed it, how old it is, whose it is.
 
-use cordon_records::{AlertStatus, Classification};
+use cordon_records::{AlertStatus, Classification, known};
 use jiff::SignedDuration;
 
+use super::machine::same;
 use super::word::Word;
 use super::{Case, Guards};
 use crate::window;
 
-/// What people closed stays closed.
+/// What people closed stays closed. Without a status nobody knows whether they did.
 pub fn closed(case: &Case) -> Word {
-    let found =
-        case.alert.classification.as_ref().filter(|found| {
-            matches!(found, Classification::FalsePositive | Classification::InformationalExpectedActivity)
-        });
-    match (&case.alert.status, found) {
+    let status = known(case.alert.status.as_str()).map_or(AlertStatus::Unknown, AlertStatus::from);
+    let found = case.alert.classification.as_ref().and_then(|found| known(found.as_str())).map(Classification::from);
+    let closing = [Classification::FalsePositive, Classification::InformationalExpectedActivity];
+    match (status, found.filter(|found| closing.contains(found))) {
         (AlertStatus::Resolved, _) => Word::refuse("alert was closed: its status is Resolved".to_owned()),
         (_, Some(found)) => Word::refuse(format!("alert was closed: it is classified {found}")),
-        (status, None) => Word::pass(format!("status {status}")),
+        (AlertStatus::Unknown, None) => Word::hold("the alert's status is not known".to_owned()),
+        (status @ (AlertStatus::New | AlertStatus::InProgress | AlertStatus::Other(_)), None) => {
+            Word::pass(format!("status {status}"))
+        }
     }
 }
 
@@ -47,12 +50,17 @@ pub fn age(guards: &Guards, case: &Case) -> Word {
 /// Whether two names may be one person's. Where one of them has no domain, or that of a Windows domain, the account's name
 /// decides: it is better to ask once too often.
 fn is_same_person(listed: &str, found: &str) -> bool {
-    let (listed, found) = (listed.to_lowercase(), found.to_lowercase());
+    let (Some(listed), Some(found)) = (known(listed), known(found)) else { return false };
     let account = |name: &str| {
         let name = name.rsplit('\\').next().unwrap_or(name);
         name.split('@').next().unwrap_or(name).to_owned()
     };
-    if listed.contains('@') && found.contains('@') { listed == found } else { account(&listed) == account(&found) }
+    if listed.contains('@') && found.contains('@') {
+        same(listed, found)
+    } else {
+        let (listed, found) = (account(listed), account(found));
+        known(&listed).is_some() && same(&listed, &found)
+    }
 }
 
 /// Users for whom a person decides.

@@ -5,8 +5,10 @@
 //! any window of that length. An attempt dated later than now (a clock that was set back) counts too. A cap counts the
 //! attempts of those kinds that it is asked about: gentle actions use up no cap on disrupting ones.
 
+use cordon_records::{MachineSummary, known};
+
 use super::alert::seconds;
-use super::machine::not_known;
+use super::machine::{not_known, same};
 use super::settings::Cap;
 use super::table::Guard;
 use super::word::Word;
@@ -103,20 +105,15 @@ pub fn per_rule(guards: &Guards, case: &Case) -> Counted {
 /// The cap on each device group. An attempt whose group was not known counts in every group.
 pub fn per_device_group(guards: &Guards, case: &Case) -> Counted {
     let caps = &guards.caps.per_device_group;
-    let Some(group) = case.machine.and_then(|machine| machine.group.as_deref()) else {
+    let Some(group) = case.machine.and_then(MachineSummary::known_group) else {
         if caps.is_empty() {
             return tightest([]);
         }
         return Counted { word: not_known("group"), used: None, trip: None };
     };
-    let in_group = |attempt: &Attempt| attempt.group.as_deref().is_none_or(|other| same(other, group));
+    let in_group = |attempt: &Attempt| attempt.group.as_deref().and_then(known).is_none_or(|other| same(other, group));
     let name = format!("per_device_group {group}");
     tightest(uses(caps, &name, |window_s| count(Guard::PerDeviceGroup, case, window_s, in_group)))
-}
-
-/// Case does not count, as in every list of the guards.
-fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
 }
 
 /// The share of the fleet. Below the floor it passes however small or unknown the fleet is; above it, an unknown or

@@ -1,7 +1,7 @@
 //! Guards that ask about the machine: known at all, in scope, an allowed platform, never to be touched, or one
 //! for which a person decides. A fact that a guard needs and does not have holds the action.
 
-use cordon_records::MachineSummary;
+use cordon_records::{MachineSummary, known};
 
 use super::word::Word;
 use super::{Case, Guards};
@@ -9,14 +9,20 @@ use crate::glob::fits_host;
 
 /// Whether the list holds the text; case does not count.
 pub fn contains(list: &[String], text: &str) -> bool {
-    let text = text.to_lowercase();
-    list.iter().any(|item| item.to_lowercase() == text)
+    known(text).is_some_and(|text| list.iter().filter_map(|item| known(item)).any(|item| same(item, text)))
 }
 
-/// The first of the machine's tags that is on the list; `None` when the tags are not known.
+/// Whether two texts of a list are one; case does not count.
+pub fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// The first of the machine's tags that is on the list; `None` when the tags are not known. A blank among them is a tag
+/// that is not known, so it counts unless another one is on the list.
 pub fn tag_on<'a>(list: &[String], machine: Option<&'a MachineSummary>) -> Option<Option<&'a String>> {
     let tags = machine?.tags.as_ref()?;
-    Some(tags.iter().find(|tag| contains(list, tag)))
+    let hit = tags.iter().find(|tag| contains(list, tag));
+    (hit.is_some() || tags.iter().all(|tag| known(tag).is_some())).then_some(hit)
 }
 
 pub fn not_known(fact: &str) -> Word {
@@ -45,7 +51,7 @@ pub fn scope(guards: &Guards, case: &Case) -> Word {
 
 /// Platforms that may be acted on without a person.
 pub fn allow_os(guards: &Guards, case: &Case) -> Word {
-    match case.machine.and_then(|machine| machine.os.as_deref()).filter(|os| !os.is_empty()) {
+    match case.machine.and_then(MachineSummary::known_os) {
         None => not_known("platform"),
         Some(os) if contains(&guards.allow_os, os) => Word::pass(format!("{os} is allowed")),
         Some(os) => Word::hold(format!("{os} is not among the allowed platforms")),
@@ -55,8 +61,8 @@ pub fn allow_os(guards: &Guards, case: &Case) -> Word {
 /// Machines that are refused, even if a person approves. A hit is told before a missing fact.
 pub fn never(guards: &Guards, case: &Case) -> Word {
     let lists = &guards.never;
-    let name = case.machine.and_then(|machine| machine.name.as_deref());
-    let group = case.machine.and_then(|machine| machine.group.as_deref());
+    let name = case.machine.and_then(MachineSummary::known_name);
+    let group = case.machine.and_then(MachineSummary::known_group);
     let tag = tag_on(&lists.tags, case.machine);
     if let Some(Some(tag)) = tag {
         return Word::refuse(format!("tag {tag} is on the never list"));
@@ -90,7 +96,7 @@ pub fn hold_tags(guards: &Guards, case: &Case) -> Word {
 
 /// Worths to the company for which a person decides.
 pub fn device_value(guards: &Guards, case: &Case) -> Word {
-    match case.machine.and_then(|machine| machine.value.as_deref()) {
+    match case.machine.and_then(MachineSummary::known_value) {
         Some(value) if contains(&guards.hold.device_value, value) => Word::hold(format!("device value is {value}")),
         Some(value) => Word::pass(format!("device value is {value}")),
         None if guards.hold.device_value.is_empty() => Word::pass("no device value is held".to_owned()),

@@ -1,5 +1,7 @@
 //! The maintenance guard: machines that somebody works on are left to a person.
 
+use cordon_records::MachineSummary;
+
 use super::machine::tag_on;
 use super::settings::Maintenance;
 use super::word::Word;
@@ -13,7 +15,7 @@ pub fn maintenance(guards: &Guards, case: &Case) -> Word {
 
 fn covers(window: &Maintenance, case: &Case) -> Option<Word> {
     let tag = tag_on(&window.tags, case.machine);
-    let name = case.machine.and_then(|machine| machine.name.as_deref());
+    let name = case.machine.and_then(MachineSummary::known_name);
     let named = name.is_some_and(|name| window.names.iter().any(|pattern| fits_host(pattern, name)));
     if named || matches!(tag, Some(Some(_))) {
         return Some(Word::hold(format!("maintenance until {} by {}: {}", window.to, window.by, window.why)));

@@ -9,6 +9,7 @@ use super::*;
 
 mod approved;
 mod asked;
+mod blank;
 mod counting;
 mod properties;
 mod reading;
