@@ -42,7 +42,7 @@ fn alert(alert: &AlertSummary) -> Section {
     facts.extend(alert.classification.as_ref().map(|found| ("Classification", foreign(found.as_str(), 60))));
     facts.extend(alert.category.as_ref().map(|category| ("Category", foreign(category, 100))));
     if !alert.users.is_empty() {
-        facts.push(("Users", names(&alert.users)));
+        facts.push(("Users", names(&alert.people())));
     }
     facts.extend(alert.created.map(|at| ("Raised", instant(at))));
     facts.extend(alert.newest_moment.map(|at| ("Last event", instant(at))));
@@ -92,8 +92,8 @@ fn approval(yes: &Approval) -> String {
     format!("{}, {}: {}", line(&yes.by, 100), instant(yes.at), foreign(&yes.why, MAX_LINE))
 }
 
-fn names(all: &[String]) -> String {
-    let mut text = all.iter().take(MAX_NAMES).map(|name| line(name, 100)).collect::<Vec<_>>().join(", ");
+fn names<T: AsRef<str>>(all: &[T]) -> String {
+    let mut text = all.iter().take(MAX_NAMES).map(|name| line(name.as_ref(), 100)).collect::<Vec<_>>().join(", ");
     if let Some(more) = all.len().checked_sub(MAX_NAMES).filter(|more| *more > 0) {
         text.push_str(&format!(" and {more} more"));
     }

@@ -41,14 +41,7 @@ impl Responder {
     /// Asks every guard and does what follows.
     pub(super) fn rule(&mut self, key: &ActionKey, facts: Facts, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        if let Some(alert) = &facts.alert {
-            job.entry.alert = alert.clone();
-        }
-        if let Some(machine) = &facts.machine {
-            // Servers spell ids in either case; the one that was decided on stays.
-            let id = job.entry.machine.id.clone();
-            job.entry.machine = MachineSummary { id, ..machine.clone() };
-        }
+        read_afresh(&mut job.entry, &facts);
         let Some((judgement, told)) = self.judge(key, &facts, at.wall) else { return };
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.entry.guards = judgement.verdicts.clone();
@@ -91,6 +84,7 @@ impl Responder {
             rules: &entry.rules,
             alert: &entry.alert,
             machine: facts.machine.as_ref(),
+            polled: entry.polled.as_ref().or(Some(&entry.machine)),
             users: &entry.alert.users,
             isolation: &isolation,
             ours,
@@ -194,6 +188,7 @@ fn told(case: &Case, facts: &Facts, guard_set: &str) -> GuardFacts {
         alert_read: facts.read && facts.alert.is_some(),
         users: case.users.to_vec(),
         machine: case.machine.cloned(),
+        polled: case.polled.filter(|polled| Some(*polled) != case.machine).cloned(),
         isolation: case.isolation.clone(),
         actions: facts.listed.clone(),
         ours: case.ours,
@@ -204,6 +199,21 @@ fn told(case: &Case, facts: &Facts, guard_set: &str) -> GuardFacts {
         left_out: 0,
     }
     .bounded()
+}
+
+/// Takes the fresh reading over. What was decided on stays beside it: who was named, and the machine where it differs.
+fn read_afresh(entry: &mut LedgerEntry, facts: &Facts) {
+    if let Some(alert) = &facts.alert {
+        entry.alert = alert.clone().remembering(&entry.alert);
+    }
+    if let Some(machine) = &facts.machine {
+        // Servers spell ids in either case; the one that was decided on stays.
+        let fresh = MachineSummary { id: entry.machine.id.clone(), ..machine.clone() };
+        if fresh != entry.machine {
+            let earlier = std::mem::replace(&mut entry.machine, fresh);
+            entry.polled.get_or_insert(earlier);
+        }
+    }
 }
 
 /// Whether people approved it, and nobody let the machine back after that.

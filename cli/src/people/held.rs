@@ -1,5 +1,6 @@
 //! What is held, printed: a table, a page, a document. All of it was written by others and is made harmless first.
 
+use std::borrow::Borrow;
 use std::fmt::Write as _;
 
 use cordon_records::{GuardVerdict, LedgerEntry, Ruling};
@@ -136,7 +137,7 @@ fn alert(page: &mut Page, entry: &LedgerEntry) {
     page.line("  status", alert.status.as_str());
     page.line("  category", alert.category.as_deref().unwrap_or("-"));
     page.line("  created", &alert.created.map_or_else(|| "unknown".to_owned(), seconds));
-    page.line("  users", &joined(&alert.users));
+    page.line("  users", &joined(&alert.people()));
 }
 
 fn asked(page: &mut Page, entry: &LedgerEntry) {
@@ -176,7 +177,7 @@ const fn ruled(verdict: &GuardVerdict) -> &'static str {
     }
 }
 
-fn joined(texts: &[String]) -> String {
+fn joined<T: Borrow<str>>(texts: &[T]) -> String {
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }
 

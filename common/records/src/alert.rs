@@ -1,12 +1,14 @@
 //! An alert: the record on the `alerts` topic, and the tolerant view of Microsoft's JSON inside it.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AlertId, MachineId, TenantId};
 use crate::machine::MachineSummary;
 use crate::open_enum;
-use crate::{Verbatim, known_version, lenient, schema_version};
+use crate::{Verbatim, known, known_version, lenient, schema_version};
 
 open_enum!(
     /// How bad Defender thinks it is. Note the capital S of `UnSpecified`.
@@ -224,20 +226,17 @@ impl Alert {
         names
     }
 
-    /// Everybody whom the alert names, each once: the user principal names, and of accounts without one the account's
-    /// name.
+    /// Every name of everybody whom the alert names, each once: a person may be known by a user principal name and by
+    /// another account name, and a protection may be set on either. Of evidence (users and the accounts of processes), the
+    /// related user and who was logged on. User principal names come first.
     #[must_use]
     pub fn user_names(&self) -> Vec<String> {
-        let mut names = self.user_principal_names();
-        let without = |item: &&Evidence| item.user_principal_name.is_none();
-        let evidence = self.evidence.iter().filter(without).filter_map(|item| item.account_name.as_ref());
-        let related = self.related_user.iter().filter_map(|user| user.user_name.as_ref());
-        let logged_on = self.logged_on_users.iter().filter_map(|user| user.account_name.as_ref());
-        for name in evidence.chain(related).chain(logged_on).filter(|name| !name.is_empty()) {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
+        let principals = self.evidence.iter().filter_map(|item| item.user_principal_name.as_deref());
+        let accounts = self.evidence.iter().filter_map(|item| item.account_name.as_deref());
+        let related = self.related_user.iter().filter_map(|user| user.user_name.as_deref());
+        let logged_on = self.logged_on_users.iter().filter_map(|user| user.account_name.as_deref());
+        let mut names = Vec::new();
+        add_names(&mut names, principals.chain(accounts).chain(related).chain(logged_on));
         names
     }
 
@@ -274,6 +273,12 @@ impl Alert {
     }
 }
 
+/// Adds the names that are not blank and not there yet; case does not tell two names apart.
+fn add_names<'a>(names: &mut Vec<String>, more: impl Iterator<Item = &'a str>) {
+    let mut seen: HashSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    names.extend(more.filter_map(known).filter(|name| seen.insert(name.to_lowercase())).map(str::to_owned));
+}
+
 /// What later records say of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertSummary {
@@ -304,9 +309,26 @@ pub struct AlertSummary {
     /// The vendor's last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update: Option<Timestamp>,
-    /// Everybody whom the alert names; see [`Alert::user_names`].
+    /// Every name of everybody whom the alert names; see [`Alert::user_names`]. Once it was read afresh: by either reading.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<String>,
+}
+
+impl AlertSummary {
+    /// This reading, which forgets nobody whom an earlier one of the same alert named.
+    #[must_use]
+    pub fn remembering(mut self, earlier: &Self) -> Self {
+        add_names(&mut self.users, earlier.users.iter().map(String::as_str));
+        self
+    }
+
+    /// The users as people read them: an account's name is left out where a user principal name begins with it.
+    #[must_use]
+    pub fn people(&self) -> Vec<&str> {
+        let account = |name: &str| name.split_once('@').map(|(account, _)| account.to_lowercase());
+        let told: HashSet<String> = self.users.iter().filter_map(|name| account(name)).collect();
+        self.users.iter().map(String::as_str).filter(|name| !told.contains(&name.to_lowercase())).collect()
+    }
 }
 
 /// Who brought the alert in.
@@ -377,14 +399,27 @@ mod tests {
     }
 
     #[test]
-    fn everybody_is_named_once_by_the_best_name_that_there_is() {
+    fn everybody_is_named_by_every_name_and_each_name_once() {
         let alert = r#"{"id": "a", "relatedUser": {"userName": "bob", "domainName": "D"},
-            "loggedOnUsers": [{"accountName": "ann", "domainName": "D"}, {"accountName": "bob"}, {"accountName": ""}, 7],
-            "evidence": [{"entityType": "User", "accountName": "ceo", "userPrincipalName": "ceo@example.com"},
-                         {"entityType": "User", "accountName": "svc", "userPrincipalName": null}]}"#;
+            "loggedOnUsers": [{"accountName": "ann", "domainName": "D"}, {"accountName": "BOB"}, {"accountName": ""}, 7],
+            "evidence": [{"entityType": "User", "accountName": "boss", "userPrincipalName": "b.smith@example.com"},
+                         {"entityType": "User", "accountName": "ceo", "userPrincipalName": "\t"},
+                         {"entityType": "Process", "accountName": "svc", "userPrincipalName": "svc@example.com"}]}"#;
         let alert: Alert = serde_json::from_str(alert).unwrap();
-        assert_eq!(alert.user_names(), ["ceo@example.com", "svc", "bob", "ann"]);
-        assert_eq!(alert.summary().users, alert.user_names());
+        let names = ["b.smith@example.com", "svc@example.com", "boss", "ceo", "svc", "bob", "ann"];
+        assert_eq!(alert.user_names(), names);
+        assert_eq!(alert.summary().users, names);
+        assert_eq!(alert.summary().people(), ["b.smith@example.com", "svc@example.com", "boss", "ceo", "bob", "ann"]);
+    }
+
+    #[test]
+    fn a_fresh_reading_forgets_nobody_whom_an_earlier_one_named() {
+        let read = |text: &str| serde_json::from_str::<Alert>(text).unwrap().summary();
+        let polled = read(r#"{"id": "a", "evidence": [{"accountName": "ceo", "userPrincipalName": ""}]}"#);
+        let fresh = read(r#"{"id": "a", "status": "InProgress", "evidence": [], "relatedUser": {"userName": "CEO"}}"#);
+        let both = fresh.remembering(&polled);
+        assert_eq!((both.users, both.status), (vec!["CEO".to_owned()], AlertStatus::InProgress));
+        assert_eq!(read(r#"{"id": "a", "evidence":[]}"#).remembering(&polled).users, ["ceo"]);
     }
 
     #[test]

@@ -89,6 +89,9 @@ pub struct GuardFacts {
     /// The machine as it was then; absent when it could not be had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineSummary>,
+    /// The machine as it was when the rules decided, where that says something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polled: Option<MachineSummary>,
     /// Whether it was isolated, and by whom.
     pub isolation: Isolation,
     /// Defender's list of its actions; absent when it was not read.
@@ -132,8 +135,9 @@ impl GuardFacts {
     pub fn bounded(mut self) -> Self {
         self.alert.title.clear();
         self.alert.users.clear();
-        let tags = self.machine.as_mut().and_then(|machine| machine.tags.as_mut());
-        self.left_out = bound(&mut self.users) + tags.map_or(0, bound);
+        let readings = [&mut self.machine, &mut self.polled].into_iter().flatten();
+        let tags: usize = readings.filter_map(|machine| machine.tags.as_mut()).map(bound).sum();
+        self.left_out = bound(&mut self.users) + tags;
         self
     }
 }

@@ -259,6 +259,10 @@ pub struct LedgerEntry {
     pub alert: AlertSummary,
     /// The machine.
     pub machine: MachineSummary,
+    /// The machine as it was when the rules decided, where a fresh read says something else: what protected it then still
+    /// does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polled: Option<MachineSummary>,
     /// The rules that ask for it.
     pub rules: Vec<RuleId>,
     /// Their conditions, as written.
@@ -337,6 +341,7 @@ impl LedgerEntry {
             action,
             alert,
             machine,
+            polled: None,
             rules: Vec::new(),
             conditions: Vec::new(),
             mode: Mode::Shadow,

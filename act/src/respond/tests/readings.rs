@@ -1,11 +1,13 @@
 //! What guards make of the two readings of alert and machine: the polled one that was decided on, and the fresh one.
 
+use std::time::Duration;
+
 use cordon_policy::{Guards, Isolation, guard};
 use cordon_records::{ActionState, Alert, DecisionRecord, Machine, Report, Ruling};
 use serde_json::{Value, json};
 
 use super::world::{World, decision, terms};
-use crate::respond::event::{Effect, Event};
+use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::facts::Facts;
 
 /// A machine that the built-in guards pass, with these changes.
@@ -46,7 +48,7 @@ fn read(world: &mut World, alert_: &Value, machine_: &Value) {
         alert: Some(alert(alert_).summary()),
         machine: Some(machine(machine_).summary()),
         isolation: Isolation::None,
-        scope: None,
+        ..Facts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
 }
@@ -77,5 +79,75 @@ fn a_text_that_is_blank_in_the_fresh_reading_holds_as_one_that_is_null() {
             assert_eq!(against(&world), held, "{field}: {blank:?}");
             assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));
         }
+    }
+}
+
+/// Decides on the polled reading, reads the fresh one and gives the guards that stand against it.
+fn judged(guards: &str, (alert, fresh_alert): (&Value, &Value), (machine, fresh_machine): (&Value, &Value)) -> World {
+    let mut world = world(guards);
+    world.decide(polled(alert, machine));
+    read(&mut world, fresh_alert, fresh_machine);
+    world.run();
+    world
+}
+
+#[test]
+fn what_the_polled_alert_said_of_people_is_not_forgotten_when_the_fresh_one_says_nothing() {
+    let none = json!({});
+    for (guards, evidence) in [
+        ("hold: {users: [ceo@example.com]}", json!([{"accountName": "ceo", "userPrincipalName": ""}])),
+        ("hold: {users: ['CORP\\boss']}", json!([{"accountName": "boss", "userPrincipalName": "b.smith@example.com"}])),
+    ] {
+        let (with, without) = (json!({"evidence": evidence}), json!({"evidence": []}));
+        for (polled, fresh) in [(&with, &without), (&without, &with), (&with, &with)] {
+            let world = judged(guards, (polled, fresh), (&none, &none));
+            assert_eq!(against(&world), [(guard::HOLD_USERS.to_owned(), Ruling::Hold)], "{guards}: {polled} {fresh}");
+            assert!(world.calls.is_empty());
+        }
+        assert_eq!(judged(guards, (&without, &without), (&none, &none)).calls.len(), 1);
+    }
+}
+
+#[test]
+fn a_protection_of_the_machine_that_only_the_polled_reading_tells_of_stops_the_call() {
+    let (none, alerts) = (json!({}), (&json!({}), &json!({})));
+    for (guards, protected, guard, ruling) in [
+        ("", json!({"machineTags": ["cordon-never"]}), guard::NEVER_LIST, Ruling::Refuse),
+        ("never: {groups: [Tier 0]}", json!({"rbacGroupName": "Tier 0"}), guard::NEVER_LIST, Ruling::Refuse),
+        ("never: {names: ['dc*']}", json!({"computerDnsName": "dc01"}), guard::NEVER_LIST, Ruling::Refuse),
+        ("hold: {tags: [VIP]}", json!({"machineTags": ["VIP"]}), guard::HOLD_TAGS, Ruling::Hold),
+        ("", json!({"deviceValue": "High"}), guard::DEVICE_VALUE, Ruling::Hold),
+        ("", json!({"osPlatform": "WindowsServer2022"}), guard::ALLOW_OS, Ruling::Hold),
+        ("scope: {tags: [lab]}", json!({"machineTags": []}), guard::SCOPE, Ruling::Hold),
+    ] {
+        for machines in [(&protected, &none), (&none, &protected)] {
+            let world = judged(guards, alerts, machines);
+            assert_eq!(against(&world), [(guard.to_owned(), ruling)], "{guards}: {protected}");
+            assert!(world.calls.is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_was_decided_on_counts_after_a_rest_and_after_a_restart_too() {
+    let (ceo, nobody) = (json!({"evidence": [{"accountName": "ceo"}]}), json!({"evidence": []}));
+    let (tier0, clients) = (json!({"rbacGroupName": "Tier 0"}), json!({}));
+    // Neither list is in force at first, so that the call is tried and put off.
+    let mut world = world("");
+    world.decide(polled(&ceo, &tier0));
+    read(&mut world, &nobody, &clients);
+    world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(60), spent: false });
+    assert_eq!(world.calls.len(), 1);
+    for (guards, expected) in [
+        ("hold: {users: [ceo@example.com]}", (guard::HOLD_USERS.to_owned(), Ruling::Hold)),
+        ("never: {groups: [Tier 0]}", (guard::NEVER_LIST.to_owned(), Ruling::Refuse)),
+    ] {
+        let mut terms = terms();
+        terms.guards = Guards::load("guards.yaml", guards).unwrap();
+        let mut next = world.restarted(terms);
+        next.pass(Duration::from_secs(61));
+        read(&mut next, &nobody, &clients);
+        next.run();
+        assert_eq!((against(&next), next.calls.len()), (vec![expected], 0));
     }
 }

@@ -49,6 +49,7 @@ fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)>
         rules: &report.rules,
         alert: &facts.alert,
         machine: facts.machine.as_ref(),
+        polled: facts.polled.as_ref(),
         users: &facts.users,
         isolation: &facts.isolation,
         ours: facts.ours,

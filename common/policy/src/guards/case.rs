@@ -48,7 +48,10 @@ pub struct Case<'a> {
     pub alert: &'a AlertSummary,
     /// The machine, freshly read; `None` when it could not be had.
     pub machine: Option<&'a MachineSummary>,
-    /// User principal names on the alert or logged on.
+    /// The machine as it was when the rules decided, where that is another reading. What protects it in either reading
+    /// protects it.
+    pub polled: Option<&'a MachineSummary>,
+    /// Names of users that are known from elsewhere than the fresh alert.
     pub users: &'a [String],
     /// Whether the machine is isolated already.
     pub isolation: &'a Isolation,

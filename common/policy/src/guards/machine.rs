@@ -1,8 +1,10 @@
 //! Guards that ask about the machine: known at all, in scope, an allowed platform, never to be touched, or one
-//! for which a person decides. A fact that a guard needs and does not have holds the action.
+//! for which a person decides. A fact that a guard needs and the fresh reading does not have holds the action; what
+//! protects a machine in either reading protects it.
 
 use cordon_records::{MachineSummary, known};
 
+use super::settings::Never;
 use super::word::Word;
 use super::{Case, Guards};
 use crate::glob::fits_host;
@@ -19,10 +21,35 @@ pub fn same(one: &str, other: &str) -> bool {
 
 /// The first of the machine's tags that is on the list; `None` when the tags are not known. A blank among them is a tag
 /// that is not known, so it counts unless another one is on the list.
-pub fn tag_on<'a>(list: &[String], machine: Option<&'a MachineSummary>) -> Option<Option<&'a String>> {
-    let tags = machine?.tags.as_ref()?;
+fn tag_on<'a>(list: &[String], machine: &'a MachineSummary) -> Option<Option<&'a String>> {
+    let tags = machine.tags.as_ref()?;
     let hit = tags.iter().find(|tag| contains(list, tag));
     (hit.is_some() || tags.iter().all(|tag| known(tag).is_some())).then_some(hit)
+}
+
+/// The first of the machine's tags that is on the list.
+pub fn tag_hit<'a>(list: &[String], machine: &'a MachineSummary) -> Option<&'a String> {
+    tag_on(list, machine).flatten()
+}
+
+/// Whether nobody can tell if one of the machine's tags is on the list.
+pub fn lacks_tags(list: &[String], machine: Option<&MachineSummary>) -> bool {
+    !list.is_empty() && machine.is_none_or(|machine| tag_on(list, machine).is_none())
+}
+
+/// What is added to a word that rests on the earlier of the two readings.
+const EARLIER: &str = ", as it was when the rules decided";
+
+/// What `hit` finds in the earlier reading.
+fn earlier(case: &Case, hit: impl Fn(&MachineSummary) -> Option<String>) -> Option<String> {
+    case.polled.and_then(hit).map(|found| format!("{found}{EARLIER}"))
+}
+
+/// Holds what `hit` finds in either reading. A fact that the fresh one lacks is told before a hit in the earlier one: no
+/// person can lift it.
+pub fn held(case: &Case, missing: Option<Word>, hit: impl Fn(&MachineSummary) -> Option<String>) -> Option<Word> {
+    let fresh = case.machine.and_then(&hit).map(Word::hold);
+    fresh.or(missing).or_else(|| earlier(case, hit).map(Word::hold))
 }
 
 pub fn not_known(fact: &str) -> Word {
@@ -37,69 +64,85 @@ pub fn facts(case: &Case) -> Word {
     }
 }
 
-/// A pilot's scope; no tags means every machine.
+/// A pilot's scope; no tags means every machine. Both readings must be inside.
 pub fn scope(guards: &Guards, case: &Case) -> Word {
-    if guards.scope_tags.is_empty() {
+    let tags = &guards.scope_tags;
+    if tags.is_empty() {
         return Word::pass("every machine is in scope".to_owned());
     }
-    match tag_on(&guards.scope_tags, case.machine) {
-        None => not_known("tags"),
-        Some(Some(tag)) => Word::pass(format!("tag {tag} is in scope")),
-        Some(None) => Word::hold(format!("out of scope: none of the tags {}", guards.scope_tags.join(", "))),
+    let Some(fresh) = case.machine.and_then(|machine| tag_on(tags, machine)) else { return not_known("tags") };
+    let outside = || format!("out of scope: none of the tags {}", tags.join(", "));
+    match (fresh, case.polled.map(|machine| tag_on(tags, machine))) {
+        (None, _) => Word::hold(outside()),
+        (Some(_), Some(Some(None))) => Word::hold(format!("{}{EARLIER}", outside())),
+        (Some(_), Some(None)) => Word::hold("its tags were not known when the rules decided".to_owned()),
+        (Some(tag), Some(Some(Some(_))) | None) => Word::pass(format!("tag {tag} is in scope")),
     }
 }
 
-/// Platforms that may be acted on without a person.
+/// Platforms that may be acted on without a person. Both readings must be of one.
 pub fn allow_os(guards: &Guards, case: &Case) -> Word {
-    match case.machine.and_then(MachineSummary::known_os) {
-        None => not_known("platform"),
-        Some(os) if contains(&guards.allow_os, os) => Word::pass(format!("{os} is allowed")),
-        Some(os) => Word::hold(format!("{os} is not among the allowed platforms")),
+    let Some(fresh) = case.machine.and_then(MachineSummary::known_os) else { return not_known("platform") };
+    let is_allowed = |os: &str| contains(&guards.allow_os, os);
+    let other = |os: &str| format!("{os} is not among the allowed platforms");
+    match case.polled.map(MachineSummary::known_os) {
+        _ if !is_allowed(fresh) => Word::hold(other(fresh)),
+        Some(Some(os)) if !is_allowed(os) => Word::hold(format!("{}{EARLIER}", other(os))),
+        Some(None) => Word::hold("its platform was not known when the rules decided".to_owned()),
+        Some(Some(_)) | None => Word::pass(format!("{fresh} is allowed")),
     }
 }
 
 /// Machines that are refused, even if a person approves. A hit is told before a missing fact.
 pub fn never(guards: &Guards, case: &Case) -> Word {
     let lists = &guards.never;
-    let name = case.machine.and_then(MachineSummary::known_name);
-    let group = case.machine.and_then(MachineSummary::known_group);
-    let tag = tag_on(&lists.tags, case.machine);
-    if let Some(Some(tag)) = tag {
-        return Word::refuse(format!("tag {tag} is on the never list"));
+    let hit = |machine: &MachineSummary| never_hit(lists, machine);
+    if let Some(hit) = case.machine.and_then(hit).or_else(|| earlier(case, hit)) {
+        return Word::refuse(hit);
     }
-    if let Some(pattern) = name.and_then(|name| lists.names.iter().find(|pattern| fits_host(pattern, name))) {
-        return Word::refuse(format!("its name fits {pattern} on the never list"));
-    }
-    if let Some(group) = group.filter(|group| contains(&lists.groups, group)) {
-        return Word::refuse(format!("group {group} is on the never list"));
-    }
-    if tag.is_none() && !lists.tags.is_empty() {
+    let lacks = |list: &[String], fact: fn(&MachineSummary) -> Option<&str>| {
+        !list.is_empty() && case.machine.and_then(fact).is_none()
+    };
+    if lacks_tags(&lists.tags, case.machine) {
         return not_known("tags");
     }
-    if name.is_none() && !lists.names.is_empty() {
+    if lacks(&lists.names, MachineSummary::known_name) {
         return not_known("name");
     }
-    if group.is_none() && !lists.groups.is_empty() {
+    if lacks(&lists.groups, MachineSummary::known_group) {
         return not_known("group");
     }
     Word::pass("not on the never list".to_owned())
 }
 
+/// What of this reading is on the never list.
+fn never_hit(lists: &Never, machine: &MachineSummary) -> Option<String> {
+    if let Some(tag) = tag_hit(&lists.tags, machine) {
+        return Some(format!("tag {tag} is on the never list"));
+    }
+    let name = machine.known_name();
+    if let Some(pattern) = name.and_then(|name| lists.names.iter().find(|pattern| fits_host(pattern, name))) {
+        return Some(format!("its name fits {pattern} on the never list"));
+    }
+    let group = machine.known_group().filter(|group| contains(&lists.groups, group))?;
+    Some(format!("group {group} is on the never list"))
+}
+
 /// Tags for which a person decides.
 pub fn hold_tags(guards: &Guards, case: &Case) -> Word {
-    match tag_on(&guards.hold.tags, case.machine) {
-        Some(Some(tag)) => Word::hold(format!("tag {tag} is on the hold list")),
-        None if !guards.hold.tags.is_empty() => not_known("tags"),
-        Some(None) | None => Word::pass("no tag on the hold list".to_owned()),
-    }
+    let list = &guards.hold.tags;
+    let missing = lacks_tags(list, case.machine).then(|| not_known("tags"));
+    let hit = |machine: &MachineSummary| Some(format!("tag {} is on the hold list", tag_hit(list, machine)?));
+    held(case, missing, hit).unwrap_or_else(|| Word::pass("no tag on the hold list".to_owned()))
 }
 
 /// Worths to the company for which a person decides.
 pub fn device_value(guards: &Guards, case: &Case) -> Word {
-    match case.machine.and_then(MachineSummary::known_value) {
-        Some(value) if contains(&guards.hold.device_value, value) => Word::hold(format!("device value is {value}")),
-        Some(value) => Word::pass(format!("device value is {value}")),
-        None if guards.hold.device_value.is_empty() => Word::pass("no device value is held".to_owned()),
-        None => not_known("device value"),
-    }
+    let list = &guards.hold.device_value;
+    let value = case.machine.and_then(MachineSummary::known_value);
+    let missing = (!list.is_empty() && value.is_none()).then(|| not_known("device value"));
+    let told = |value: &str| format!("device value is {value}");
+    let hit = |machine: &MachineSummary| machine.known_value().filter(|value| contains(list, value)).map(told);
+    held(case, missing, hit)
+        .unwrap_or_else(|| Word::pass(value.map_or_else(|| "no device value is held".to_owned(), told)))
 }

@@ -2,7 +2,7 @@
 
 use cordon_records::MachineSummary;
 
-use super::machine::tag_on;
+use super::machine::{held, lacks_tags, tag_hit};
 use super::settings::Maintenance;
 use super::word::Word;
 use super::{Case, Guards};
@@ -14,14 +14,16 @@ pub fn maintenance(guards: &Guards, case: &Case) -> Word {
 }
 
 fn covers(window: &Maintenance, case: &Case) -> Option<Word> {
-    let tag = tag_on(&window.tags, case.machine);
-    let name = case.machine.and_then(MachineSummary::known_name);
-    let named = name.is_some_and(|name| window.names.iter().any(|pattern| fits_host(pattern, name)));
-    if named || matches!(tag, Some(Some(_))) {
-        return Some(Word::hold(format!("maintenance until {} by {}: {}", window.to, window.by, window.why)));
-    }
-    let unknown = (tag.is_none() && !window.tags.is_empty()) || (name.is_none() && !window.names.is_empty());
-    unknown.then(|| {
+    let name = |machine: &MachineSummary| {
+        machine.known_name().is_some_and(|name| window.names.iter().any(|pattern| fits_host(pattern, name)))
+    };
+    let covered = |machine: &MachineSummary| {
+        let why = || format!("maintenance until {} by {}: {}", window.to, window.by, window.why);
+        (name(machine) || tag_hit(&window.tags, machine).is_some()).then(why)
+    };
+    let unnamed = !window.names.is_empty() && case.machine.and_then(MachineSummary::known_name).is_none();
+    let missing = (unnamed || lacks_tags(&window.tags, case.machine)).then(|| {
         Word::hold_firmly(format!("maintenance by {} may cover it: its tags or name could not be read", window.by))
-    })
+    });
+    held(case, missing, covered)
 }

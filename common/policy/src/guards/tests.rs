@@ -13,6 +13,7 @@ mod blank;
 mod counting;
 mod properties;
 mod reading;
+mod readings;
 
 /// A case that the built-in guards pass; tests change what they are about.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ struct Facts {
     rules: Vec<RuleId>,
     alert: AlertSummary,
     machine: Option<MachineSummary>,
+    polled: Option<MachineSummary>,
     users: Vec<String>,
     isolation: Isolation,
     ours: bool,
@@ -57,6 +59,7 @@ fn facts() -> Facts {
         rules: vec![rule("r1")],
         alert: serde_json::from_str(alert).unwrap(),
         machine: Some(serde_json::from_str(machine).unwrap()),
+        polled: None,
         users: vec![],
         isolation: Isolation::None,
         ours: false,
@@ -80,6 +83,7 @@ impl Facts {
             rules: &self.rules,
             alert: &self.alert,
             machine: self.machine.as_ref(),
+            polled: self.polled.as_ref(),
             users: &self.users,
             isolation: &self.isolation,
             ours: self.ours,

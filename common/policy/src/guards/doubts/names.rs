@@ -25,25 +25,20 @@ fn patterns(path: &str, patterns: &[String]) -> Vec<Doubt> {
     told.collect()
 }
 
-/// Users are told by their user principal name or their account's name; what is neither is never met.
+/// Users are told by their user principal name or their account's name, with or without its Windows domain; what is none of
+/// these is never met.
 fn odd_user(user: &str) -> Option<String> {
     let is_account = |name: &str| {
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '$'))
     };
-    if let Some((_, account)) = user.split_once('\\') {
-        let meant = if is_account(account) { account } else { "eve" };
-        return Some(format!(
-            "{user} can never fit: a domain is not compared; write the account name ({meant}) or the user principal \
-             name ({meant}@…)"
-        ));
-    }
     if user.contains(['*', '?']) {
         return Some(format!("{user} can never fit: * and ? stand for themselves here; name each user"));
     }
-    if user.contains('@') || is_account(user) {
+    let account = user.rsplit_once('\\').map_or(user, |(_, account)| account);
+    if account.contains('@') || is_account(account) {
         return None;
     }
     Some(format!(
-        "{user} can never fit: it is neither a user principal name (eve@corp.example) nor an account name (eve)"
+        "{user} can never fit: it is neither a user principal name (eve@corp.example) nor an account name (eve, CORP\\eve)"
     ))
 }
