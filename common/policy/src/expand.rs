@@ -2,7 +2,7 @@
 
 use cordon_records::{Action, Alert, Evidence, IndicatorType, Sha1};
 
-use crate::observable::{domain_of, normal};
+use crate::observable::{Unfit, domain_of, normal};
 use crate::rules::{FromEvidence, Source, Template};
 
 /// At most so many actions come of one entry of a rule. An alert may name hundreds of files; a rule's author had a few
@@ -15,22 +15,29 @@ pub struct Expanded {
     pub actions: Vec<Action>,
     /// How many there would be without that limit.
     pub found: usize,
+    /// What the evidence names and nothing is done about, each with why: it identifies nothing.
+    pub refused: Vec<String>,
 }
 
 /// Fills in what the alert's evidence names, each thing once.
 pub fn expand(template: &Template, alert: &Alert) -> Expanded {
-    let all: Vec<Action> = match template {
-        Template::Action(action) => return Expanded { actions: vec![action.clone()], found: 1 },
-        Template::Evidence(FromEvidence::StopFile { comment }) => distinct(alert, "File", at_large)
-            .into_iter()
-            .map(|sha1| Action::StopFile { sha1, comment: comment.clone() })
-            .collect(),
+    let (all, refused): (Vec<Action>, Vec<String>) = match template {
+        Template::Action(action) => {
+            return Expanded { actions: vec![action.clone()], found: 1, refused: Vec::new() };
+        }
+        Template::Evidence(FromEvidence::StopFile { comment }) => {
+            let (files, refused) = distinct(alert, "File", at_large);
+            let stop = |sha1| Action::StopFile { sha1, comment: comment.clone() };
+            (files.into_iter().map(stop).collect(), refused)
+        }
         Template::Evidence(FromEvidence::Indicator { from, terms }) => {
-            things(*from, alert).into_iter().map(|(kind, value)| Action::Indicator(terms.about(kind, value))).collect()
+            let (things, refused) = things(*from, alert);
+            let about = |(kind, value)| Action::Indicator(terms.about(kind, value));
+            (things.into_iter().map(about).collect(), refused)
         }
     };
     let found = all.len();
-    Expanded { actions: all.into_iter().take(MOST).collect(), found }
+    Expanded { actions: all.into_iter().take(MOST).collect(), found, refused }
 }
 
 /// What an entry looks for in the evidence, for people.
@@ -42,42 +49,76 @@ pub const fn wanted(template: &Template) -> &'static str {
     }
 }
 
-fn things(from: Source, alert: &Alert) -> Vec<(IndicatorType, String)> {
-    let of = |kind, value: &Option<String>| Some((kind, normal(kind, value.as_deref()?).ok()?));
+/// What one item of the evidence names: a thing, or why nothing is done about it.
+type Named<T> = Result<T, String>;
+
+fn things(from: Source, alert: &Alert) -> (Vec<(IndicatorType, String)>, Vec<String>) {
+    let of = |kind, value: &Option<String>| {
+        let value = value.as_deref()?;
+        named(value, normal(kind, value)).map(|named| named.map(|value| (kind, value)))
+    };
     match from {
         Source::Files => distinct(alert, "File", |item| {
-            of(IndicatorType::FileSha256, &item.sha256).or_else(|| of(IndicatorType::FileSha1, &item.sha1))
+            let hashes = [of(IndicatorType::FileSha256, &item.sha256), of(IndicatorType::FileSha1, &item.sha1)];
+            // A hash that is none may stand beside one that is.
+            hashes.into_iter().flatten().min_by_key(Result::is_err)
         }),
         Source::Ips => distinct(alert, "Ip", |item| of(IndicatorType::IpAddress, &item.ip_address)),
-        Source::Domains => {
-            distinct(alert, "Url", |item| Some((IndicatorType::DomainName, domain_of(item.url.as_deref()?)?)))
-        }
+        Source::Domains => distinct(alert, "Url", |item| {
+            let url = item.url.as_deref()?;
+            named(url, domain_of(url)).map(|named| named.map(|name| (IndicatorType::DomainName, name)))
+        }),
         Source::Urls => distinct(alert, "Url", |item| of(IndicatorType::Url, &item.url)),
     }
+}
+
+/// A value of the evidence as it is submitted, or why it is refused; `None` where it is none of its type at all.
+fn named(value: &str, normal: Result<String, Unfit>) -> Option<Named<String>> {
+    match normal {
+        Ok(value) => Some(Ok(value)),
+        Err(why @ Unfit::IdentifiesNothing(_)) => Some(Err(format!("{} {why}", cut(value)))),
+        Err(Unfit::Malformed(_)) => None,
+    }
+}
+
+/// A URL may be of any length.
+fn cut(value: &str) -> String {
+    value.trim().chars().take(64).collect()
 }
 
 /// What Defender says of a file that it has dealt with itself. Source: Microsoft's page "Alert evidence".
 const DEALT_WITH: [&str; 3] = ["Prevented", "Blocked", "Remediated"];
 
 /// A file that is still there, as far as the evidence tells: one that Defender stopped need not be stopped again.
-fn at_large(item: &Evidence) -> Option<Sha1> {
+fn at_large(item: &Evidence) -> Option<Named<Sha1>> {
     let status = item.detection_status.as_deref().unwrap_or_default();
-    let is_dealt_with = DEALT_WITH.iter().any(|done| done.eq_ignore_ascii_case(status));
-    let sha1 = Sha1::new(item.sha1.as_deref()?.trim()).ok()?;
-    (!is_dealt_with).then_some(sha1)
+    if DEALT_WITH.iter().any(|done| done.eq_ignore_ascii_case(status)) {
+        return None;
+    }
+    let value = item.sha1.as_deref()?;
+    match named(value, normal(IndicatorType::FileSha1, value))? {
+        Ok(sha1) => Sha1::new(&sha1).ok().map(Ok),
+        Err(refused) => Some(Err(refused)),
+    }
 }
 
-/// What the evidence items of one type hold, each once, in their order. A process's item names the program that ran,
-/// often one of the system's own, so only items of the very type count.
-fn distinct<T: PartialEq>(alert: &Alert, entity_type: &str, read: impl Fn(&Evidence) -> Option<T>) -> Vec<T> {
+/// What the evidence items of one type name, each once, in their order, and what of it is refused. A process's item names
+/// the program that ran, often one of the system's own, so only items of the very type count.
+fn distinct<T: PartialEq>(
+    alert: &Alert,
+    entity_type: &str,
+    read: impl Fn(&Evidence) -> Option<Named<T>>,
+) -> (Vec<T>, Vec<String>) {
     let of_type = |item: &&Evidence| item.entity_type.as_deref().is_some_and(|is| is.eq_ignore_ascii_case(entity_type));
-    let mut found = Vec::new();
+    let (mut found, mut refused) = (Vec::new(), Vec::new());
     for thing in alert.evidence.iter().filter(of_type).filter_map(read) {
-        if !found.contains(&thing) {
-            found.push(thing);
+        match thing {
+            Ok(thing) if !found.contains(&thing) => found.push(thing),
+            Err(why) if !refused.contains(&why) => refused.push(why),
+            Ok(_) | Err(_) => {}
         }
     }
-    found
+    (found, refused)
 }
 
 #[cfg(test)]

@@ -99,11 +99,14 @@ fn asked<'a>(rule: &'a Rule, alert: &Alert, notes: &mut Vec<Note>) -> Vec<Reques
     let mut requests = Vec::new();
     let shadow = rule.mode == Mode::Shadow;
     for template in &rule.actions {
-        let Expanded { actions, found } = expand(template, alert);
+        let Expanded { actions, found, refused } = expand(template, alert);
         let mut mode = rule.mode;
-        if found == 0 {
+        if let [first, others @ ..] = refused.as_slice() {
+            notes.push(Note { text: notes::refused(template, first, others.len()), shadow });
+        } else if found == 0 {
             notes.push(Note { text: notes::nothing_found(template), shadow });
-        } else if found > actions.len() {
+        }
+        if found > actions.len() {
             mode = mode.min(Mode::Approve);
             notes.push(Note { text: notes::too_many(template, found), shadow });
         }

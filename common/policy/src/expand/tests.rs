@@ -37,7 +37,7 @@ fn details(template: &Template, alert: &Alert) -> Vec<String> {
 }
 
 fn sha(digit: usize, length: usize) -> String {
-    format!("{digit:0length$x}")
+    format!("{:0length$x}", digit + 0x1000)
 }
 
 #[test]
@@ -89,4 +89,45 @@ fn indicators_are_made_of_what_defender_takes() {
     assert_eq!(details(&indicators(Source::Domains), &alert), ["evil.example"]);
     let urls = ["https://Evil.Example/a", "http://203.0.113.8/x"];
     assert_eq!(details(&indicators(Source::Urls), &alert), urls);
+}
+
+const EMPTY_SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+#[test]
+fn what_identifies_nothing_is_refused_and_told() {
+    let alert = alert(json!([
+        {"entityType": "File", "sha1": EMPTY_SHA1, "sha256": EMPTY_SHA256},
+        {"entityType": "File", "sha1": "0".repeat(40), "sha256": "0".repeat(64)},
+        {"entityType": "File", "sha1": sha(3, 40), "sha256": "0".repeat(64)},
+        {"entityType": "File", "sha1": "F".repeat(40), "sha256": sha(4, 64)},
+        {"entityType": "File", "sha1": EMPTY_SHA1, "detectionStatus": "Prevented"},
+        {"entityType": "Ip", "ipAddress": "0.0.0.0"},
+        {"entityType": "Ip", "ipAddress": "255.255.255.255"},
+        {"entityType": "Ip", "ipAddress": "::"},
+        {"entityType": "Ip", "ipAddress": "10.0.0.5"},
+        {"entityType": "Ip", "ipAddress": "10.0.0.5"},
+        {"entityType": "Ip", "ipAddress": ""},
+        {"entityType": "Url", "url": "http://localhost:8080/x"},
+        {"entityType": "Url", "url": "http://0.0.0.0/"},
+        {"entityType": "Url", "url": " "},
+    ]));
+    for (template, taken, refused) in [
+        (stop_files(), vec![sha(3, 40)], vec![EMPTY_SHA1, "0", "F"]),
+        (indicators(Source::Files), vec![sha(3, 40), sha(4, 64)], vec![EMPTY_SHA256, "0", EMPTY_SHA1]),
+        (
+            indicators(Source::Ips),
+            vec![],
+            vec!["0.0.0.0 is an unspecified", "255.255.255.255 is the broad", ":: is", "10.0.0.5 is"],
+        ),
+        (indicators(Source::Domains), vec![], vec!["http://localhost:8080/x is a name of the machine itself"]),
+        (indicators(Source::Urls), vec![], vec!["http://localhost:8080/x is", "http://0.0.0.0/ is an unspecified"]),
+    ] {
+        let expanded = expand(&template, &alert);
+        assert_eq!(details(&template, &alert), taken);
+        assert_eq!((expanded.found, expanded.refused.len()), (taken.len(), refused.len()), "{:?}", expanded.refused);
+        for (told, begins) in expanded.refused.iter().zip(refused) {
+            assert!(told.starts_with(begins) && told.ends_with(": it identifies nothing"), "{told}");
+        }
+    }
 }

@@ -9,6 +9,12 @@ pub fn nothing_found(template: &Template) -> String {
     format!("{} left out: no {} in the evidence", template.kind(), wanted(template))
 }
 
+/// `first` is what was refused and why; `others` counts the further ones.
+pub fn refused(template: &Template, first: &str, others: usize) -> String {
+    let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+    format!("{} left out: {first}{more}", template.kind())
+}
+
 pub fn too_many(template: &Template, found: usize) -> String {
     format!("{}: {found} in the evidence, the first {MOST} for a person to approve", template.kind())
 }

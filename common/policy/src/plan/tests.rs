@@ -15,7 +15,7 @@ const TEMPLATE: &str = r#"{"id":"a1@","alert_id":"a1","tenant":"t1","source":"md
 /// An alert on machine m1 with so many files, addresses and URLs.
 fn record(files: usize) -> EnrichedRecord {
     let mut evidence: Vec<Value> =
-        (0..files).map(|n| json!({"entityType": "File", "sha1": format!("{n:040x}")})).collect();
+        (0..files).map(|n| json!({"entityType": "File", "sha1": format!("{:040x}", n + 0x1000)})).collect();
     evidence.push(json!({"entityType": "Ip", "ipAddress": "203.0.113.7"}));
     evidence.push(json!({"entityType": "Url", "url": "https://evil.example/a"}));
     let mut record: EnrichedRecord = serde_json::from_str(TEMPLATE).unwrap();
@@ -83,8 +83,10 @@ fn a_rule_in_shadow_changes_neither_the_order_nor_what_others_do() {
 
 #[test]
 fn each_file_of_the_evidence_is_an_action_with_a_key_of_its_own() {
-    let actions =
-        format!("{{stop_file: {{files: evidence, comment: x}}}}, {{stop_file: {{sha1: '{:040x}', comment: y}}}}", 1);
+    let actions = format!(
+        "{{stop_file: {{files: evidence, comment: x}}}}, {{stop_file: {{sha1: '{:040x}', comment: y}}}}",
+        0x1001
+    );
     let decision = decided(&[rule("a", "auto", &actions)], &record(3));
     assert_eq!(planned(&decision), ["stop_file auto"; 3], "the file that is written out is one of them");
     assert_eq!(decision.planned[1].rules.len(), 1, "one rule that asks twice is named once");
@@ -102,6 +104,55 @@ fn where_the_evidence_names_nothing_the_action_is_left_out_and_the_reason_says_s
     let decision = decided(&[rule("a", "auto", stop)], &record(0));
     assert_eq!((decision.verdict, decision.planned.len()), (Verdict::Nothing, 0));
     assert!(decision.reason.starts_with("stop_file left out"), "{}", decision.reason);
+}
+
+#[test]
+fn what_identifies_nothing_is_planned_by_no_rule_and_the_reason_says_so() {
+    let stop = "{stop_file: {files: evidence, comment: x}}";
+    let block = |from: &str| format!("{{indicator: {{from: {from}, action: Block, title: t, description: d}}}}");
+    let with = |evidence: Value| {
+        let mut record = record(0);
+        let alert = json!({"id": "a1", "severity": "High", "machineId": "m1", "evidence": evidence});
+        record.alert = Verbatim::parse(&alert.to_string()).unwrap();
+        record
+    };
+    let file = |sha1: &str| json!({"entityType": "File", "sha1": sha1});
+    let (empty, zeros) = ("da39a3ee5e6b4b0d3255bfef95601890afd80709", "0".repeat(40));
+    for (actions, evidence, reason) in [
+        (
+            stop.to_owned(),
+            json!([file(empty)]),
+            format!("stop_file left out: {empty} is the hash of an empty file: it identifies nothing"),
+        ),
+        (
+            stop.to_owned(),
+            json!([file(&zeros), file(empty)]),
+            format!("stop_file left out: {zeros} stands where a hash is not known: it identifies nothing (and 1 more)"),
+        ),
+        (
+            block("evidence_files"),
+            json!([file(empty)]),
+            format!("indicator left out: {empty} is the hash of an empty file: it identifies nothing"),
+        ),
+        (
+            block("evidence_ips"),
+            json!([{"entityType": "Ip", "ipAddress": "0.0.0.0"}]),
+            "indicator left out: 0.0.0.0 is an unspecified address: it identifies nothing".to_owned(),
+        ),
+        (
+            block("evidence_ips"),
+            json!([{"entityType": "Ip", "ipAddress": "255.255.255.255"}]),
+            "indicator left out: 255.255.255.255 is the broadcast address: it identifies nothing".to_owned(),
+        ),
+    ] {
+        let decision = decided(&[rule("a", "auto", &actions)], &with(evidence));
+        assert_eq!((decision.verdict, decision.planned.len()), (Verdict::Nothing, 0));
+        assert_eq!(decision.reason, reason);
+    }
+    let beside = with(json!([file(&zeros), file(&"1".repeat(40))]));
+    let decision = decided(&[rule("a", "auto", stop)], &beside);
+    assert_eq!(planned(&decision), ["stop_file auto"]);
+    assert!(decision.reason.starts_with(&format!("stop_file left out: {zeros} ")), "{}", decision.reason);
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! `stop_file`: stop a file's processes and quarantine it.
 
-use cordon_records::{Action, Sha1};
+use cordon_records::{Action, IndicatorType, Sha1};
 use cordon_settings::Section;
 use serde_json::{Value, json};
 
 use super::texts::{comment, comment_schema, exactly_one};
+use crate::observable;
 use crate::rules::template::{FromEvidence, Template};
 
 pub fn read(section: &mut Section) -> Option<Template> {
     let evidence = section.choice("files", &[("evidence", ())]).optional();
-    let sha1 = section.text("sha1").convert(|text| Sha1::new(&text).map_err(|error| error.to_string())).optional();
+    let sha1 = section.text("sha1").convert(|text| file(&text)).optional();
     let comment = comment(section);
     let help = "write `files: evidence` for the alert's files, or `sha1:` for one file";
     exactly_one(section, &["files", "sha1"], "names its files in exactly one way", help);
@@ -18,6 +19,13 @@ pub fn read(section: &mut Section) -> Option<Template> {
         (None, Some(sha1)) => Some(Template::Action(Action::StopFile { sha1, comment: comment? })),
         (Some(()), Some(_)) | (None, None) => None,
     }
+}
+
+/// The file of a hash that identifies one.
+fn file(text: &str) -> Result<Sha1, String> {
+    let sha1 = Sha1::new(text).map_err(|error| error.to_string())?;
+    observable::normal(IndicatorType::FileSha1, text).map_err(|why| format!("\"{text}\" {why}"))?;
+    Ok(sha1)
 }
 
 pub fn schema() -> Value {

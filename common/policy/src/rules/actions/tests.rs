@@ -33,7 +33,7 @@ fn refused(entries: &[(&str, &str)]) {
     }
 }
 
-const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80708";
 
 #[test]
 fn the_example_of_every_kind_is_read_as_that_kind() {
@@ -122,7 +122,10 @@ fn what_microsoft_does_not_take_is_a_mistake_when_the_rule_is_loaded() {
         ("stop_file: {comment: c}", "exactly one way"),
         ("stop_file: {files: all, comment: c}", "is not one of evidence"),
         ("stop_file: {sha1: abc, comment: c}", "40 hexadecimal digits"),
-        ("stop_file: {sha1: da39a3ee5e6b4b0d3255bfef95601890afd80709, files: evidence, comment: c}", "exactly one way"),
+        ("stop_file: {sha1: da39a3ee5e6b4b0d3255bfef95601890afd80708, files: evidence, comment: c}", "exactly one way"),
+        ("stop_file: {sha1: da39a3ee5e6b4b0d3255bfef95601890afd80709, comment: c}", "is the hash of an empty file"),
+        ("stop_file: {sha1: '0000000000000000000000000000000000000000', comment: c}", "it identifies nothing"),
+        ("stop_file: {sha1: FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF, comment: c}", "it identifies nothing"),
         ("live_response: {comment: c}", "names no command"),
         ("live_response: {comment: c, commands: []}", "names no command"),
         ("live_response: {comment: c, commands: [{get_file: /x}, {run_script: a.sh}]}", "run_script: comes too late"),
@@ -165,6 +168,20 @@ fn an_indicator_that_microsoft_refuses_is_a_mistake_when_the_rule_is_loaded() {
         ("action: Block, value: 8.8.8.8", "type: required"),
         ("action: Block, value: 203.0.113.0/24, type: IpAddress", "single addresses only"),
         ("action: Block, value: 10.1.2.3, type: IpAddress", "internal address"),
+        ("action: Block, value: 0.0.0.0, type: IpAddress", "is an unspecified address: it identifies nothing"),
+        ("action: Block, value: 255.255.255.255, type: IpAddress", "is the broadcast address: it identifies nothing"),
+        ("action: Block, value: '::', type: IpAddress", "is an unspecified address: it identifies nothing"),
+        ("action: Block, value: localhost, type: DomainName", "it identifies nothing"),
+        ("action: Block, value: '', type: DomainName", "is not a domain name"),
+        ("action: Block, value: d41d8cd98f00b204e9800998ecf8427e, type: FileMd5", "is the hash of an empty file"),
+        (
+            "action: Block, value: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855, type: FileSha256",
+            "is the hash of an empty file: it identifies nothing",
+        ),
+        (
+            "action: Allowed, value: '0000000000000000000000000000000000000000', type: FileSha1",
+            "stands where a hash is not known: it identifies nothing",
+        ),
         ("action: Block, value: evil.example, type: FileSha1", "40 hexadecimal digits"),
         ("action: Block, value: 'https://evil.example', type: DomainName", "is not a domain name"),
         ("action: Block, value: evil.example, type: Url", "is not a URL"),

@@ -179,7 +179,7 @@ fn the_schema_and_the_loader_take_and_refuse_the_same_files() {
 
 #[test]
 fn the_schema_and_the_loader_take_and_refuse_the_same_actions() {
-    let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+    let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80708";
     let stop = format!("stop_file: {{sha1: {sha1}, comment: c}}");
     for entry in [
         "release: {comment: x}",
