@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cordon_records::{ActionState, DecisionRecord, Genesis, LedgerRecord, Topic};
+use cordon_records::{ActionState, DecisionRecord, Genesis, Latch, LedgerRecord, StampedRecord, Topic};
 use cordon_runtime::kafka::{apply_topics, commit_end, has_committed};
 use cordon_simulator::{Fault, FaultKind, SimAlert, SimMachine};
 use cordon_tests::meddle;
@@ -198,6 +198,36 @@ async fn a_respond_that_was_frozen_before_its_intent_and_wakes_after_another_too
     // The sleeper has woken and found its place once it is elected again.
     assert_eq!(other.terminate(SOON).await.code(), Some(0));
     holds(&sleeper, 2).await;
+    let ben = high_alert(&pipeline, 2, "LAPTOP-BEN");
+    pipeline.reported(&ben.id, ActionState::Succeeded, SOON).await;
+    let posts = [&anna, &ben].map(|machine| pipeline.tenant.isolate_posts(&machine.id));
+    assert_eq!(posts, [1, 1], "{}", pipeline.tenant.to_jsonl());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_switches_that_a_frozen_former_holder_writes_late_are_obeyed_neither_live_nor_after_a_restart() {
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::start("late-switch", Setup::default()).await else { return };
+    assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
+    pipeline.start_stage("cordon-act", 0, &[]);
+    pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
+    let latch = || Latch { on: true, by: "epoch 1".into(), why: "written late".into(), at: pipeline.tenant.now() };
+    for late in [LedgerRecord::Breaker(latch()), LedgerRecord::Pause(latch())] {
+        let (key, value) = (late.key(), serde_json::to_vec(&late.stamped(1)).unwrap());
+        meddle::write(&pipeline.kafka.bootstrap_servers, &ledger(&pipeline), &key, &value);
+        until(SOON, &format!("the holder's word on {key} to be the last"), async || {
+            let records: Vec<StampedRecord> = pipeline.records(Topic::Ledger).await;
+            let last = records.into_iter().rfind(|record| record.record().key() == key).expect("it was written");
+            if last.epoch() == Some(2) { Ok(()) } else { Err(format!("{last:?}")) }
+        })
+        .await;
+    }
+    let anna = high_alert(&pipeline, 1, "LAPTOP-ANNA");
+    pipeline.reported(&anna.id, ActionState::Succeeded, SOON).await;
+
+    assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
+    pipeline.start_stage("cordon-act", 0, &[]);
+    pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
     let ben = high_alert(&pipeline, 2, "LAPTOP-BEN");
     pipeline.reported(&ben.id, ActionState::Succeeded, SOON).await;
     let posts = [&anna, &ben].map(|machine| pipeline.tenant.isolate_posts(&machine.id));

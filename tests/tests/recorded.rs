@@ -1,18 +1,22 @@
-//! Topics as an earlier build wrote them. The recorder, which is run by hand on the build that is to be recorded, has a
-//! pipeline do everything that respond can remember and writes its topics down.
+//! Topics as an earlier build wrote them: this build goes on with them, and that one with what this one writes. The
+//! recorder, which is run by hand on the build that is to be recorded, has a pipeline do everything that respond can
+//! remember and writes its topics down.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cordon_records::{Action, ActionKind, ActionRecord, ActionState, MachineId, NoticeKind, Report, Topic};
-use cordon_runtime::kafka::{Inbound, read_all};
+use cordon_records::{
+    Action, ActionKind, ActionRecord, ActionState, AttemptState, LedgerRecord, MachineId, NoticeKind, Report,
+    StampedRecord, Topic,
+};
+use cordon_runtime::kafka::{Inbound, cluster_id, read_all};
 use cordon_simulator::{Fault, FaultKind, Options, SimAlert, SimMachine, evidence};
 use cordon_tests::meddle;
 use cordon_tests::office::Office;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
 use cordon_tests::wait::until;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What is recorded.
 const TOPICS: [Topic; 9] = [
@@ -26,6 +30,9 @@ const TOPICS: [Topic; 9] = [
     Topic::Notified,
     Topic::DeadLetters,
 ];
+
+/// The id of the cluster on which they were recorded.
+const RECORDED_CLUSTER: &str = "MhjiKuOHRvCBg-qSyzeyrQ";
 
 const SHA1: &str = "3395856ce81f2b7382dee72602f798b642f14140";
 
@@ -236,6 +243,96 @@ async fn record_the_topics_of_this_build() {
         let lines = lines.replace(&pipeline.kafka.topic_prefix, "cordon.");
         std::fs::write(folder.join(format!("{}.ndjson", topic.suffix())), lines).unwrap();
     }
+}
+
+/// Writes the recorded records of a topic to ours, in their order. The recorded cluster's id becomes this one's, as if
+/// its data had been brought here.
+async fn play(pipeline: &Pipeline, topic: Topic) -> usize {
+    let text = std::fs::read_to_string(folder().join(format!("{}.ndjson", topic.suffix()))).unwrap();
+    let here = cluster_id(&pipeline.kafka).await.unwrap();
+    let name = pipeline.kafka.topic(topic);
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in &records {
+        let (key, value) = (record["key"].as_str().unwrap(), record["value"].as_str().unwrap());
+        let value = value.replace(RECORDED_CLUSTER, &here);
+        let place = (name.as_str(), i32::try_from(record["partition"].as_i64().unwrap()).unwrap());
+        meddle::write_to(&pipeline.kafka.bootstrap_servers, place, key.as_bytes(), value.as_bytes());
+    }
+    records.len()
+}
+
+fn calls(pipeline: &Pipeline) -> Vec<String> {
+    let effect = |path: &str| path.contains("/api/") && !path.contains("/token");
+    let requests = pipeline.tenant.requests().into_iter();
+    requests
+        .filter(|it| it.method != "GET" && effect(&it.path))
+        .map(|it| format!("{} {}", it.method, it.path))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn this_build_goes_on_with_recorded_topics_and_makes_no_call_twice() {
+    let Some(mut pipeline) = Pipeline::prepare("goes-on", Setup::default()).await else { return };
+    let mut decisions = 0;
+    for topic in [Topic::Decisions, Topic::Commands, Topic::Ledger, Topic::Actions] {
+        let count = play(&pipeline, topic).await;
+        if topic == Topic::Decisions {
+            decisions = count;
+        }
+    }
+    // Nothing was committed, as after a crash: every decision comes once more.
+    let group = pipeline.kafka.group("act-respond");
+    let name = pipeline.kafka.topic(Topic::Decisions);
+    meddle::commit(&pipeline.kafka.bootstrap_servers, &group, &name, 0);
+    pipeline.start_stage("cordon-act", 0, &["--role", "respond"]);
+    pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
+    until(SOON, "every decision to be settled", async || {
+        let offsets = cordon_tests::oracle::committed(&pipeline.kafka.bootstrap_servers, &group, &name);
+        let settled = offsets.get(&0).copied().unwrap_or(0);
+        if settled >= i64::try_from(decisions).unwrap() { Ok(()) } else { Err(settled) }
+    })
+    .await;
+    assert_eq!(calls(&pipeline), Vec::<String>::new(), "the recorded pause holds everything");
+    let ledger: Vec<StampedRecord> = pipeline.records(Topic::Ledger).await;
+    let ours = ledger.iter().filter(|record| record.epoch() == Some(2));
+    let begun = |record: &&StampedRecord| matches!(record.record(), LedgerRecord::Action(entry) if entry.state == AttemptState::Intent);
+    assert_eq!(ours.filter(begun).count(), 0, "no attempt is begun");
+    let last = |key: &str| ledger.iter().rfind(|record| record.record().key() == key).expect("it is there");
+    let LedgerRecord::Pause(pause) = last("pause").record() else { panic!("no pause") };
+    assert!(pause.on);
+    assert_eq!(last("claim").epoch(), Some(2));
+}
+
+/// Shows by hand what an older build makes of what this one wrote: `CORDON_OLDER_ACT` names its `cordon-act`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the binary of an older build: CORDON_OLDER_ACT=PATH"]
+async fn an_older_build_goes_on_with_what_this_one_wrote() {
+    let Some(older) = std::env::var_os("CORDON_OLDER_ACT") else { panic!("CORDON_OLDER_ACT names no binary") };
+    let Some(mut pipeline) = Pipeline::start("older", Setup::default()).await else { return };
+    let ben = raise(&pipeline, 1, "any");
+    pipeline.reported(&ben.id, ActionState::Succeeded, SOON).await;
+    let office = Office::of(&["ann"]).unwrap();
+    let config = pipeline.config().to_owned();
+    assert_eq!(office.says("ann", &config, &["pause", "--why", "for the downgrade"]).await.0, Some(0));
+    notice(&pipeline, NoticeKind::Paused, "").await;
+    assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
+    let mut command = std::process::Command::new(older);
+    command.arg("--config").arg(&config).env("CORDON_TELEMETRY__LISTEN", "127.0.0.1:0");
+    let mut process = cordon_tests::processes::Process::start("an older cordon-act", command);
+    println!("{}", process.line(SOON, "respond holds the ledger").await);
+    let anna = raise(&pipeline, 2, "any");
+    let held = pipeline.reported(&anna.id, ActionState::Held, SOON).await;
+    println!("{}", held.reason);
+    assert_eq!([&ben, &anna].map(|machine| pipeline.tenant.isolate_posts(&machine.id)), [1, 0]);
+    assert_eq!(process.terminate(SOON).await.code(), Some(0));
+    // And this build goes on with what that one wrote, without an epoch on most of it.
+    let paused = pipeline.records::<StampedRecord>(Topic::Ledger).await;
+    println!("{} records without an epoch", paused.iter().filter(|record| record.epoch().is_none()).count());
+    pipeline.start_stage("cordon-act", 0, &[]);
+    pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
+    let carl = raise(&pipeline, 3, "any");
+    pipeline.reported(&carl.id, ActionState::Held, SOON).await;
+    assert_eq!(pipeline.tenant.isolate_posts(&carl.id), 0, "the pause still holds");
 }
 
 fn folder() -> PathBuf {
