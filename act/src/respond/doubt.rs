@@ -73,15 +73,15 @@ impl Responder {
         let phase = Phase::InDoubt(at.mono + rests);
         self.jobs.insert(key.clone(), Job { phase, ..Job::new(entry, None) });
         if listed {
-            self.rest(&key, at);
+            self.rest(&key, rests, at);
         } else {
             self.lost(&key, ENDED.into(), at);
         }
     }
 
     /// Writes down that an action is in doubt, and until when it rests: whoever looks at the ledger sees it.
-    fn rest(&mut self, key: &ActionKey, at: Moment) {
-        let until = at.wall.checked_add(self.terms.settle).ok();
+    fn rest(&mut self, key: &ActionKey, rests: Duration, at: Moment) {
+        let until = at.wall.checked_add(rests).ok();
         let epoch = self.epoch;
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.entry.state == AttemptState::Intent {

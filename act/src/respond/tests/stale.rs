@@ -311,6 +311,8 @@ fn what_earlier_holders_have_waited_is_taken_off_the_rest_of_a_doubt_and_a_new_c
     entry.waited_s = 100;
     log.push(LedgerRecord::Action(entry).stamped(1));
     let mut world = World::restored_from(terms(), log, start());
+    let until = world.responder.book().in_doubt().next().unwrap().rests_until;
+    assert_eq!(until, Some(world.at.wall + jiff::SignedDuration::from_secs(20)), "and it is said so");
     world.pass(Duration::from_secs(19));
     world.run_with(&mut { lost });
     assert!(world.calls.is_empty(), "120 s have not passed");
