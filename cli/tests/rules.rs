@@ -293,6 +293,25 @@ fn a_plain_alert_is_explained_with_its_machine_with_other_guards_or_without_eith
 }
 
 #[test]
+fn an_alert_with_half_a_character_or_a_repeated_key_is_explained_as_the_stages_judge_it() {
+    let enriched: Value = serde_json::from_str(ENRICHED).unwrap();
+    let machine = enriched["machine"].to_string().replacen('{', r#"{"vendor":"x\ud83d","#, 1);
+    let halves = r#"{"title":"cut \ud83d","\ud800":1,"severity":"Low","evidence":[{"fileName":"inv\udc00oice.exe"}],"#;
+    let alert = enriched["alert"].to_string().replacen('{', halves, 1);
+    let desk = Desk::with(&[
+        ("rules/isolate-high.yaml", ISOLATE_HIGH),
+        ("alert.json", &alert),
+        ("list.json", &format!("{{\"\\ud800\":0,\"value\":[{alert}]}}")),
+        ("machine.json", &machine),
+    ]);
+    for file in ["alert.json", "list.json"] {
+        let told = desk.rules(&["explain", "--rules", "rules", "--alert", file, "--machine", "machine.json"]);
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        assert!(told.out.contains("rule isolate-high (auto) matches"), "{}", told.out);
+    }
+}
+
+#[test]
 fn the_apis_answer_to_a_list_call_is_explained_if_it_holds_one_alert_and_else_its_ids_are_named() {
     let enriched: Value = serde_json::from_str(ENRICHED).unwrap();
     let alert = &enriched["alert"];

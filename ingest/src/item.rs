@@ -119,6 +119,27 @@ mod tests {
     }
 
     #[test]
+    fn text_that_an_attacker_chooses_makes_no_alert_unreadable_and_stays_as_it_came() {
+        for json in [
+            r#"{"id":"a","lastUpdateTime":"2026-01-01T00:00:00Z","title":"cut \ud83d"}"#,
+            r#"{"id":"a","evidence":[{"fileName":"inv\udc00oice.exe"}],"lastUpdateTime":"2026-01-01T00:00:00Z"}"#,
+            r#"{"id":"a","lastUpdateTime":"x","title":1,"title":2,"lastUpdateTime":"2026-01-01T00:00:00Z"}"#,
+        ] {
+            let item = item(json);
+            assert_eq!(item.reading, Reading::Alert(AlertId::new("a").unwrap()), "{json}");
+            assert_eq!(item.stamp, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+            assert_eq!(item.raw.get(), json);
+        }
+        let half = item(r#"{"id":"a\ud800","title":"x\udfff","lastUpdateTime":"2026-01-01T00:00:00Z"}"#);
+        assert!(
+            matches!(&half.reading, Reading::Unreadable(why) if why.contains("the alert id")),
+            "{:?}",
+            half.reading
+        );
+        assert!(half.stamp.is_some());
+    }
+
+    #[test]
     fn what_is_no_alert_keeps_its_stamp_so_that_paging_can_pass_it() {
         for json in [
             r#"{"id":"a/b","lastUpdateTime":"2026-01-01T00:00:00Z"}"#,

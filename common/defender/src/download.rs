@@ -39,7 +39,7 @@ struct Envelope {
 pub(crate) fn link(endpoint: Endpoint, base: &Base, body: &[u8]) -> Result<String, ApiError> {
     let unreadable = |why: &str| ApiError::Unreadable { endpoint: endpoint.name(), why: why.to_owned() };
     let envelope: Envelope =
-        serde_json::from_str(&text_of(body)).map_err(|_| unreadable("it is not an object in JSON"))?;
+        lenient::from_str(&text_of(body)).map_err(|_| unreadable("it is not an object in JSON"))?;
     let value = envelope.value.ok_or_else(|| unreadable("it holds no text named value"))?;
     let text = unquoted(&value);
     if text.is_empty() || text.len() > MAX_LINK || text.chars().any(|c| c.is_control() || c.is_whitespace()) {

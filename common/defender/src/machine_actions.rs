@@ -331,6 +331,21 @@ mod tests {
     }
 
     #[test]
+    fn an_action_is_read_whatever_people_wrote_into_its_comment() {
+        let action = read(
+            r#"{"id":"a","type":"Isolate","status":"Pending","requestorComment":"cut \ud83d","scope":"Full","scope":"Selective"}"#,
+        );
+        assert_eq!((action.kind, action.status), (ActionType::Isolate, ActionStatus::Pending));
+        assert_eq!(action.comment.as_deref(), Some("cut \u{fffd}"));
+        assert_eq!(action.scope.as_deref(), Some("Selective"));
+        for refused in
+            [r#"{"id":"a\ud800"}"#, r#"{"id":"a","id":"b"}"#, r#"{"id":"a","machineId":"m","machineId":"n"}"#]
+        {
+            assert!(MachineAction::read(&Verbatim::parse(refused).unwrap()).is_none(), "{refused}");
+        }
+    }
+
+    #[test]
     fn actions_of_other_machines_and_older_ones_are_left_out_although_the_server_sent_them() {
         let query = ActionQuery {
             machine: Some(MachineId::new("m1").unwrap()),

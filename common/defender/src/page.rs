@@ -48,7 +48,7 @@ impl Page {
                 None => page.unreadable.push(item),
             }
         }
-        let next = envelope.next.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let next = envelope.next.and_then(|raw| lenient::from_str::<String>(raw.get()).ok());
         match next.filter(|link| !link.is_empty()).map(|link| NextLink::check(base, &link)) {
             Some(Ok(link)) => page.next = Some(link),
             Some(Err(refused)) => page.refused_next = Some(refused),
@@ -65,11 +65,24 @@ fn envelope(text: &str) -> Result<Envelope<'_>, String> {
         let items = serde_json::from_str(text).map_err(broken)?;
         return Ok(Envelope { value: Some(items), next: None });
     }
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(broken)?;
+    let envelope = serde_json::from_str(text).or_else(|_| last_given(text)).map_err(broken)?;
     match envelope.value {
         Some(_) => Ok(envelope),
         None => Err(format!("it holds no list named value; it begins with {:?}", beginning(text))),
     }
+}
+
+/// An envelope whose keys are no text or are given twice, item for item as it is written: the last of a key counts.
+fn last_given(text: &str) -> Result<Envelope<'_>, serde_json::Error> {
+    let mut envelope = Envelope { value: None, next: None };
+    for (key, raw) in lenient::entries(text)? {
+        match key.as_str() {
+            "value" => envelope.value = serde_json::from_str(raw.get())?,
+            "@odata.nextLink" => envelope.next = Some(raw),
+            _ => {}
+        }
+    }
+    Ok(envelope)
 }
 
 /// The body as text without a byte order mark. Bytes that are not UTF-8 are replaced: one broken name must not
@@ -153,6 +166,30 @@ mod tests {
         }
         assert!(parse(r#"{"value":[]}"#).unwrap().items.is_empty());
         assert!(parse("[]").unwrap().items.is_empty());
+    }
+
+    #[test]
+    fn a_text_cut_in_half_or_a_repeated_key_costs_neither_the_page_nor_the_bytes_of_an_item() {
+        let halves = r#"{"id":"a","title":"cut \ud83d","evidence":[{"fileName":"inv\udc00oice.exe"}]}"#;
+        let twice = r#"{"id":"b","title":"x", "title":"y"}"#;
+        let wrong_ids = [r#"{"id":"c\ud800"}"#, r#"{"id":"d","id":"e"}"#];
+        let list = format!("[{halves},{twice},{},{}]", wrong_ids[0], wrong_ids[1]);
+        for body in [
+            format!(r#"{{"value":{list}}}"#),
+            list.clone(),
+            format!(r#"{{"\ud800":"\udc00","value":{list}}}"#),
+            format!(r#"{{"value":[],"value":{list},"@odata.nextLink":"x","@odata.nextLink":null}}"#),
+        ] {
+            let page = parse(&body).unwrap();
+            let items: Vec<_> = page.items.iter().map(|(id, item)| (id.as_str(), item.get())).collect();
+            assert_eq!(items, [("a", halves), ("b", twice), ("c\u{fffd}", wrong_ids[0])], "{body}");
+            assert_eq!(page.unreadable.iter().map(Verbatim::get).collect::<Vec<_>>(), [wrong_ids[1]]);
+            assert!(page.next.is_none() && page.refused_next.is_none());
+        }
+        let single = |body: &str| single(Endpoint::Alert, body.as_bytes(), "a").map(|item| item.get().to_owned());
+        assert_eq!(single(halves).unwrap(), halves);
+        assert!(single(r#"{"id":"a","id":"a"}"#).is_err());
+        assert!(parse(r#"{"value":[],"@odata.nextLink":"https://h.test/\ud800"}"#).unwrap().next.is_some());
     }
 
     #[test]

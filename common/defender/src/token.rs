@@ -19,6 +19,7 @@ use crate::base::Base;
 use crate::error::ApiError;
 use crate::exchange::{Answer, Failure, client, exchange, scrub};
 use crate::odata::Query;
+use crate::page::text_of;
 use crate::retry;
 use crate::wire::token_refusal;
 
@@ -144,7 +145,8 @@ fn read(answer: Answer, scope: &str) -> Result<AccessToken, ApiError> {
 
 fn read_issued(body: &[u8]) -> Result<AccessToken, ApiError> {
     // The parser's own message could quote the token, so it is not passed on.
-    let issued: Issued = serde_json::from_slice(body).map_err(|_| unreadable("it is not a token answer in JSON"))?;
+    let issued: Issued =
+        lenient::from_str(&text_of(body)).map_err(|_| unreadable("it is not a token answer in JSON"))?;
     let secret = issued.access_token.map(SecretString::from).ok_or_else(|| unreadable("it holds no access_token"))?;
     let usable = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !usable(secret.expose_secret()) {

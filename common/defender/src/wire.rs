@@ -7,6 +7,7 @@ use cordon_records::lenient;
 use serde::Deserialize;
 
 use crate::error::Refusal;
+use crate::page::text_of;
 
 /// The longest text taken over from a server, in characters.
 const MAX_TEXT: usize = 300;
@@ -39,7 +40,7 @@ struct TokenBody {
 
 /// Reads the body of a failed API call; a body that is not JSON is shown by its first words.
 pub(crate) fn refusal(status: u16, body: &[u8]) -> Refusal {
-    match serde_json::from_slice::<Body>(body).ok().and_then(|body| body.error) {
+    match lenient::from_str::<Body>(&text_of(body)).ok().and_then(|body| body.error) {
         Some(detail) => Refusal {
             status,
             code: detail.code.map(|code| clean(&code)).filter(|code| !code.is_empty()),
@@ -53,7 +54,7 @@ pub(crate) fn refusal(status: u16, body: &[u8]) -> Refusal {
 /// Reads the body of a refused token request. Only the first line of the description is kept: the rest is trace
 /// ids and time.
 pub(crate) fn token_refusal(status: u16, body: &[u8]) -> Refusal {
-    match serde_json::from_slice::<TokenBody>(body) {
+    match lenient::from_str::<TokenBody>(&text_of(body)) {
         Ok(TokenBody { error: Some(code), error_description, correlation_id }) => Refusal {
             status,
             code: Some(clean(&code)),
@@ -93,6 +94,17 @@ mod tests {
         assert_eq!(read.code.as_deref(), Some("ResourceNotFound"));
         assert_eq!(read.to_string(), "HTTP 404 ResourceNotFound: Machine 12 was not found (correlation id |f712.2d.)");
         assert_eq!(refusal(429, br#"{"error":{"code":429,"message":null}}"#).code.as_deref(), Some("429"));
+    }
+
+    #[test]
+    fn a_message_that_is_no_text_or_is_given_twice_does_not_hide_the_code() {
+        let read = refusal(400, br#"{"error":{"code":"ActiveRequestAlreadyExists","message":"of \"lab\ud83d\""}}"#);
+        assert_eq!(read.code.as_deref(), Some("ActiveRequestAlreadyExists"));
+        assert_eq!(read.message, "of \"lab\u{fffd}\"");
+        let twice = refusal(400, br#"{"error":{"code":"A"},"error":{"code":"B","message":"m\udc00"}}"#);
+        assert_eq!(twice.code.as_deref(), Some("B"));
+        let token = token_refusal(401, br#"{"error":"invalid_client","error_description":"cut \ud83d"}"#);
+        assert_eq!((token.code.as_deref(), token.message.as_str()), (Some("invalid_client"), "cut \u{fffd}"));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Deserializers for JSON that is not ours: a wrong type, a null or a missing field is an absent value, never an
-//! error. Use them with `#[serde(default, deserialize_with = "…")]`.
+//! error. Use them with `#[serde(default, deserialize_with = "…")]`, and read the text with [`from_str`], which also
+//! bears what is no text at all.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
+
+pub use crate::repair::{entries, from_str};
 
 fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Value::deserialize(deserializer)

@@ -23,6 +23,7 @@ pub mod lenient;
 mod machine;
 mod open_enum;
 mod policy;
+mod repair;
 mod report;
 mod topics;
 mod verbatim;

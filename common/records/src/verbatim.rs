@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::lenient;
+
 /// A JSON value exactly as it was received, so that a later rule can see fields that nobody parses today.
 ///
 /// Like every `RawValue` it can be read only by `serde_json` from text, not through an untagged or flattened
@@ -26,12 +28,13 @@ impl Verbatim {
         self.0.get()
     }
 
-    /// Reads the text as a typed view.
+    /// Reads the text as a typed view. The text itself stays as it is; what in it is no text, or is given twice, is
+    /// repaired for the view only (see [`lenient::from_str`]).
     ///
     /// # Errors
     /// When the JSON does not have the view's shape.
     pub fn view<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.get())
+        lenient::from_str(self.get())
     }
 }
 

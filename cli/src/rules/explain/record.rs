@@ -4,10 +4,11 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use cordon_records::{Alert, Change, EnrichedRecord, Machine, Missing, SCHEMA_VERSION, Source, TenantId, Verbatim};
+use cordon_records::{
+    Alert, Change, EnrichedRecord, Machine, Missing, SCHEMA_VERSION, Source, TenantId, Verbatim, lenient,
+};
 use cordon_settings::{Problem, Problems};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -24,9 +25,7 @@ const NAMED: usize = 10;
 
 /// What tells the shapes apart. A topic's record that was exported holds the enriched record as its `value`, the API's
 /// answer a list of alerts.
-#[derive(Deserialize)]
 struct Shape<'t> {
-    #[serde(borrow)]
     value: Option<&'t RawValue>,
     alert: Option<&'t RawValue>,
     id: Option<&'t RawValue>,
@@ -81,12 +80,15 @@ fn only<'t>(name: &str, list: &'t RawValue) -> Result<&'t RawValue, Problems> {
 
 /// What the file gives as an alert's id, made harmless.
 fn id(item: &RawValue) -> String {
-    let item: Value = serde_json::from_str(item.get()).unwrap_or_default();
+    let item: Value = lenient::from_str(item.get()).unwrap_or_default();
     item.get("id").and_then(Value::as_str).map_or_else(|| "one without an id".to_owned(), escape::text)
 }
 
 fn shape<'t>(name: &str, raw: &'t RawValue) -> Result<Shape<'t>, Problems> {
-    serde_json::from_str(raw.get()).map_err(|_| whole(name, "is neither an enriched record nor an alert".to_owned()))
+    let unlike = |_| whole(name, "is neither an enriched record nor an alert".to_owned());
+    let entries = lenient::entries(raw.get()).map_err(unlike)?;
+    let last = |key: &str| entries.iter().rfind(|(name, raw)| name == key && raw.get() != "null").map(|(_, raw)| *raw);
+    Ok(Shape { value: last("value"), alert: last("alert"), id: last("id") })
 }
 
 fn of_shape(args: &ExplainArgs, raw: &RawValue, shape: &Shape<'_>) -> Result<EnrichedRecord, Problems> {

@@ -51,6 +51,25 @@ fn a_matching_rule_plans_its_action_and_says_why() {
 }
 
 #[test]
+fn text_that_an_attacker_cut_in_half_does_not_choose_whether_an_alert_is_judged() {
+    let named = "alert.evidence.exists(e, e.fileName.endsWith(\"oice.exe\")) && machine.osPlatform == \"Windows11\"";
+    let rules = set(&[rule("r", "auto", ON_HIGH, FULL), rule("s", "auto", named, "actions: [{scan: {comment: x}}]")]);
+    let mut record = record(&high(), None);
+    record.alert = Verbatim::parse(
+        r#"{"id":"a1","severity":"Low","severity":"High","status":"New","machineId":"m1","title":"cut \ud83d",
+            "evidence":[{"entityType":"File","fileName":"inv\udc00oice.exe","\ud800":1}],"incidentId":1e999}"#,
+    )
+    .unwrap();
+    record.machine =
+        Some(Verbatim::parse(r#"{"id":"m1","computerDnsName":"pc\ud83d","osPlatform":"Windows11"}"#).unwrap());
+    let decision = decide(&rules, &record, "enriched/0/7".to_owned(), Timestamp::UNIX_EPOCH).unwrap();
+    let kinds: Vec<_> = decision.planned.iter().map(|planned| planned.action.kind().as_str()).collect();
+    assert_eq!((decision.verdict, kinds), (Verdict::Act, vec!["isolate", "scan"]));
+    assert_eq!((decision.alert.title.as_str(), decision.machine.unwrap().label()), ("cut \u{fffd}", "pc\u{fffd}"));
+    assert_eq!(crate::explain(&rules, &record).unwrap().len(), 2);
+}
+
+#[test]
 fn nothing_matched_is_said_so() {
     let low = json!({"id": "a1", "severity": "Low", "machineId": "m1"});
     let decision = decided(&[rule("r", "auto", ON_HIGH, FULL)], &low, Some(&machine_json()));

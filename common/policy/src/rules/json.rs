@@ -1,9 +1,7 @@
 //! JSON with the places of its parts, so that a mistake is told by line and column. Values stay byte for byte.
 
-use std::fmt;
-
+use cordon_records::lenient;
 use cordon_settings::{Problem, Problems, closest};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A JSON text and the name of its file.
@@ -25,7 +23,7 @@ impl<'t> Text<'t> {
 
     /// The entries of an object; `None` after telling that it is none.
     pub fn object(self, path: &'static str, raw: &'t RawValue, problems: &mut Problems) -> Option<Object<'t>> {
-        let Ok(Entries(entries)) = serde_json::from_str(raw.get()) else {
+        let Ok(entries) = lenient::entries(raw.get()) else {
             problems.0.push(self.problem(raw, path, "expected an object (`{…}`)", None));
             return None;
         };
@@ -79,6 +77,11 @@ impl<'t> Object<'t> {
     /// The value under a key.
     pub fn get(&self, key: &str) -> Option<&'t RawValue> {
         self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    /// The last value under a key: the one that counts where a record of Microsoft's is read.
+    pub fn last(&self, key: &str) -> Option<&'t RawValue> {
+        self.entries.iter().rfind(|(name, _)| name == key).map(|(_, value)| *value)
     }
 
     /// The value under a key that must be there.
@@ -136,32 +139,5 @@ impl<'t> Object<'t> {
         let offset = self.text.offset(raw);
         let before = self.text.text.get(..offset).unwrap_or_default().trim_end().trim_end_matches(':').trim_end();
         before.strip_suffix('"').and_then(|before| before.rfind('"')).unwrap_or(offset)
-    }
-}
-
-/// An object's entries in their order, repeated keys kept.
-struct Entries<'t>(Vec<(String, &'t RawValue)>);
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor)
-    }
-}
-
-struct EntriesVisitor;
-
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Entries<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Entries(entries))
     }
 }

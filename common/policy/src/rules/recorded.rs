@@ -13,7 +13,7 @@
 //! the machine that the alert names; `null` says that it could not be had. Without `given.now` the record is made when
 //! the alert was last updated.
 
-use cordon_records::{Alert, EnrichedRecord, Machine, RuleId, Verbatim};
+use cordon_records::{Alert, EnrichedRecord, Machine, RuleId, Verbatim, lenient};
 use cordon_settings::{Problem, Problems, closest};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -146,8 +146,8 @@ fn machine(text: Text<'_>, raw: &RawValue, problems: &mut Problems) -> Option<Ve
 fn chosen(text: Text<'_>, path: &'static str, raw: &RawValue, fields: &[FieldSpec], problems: &mut Problems) {
     let Some(record) = text.object(path, raw, problems) else { return };
     for field in fields {
-        let (FieldType::Choice(choice), Some(raw)) = (field.kind, record.get(field.name)) else { continue };
-        let Ok(given) = serde_json::from_str::<String>(raw.get()) else { continue };
+        let (FieldType::Choice(choice), Some(raw)) = (field.kind, record.last(field.name)) else { continue };
+        let Ok(given) = lenient::from_str::<String>(raw.get()) else { continue };
         if given.is_empty() || choice.known.iter().any(|known| known.eq_ignore_ascii_case(&given)) {
             continue;
         }
@@ -178,5 +178,5 @@ fn view<T: serde::de::DeserializeOwned>(
             Some(format!("paste the {what}'s JSON as the API gives it")),
         )
     };
-    serde_json::from_str(raw.get()).map_err(|error| problems.0.push(problem(error))).ok()
+    lenient::from_str(raw.get()).map_err(|error| problems.0.push(problem(error))).ok()
 }

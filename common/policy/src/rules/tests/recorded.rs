@@ -41,6 +41,21 @@ fn a_recorded_alert_is_judged_as_it_was_pasted() {
 }
 
 #[test]
+fn a_recorded_alert_with_half_a_character_or_a_repeated_key_is_judged_as_the_stages_judge_it() {
+    let pasted = RANSOMWARE
+        .replace(r#""title": "\ud83d\ude00 \/""#, r#""title": "cut \ud83d", "\udc00": 1, "severity": "High""#)
+        .replace(r#""severity": "High", "status""#, r#""severity": "Low", "status""#);
+    let tests = read(&pasted).unwrap();
+    assert!(tests[0].record.alert.get().contains(r#""cut \ud83d", "\udc00": 1"#), "{}", tests[0].record.alert.get());
+    let outcomes = run_all_tests(&load(ISOLATE_HIGH).unwrap(), &tests);
+    assert!(outcomes.iter().all(super::TestOutcome::holds), "{outcomes:?}");
+    let misspelt = pasted.replace(r#""severity": "High""#, r#""severity": "Hihg""#);
+    assert!(mistakes(&misspelt)[0].contains("\"Hihg\" is no value of severity"), "{:?}", mistakes(&misspelt));
+    let ids = mistakes(&RANSOMWARE.replace(r#""machineId": "m1""#, r#""machineId": "m1", "machineId": "m2""#));
+    assert!(ids[0].contains("the key `machineId` is given twice"), "{ids:?}");
+}
+
+#[test]
 fn a_recorded_test_that_fails_says_why_with_the_values_of_its_record() {
     let tests = read(&RANSOMWARE.replace(r#""severity": "High""#, r#""severity": "Low""#)).unwrap();
     let outcomes = run_all_tests(&load(ISOLATE_HIGH).unwrap(), &tests);
