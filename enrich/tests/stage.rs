@@ -124,6 +124,29 @@ async fn without_lookups_nothing_is_asked_and_the_record_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_alert_of_998_kb_goes_on_with_its_machine_and_says_what_is_missing() {
+    let bench = Bench::start(Quirks::default());
+    let machine = bench.machine(1);
+    let file = format!(r#"{{"entityType":"File","filePath":"{}"}}"#, "x".repeat(960));
+    let files = vec![file; 998].join(",");
+    let raw = format!(r#"{{"id":"a1","machineId":"{machine}","severity":"High","evidence":[{files}],"#);
+    let raw = format!(r#"{raw}"title":"{}"}}"#, "x".repeat(998_000 - raw.len() - 11));
+    assert_eq!(raw.len(), 998_000);
+    bench.raw_alert("a1", &raw).await;
+    bench
+        .raw_alert("a2", &format!(r#"{{"id":"a2","machineId":"{machine}","title":"cut \ud83d","title":"\ud83d"}}"#))
+        .await;
+    let stage = bench.stage(bench.settings());
+    let records = bench.enriched(2).await;
+    let (_, large) = records.iter().find(|(_, record)| record.alert_id.as_str() == "a1").unwrap();
+    assert!(large.machine.is_some() && large.cut[0].to_string().ends_with("of 998 evidence items were cut"));
+    let (key, half) = records.iter().find(|(_, record)| record.alert_id.as_str() == "a2").unwrap();
+    assert_eq!((key.as_str(), half.machine.is_some(), half.cut.len()), (machine.as_str(), true, 0));
+    assert!(half.alert.get().contains(r#""title":"cut \ud83d","title":"\ud83d""#), "{}", half.alert.get());
+    assert_accounts_balance(&stage.stop().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_alert_record_goes_to_the_dead_letters_and_the_rest_goes_on() {
     let bench = Bench::start(Quirks::default());
     let send = |value: Option<&[u8]>| {

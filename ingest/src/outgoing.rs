@@ -1,7 +1,7 @@
 //! What an item becomes on Kafka: a record on `alerts`, or a dead letter.
 
 use cordon_records::{
-    AlertId, AlertRecord, Change, DeadLetterReason, Headers, SCHEMA_VERSION, Source, TenantId, Topic,
+    AlertId, AlertRecord, Change, DeadLetterReason, Headers, SCHEMA_VERSION, Source, TenantId, Topic, cut,
     dead_letter_header as header,
 };
 use cordon_runtime::kafka::Outbound;
@@ -14,7 +14,7 @@ const MAX_DETAIL: usize = 512;
 /// What is kept of an item that the broker finds too large.
 const MAX_KEPT: usize = 64 * 1024;
 
-/// The record of an alert seen, keyed by its id.
+/// The record of an alert seen, keyed by its id. One that would be too large for a record is cut, and says so.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
@@ -25,7 +25,7 @@ pub fn alert(
     tenant: &TenantId,
     now: Timestamp,
 ) -> Result<Outbound, serde_json::Error> {
-    let record = AlertRecord {
+    let mut record = AlertRecord {
         schema_version: SCHEMA_VERSION,
         id: AlertRecord::record_id(id, item.stamp),
         alert_id: id.clone(),
@@ -35,7 +35,14 @@ pub fn alert(
         last_update: item.stamp,
         seen_at: now,
         raw: item.raw.clone(),
+        cut: Vec::new(),
     };
+    (record.raw, record.cut) = cut::for_a_record(record.raw);
+    if !record.cut.is_empty() {
+        let missing: Vec<String> = record.cut.iter().map(ToString::to_string).collect();
+        let bytes = item.raw.get().len();
+        tracing::warn!(alert = %id, bytes, ?missing, "an alert is too large for a record and goes on without a part");
+    }
     let headers = Headers::event("ingest", "alert.seen", &record.id, now, id.as_str());
     Outbound::json(Topic::Alerts, id.as_str(), headers, &record)
 }
@@ -62,7 +69,8 @@ fn cut(text: &str, bytes: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use cordon_records::Verbatim;
+    use cordon_records::cut::MAX_ALERT_RECORD;
+    use cordon_records::{Alert, Verbatim};
 
     use super::*;
 
@@ -80,6 +88,22 @@ mod tests {
         assert_eq!(record.raw.get(), json);
         assert_eq!(record.id, "da1_2@2026-01-01T00:00:00.84Z");
         assert_eq!((out.topic, out.key.as_deref()), (Topic::Alerts, Some("da1_2")));
+    }
+
+    #[test]
+    fn an_alert_of_2100_files_fits_a_record_that_says_how_many_are_missing() {
+        let file = |n: usize| format!(r#"{{"entityType":"File","sha1":"{n:040x}","filePath":"{}"}}"#, "x".repeat(500));
+        let files: Vec<String> = (0..2_100).map(file).collect();
+        let json = format!(r#"{{"id":"da1_2","machineId":"m","evidence":[{}],"severity":"High"}}"#, files.join(","));
+        assert!(json.len() > 1_200_000);
+        let (id, tenant) = (AlertId::new("da1_2").unwrap(), TenantId::new("t".repeat(256)).unwrap());
+        let out = alert(&item(&json), &id, Change::New, &tenant, Timestamp::UNIX_EPOCH).unwrap();
+        let bytes = out.value.unwrap();
+        assert!(bytes.len() <= MAX_ALERT_RECORD, "{}", bytes.len());
+        let record: AlertRecord = serde_json::from_slice(&bytes).unwrap();
+        let kept = record.raw.view::<Alert>().unwrap().evidence.len();
+        assert!(kept > 1_500 && record.raw.get().ends_with("]}"), "{kept}");
+        assert_eq!(record.cut[0].to_string(), format!("{} of 2100 evidence items were cut", 2_100 - kept));
     }
 
     #[test]

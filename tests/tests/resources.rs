@@ -136,6 +136,7 @@ fn seen(number: usize) -> AlertRecord {
         last_update: Some(now),
         seen_at: now,
         raw: Verbatim::parse(&raw).unwrap(),
+        cut: Vec::new(),
     }
 }
 

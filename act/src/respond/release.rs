@@ -213,6 +213,7 @@ fn no_alert(command: AlertId) -> AlertSummary {
         newest_moment: None,
         last_update: None,
         users: Vec::new(),
+        cut: Vec::new(),
     }
 }
 

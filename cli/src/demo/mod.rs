@@ -4,6 +4,8 @@ mod company;
 mod keep;
 mod pipeline;
 mod story;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::time::{Duration, Instant};

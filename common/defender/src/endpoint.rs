@@ -54,6 +54,9 @@ const MAIL: Limits = Limits::new(30, 1_800);
 
 /// The largest answer that holds one object, in bytes after decompression.
 const SINGLE: u64 = 1024 * 1024;
+/// The largest alert, in bytes after decompression. How many files, users and addresses one names, an attacker chooses; one
+/// that the list brought must be read again before an action.
+const ALERT: u64 = 16 * 1024 * 1024;
 /// The largest list, in bytes after decompression: 10,000 alerts with evidence stay well below it.
 const LIST: u64 = 64 * 1024 * 1024;
 
@@ -163,7 +166,11 @@ impl Endpoint {
 
     /// The largest answer that is read, in bytes after decompression.
     pub(crate) const fn max_bytes(self) -> u64 {
-        if matches!(self, Self::AlertList | Self::MachineList | Self::ActionList) { LIST } else { SINGLE }
+        match self {
+            Self::AlertList | Self::MachineList | Self::ActionList => LIST,
+            Self::Alert | Self::UpdateAlert => ALERT,
+            _ => SINGLE,
+        }
     }
 
     /// The HTTP method.

@@ -1,12 +1,16 @@
 //! Decides what follows from one enriched alert. Pure: the same record and rules give the same decision.
 //!
+//! An alert that was too large for its record is judged on what the record has: a rule that asks for a field of which a
+//! part was cut cannot be judged on it, unless the rest of its condition decides, and what is to be taken from the evidence
+//! waits for a person.
+//!
 //! What cannot be judged is for a person: where a rule cannot, what the others ask for is done by a person's yes only, and
 //! where they ask for nothing, the decision itself is a person's. A rule in shadow mode influences nothing, so its failure
 //! counts only where no other rule asks for anything.
 
 use cordon_records::{
-    Alert, Classified, DecisionRecord, EnrichedRecord, ErrorClass, Machine, MachineId, MatchedRule, Mode,
-    PlannedAction, SCHEMA_VERSION, Verdict,
+    Alert, AlertSummary, Classified, Cut, DecisionRecord, EnrichedRecord, ErrorClass, Machine, MachineId, MatchedRule,
+    Mode, PlannedAction, SCHEMA_VERSION, Verdict,
 };
 use jiff::Timestamp;
 
@@ -57,7 +61,7 @@ pub fn decide(
 ) -> Result<DecisionRecord, DecideError> {
     let alert = alert(record)?;
     let machine = machine(record, &alert);
-    let facts = Facts::new(&alert, machine.as_ref().ok(), record.enriched_at);
+    let facts = Facts::new(&alert, machine.as_ref().ok(), record.enriched_at).without(&record.cut);
     let stands: Vec<Stand> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
     let target = machine.as_ref().ok().map(|machine| machine.id.clone());
     let conclusion = conclude(&stands, record, &alert, target.as_ref());
@@ -65,7 +69,7 @@ pub fn decide(
         schema_version: SCHEMA_VERSION,
         id,
         tenant: record.tenant.clone(),
-        alert: alert.summary(),
+        alert: summary(record, &alert),
         machine: machine.ok().map(|machine| machine.summary()).or_else(|| alert.machine_summary()),
         verdict: conclusion.verdict,
         reason: conclusion.reason,
@@ -77,6 +81,13 @@ pub fn decide(
         enriched_at: record.enriched_at,
         decided_at: now,
     })
+}
+
+/// What the decision says of the alert, and what the record leaves out of it.
+fn summary(record: &EnrichedRecord, alert: &Alert) -> AlertSummary {
+    let mut summary = alert.summary();
+    Cut::add(&mut summary.cut, record.cut.clone());
+    summary
 }
 
 /// The record's alert.
@@ -126,7 +137,7 @@ struct Conclusion {
 fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: Option<&MachineId>) -> Conclusion {
     let matching: Vec<&Rule> =
         stands.iter().filter(|stand| stand.judged == Judged::True).map(|stand| stand.rule).collect();
-    let mut plan = machine.map(|machine| plan::merge(&matching, &record.tenant, alert, machine)).unwrap_or_default();
+    let mut plan = machine.map(|machine| plan::merge(&matching, record, alert, machine)).unwrap_or_default();
     let acts = plan.acts();
     let failed = failed(stands, acts);
     if let (Some(failed), false) = (&failed, acts) {
@@ -138,8 +149,9 @@ fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: O
         plan.notes.insert(0, Note { text: format!("{failed}, so a person decides"), shadow: false });
     }
     let reason = one_line(&reason(&plan, &matching));
-    // Rules that contradict each other leave nothing that they agree on: a person must choose.
-    if plan.contradicted && !acts {
+    // Rules that contradict each other leave nothing that they agree on, and what was cut from the evidence may have named
+    // what they ask for: a person must look.
+    if (plan.contradicted || plan.unseen) && !acts {
         return Conclusion { verdict: Verdict::NeedsHuman, reason, planned: Vec::new() };
     }
     let verdict = if plan.actions.is_empty() { Verdict::Nothing } else { Verdict::Act };

@@ -7,7 +7,8 @@
 //! - Settings that differ under one key: the stronger or safer one ([`settings`]). Where neither is, the action is left
 //!   out as contradictory.
 //! - An action that would undo another of the same decision is left out ([`opposites`]).
-//! - Evidence that names more than [`MOST`](crate::expand::MOST) things: that many are planned, for a person to approve.
+//! - Evidence that names more than [`MOST`](crate::expand::MOST) things, or of which the record has a part only: at most
+//!   that many are planned, for a person to approve.
 //!
 //! What is left out is told in notes, which become part of the decision's reason.
 
@@ -17,12 +18,13 @@ mod settings;
 
 use std::collections::BTreeMap;
 
+use cordon_records::cut::EVIDENCE;
 use cordon_records::{
-    Action, ActionKey, Alert, AlertStatus, Classification, MachineId, Mode, PlannedAction, RuleId, TenantId,
+    Action, ActionKey, Alert, AlertStatus, Classification, Cut, EnrichedRecord, MachineId, Mode, PlannedAction, RuleId,
 };
 
 use crate::expand::{Expanded, expand};
-use crate::rules::Rule;
+use crate::rules::{Rule, Template};
 
 /// What follows from the matching rules.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// Whether something was left out because rules contradict each other.
     pub contradicted: bool,
+    /// Whether what a rule asks for may be named by evidence that was cut, and by nothing else.
+    pub unseen: bool,
 }
 
 impl Plan {
@@ -59,13 +63,14 @@ struct Request<'a> {
 }
 
 /// Merges the requests of matching rules, sorted by id, on one machine.
-pub fn merge(matching: &[&Rule], tenant: &TenantId, alert: &Alert, machine: &MachineId) -> Plan {
+pub fn merge(matching: &[&Rule], record: &EnrichedRecord, alert: &Alert, machine: &MachineId) -> Plan {
+    let cut = record.cut.iter().find(|cut| cut.field == EVIDENCE);
     let (shadow, live): (Vec<&Rule>, Vec<&Rule>) = matching.iter().partition(|rule| rule.mode == Mode::Shadow);
     let mut plan = Plan::default();
     let mut requests: Vec<(ActionKey, Vec<Request>)> = Vec::new();
     for rule in live.into_iter().chain(shadow) {
-        for request in asked(rule, alert, &mut plan.notes) {
-            let key = ActionKey::derive(tenant, &alert.id, machine, &request.action);
+        for request in asked(rule, (alert, cut), &mut plan) {
+            let key = ActionKey::derive(&record.tenant, &alert.id, machine, &request.action);
             match requests.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, together)) => together.push(request),
                 None => requests.push((key, vec![request])),
@@ -95,21 +100,28 @@ fn closes(action: &Action) -> bool {
 }
 
 /// What one rule asks for with this alert.
-fn asked<'a>(rule: &'a Rule, alert: &Alert, notes: &mut Vec<Note>) -> Vec<Request<'a>> {
+fn asked<'a>(rule: &'a Rule, (alert, cut): (&Alert, Option<&Cut>), plan: &mut Plan) -> Vec<Request<'a>> {
     let mut requests = Vec::new();
     let shadow = rule.mode == Mode::Shadow;
     for template in &rule.actions {
         let Expanded { actions, found, refused } = expand(template, alert);
         let mut mode = rule.mode;
+        let cut = cut.filter(|_| matches!(template, Template::Evidence(_)));
         if let [first, others @ ..] = refused.as_slice() {
-            notes.push(Note { text: notes::refused(template, first, others.len()), shadow });
-        } else if found == 0 {
-            notes.push(Note { text: notes::nothing_found(template), shadow });
+            plan.notes.push(Note { text: notes::refused(template, first, others.len()), shadow });
         }
-        if found > actions.len() {
+        let text = match (found, cut) {
+            (0, Some(cut)) => Some(notes::nothing_found_in_a_part(template, cut)),
+            (0, None) if refused.is_empty() => Some(notes::nothing_found(template)),
+            (_, Some(cut)) => Some(notes::a_part(template, cut)),
+            (_, None) if found > actions.len() => Some(notes::too_many(template, found)),
+            (_, None) => None,
+        };
+        if found > actions.len() || cut.is_some() {
             mode = mode.min(Mode::Approve);
-            notes.push(Note { text: notes::too_many(template, found), shadow });
         }
+        plan.unseen |= found == 0 && cut.is_some() && !shadow;
+        plan.notes.extend(text.map(|text| Note { text, shadow }));
         requests.extend(actions.into_iter().map(|action| Request { rule, action, mode }));
     }
     requests

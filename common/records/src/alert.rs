@@ -1,14 +1,15 @@
-//! An alert: the record on the `alerts` topic, and the tolerant view of Microsoft's JSON inside it.
+//! An alert: the tolerant view of Microsoft's JSON, and what later records say of it.
 
 use std::collections::HashSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AlertId, MachineId, TenantId};
+use crate::cut::{Cut, CutUnit, EVIDENCE};
+use crate::ids::{AlertId, MachineId};
 use crate::machine::MachineSummary;
 use crate::open_enum;
-use crate::{Verbatim, known, known_version, lenient, schema_version};
+use crate::{known, lenient};
 
 open_enum!(
     /// How bad Defender thinks it is. Note the capital S of `UnSpecified`.
@@ -54,7 +55,7 @@ open_enum!(
 );
 
 /// Microsoft's alert as this build understands it. Every field but the id may be absent; what has the wrong type
-/// is absent too. The whole JSON stays in [`AlertRecord::raw`].
+/// is absent too. The whole JSON stays in [`AlertRecord::raw`](crate::AlertRecord::raw).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Alert {
@@ -206,7 +207,55 @@ pub struct Evidence {
     pub detection_status: Option<String>,
 }
 
+/// The longest title, category and name in a summary, in characters: decisions, reports and mails all repeat it.
+const SUMMARY_TEXT: usize = 1_000;
+/// The names in a summary take at most so many bytes.
+const SUMMARY_NAMES: usize = 32 * 1024;
+/// Where an alert names people, and what a summary calls the list of them.
+const PEOPLE: [&str; 4] = [EVIDENCE, "relatedUser", "loggedOnUsers", USERS];
+const USERS: &str = "users";
+
+/// A text for a summary; a longer one ends in an ellipsis.
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(SUMMARY_TEXT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 impl Alert {
+    /// Microsoft's names of the fields that this build reads.
+    pub const FIELDS: &'static [&'static str] = &[
+        "id",
+        "incidentId",
+        "severity",
+        "status",
+        "classification",
+        "determination",
+        "investigationState",
+        "assignedTo",
+        "detectionSource",
+        "detectorId",
+        "category",
+        "threatFamilyName",
+        "threatName",
+        "title",
+        "description",
+        "alertCreationTime",
+        "firstEventTime",
+        "lastEventTime",
+        "lastUpdateTime",
+        "resolvedTime",
+        "machineId",
+        "computerDnsName",
+        "rbacGroupName",
+        "aadTenantId",
+        "mitreTechniques",
+        "relatedUser",
+        "loggedOnUsers",
+        "evidence",
+    ];
+
     /// The newest moment at which the alert was news: the later of its making and its last event. The age guard
     /// counts from here.
     #[must_use]
@@ -246,29 +295,46 @@ impl Alert {
     pub fn machine_summary(&self) -> Option<MachineSummary> {
         Some(MachineSummary {
             id: self.machine_id.clone()?,
-            name: self.computer_dns_name.clone(),
+            name: self.computer_dns_name.as_deref().map(bounded),
             os: None,
-            group: self.rbac_group_name.clone(),
+            group: self.rbac_group_name.as_deref().map(bounded),
             value: None,
             tags: None,
         })
     }
 
-    /// The few facts that decisions, reports and mails carry along.
+    /// The names of [`Alert::user_names`] that a summary has room for, and how many it leaves out.
+    fn named(&self) -> (Vec<String>, Vec<Cut>) {
+        let mut names = self.user_names();
+        let (of, mut room) = (names.len(), SUMMARY_NAMES);
+        names.retain(|name| match room.checked_sub(name.len()) {
+            Some(left) => {
+                room = left;
+                true
+            }
+            None => false,
+        });
+        let cut = Cut::new(USERS, (names.len(), of), CutUnit::Items);
+        (names, if cut.kept == cut.of { Vec::new() } else { vec![cut] })
+    }
+
+    /// The few facts that decisions, reports and mails carry along. It is small, however large the alert is.
     #[must_use]
     pub fn summary(&self) -> AlertSummary {
+        let (users, cut) = self.named();
         AlertSummary {
             id: self.id.clone(),
-            title: self.title.clone().unwrap_or_default(),
+            title: self.title.as_deref().map(bounded).unwrap_or_default(),
             severity: self.severity.clone().unwrap_or(Severity::UnSpecified),
             status: self.status.clone().unwrap_or(AlertStatus::Unknown),
             classification: self.classification.clone(),
-            category: self.category.clone(),
+            category: self.category.as_deref().map(bounded),
             incident_id: self.incident_id,
             created: self.alert_creation_time,
             newest_moment: self.newest_moment(),
             last_update: self.last_update_time,
-            users: self.user_names(),
+            users,
+            cut,
         }
     }
 }
@@ -312,13 +378,24 @@ pub struct AlertSummary {
     /// Every name of everybody whom the alert names; see [`Alert::user_names`]. Once it was read afresh: by either reading.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<String>,
+    /// What of the alert, or of `users`, was left out because it would not fit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<Cut>,
 }
 
 impl AlertSummary {
+    /// What was left out that may name people: then `users` may not be all of them.
+    #[must_use]
+    pub fn people_cut(&self) -> Option<&Cut> {
+        self.cut.iter().find(|cut| PEOPLE.contains(&cut.field.as_str()))
+    }
+
     /// This reading, which forgets nobody whom an earlier one of the same alert named.
     #[must_use]
     pub fn remembering(mut self, earlier: &Self) -> Self {
         add_names(&mut self.users, earlier.users.iter().map(String::as_str));
+        // What a record left out of the earlier one may have named somebody whom this one does not.
+        Cut::add(&mut self.cut, earlier.cut.clone());
         self
     }
 
@@ -328,59 +405,6 @@ impl AlertSummary {
         let account = |name: &str| name.split_once('@').map(|(account, _)| account.to_lowercase());
         let told: HashSet<String> = self.users.iter().filter_map(|name| account(name)).collect();
         self.users.iter().map(String::as_str).filter(|name| !told.contains(&name.to_lowercase())).collect()
-    }
-}
-
-/// Who brought the alert in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The MDE alert list, polled by ingest.
-    Mde,
-    /// A scheduled hunting query.
-    Hunt,
-}
-
-/// Whether the pipeline has seen this alert before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// First sight of the id.
-    New,
-    /// The id is known, its `lastUpdateTime` is not.
-    Updated,
-}
-
-/// A record on `alerts`: an alert seen, with the vendor's JSON verbatim. Keyed by alert id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AlertRecord {
-    /// Version of this record's shape.
-    #[serde(default = "schema_version", deserialize_with = "known_version")]
-    pub schema_version: u32,
-    /// `alert id@lastUpdateTime`: the same sight of the same alert has the same id.
-    pub id: String,
-    /// The alert's id.
-    pub alert_id: AlertId,
-    /// The tenant we polled.
-    pub tenant: TenantId,
-    /// Who brought it in.
-    pub source: Source,
-    /// New or updated.
-    pub change: Change,
-    /// The vendor's `lastUpdateTime`.
-    #[serde(default)]
-    pub last_update: Option<Timestamp>,
-    /// When we saw it.
-    pub seen_at: Timestamp,
-    /// Microsoft's JSON, byte for byte.
-    pub raw: Verbatim,
-}
-
-impl AlertRecord {
-    /// The id that one sight of an alert has, however often it is polled.
-    #[must_use]
-    pub fn record_id(alert: &AlertId, last_update: Option<Timestamp>) -> String {
-        last_update.map_or_else(|| format!("{alert}@"), |at| format!("{alert}@{at}"))
     }
 }
 

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{Change, Source};
+use crate::cut::Cut;
 use crate::ids::{AlertId, TenantId};
+use crate::sighting::{Change, Source};
 use crate::{Verbatim, known_version, schema_version};
 
 /// A record on `enriched`: keyed by machine id, else by alert id.
@@ -27,11 +28,14 @@ pub struct EnrichedRecord {
     pub seen_at: Timestamp,
     /// When this record was made. A backtest takes it for "now".
     pub enriched_at: Timestamp,
-    /// Microsoft's alert, byte for byte, with its evidence (users, files, addresses, domains).
+    /// Microsoft's alert with its evidence (users, files, addresses, domains): byte for byte, but for what `cut` names.
     pub alert: Verbatim,
-    /// Microsoft's machine, byte for byte; absent when it could not be had (see `missing`).
+    /// Microsoft's machine, byte for byte, of a very large one the fields that are known; absent when it could not be had (see `missing`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Verbatim>,
+    /// What of the alert did not fit into the record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<Cut>,
     /// What could not be had, and why. Not empty = the record is partial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,

@@ -9,6 +9,7 @@ mod alert;
 mod clock;
 mod command;
 mod cursor;
+pub mod cut;
 mod dead_letter;
 mod decision;
 mod enriched;
@@ -25,6 +26,7 @@ mod open_enum;
 mod policy;
 mod repair;
 mod report;
+mod sighting;
 mod topics;
 mod verbatim;
 mod words;
@@ -33,13 +35,11 @@ pub use action::{
     Action, ActionKind, AlertChanges, DeviceValue, Impact, Indicator, IndicatorAction, IndicatorType, IsolationType,
     LiveCommand, Mode, ReleaseTerms, ScanType, TagChange,
 };
-pub use alert::{
-    Alert, AlertRecord, AlertStatus, AlertSummary, Change, Classification, Evidence, LoggedOnUser, RelatedUser,
-    Severity, Source,
-};
+pub use alert::{Alert, AlertStatus, AlertSummary, Classification, Evidence, LoggedOnUser, RelatedUser, Severity};
 pub use clock::{Clock, SystemClock};
 pub use command::{Approval, Command, CommandRecord, SIGNATURE_NAMESPACE};
 pub use cursor::{CursorRecord, PollCursor};
+pub use cut::{Cut, CutUnit};
 pub use dead_letter::{DeadLetterReason, header as dead_letter_header};
 pub use decision::{DecisionRecord, MatchedRule, PlannedAction, Verdict};
 pub use enriched::{EnrichedRecord, Missing};
@@ -55,6 +55,7 @@ pub use ledger::{
 pub use machine::{Machine, MachineSummary};
 pub use policy::{PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts};
 pub use report::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
+pub use sighting::{AlertRecord, Change, Source};
 pub use topics::{Cleanup, Topic, TopicSpec};
 pub use verbatim::Verbatim;
 

@@ -67,6 +67,28 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// Microsoft's names of the fields that this build reads.
+    pub const FIELDS: &'static [&'static str] = &[
+        "id",
+        "computerDnsName",
+        "osPlatform",
+        "version",
+        "osBuild",
+        "lastSeen",
+        "lastIpAddress",
+        "lastExternalIpAddress",
+        "healthStatus",
+        "onboardingStatus",
+        "rbacGroupName",
+        "riskScore",
+        "exposureLevel",
+        "deviceValue",
+        "isAadJoined",
+        "machineTags",
+        "mergedIntoMachineId",
+        "isExcluded",
+    ];
+
     /// The few facts that decisions, reports and mails carry along.
     #[must_use]
     pub fn summary(&self) -> MachineSummary {

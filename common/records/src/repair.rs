@@ -110,7 +110,7 @@ impl Repair {
 }
 
 /// A JSON string's text, and whether it had to be repaired.
-fn text_of(raw: &RawValue) -> (String, bool) {
+pub(crate) fn text_of(raw: &RawValue) -> (String, bool) {
     if let Ok(text) = serde_json::from_str(raw.get()) {
         return (text, false);
     }

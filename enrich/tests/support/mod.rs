@@ -71,8 +71,13 @@ impl Bench {
 
     /// Produces an alert on a machine; the JSON is what ingest would have received.
     pub async fn alert(&self, id: &str, machine: Option<&MachineId>) {
-        let alert_id = AlertId::new(id).unwrap();
         let raw = serde_json::json!({"id": id, "machineId": machine, "severity": "High", "evidence": []}).to_string();
+        self.raw_alert(id, &raw).await;
+    }
+
+    /// Produces this JSON under this alert's id.
+    pub async fn raw_alert(&self, id: &str, raw: &str) {
+        let alert_id = AlertId::new(id).unwrap();
         let now = SystemClock.now();
         let record = AlertRecord {
             schema_version: SCHEMA_VERSION,
@@ -83,7 +88,8 @@ impl Bench {
             change: Change::New,
             last_update: Some(now),
             seen_at: now,
-            raw: Verbatim::parse(&raw).unwrap(),
+            raw: Verbatim::parse(raw).unwrap(),
+            cut: Vec::new(),
         };
         let headers = Headers::event("ingest", "alert.seen", &record.id, now, id);
         self.producer.send(Outbound::json(Topic::Alerts, id, headers, &record).unwrap()).await.unwrap();

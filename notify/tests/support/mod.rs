@@ -32,6 +32,7 @@ pub fn alert() -> AlertSummary {
         newest_moment: Some(instant("2026-11-20T09:12:40Z")),
         last_update: Some(instant("2026-11-20T09:13:02Z")),
         users: vec!["anna.berg@contoso.com".into()],
+        cut: Vec::new(),
     }
 }
 

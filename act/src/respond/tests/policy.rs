@@ -32,6 +32,31 @@ fn the_guards_that_are_in_force_at_the_fresh_read_judge_also_what_waited_since_b
 }
 
 #[test]
+fn an_alert_whose_evidence_was_cut_is_held_where_there_is_a_hold_list_of_users_whatever_the_fresh_read_brings() {
+    let part = |field: &str| {
+        let mut decision = decision("a1", "m1");
+        let cut = serde_json::json!({"field": field, "kept": 1_540, "of": 2_100, "unit": "items"});
+        decision.alert.cut = vec![serde_json::from_value(cut).unwrap()];
+        decision
+    };
+    let played = |guards: &str, decision| {
+        let mut terms = terms();
+        terms.guards = Guards::load("guards.yaml", guards).unwrap();
+        let mut world = World::restored(terms, Vec::new());
+        world.decide(decision);
+        world.run();
+        (world.states(), world.calls.len(), world.reasons().join("; "))
+    };
+    for field in ["evidence", "loggedOnUsers", "relatedUser", "users"] {
+        let (states, calls, why) = played("hold: {users: [ceo@example.com]}", part(field));
+        assert_eq!((states, calls), (vec![ActionState::Held], 0), "{field}");
+        assert!(why.contains(&format!("hold-users: 560 of 2100 {field} items were cut")), "{why}");
+    }
+    assert_eq!(played("", part("evidence")).1, 1, "nobody is on a hold list");
+    assert_eq!(played("hold: {users: [ceo@example.com]}", part("description")).1, 1, "no person is named there");
+}
+
+#[test]
 fn the_ledger_tells_once_what_is_in_force_and_what_was_refused_also_after_a_restart() {
     let told = |world: &World| world.log.iter().filter(|record| matches!(record, LedgerRecord::Policy(_))).count();
     let mut world = World::new();

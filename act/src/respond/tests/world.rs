@@ -136,6 +136,7 @@ fn summary(alert: &AlertId) -> AlertSummary {
         newest_moment: Some(start()),
         last_update: Some(start()),
         users: Vec::new(),
+        cut: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use cordon_records::{
-    Alert, Change, EnrichedRecord, Machine, Missing, SCHEMA_VERSION, Source, TenantId, Verbatim, lenient,
+    Alert, Change, EnrichedRecord, Machine, Missing, SCHEMA_VERSION, Source, TenantId, Verbatim, cut, lenient,
 };
 use cordon_settings::{Problem, Problems};
 use jiff::Timestamp;
@@ -139,6 +139,7 @@ fn made(
     at: Timestamp,
 ) -> EnrichedRecord {
     let missing = Missing { what: "machine".to_owned(), why: "not given; name its JSON with --machine".to_owned() };
+    let (alert, cut) = cut::for_a_record(alert);
     EnrichedRecord {
         schema_version: SCHEMA_VERSION,
         id: format!("{}@{at}", view.id),
@@ -149,6 +150,7 @@ fn made(
         seen_at: at,
         enriched_at: at,
         alert,
+        cut,
         missing: if machine.is_some() { Vec::new() } else { vec![missing] },
         machine,
     }

@@ -128,7 +128,8 @@ impl Condition {
         }
     }
 
-    /// Judges one record. Without a machine, what the machine says fails: where the rest of the condition decides all the
+    /// Judges one record. Without a machine, what the machine says fails, and so does a field of the alert of which the record
+    /// has a part only: where the rest of the condition decides all the
     /// same, it is decided, and elsewhere it cannot be told.
     #[must_use]
     pub fn judge(&self, facts: &Facts<'_>) -> Judged {

@@ -29,6 +29,9 @@ pub enum Fault {
     /// A text, cut to a length that people can read, and what it should be.
     #[error("{:?} is no {}", .0.0, .0.1)]
     Text(Box<(String, &'static str)>),
+    /// The record leaves a part of the field out: how much of what.
+    #[error("the alert was too large: {0}")]
+    Cut(Box<str>),
     /// The machine is absent.
     #[error("the machine is absent")]
     NoMachine,

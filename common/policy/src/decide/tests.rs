@@ -69,6 +69,86 @@ fn text_that_an_attacker_cut_in_half_does_not_choose_whether_an_alert_is_judged(
     assert_eq!(crate::explain(&rules, &record).unwrap().len(), 2);
 }
 
+const CUT: &str = "560 of 2100 evidence items were cut";
+
+fn cut(field: &str) -> Cut {
+    serde_json::from_value(json!({"field": field, "kept": 1_540, "of": 2_100, "unit": "items"})).unwrap()
+}
+
+/// A High alert of which the record has a part of this field only.
+fn decided_on_a_part(rules: &[String], field: &str) -> DecisionRecord {
+    let mut alert = high();
+    alert["evidence"] = json!([{"entityType": "File", "fileName": "a.exe", "sha1": format!("{:040x}", 7)},
+        {"entityType": "User", "userPrincipalName": "ann@example.com"}]);
+    let mut record = record(&alert, Some(&machine_json()));
+    record.cut = vec![cut(field)];
+    decide(&set(rules), &record, "enriched/0/7".to_owned(), Timestamp::UNIX_EPOCH).unwrap()
+}
+
+#[test]
+fn on_an_alert_that_was_cut_a_rule_that_does_not_ask_for_what_is_missing_decides_as_ever() {
+    for field in ["evidence", "description", "title", "loggedOnUsers", "*"] {
+        let decision = decided_on_a_part(&[rule("r", "auto", ON_HIGH, FULL)], field);
+        assert_eq!((decision.verdict, decision.planned[0].mode), (Verdict::Act, Mode::Auto), "{field}");
+        assert_eq!(decision.alert.cut, [cut(field)], "later stages are told");
+    }
+}
+
+#[test]
+fn a_rule_that_asks_for_evidence_of_which_a_part_was_cut_asks_a_person() {
+    for when in [
+        "alert.evidence.exists(e, e.fileName == \"b.exe\")",
+        "alert.evidence.exists(e, e.fileName == \"a.exe\")",
+        "!alert.evidence.exists(e, e.fileName == \"b.exe\")",
+        "alert.evidence.all(e, e.entityType != \"Ip\")",
+        "size(alert.evidence) > 2000",
+        "has(alert.evidence)",
+        "alert.evidence[0].fileName == \"a.exe\"",
+        "users.exists(u, u == \"ceo@example.com\")",
+        "\"ann@example.com\" in users",
+        "size(users) == 1",
+        "alert.evidence.map(e, e.sha1).exists(s, s == \"x\")",
+        "alert.severity == \"High\" && \"x\" in users",
+        "(alert.severity == \"High\" ? size(users) : 0) == 0",
+    ] {
+        let decision = decided_on_a_part(&[rule("r", "auto", when, FULL)], "evidence");
+        assert_eq!(decision.verdict, Verdict::NeedsHuman, "{when}");
+        assert!(decision.reason.contains(CUT), "{when}: {}", decision.reason);
+    }
+    for (when, verdict) in [
+        ("alert.severity == \"High\" || \"x\" in users", Verdict::Act),
+        ("\"x\" in users || alert.severity == \"High\"", Verdict::Act),
+        ("alert.severity == \"Low\" && size(users) > 0", Verdict::Nothing),
+        ("size(alert.evidence) > 0 && machine.osPlatform == \"Linux\"", Verdict::Nothing),
+    ] {
+        let decision = decided_on_a_part(&[rule("r", "auto", when, FULL)], "evidence");
+        assert_eq!(decision.verdict, verdict, "what decides without the evidence decides: {when}");
+    }
+    let other = decided_on_a_part(&[rule("r", "auto", "alert.title == \"x\"", FULL)], "title");
+    assert_eq!(other.verdict, Verdict::NeedsHuman, "{}", other.reason);
+    let beside = [rule("r", "auto", ON_HIGH, FULL), rule("s", "auto", "\"x\" in users", FULL)];
+    let beside = decided_on_a_part(&beside, "evidence");
+    assert_eq!((beside.verdict, beside.planned[0].mode), (Verdict::Act, Mode::Approve), "a person decides");
+}
+
+#[test]
+fn what_is_taken_from_evidence_of_which_a_part_was_cut_waits_for_a_person() {
+    let stop = "actions: [{stop_file: {files: evidence, comment: x}}, {isolate: {comment: full}}]";
+    let decision = decided_on_a_part(&[rule("r", "auto", ON_HIGH, stop)], "evidence");
+    let modes: Vec<_> = decision.planned.iter().map(|planned| (planned.action.kind().as_str(), planned.mode)).collect();
+    assert_eq!(modes, [("stop_file", Mode::Approve), ("isolate", Mode::Auto)]);
+    assert!(decision.reason.starts_with(&format!("stop_file: {CUT}, so a person approves")), "{}", decision.reason);
+    let ips = "actions: [{indicator: {from: evidence_ips, action: Block, title: t, description: d}}]";
+    let nowhere = decided_on_a_part(&[rule("r", "auto", ON_HIGH, ips)], "evidence");
+    assert_eq!(nowhere.verdict, Verdict::NeedsHuman, "{}", nowhere.reason);
+    assert!(nowhere.reason.starts_with(&format!("indicator left out: {CUT}")), "{}", nowhere.reason);
+    let fixed = "actions: [{stop_file: {sha1: \"0000000000000000000000000000000000000007\", comment: x}}]";
+    let written_out = decided_on_a_part(&[rule("r", "auto", ON_HIGH, fixed)], "evidence");
+    assert_eq!(written_out.planned[0].mode, Mode::Auto, "a file that is written out needs no evidence");
+    let shadow = decided_on_a_part(&[rule("r", "shadow", ON_HIGH, stop)], "evidence");
+    assert_eq!(shadow.planned[0].mode, Mode::Shadow, "a rule's own mode is never raised");
+}
+
 #[test]
 fn nothing_matched_is_said_so() {
     let low = json!({"id": "a1", "severity": "Low", "machineId": "m1"});

@@ -68,7 +68,10 @@ pub fn users(guards: &Guards, case: &Case) -> Word {
     let mut involved = case.users.iter().chain(&case.alert.users);
     match involved.find(|user| guards.hold.users.iter().any(|listed| is_same_person(listed, user))) {
         Some(user) => Word::hold(format!("user {user} is on the hold list")),
-        None => Word::pass("no user on the hold list".to_owned()),
+        None => match case.alert.people_cut().filter(|_| !guards.hold.users.is_empty()) {
+            Some(cut) => Word::hold(format!("{cut}: somebody on the hold list may be among them")),
+            None => Word::pass("no user on the hold list".to_owned()),
+        },
     }
 }
 

@@ -224,6 +224,13 @@ fn the_never_list_refuses_by_tag_name_and_group_and_holds_when_the_fact_is_missi
 fn the_hold_list_asks_a_person_for_tags_users_and_device_values() {
     expect("hold: {tags: [Lab]}", &[(guard::HOLD_TAGS, Ruling::Hold)], |_| {});
     let users = "hold: {users: [ceo@corp.example]}";
+    let cut = |field: &str| {
+        let cut = format!(r#"{{"field":"{field}","kept":1540,"of":2100,"unit":"items"}}"#);
+        vec![serde_json::from_str(&cut).unwrap()]
+    };
+    expect(users, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.alert.cut = cut("evidence"));
+    expect(users, &[], |f| f.alert.cut = cut("title"));
+    expect("hold: {users: []}", &[], |f| f.alert.cut = cut("evidence"));
     expect(users, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.users = vec!["CEO@corp.example".to_owned()]);
     expect(users, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.alert.users = vec!["ceo@corp.example".to_owned()]);
     for other in ["eve@corp.example", "ceo@elsewhere.example", "CORP\\eve", "eve"] {

@@ -1,6 +1,6 @@
 //! What is said of actions that were left out or bounded.
 
-use cordon_records::{ActionKind, RuleId};
+use cordon_records::{ActionKind, Cut, RuleId};
 
 use crate::expand::{MOST, wanted};
 use crate::rules::Template;
@@ -13,6 +13,15 @@ pub fn nothing_found(template: &Template) -> String {
 pub fn refused(template: &Template, first: &str, others: usize) -> String {
     let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
     format!("{} left out: {first}{more}", template.kind())
+}
+
+/// The evidence that was cut may name more.
+pub fn a_part(template: &Template, cut: &Cut) -> String {
+    format!("{}: {cut}, so a person approves what is known", template.kind())
+}
+
+pub fn nothing_found_in_a_part(template: &Template, cut: &Cut) -> String {
+    format!("{} left out: {cut}, and the rest names no {}", template.kind(), wanted(template))
 }
 
 pub fn too_many(template: &Template, found: usize) -> String {

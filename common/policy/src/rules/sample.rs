@@ -1,6 +1,8 @@
 //! The records that tests judge: what a test gives, laid over a built-in sample.
 
-use cordon_records::{Alert, AlertId, Change, EnrichedRecord, IdError, SCHEMA_VERSION, Source, TenantId, Verbatim};
+use cordon_records::{
+    Alert, AlertId, Change, EnrichedRecord, IdError, SCHEMA_VERSION, Source, TenantId, Verbatim, cut,
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -66,6 +68,7 @@ pub fn made(
     machine: Option<Verbatim>,
     at: Timestamp,
 ) -> Result<EnrichedRecord, IdError> {
+    let (alert, cut) = cut::for_a_record(alert);
     Ok(EnrichedRecord {
         schema_version: SCHEMA_VERSION,
         id: "sample".to_owned(),
@@ -76,6 +79,7 @@ pub fn made(
         seen_at: at,
         enriched_at: at,
         alert,
+        cut,
         machine,
         missing: Vec::new(),
     })

@@ -11,13 +11,17 @@ use crate::facts::Facts;
 use crate::schema::FieldType;
 
 /// Finds the record of a field.
-type Find<R> = for<'r> fn(&'r Facts<'r>) -> Result<&'r R, Fault>;
+type Find<R> = for<'r> fn(&'r Facts<'r>, &str) -> Result<&'r R, Fault>;
 
-fn alert<'r>(facts: &'r Facts<'r>) -> Result<&'r Alert, Fault> {
-    Ok(facts.alert)
+/// The alert, to read this field of it. A field of which the record has a part only cannot be read.
+pub fn alert<'r>(facts: &'r Facts<'r>, field: &str) -> Result<&'r Alert, Fault> {
+    match facts.cuts.iter().find(|cut| cut.field == field) {
+        None => Ok(facts.alert),
+        Some(cut) => Err(Fault::Cut(cut.to_string().into())),
+    }
 }
 
-fn machine<'r>(facts: &'r Facts<'r>) -> Result<&'r Machine, Fault> {
+fn machine<'r>(facts: &'r Facts<'r>, _field: &str) -> Result<&'r Machine, Fault> {
     facts.machine.ok_or(Fault::NoMachine)
 }
 
@@ -33,26 +37,32 @@ pub fn default_text(record: Record, name: &str) -> &'static str {
 pub fn value(record: Record, name: &'static str) -> Eval {
     let default = default_text(record, name);
     match record {
-        Record::Alert => of_alert(name).map(|getter| read_value(getter, alert, default)),
-        Record::Machine => of_machine(name).map(|getter| read_value(getter, machine, default)),
+        Record::Alert => of_alert(name).map(|getter| read_value(getter, (alert, name), default)),
+        Record::Machine => of_machine(name).map(|getter| read_value(getter, (machine, name), default)),
         Record::Evidence => None,
     }
     .unwrap_or_else(|| boxed_eval(|_| Err(Fault::Type)))
 }
 
-fn read_value<R>(getter: Getter<R>, find: Find<R>, default: &'static str) -> Eval {
+fn read_value<R>(getter: Getter<R>, (find, name): (Find<R>, &'static str), default: &'static str) -> Eval {
     match getter {
-        Getter::Text(get) => boxed_eval(move |frame| Ok(Value::borrowed(get(find(frame.facts)?).unwrap_or(default)))),
-        Getter::Integer(get) => boxed_eval(move |frame| Ok(Value::Int(get(find(frame.facts)?).unwrap_or_default()))),
-        Getter::Flag(get) => boxed_eval(move |frame| Ok(Value::Bool(get(find(frame.facts)?).unwrap_or_default()))),
+        Getter::Text(get) => {
+            boxed_eval(move |frame| Ok(Value::borrowed(get(find(frame.facts, name)?).unwrap_or(default))))
+        }
+        Getter::Integer(get) => {
+            boxed_eval(move |frame| Ok(Value::Int(get(find(frame.facts, name)?).unwrap_or_default())))
+        }
+        Getter::Flag(get) => {
+            boxed_eval(move |frame| Ok(Value::Bool(get(find(frame.facts, name)?).unwrap_or_default())))
+        }
         Getter::Instant(get) => {
-            boxed_eval(move |frame| Ok(Value::Instant(get(find(frame.facts)?).unwrap_or_default().into())))
+            boxed_eval(move |frame| Ok(Value::Instant(get(find(frame.facts, name)?).unwrap_or_default().into())))
         }
         Getter::Texts(get) => {
-            boxed_eval(move |frame| Ok(Value::List(List::Texts(get(find(frame.facts)?).unwrap_or_default()))))
+            boxed_eval(move |frame| Ok(Value::List(List::Texts(get(find(frame.facts, name)?).unwrap_or_default()))))
         }
         Getter::Items(get) => {
-            boxed_eval(move |frame| Ok(Value::List(List::Items(get(find(frame.facts)?).unwrap_or_default()))))
+            boxed_eval(move |frame| Ok(Value::List(List::Items(get(find(frame.facts, name)?).unwrap_or_default()))))
         }
     }
 }
@@ -60,21 +70,21 @@ fn read_value<R>(getter: Getter<R>, find: Find<R>, default: &'static str) -> Eva
 /// `has()`: whether the field was given.
 pub fn given(record: Record, name: &'static str) -> Test {
     match record {
-        Record::Alert => of_alert(name).map(|getter| is_given(getter, alert)),
-        Record::Machine => of_machine(name).map(|getter| is_given(getter, machine)),
+        Record::Alert => of_alert(name).map(|getter| is_given(getter, alert, name)),
+        Record::Machine => of_machine(name).map(|getter| is_given(getter, machine, name)),
         Record::Evidence => None,
     }
     .unwrap_or_else(|| boxed_test(|_| Err(Fault::Type)))
 }
 
-fn is_given<R>(getter: Getter<R>, find: Find<R>) -> Test {
+fn is_given<R>(getter: Getter<R>, find: Find<R>, name: &'static str) -> Test {
     match getter {
-        Getter::Text(get) => boxed_test(move |frame| Ok(get(find(frame.facts)?).is_some())),
-        Getter::Integer(get) => boxed_test(move |frame| Ok(get(find(frame.facts)?).is_some())),
-        Getter::Flag(get) => boxed_test(move |frame| Ok(get(find(frame.facts)?).is_some())),
-        Getter::Instant(get) => boxed_test(move |frame| Ok(get(find(frame.facts)?).is_some())),
-        Getter::Texts(get) => boxed_test(move |frame| Ok(get(find(frame.facts)?).is_some())),
-        Getter::Items(get) => boxed_test(move |frame| Ok(get(find(frame.facts)?).is_some())),
+        Getter::Text(get) => boxed_test(move |frame| Ok(get(find(frame.facts, name)?).is_some())),
+        Getter::Integer(get) => boxed_test(move |frame| Ok(get(find(frame.facts, name)?).is_some())),
+        Getter::Flag(get) => boxed_test(move |frame| Ok(get(find(frame.facts, name)?).is_some())),
+        Getter::Instant(get) => boxed_test(move |frame| Ok(get(find(frame.facts, name)?).is_some())),
+        Getter::Texts(get) => boxed_test(move |frame| Ok(get(find(frame.facts, name)?).is_some())),
+        Getter::Items(get) => boxed_test(move |frame| Ok(get(find(frame.facts, name)?).is_some())),
     }
 }
 

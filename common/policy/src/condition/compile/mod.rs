@@ -9,6 +9,8 @@ mod loops;
 mod read;
 mod texts;
 
+use cordon_records::cut::EVIDENCE;
+
 use super::arithmetic;
 use super::check::MAX_LOOP_DEPTH;
 use super::functions;
@@ -102,7 +104,10 @@ pub fn value(typed: Typed) -> Eval {
     match typed.node {
         Node::Constant(value) => boxed_eval(move |_| Ok(value.clone())),
         Node::Now => boxed_eval(|frame| Ok(Value::Instant(frame.facts.now.into()))),
-        Node::Users => boxed_eval(|frame| Ok(Value::List(List::Names(&frame.facts.users)))),
+        Node::Users => boxed_eval(|frame| {
+            fields::alert(frame.facts, EVIDENCE)?;
+            Ok(Value::List(List::Names(&frame.facts.users)))
+        }),
         Node::Field(record, name) => fields::value(record, name),
         Node::ItemField(item, name) => fields::item_value(*item, name),
         Node::Local(depth) => boxed_eval(move |frame| frame.local(depth).cloned()),

@@ -8,14 +8,14 @@ use super::super::fields::{Getter, of_alert, of_evidence, of_machine};
 use super::super::tree::{Node, Typed};
 use super::super::types::Record;
 use super::super::value::{Fault, Value};
-use super::fields::default_text;
+use super::fields::{alert, default_text};
 use super::{Eval, Frame, value};
 
 /// Where a text is.
 pub enum Read {
     Constant(Arc<str>),
-    /// A field of the alert, and what stands in for it.
-    Alert(fn(&Alert) -> Option<&str>, &'static str),
+    /// A field of the alert, its name, and what stands in for it.
+    Alert(fn(&Alert) -> Option<&str>, &'static str, &'static str),
     Machine(fn(&Machine) -> Option<&str>, &'static str),
     /// A field of the evidence item that is the loop's variable at this depth.
     Item(usize, fn(&Evidence) -> Option<&str>),
@@ -40,11 +40,11 @@ impl Read {
         known.unwrap_or_else(|| Self::Computed(value(typed)))
     }
 
-    fn field(record: Record, name: &str) -> Option<Self> {
+    fn field(record: Record, name: &'static str) -> Option<Self> {
         let default = default_text(record, name);
         match record {
             Record::Alert => match of_alert(name)? {
-                Getter::Text(get) => Some(Self::Alert(get, default)),
+                Getter::Text(get) => Some(Self::Alert(get, name, default)),
                 _ => None,
             },
             Record::Machine => match of_machine(name)? {
@@ -59,7 +59,7 @@ impl Read {
     pub fn with<T>(&self, frame: &Frame<'_, '_>, asks: impl FnOnce(&str) -> T) -> Result<T, Fault> {
         match self {
             Self::Constant(text) => Ok(asks(text)),
-            Self::Alert(get, default) => Ok(asks(get(frame.facts.alert).unwrap_or(default))),
+            Self::Alert(get, name, default) => Ok(asks(get(alert(frame.facts, name)?).unwrap_or(default))),
             Self::Machine(get, default) => {
                 Ok(asks(get(frame.facts.machine.ok_or(Fault::NoMachine)?).unwrap_or(default)))
             }
