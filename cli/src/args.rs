@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::dlq::args::DlqCommand;
 use crate::guards::args::GuardsCommand;
+use crate::isolated::args::IsolatedArgs;
 use crate::people::args::PeopleCommand;
 use crate::rules::args::RulesCommand;
 
@@ -40,6 +41,15 @@ pub enum Command {
     Topics(TopicsCommand),
     /// Say how the installation stands: switches, rules, actions, coverage, lag
     Status(StatusArgs),
+    /// Say which machines are cut off now, by whom and until when, and who was let back
+    ///
+    /// Asks the tenant's list of machine actions (permission Machine.Read.All) and Cordon's ledger.
+    #[command(after_help = "Examples:\n  cordon isolated --config cordon.yaml\n  \
+                      cordon isolated --config cordon.yaml --mine\n  \
+                      cordon isolated --config cordon.yaml -o json | jq -r '.isolated[].machine.name'\n\n\
+                      Exit code 0 all was read, 1 something could not be read and may be missing, 69 tenant or broker \
+                      cannot be reached, 77 the permission is missing, 78 the configuration lacks something.")]
+    Isolated(IsolatedArgs),
     /// Hold every action from now on
     Pause(PauseArgs),
     /// Look after what no stage could handle

@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use cordon_defender::ApiError;
+use cordon_records::{Classified as _, ErrorClass};
 use cordon_runtime::kafka::TopicsError;
 use cordon_settings::Problems;
 
@@ -51,6 +53,13 @@ pub fn of(error: &anyhow::Error) -> Exit {
     }
     if error.downcast_ref::<cordon_runtime::kafka::KafkaFailure>().is_some() {
         return Exit::Unreachable;
+    }
+    if let Some(error) = error.downcast_ref::<ApiError>() {
+        return match (error, error.class()) {
+            (ApiError::Setup { .. }, _) => Exit::Config,
+            (_, ErrorClass::Transient | ErrorClass::Ambiguous) => Exit::Unreachable,
+            (_, ErrorClass::Poison | ErrorClass::Fatal) => Exit::Denied,
+        };
     }
     if let Some(error) = error.downcast_ref::<SignError>() {
         return match error {

@@ -7,6 +7,7 @@ mod dlq;
 mod escape;
 mod exit;
 mod guards;
+mod isolated;
 mod output;
 mod pause;
 mod people;
@@ -52,6 +53,7 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Simulator(simulator) => simulator::run(&simulator).await,
         Command::Check(check) => check::run(&check).await,
         Command::Topics(TopicsCommand::Apply(config)) => topics::apply(&config.config).await,
+        Command::Isolated(isolated) => isolated::run(&isolated).await,
         Command::Status(status) => status::run(&status).await,
         Command::Pause(pause) => pause::run(&pause).await,
         Command::Dlq(command) => dlq::run(&command).await,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cordon_act::{Act, ActArgs, ActSettings};
+use cordon_defender::DefenderSettings;
 use cordon_enrich::Enrich;
 use cordon_ingest::Ingest;
 use cordon_notify::Notify;
@@ -97,6 +98,11 @@ pub fn read<T>(config: &Path, read: impl FnOnce(&mut Section) -> Option<T>) -> a
 /// The section `kafka`.
 pub fn kafka(config: &Path) -> anyhow::Result<KafkaSettings> {
     read(config, |root| KafkaSettings::read(&mut root.section("kafka")))
+}
+
+/// The section `defender`: how to ask the tenant, and as whom.
+pub fn defender(config: &Path) -> anyhow::Result<DefenderSettings> {
+    read(config, |root| DefenderSettings::read(&mut root.section("defender")))
 }
 
 /// The section `kafka`, and whose tenant it is about. The rest of the section `defender` is the stages' business: whoever

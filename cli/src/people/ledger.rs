@@ -18,22 +18,27 @@ pub struct Ledger {
     pub tenant: TenantId,
     /// The memory.
     pub book: Book,
+    /// What could not be read, of a newer version perhaps, and why.
+    pub left_out: Vec<String>,
 }
 
 /// Reads configuration and ledger. What cannot be read, of a newer version perhaps, is said and left out.
 pub async fn read(config: &Path) -> anyhow::Result<Ledger> {
     let (kafka, tenant) = stages::kafka_and_tenant(config)?;
-    let mut book = Book::default();
+    let (mut book, mut left_out) = (Book::default(), Vec::new());
     for record in kafka::read_all(&kafka, Topic::Ledger).await? {
         if record.value.is_none() {
             continue;
         }
         match record.json::<StampedRecord>() {
             Ok(entry) => book.apply(entry),
-            Err(error) => eprintln!("warning: {} is left out: {error}", record.position()),
+            Err(error) => {
+                eprintln!("warning: {} is left out: {error}", record.position());
+                left_out.push(format!("{}: {error}", record.position()));
+            }
         }
     }
-    Ok(Ledger { kafka, tenant, book })
+    Ok(Ledger { kafka, tenant, book, left_out })
 }
 
 /// Whether it waits for a person.

@@ -7,7 +7,7 @@ mod answer;
 pub mod args;
 mod confirm;
 mod held;
-mod ledger;
+pub mod ledger;
 mod say;
 mod sign;
 
@@ -157,6 +157,6 @@ fn waiting<'a>(ledger: &'a Ledger, key: &ActionKey) -> Option<&'a LedgerEntry> {
 }
 
 /// An instant, without what is below the second.
-fn seconds(at: Timestamp) -> String {
+pub fn seconds(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }

@@ -15,6 +15,8 @@ use crate::page::{Page, beginning, single, text_of, unproven};
 const LIST: &str = "/api/machineactions";
 /// Where reading a list stops.
 const MAX_PAGES: usize = 20;
+/// The most entries of a page ("List machine actions API": the maximum of `$top`). After so many there may be more.
+const FULL_PAGE: usize = 10_000;
 
 open_enum!(
     /// What a machine action does.
@@ -244,19 +246,29 @@ impl Defender {
     /// Transient when a continuation must not be followed or never ends, or when an entry that could be one of
     /// those asked for has no usable id.
     pub async fn machine_actions(&self, query: &ActionQuery) -> Result<Vec<MachineAction>, ApiError> {
+        let mut found = query.read_all(self.action_items(&query.to_query()).await?.into_iter())?;
+        found.sort_by_key(newest_first);
+        Ok(found)
+    }
+
+    /// Every entry of the list, page after page to its end, as it came.
+    pub(crate) async fn action_items(&self, query: &Query) -> Result<Vec<Verbatim>, ApiError> {
         let mut found = Vec::new();
-        let mut url = self.transport.base.join(LIST, &query.to_query());
+        let mut url = self.transport.base.join(LIST, query);
         for _ in 0..MAX_PAGES {
             let answer = self.get_url(Endpoint::ActionList, url).await?;
             let page = Page::parse(Endpoint::ActionList, &self.transport.base, &answer.body)?;
             if let Some(refused) = page.refused_next {
                 return Err(incomplete(refused.to_string()));
             }
-            let items = page.items.into_iter().map(|(_, item)| item).chain(page.unreadable);
-            found.extend(query.read_all(items)?);
+            let size = page.items.len() + page.unreadable.len();
+            found.extend(page.items.into_iter().map(|(_, item)| item).chain(page.unreadable));
             match page.next {
                 Some(next) => url = next.url().clone(),
-                None => return Ok(newest_first(found)),
+                None if size >= FULL_PAGE => {
+                    return Err(incomplete(format!("a full page of {size} entries names no next one")));
+                }
+                None => return Ok(found),
             }
         }
         Err(incomplete(format!("the list goes on after {MAX_PAGES} pages")))
@@ -293,9 +305,9 @@ fn incomplete(why: String) -> ApiError {
     ApiError::Unreadable { endpoint: Endpoint::ActionList.name(), why }
 }
 
-fn newest_first(mut actions: Vec<MachineAction>) -> Vec<MachineAction> {
-    actions.sort_by_key(|action| std::cmp::Reverse(action.created.unwrap_or(Timestamp::MAX)));
-    actions
+/// Sorts the newest to the front, and before it what has no creation time.
+pub(crate) fn newest_first(action: &MachineAction) -> std::cmp::Reverse<Timestamp> {
+    std::cmp::Reverse(action.created.unwrap_or(Timestamp::MAX))
 }
 
 #[cfg(test)]

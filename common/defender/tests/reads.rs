@@ -244,3 +244,39 @@ async fn the_servers_clock_is_read_without_a_token() {
     assert_eq!(server.calls()[0].authorization, None);
     assert_eq!(server.token_requests().len(), 0);
 }
+
+#[tokio::test]
+async fn every_isolation_and_release_is_read_page_after_page_and_what_cannot_be_read_is_counted() {
+    let first = r#"{"value":[
+        {"id":"b","type":"Isolate","status":"Succeeded","machineId":"m1","computerDnsName":"pc-1","requestSource":"Portal"},
+        {"id":"c","type":"RunAntiVirusScan","machineId":"m1"},
+        {"type":"Isolate","machineId":"m2"}],"@odata.nextLink":"BASE/api/machineactions?$skip=3"}"#;
+    let second = r#"{"value":[
+        {"id":"a","type":"Unisolate","status":"Pending","machineId":"M2","creationDateTimeUtc":"2026-02-01T00:00:00Z"},
+        {"id":"d","type":"Isolate","machineId":" "},{"id":"e","status":"Pending","machineId":"m3"},{"id":"f","type":"Vaporise"}]}"#;
+    let own_address: Arc<Mutex<String>> = Arc::default();
+    let address = own_address.clone();
+    let server = Server::start(move |_, calls| {
+        let first = first.replace("BASE", address.lock().unwrap().trim_end_matches('/'));
+        Reply::new(200, if calls == 0 { first } else { second.to_owned() })
+    })
+    .await;
+    *own_address.lock().unwrap() = server.url.to_string();
+    let found = client(&server).isolation_steps().await.unwrap();
+    let ids: Vec<&str> = found.steps.iter().map(|step| step.action.id.as_str()).collect();
+    assert_eq!((ids, found.unreadable.len()), (vec!["b", "a"], 3), "{found:?}");
+    assert_eq!(
+        (found.steps[0].machine_name.as_deref(), found.steps[0].source.as_deref()),
+        (Some("pc-1"), Some("Portal"))
+    );
+    assert_eq!(server.calls()[0].query, "$filter=type eq 'Isolate' or type eq 'Unisolate'");
+}
+
+#[tokio::test]
+async fn a_full_page_of_actions_that_names_no_next_one_is_no_whole_list() {
+    let entries = vec![r#"{"id":"a","type":"Isolate","machineId":"m1"}"#; 10_000].join(",");
+    let body = format!(r#"{{"value":[{entries}]}}"#);
+    let server = Server::start(move |_, _| Reply::new(200, body.clone())).await;
+    let error = client(&server).isolation_steps().await.unwrap_err().to_string();
+    assert!(error.contains("a full page of 10000 entries names no next one"), "{error}");
+}

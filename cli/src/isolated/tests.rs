@@ -1,0 +1,239 @@
+use cordon_act::respond::Book;
+use cordon_defender::{ActionStatus, ActionType, IsolationStep, MachineAction};
+use cordon_records::{
+    Action, ActionKey, ActionState, AttemptState, IsolationType, LedgerEntry, MachineActionId, MachineId, ReleaseTerms,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::standing::{Author, Standing, State, Until};
+use super::{mine, steps};
+use crate::people::ledger::tests::{book, entry};
+
+fn at(minutes: i64) -> Timestamp {
+    "2026-11-22T18:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
+}
+
+/// A step on machine m1 that an analyst asked for in the portal.
+fn step(kind: &str, status: &str, minutes: i64) -> IsolationStep {
+    let machine = MachineId::new("m1").unwrap();
+    let action = MachineAction {
+        id: MachineActionId::new(format!("{kind}-{minutes}")).unwrap(),
+        kind: ActionType::from(kind),
+        status: ActionStatus::from(status),
+        machine_id: Some(machine.clone()),
+        requestor: Some("analyst@example.com".to_owned()),
+        comment: Some("by hand, keep until Monday".to_owned()),
+        scope: None,
+        created: Some(at(minutes)),
+        updated: Some(at(minutes + 1)),
+        cancelled_by: None,
+        error_code: None,
+    };
+    IsolationStep { action, machine, machine_name: Some("LAPTOP-ANNA".to_owned()), source: Some("Portal".to_owned()) }
+}
+
+/// The list has these steps, oldest first.
+fn listed(steps: &[(&str, &str)]) -> Vec<Standing> {
+    let steps = steps.iter().zip(0..).map(|((kind, status), n)| step(kind, status, n * 10));
+    let steps: Vec<IsolationStep> = steps.collect::<Vec<_>>().into_iter().rev().collect();
+    super::steps::standings(&steps, &Book::default())
+}
+
+#[test]
+fn the_newest_step_that_came_to_something_says_how_a_machine_stands() {
+    let cases: [(&[(&str, &str)], Option<State>, &str); 14] = [
+        (&[("Isolate", "Succeeded")], Some(State::Isolated), ""),
+        (&[("Isolate", "Pending")], Some(State::Isolating), ""),
+        (&[("Isolate", "InProgress")], Some(State::Isolating), ""),
+        (&[("Isolate", "Failed")], None, ""),
+        (&[("Isolate", "TimeOut")], None, ""),
+        (&[("Isolate", "Cancelled")], Some(State::LetBack), ""),
+        (&[("Isolate", "Thinking")], Some(State::Unknown), "\"Thinking\""),
+        (&[("Isolate", "Succeeded"), ("Unisolate", "Succeeded")], Some(State::LetBack), ""),
+        (&[("Isolate", "Succeeded"), ("Unisolate", "Pending")], Some(State::Releasing), ""),
+        (&[("Isolate", "Succeeded"), ("Unisolate", "Failed")], Some(State::Isolated), "came to nothing: Failed"),
+        (&[("Isolate", "Succeeded"), ("Isolate", "Cancelled")], Some(State::Isolated), ""),
+        (&[("Isolate", "Succeeded"), ("Isolate", "Pending")], Some(State::Isolated), "another isolation"),
+        (&[("Isolate", "Succeeded"), ("Unisolate", "Succeeded"), ("Isolate", "Failed")], Some(State::LetBack), ""),
+        (&[("Isolate", "Succeeded"), ("Unisolate", "Succeeded"), ("Isolate", "Pending")], Some(State::Isolating), ""),
+    ];
+    for (steps, state, note) in cases {
+        let found = listed(steps);
+        assert_eq!(found.first().map(|standing| standing.state), state, "{steps:?}");
+        let told = found.first().and_then(|standing| standing.note.clone()).unwrap_or_default();
+        assert!(told.contains(note) && told.is_empty() == note.is_empty(), "{steps:?}: {told}");
+    }
+}
+
+#[test]
+fn an_isolation_and_a_release_that_are_both_on_their_way_are_a_release() {
+    let found = listed(&[("Isolate", "Pending"), ("Unisolate", "Pending")]);
+    assert_eq!((found[0].state, found[0].since), (State::Releasing, Some(at(0))));
+}
+
+#[test]
+fn a_person_a_program_and_defender_itself_are_told_apart_and_a_name_of_no_kind_is_shown() {
+    let cases = [
+        (Some("analyst@example.com"), Some("Portal"), "person"),
+        (Some("analyst@example.com"), None, "person"),
+        (Some("Anna Berg"), Some("Portal"), "person"),
+        (Some("SOAR"), Some("PublicApi"), "program"),
+        (Some("4f8a2f5e-1d7f-4a6e-9a2e-0c5b9b2f7d11"), None, "program"),
+        (None, None, "defender"),
+        (Some("  "), None, "defender"),
+        (Some("System"), None, "defender"),
+        (Some("Microsoft Defender XDR"), Some("AttackDisruption"), "defender"),
+        (Some("bert"), None, "somebody"),
+    ];
+    for (name, source, kind) in cases {
+        let author = Author::named(name, source);
+        assert_eq!(author.kind(), kind, "{name:?} {source:?}");
+        assert!(author.to_string().contains(name.unwrap_or_default().trim()), "{author}");
+    }
+}
+
+/// Our isolation of m1 that stands, let back after four hours.
+fn ours() -> LedgerEntry {
+    let mut entry = entry("acee6df23fcd80b6", "m1", "LAPTOP-ANNA");
+    entry.action = Action::Isolate {
+        isolation: IsolationType::Full,
+        comment: "High severity alert".to_owned(),
+        release: Some(ReleaseTerms { after_s: 14_400, ask: true }),
+    };
+    entry.state = AttemptState::Reported(ActionState::Succeeded);
+    entry.expires_at = None;
+    entry.attempt = 1;
+    entry.intents = vec![at(0)];
+    entry.at = at(1);
+    entry.machine_action_id = Some(MachineActionId::new("Isolate-0").unwrap());
+    entry.release_at = Some(at(241));
+    entry
+}
+
+/// Our release of m1, ten minutes later.
+fn our_release(state: ActionState, person: Option<&str>, about: Option<&str>) -> LedgerEntry {
+    let mut release = ours();
+    release.key = ActionKey::new("bbbb6df23fcd80b6").unwrap();
+    release.action = Action::Release { comment: "clean".to_owned() };
+    release.state = AttemptState::Reported(state);
+    release.requested_by = person.map(str::to_owned);
+    release.about = about.map(|key| ActionKey::new(key).unwrap());
+    release.intents = vec![at(10)];
+    release.at = at(11);
+    release.machine_action_id = Some(MachineActionId::new("Unisolate-10").unwrap());
+    release.release_at = None;
+    release
+}
+
+/// The app's own steps, as Defender lists them.
+fn by_app(mut step: IsolationStep, key: &str) -> IsolationStep {
+    step.action.requestor = Some("cordon".to_owned());
+    step.action.comment = Some(format!("High severity alert [cordon:{key}#1]"));
+    step.source = Some("PublicApi".to_owned());
+    step
+}
+
+#[test]
+fn our_own_isolation_has_its_rule_and_its_end_from_the_ledger_however_the_server_spells_the_machine() {
+    let mut one = by_app(step("Isolate", "Succeeded", 0), "acee6df23fcd80b6");
+    one.machine = MachineId::new("M1").unwrap();
+    let found = steps::standings(&[one], &book(&[ours()]));
+    let [found] = &found[..] else { panic!("one machine: {found:?}") };
+    assert_eq!((found.by.to_string().as_str(), found.state), ("Cordon, rule isolate-high", State::Isolated));
+    assert_eq!(found.until, Until::At { at: at(241), ask: true });
+    assert_eq!(found.key.as_ref().map(ActionKey::as_str), Some("acee6df23fcd80b6"));
+    assert_eq!(found.since, Some(at(1)));
+}
+
+#[test]
+fn our_mark_in_the_comment_of_a_person_makes_an_isolation_none_of_ours() {
+    let mut step = step("Isolate", "Succeeded", 40);
+    step.action.comment = Some("as before [cordon:acee6df23fcd80b6#1]".to_owned());
+    let found = steps::standings(&[step], &book(&[ours()]));
+    assert_eq!(found[0].by, Author::Person("analyst@example.com".to_owned()));
+}
+
+#[test]
+fn who_let_a_machine_back_is_a_person_the_timer_or_somebody_in_the_portal() {
+    let isolated = || by_app(step("Isolate", "Succeeded", 0), "acee6df23fcd80b6");
+    let released = || by_app(step("Unisolate", "Succeeded", 10), "bbbb6df23fcd80b6");
+    let succeeded = ActionState::Succeeded;
+    let mut denied = our_release(ActionState::Denied, None, None);
+    denied.machine_action_id = None;
+    let cases = [
+        (our_release(succeeded, Some("ann@example.com"), None), released(), "Cordon, for ann@example.com"),
+        (our_release(succeeded, None, Some("acee6df23fcd80b6")), released(), "Cordon by itself: its time was over"),
+        (denied, step("Unisolate", "Succeeded", 10), "analyst@example.com"),
+    ];
+    for (release, step, who) in cases {
+        let found = steps::standings(&[step, isolated()], &book(&[ours(), release]));
+        let end = found[0].end.as_ref().unwrap();
+        assert_eq!((found[0].state, end.by.to_string().as_str(), end.at), (State::LetBack, who, Some(at(11))));
+        assert_eq!(found[0].by.to_string(), "Cordon, rule isolate-high");
+    }
+}
+
+#[test]
+fn what_our_ledger_knows_and_the_list_does_not_show_is_told() {
+    let mut accepted = ours();
+    accepted.state = AttemptState::Reported(ActionState::Accepted);
+    accepted.release_at = None;
+    let found = steps::standings(&[], &book(&[accepted.clone()]));
+    assert_eq!((found[0].state, found[0].until), (State::Isolating, Until::After { seconds: 14_400, ask: true }));
+    assert!(found[0].note.as_ref().unwrap().contains("does not have it"), "{found:?}");
+    // An older story of the same machine does not hide it; a newer one does.
+    for (minutes, state) in [(-60, State::Isolating), (60, State::LetBack)] {
+        let older = step("Isolate", "Succeeded", minutes - 10);
+        let found = steps::standings(&[step("Unisolate", "Succeeded", minutes), older], &book(&[accepted.clone()]));
+        assert_eq!((found.len(), found[0].state), (1, state), "{minutes}");
+    }
+}
+
+#[test]
+fn the_ledger_alone_tells_of_ours_in_every_state() {
+    let isolation = |state: AttemptState| {
+        let mut entry = ours();
+        entry.state = state;
+        entry
+    };
+    let reported = AttemptState::Reported;
+    let cases = [
+        (isolation(reported(ActionState::Succeeded)), None, Some(State::Isolated)),
+        (isolation(reported(ActionState::Accepted)), None, Some(State::Isolating)),
+        (isolation(AttemptState::Intent), None, Some(State::Unknown)),
+        (isolation(AttemptState::InDoubt), None, Some(State::Unknown)),
+        (isolation(reported(ActionState::NeedsHuman)), None, Some(State::Unknown)),
+        (isolation(reported(ActionState::Failed)), None, None),
+        (isolation(reported(ActionState::Covered)), None, None),
+        (isolation(reported(ActionState::Cancelled)), None, Some(State::LetBack)),
+        (ours(), Some(our_release(ActionState::Succeeded, None, None)), Some(State::LetBack)),
+        (ours(), Some(our_release(ActionState::Accepted, None, None)), Some(State::Releasing)),
+        (ours(), Some(our_release(ActionState::Failed, None, None)), Some(State::Isolated)),
+        (ours(), Some(our_release(ActionState::Covered, None, Some("acee6df23fcd80b6"))), Some(State::LetBack)),
+        // That another isolation had ended already says nothing of this one.
+        (ours(), Some(our_release(ActionState::Covered, None, Some("cccc6df23fcd80b6"))), Some(State::Isolated)),
+    ];
+    for (isolation, release, state) in cases {
+        let what = (isolation.state, release.as_ref().map(|release| release.state));
+        let entries: Vec<LedgerEntry> = [isolation].into_iter().chain(release).collect();
+        let found = mine::standings(&book(&entries));
+        assert_eq!(found.first().map(|standing| standing.state), state, "{what:?}");
+    }
+}
+
+#[test]
+fn the_tables_and_the_document_say_who_until_when_and_by_whom_it_ended() {
+    let isolated = by_app(step("Isolate", "Succeeded", 0), "acee6df23fcd80b6");
+    let mut hers = step("Isolate", "Succeeded", 5);
+    hers.machine = MachineId::new("m2").unwrap();
+    hers.machine_name = Some("PC\u{1b}[2J".to_owned());
+    hers.action.scope = Some("Selective".to_owned());
+    let (mut gone, mut back) = (step("Isolate", "Succeeded", 1), step("Unisolate", "Succeeded", 9));
+    gone.machine = MachineId::new("m3").unwrap();
+    back.machine = gone.machine.clone();
+    let found = steps::standings(&[back, hers, gone, isolated], &book(&[ours()]));
+    let (back, cut): (Vec<_>, Vec<_>) = found.iter().partition(|standing| standing.state == State::LetBack);
+    insta::assert_snapshot!(super::print::cut_off(&cut) + "\n" + &super::print::let_back(&back));
+    let document = super::print::document("the test", (&cut, &back), (0, at(60)));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
+}
