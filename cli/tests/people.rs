@@ -7,8 +7,9 @@ use std::process::{Command as Process, Output, Stdio};
 use std::sync::Arc;
 
 use cordon_records::{
-    ActionKey, ActionState, Approval, AttemptState, Clock as _, Command, CommandRecord, Headers, Latch, LedgerEntry,
-    LedgerRecord, MachineId, Notice, NoticeKind, Report, SCHEMA_VERSION, SystemClock, Topic,
+    Action, ActionKey, ActionState, AlertId, Approval, AttemptState, Clock as _, Command, CommandRecord, FailureCause,
+    Headers, Latch, LedgerEntry, LedgerRecord, MachineId, Notice, NoticeKind, Report, RuleId, SCHEMA_VERSION,
+    SystemClock, Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{MemoryBroker, Outbound, read_all};
@@ -153,12 +154,13 @@ fn refusal(offset: i64, text: &str) -> Report {
 
 #[test]
 fn every_command_explains_itself_with_examples_and_exit_codes() {
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &["approvals", "list"],
         &["approvals", "show"],
         &["approve"],
         &["deny"],
         &["release"],
+        &["retry"],
         &["cancel"],
         &["resume"],
     ];
@@ -327,7 +329,7 @@ async fn a_pause_is_lifted_by_the_id_of_its_notice() {
     let world = World::with(&[]).await;
     let Some(_) = world.key() else { return };
     let at = "2026-11-22T18:00:00Z".parse().unwrap();
-    let latch = Latch { on: true, by: "ann".to_owned(), why: "w".to_owned(), at };
+    let latch = Latch { on: true, by: "ann".to_owned(), why: "w".to_owned(), at, window_s: None };
     world.remember(&LedgerRecord::Pause(latch)).await;
     let notice = "paused@2026-11-22T18:00:00Z";
     let (code, told, noted) = world.run(&["resume", notice, "--why", "all is well", "--wait", "0"]).await;
@@ -348,4 +350,127 @@ fn without_a_broker_nothing_can_be_said_or_seen() {
     let output = cordon(&["approvals", "list", "--config"]).arg(config).output().unwrap();
     let told = text(output.stderr);
     assert!(output.status.code() == Some(78) && told.contains("tenant_id"), "{told}");
+}
+
+/// An isolation of ours that stands, by this rule.
+fn isolated(number: u32, rule: &str) -> LedgerEntry {
+    let mut entry = held(&format!("{number:016x}"), &format!("m{number}"), &format!("PC-{number}"));
+    entry.rules = vec![RuleId::new(rule).unwrap()];
+    (entry.state, entry.expires_at) = (AttemptState::Reported(ActionState::Succeeded), None);
+    (entry.attempt, entry.intents) = (1, vec![SystemClock.now()]);
+    entry
+}
+
+/// What respond reports of the release of this machine by this command.
+fn release_report(command: &CommandRecord, machine: &str, state: ActionState) -> Report {
+    let text = include_str!("../../common/records/examples/v1/action-accepted.json");
+    let Report::Action(mut report) = serde_json::from_str(text).unwrap() else { panic!("no report") };
+    let alert = AlertId::new(command.id.as_ref().unwrap().as_str()).unwrap();
+    let (tenant, machine) = (command.tenant.clone().unwrap(), MachineId::new(machine).unwrap());
+    let release = Action::Release { comment: String::new() };
+    report.key = Some(ActionKey::derive(&tenant, &alert, &machine, &release));
+    (report.state, report.reason) = (state, "as the test says".to_owned());
+    Report::Action(report)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_rule_had_isolated_is_shown_signed_once_and_told_machine_by_machine() {
+    let entries = [isolated(1, "bad"), isolated(2, "bad"), isolated(3, "good")];
+    let world = World::with(&entries).await;
+    let Some(_) = world.key() else { return };
+    let args = ["release", "--rule", "bad", "--since", "1h", "--why", "it matched too much", "--wait", "60s"];
+    let (code, _, noted) = world.run(&args).await;
+    assert!(code == Some(2) && noted.contains("add --yes"), "{noted}");
+    let answer = async |command: &CommandRecord| {
+        world.signer(command);
+        for (machine, state) in [("m1", ActionState::Accepted), ("m2", ActionState::Covered)] {
+            world.report(&release_report(command, machine, state)).await;
+        }
+    };
+    let (code, told, noted) = world.answered(&[&args[..], &["--yes"]].concat(), answer).await;
+    assert_eq!(code, Some(0), "{told}{noted}");
+    assert!(noted.contains("PC-1") && noted.contains("2 machines, each released by an action"), "{noted}");
+    assert!(!noted.contains("PC-3"), "{noted}");
+    for part in
+        ["PC-1: accepted: as the test says", "PC-2: covered", "taken: 2 of 2 have a report so far, 0 came to nothing"]
+    {
+        assert!(told.contains(part), "{part} is not in:\n{told}");
+    }
+    let [record] = &world.commands().await[..] else { panic!("one command") };
+    let Command::ReleaseEach { isolations, count } = &record.command else { panic!("{record:?}") };
+    assert_eq!((isolations.len(), *count), (2, 2));
+    assert_eq!(isolations[0].key, entries[0].key);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_about_many_that_is_refused_or_of_which_one_fails_ends_with_1() {
+    let world = World::with(&[isolated(1, "bad"), isolated(2, "bad")]).await;
+    let Some(_) = world.key() else { return };
+    let args = ["release", "--rule", "bad", "--since", "1h", "--why", "w", "--yes", "--wait", "60s"];
+    // What an older respond says to a command that it does not know.
+    let older = async |_: &CommandRecord| {
+        let text = "what stands at commands/0/0 is no command: unknown variant `release_each`, expected one of `pause`";
+        world.report(&refusal(0, text)).await;
+    };
+    let (code, told, noted) = world.answered(&args, older).await;
+    assert!(code == Some(1) && told.contains("REFUSED: what stands at commands/0/0 is no command"), "{told}{noted}");
+    let world = World::with(&[isolated(1, "bad"), isolated(2, "bad")]).await;
+    let Some(_) = world.key() else { return };
+    let failing = async |command: &CommandRecord| {
+        for (machine, state) in [("m1", ActionState::Accepted), ("m2", ActionState::Failed)] {
+            world.report(&release_report(command, machine, state)).await;
+        }
+    };
+    let (code, told, noted) = world.answered(&args, failing).await;
+    assert!(code == Some(1) && told.contains("PC-2: REFUSED: failed"), "{told}{noted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_made_the_breaker_latch_is_taken_back_by_its_notice() {
+    let world = World::with(&[isolated(1, "bad"), isolated(2, "good")]).await;
+    let Some(_) = world.key() else { return };
+    let at = SystemClock.now() + SignedDuration::from_secs(1);
+    let latch = Latch { on: true, by: "breaker".into(), why: "w".into(), at, window_s: Some(600) };
+    world.remember(&LedgerRecord::Breaker(latch)).await;
+    let notice = format!("breaker_latched@{at}");
+    let args = ["release", "--notice", &notice, "--why", "a false alarm", "--yes", "--wait", "0"];
+    let (code, told, noted) = world.run(&args).await;
+    assert_eq!(code, Some(0), "{told}{noted}");
+    let [record] = &world.commands().await[..] else { panic!("one command") };
+    assert!(matches!(&record.command, Command::ReleaseEach { count: 2, .. }), "{record:?}");
+    let args = ["release", "--notice", "paused@2026-11-22T18:00:00Z", "--why", "w", "--yes"];
+    let (code, _, noted) = world.run(&args).await;
+    assert!(code == Some(1) && noted.contains("not the newest notice of the breaker"), "{noted}");
+    let (code, _, noted) = world.run(&["release", "--rule", "none", "--since", "1h", "--why", "w", "--yes"]).await;
+    assert!(code == Some(1) && noted.contains("knows of no such isolation that stands"), "{noted}");
+    for wrong in [&["release", "--why", "w"][..], &["release", "m1", "--rule", "bad", "--since", "1h", "--why", "w"]] {
+        assert_eq!(world.run(wrong).await.0, Some(2), "{wrong:?}");
+    }
+    assert_eq!(world.run(&["release", "--rule", "bad", "--why", "w"]).await.0, Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_failed_for_a_missing_permission_is_asked_for_again() {
+    let mut failed = isolated(1, "bad");
+    failed.state = AttemptState::Reported(ActionState::Failed);
+    failed.reason = "HTTP 400 OsPlatformNotSupported".to_owned();
+    let mut lacking = failed.clone();
+    lacking.key = ActionKey::new("000000000000000a").unwrap();
+    lacking.cause = Some(FailureCause::MissingPermission);
+    let world = World::with(&[failed.clone(), lacking.clone()]).await;
+    let Some(_) = world.key() else { return };
+    let (code, _, noted) = world.run(&["retry", failed.key.as_str(), "--why", "w"]).await;
+    assert!(code == Some(1) && noted.contains("only what failed for a missing permission"), "{noted}");
+    let answer = async |command: &CommandRecord| {
+        let mut again = lacking.clone();
+        again.asked_again.clone_from(&command.id);
+        (again.attempt, again.state) = (2, AttemptState::Reported(ActionState::Approved));
+        world.remember(&LedgerRecord::Action(Box::new(again))).await;
+    };
+    let (code, told, noted) =
+        world.answered(&["retry", lacking.key.as_str(), "--why", "consented", "--wait", "60s"], answer).await;
+    assert!(code == Some(0) && told.ends_with("taken\n"), "{told}{noted}");
+    let [record] = &world.commands().await[..] else { panic!("one command") };
+    assert_eq!(record.command, Command::Retry { key: lacking.key });
+    assert!(record.signature.is_some());
 }

@@ -27,7 +27,7 @@ fn rulings(verdicts: &[GuardVerdict]) -> Vec<(String, Ruling)> {
 /// What the guards say to a recorded action when they are told what was recorded, and nothing else.
 fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)> {
     let facts = report.facts.as_ref().expect("the report has facts");
-    let latch = |on: bool| Latch { on, by: String::new(), why: String::new(), at: facts.at };
+    let latch = |on: bool| Latch { on, by: String::new(), why: String::new(), at: facts.at, window_s: None };
     let (breaker, pause) = (latch(facts.latched), latch(facts.paused));
     let case = Case {
         action: report.action.as_ref().unwrap(),

@@ -211,7 +211,13 @@ async fn the_switches_that_a_frozen_former_holder_writes_late_are_obeyed_neither
     assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
     pipeline.start_stage("cordon-act", 0, &[]);
     pipeline.process("cordon-act", 0).line(SOON, "respond holds the ledger").await;
-    let latch = || Latch { on: true, by: "epoch 1".into(), why: "written late".into(), at: pipeline.tenant.now() };
+    let latch = || Latch {
+        on: true,
+        by: "epoch 1".into(),
+        why: "written late".into(),
+        at: pipeline.tenant.now(),
+        window_s: None,
+    };
     for late in [LedgerRecord::Breaker(latch()), LedgerRecord::Pause(latch())] {
         let (key, value) = (late.key(), serde_json::to_vec(&late.stamped(1)).unwrap());
         meddle::write(&pipeline.kafka.bootstrap_servers, &ledger(&pipeline), &key, &value);

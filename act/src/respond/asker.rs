@@ -6,6 +6,7 @@ use cordon_records::{Action, Approval, LedgerEntry};
 /// Who asks for an action.
 pub(super) const fn asker(entry: &LedgerEntry) -> Asker {
     match (&entry.requested_by, &entry.about, &entry.action) {
+        (Some(_), Some(_), Action::Release { .. }) => Asker::Undo,
         (Some(_), _, _) => Asker::Person,
         (None, Some(_), Action::Release { .. }) => Asker::Timer,
         (None, _, _) => Asker::Rules,

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_policy::Asker;
-use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, LedgerRecord, Report};
+use cordon_records::{ActionKey, ActionState, AttemptState, FailureCause, LedgerEntry, LedgerRecord, Report};
 use cordon_runtime::kafka::Fate;
 
 use super::asker::asker;
@@ -59,7 +58,7 @@ impl Responder {
             self.finish(key, ActionState::Covered, "what was to be cancelled has ended meanwhile".into(), at);
             return None;
         }
-        let by_person = asker(entry) == Asker::Person;
+        let by_person = asker(entry).is_person();
         let (paused, lease) = (self.is_paused() && !by_person, self.terms.lease);
         let job = self.jobs.get_mut(key)?;
         let Phase::IntentAt(since, _) = job.phase else { return None };
@@ -90,10 +89,20 @@ impl Responder {
             Answer::Accepted(standing) => self.accept(key, &standing, at),
             Answer::Done(what) => self.done(key, what, at),
             Answer::Rejected(why) => self.finish(key, ActionState::Failed, why, at),
+            Answer::Forbidden(why) => self.forbidden(key, &why, at),
             Answer::NotDone { after, spent, .. } => self.not_done(key, (after, spent), at),
             Answer::AlreadyRunning => self.already_running(key, at),
             Answer::Lost(why) => self.lost(key, why, at),
         }
+    }
+
+    /// A permission is missing. Nothing was done, and once it is there a person may ask again.
+    fn forbidden(&mut self, key: &ActionKey, why: &str, at: Moment) {
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.entry.cause = Some(FailureCause::MissingPermission);
+        }
+        let why = format!("{why}; once the permission is there, `cordon retry {key}` asks again");
+        self.finish(key, ActionState::Failed, why, at);
     }
 
     /// It rests, and the ledger knows that nothing was done: the next holder need not doubt it.

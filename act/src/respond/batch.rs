@@ -73,7 +73,7 @@ impl Responder {
     pub(super) fn answered_together(&mut self, keys: &[ActionKey], answer: &Answer, at: Moment) {
         for key in keys {
             match (answer, self.jobs.get_mut(key)) {
-                (Answer::Rejected(_), Some(job)) if keys.len() > 1 => {
+                (Answer::Rejected(_) | Answer::Forbidden(_), Some(job)) if keys.len() > 1 => {
                     (job.again, job.alone) = (true, true);
                     job.phase = Phase::Resting(at.mono);
                 }

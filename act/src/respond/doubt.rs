@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use cordon_defender::MachineAction;
-use cordon_policy::Asker;
 use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord};
 
 use super::asker::asker;
@@ -55,7 +54,7 @@ impl Responder {
             return;
         }
         let mut entry = entry.clone();
-        if asker(&entry) != Asker::Person {
+        if !asker(&entry).is_person() {
             entry.mode = entry.mode.min(self.terms.mode);
         }
         if entry.state == AttemptState::Reported(ActionState::Approved) {

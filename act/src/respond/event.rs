@@ -86,6 +86,8 @@ pub enum Answer {
     AlreadyRunning,
     /// Certainly not done, and it never will be.
     Rejected(String),
+    /// Certainly not done: our application lacks the permission.
+    Forbidden(String),
     /// Nobody knows.
     Lost(String),
 }
@@ -97,6 +99,7 @@ impl std::fmt::Display for Answer {
             Self::Done(what) => write!(f, "done: {what}"),
             Self::NotDone { why, after, .. } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
             Self::AlreadyRunning => f.write_str("such an action is already running"),
+            Self::Forbidden(why) => write!(f, "forbidden: {why}"),
             Self::Rejected(why) => write!(f, "rejected: {why}"),
             Self::Lost(why) => write!(f, "lost: {why}"),
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use cordon_records::{
-    ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, TenantId, Topic,
+    ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, MAX_COMMAND, TenantId,
+    Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Inbound, StateLog, Undecodable};
@@ -16,9 +17,6 @@ use crate::error::ActError;
 /// The largest decision that is taken in, in bytes. Ordinary ones have a few thousand; what follows from one repeats
 /// most of it and must fit a record of 1 MB.
 const MAX_DECISION: usize = 512 * 1024;
-
-/// The largest command that is taken in, in bytes: words of a person and a signature.
-const MAX_COMMAND: usize = 64 * 1024;
 
 /// Reads a decision. It must be of our tenant, and the key of every action must be the one that tenant, alert, machine
 /// and kind give: what was done before is known by nothing else.

@@ -165,6 +165,7 @@ impl Responder {
         (job.again, job.numbered) = (false, false);
         job.entry.undone = false;
         job.entry.waited_s = 0;
+        job.entry.cause = None;
         job.entry.intents.push(at.wall);
         job.entry.state = AttemptState::Intent;
         job.entry.epoch = epoch;

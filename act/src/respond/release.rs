@@ -19,36 +19,63 @@ use super::responder::{Phase, Responder};
 impl Responder {
     /// A person wants this machine connected.
     pub(super) fn release(&mut self, machine: &MachineId, person: &Person, at: Moment) -> Done {
-        let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
-        let action = Action::Release { comment: person.why.clone() };
-        let key = ActionKey::derive(&self.terms.tenant, &named, machine, &action);
+        let key = self.release_key(machine, person)?;
         if self.knows(&key) {
             return Ok(Written::default());
         }
-        let stopped =
-            self.stop_isolations(machine, &format!("{} released the machine: {}", person.name, person.why), at);
-        let newest = self.newest_isolation(machine);
-        let alert = newest.map_or_else(|| no_alert(named), |entry| entry.alert.clone());
+        let why = format!("{} released the machine: {}", person.name, person.why);
+        let isolates = |entry: &LedgerEntry| &entry.machine.id == machine && entry.action.kind() == ActionKind::Isolate;
+        let stopped = self.stop_isolations(isolates, &why, at);
+        let isolation = self.newest_isolation(machine).cloned();
+        let release = self.release_entry((key, machine), isolation.as_ref(), person, at)?;
+        let written = Written::again(stopped.iter().filter_map(|key| self.book.get(key)));
+        Ok(written.and(self.begin_release(release)))
+    }
+
+    /// The key of the release of this machine by this command.
+    pub(super) fn release_key(&self, machine: &MachineId, person: &Person) -> Result<ActionKey, String> {
+        let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
+        let action = Action::Release { comment: String::new() };
+        Ok(ActionKey::derive(&self.terms.tenant, &named, machine, &action))
+    }
+
+    /// The release that a person asks for. It belongs to the alert of this isolation.
+    pub(super) fn release_entry(
+        &self,
+        (key, machine): (ActionKey, &MachineId),
+        isolation: Option<&LedgerEntry>,
+        person: &Person,
+        at: Moment,
+    ) -> Result<LedgerEntry, String> {
+        let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
+        let alert = isolation.map_or_else(|| no_alert(named), |entry| entry.alert.clone());
         let summary = self.newest_on(machine).map_or_else(|| unknown_machine(machine), |entry| entry.machine.clone());
+        let action = Action::Release { comment: person.why.clone() };
         let mut entry = LedgerEntry::new((key, self.epoch), action, (alert, summary), at.wall);
         entry.state = AttemptState::Reported(ActionState::Approved);
         entry.mode = Mode::Auto;
         entry.reason = format!("asked for by {}: {}", person.name, person.why);
         entry.decision = format!("command {}", person.command);
         entry.requested_by = Some(person.name.clone());
-        self.book.put(entry.clone());
-        self.queue(entry.clone());
-        let mut written = Written::again(stopped.iter().filter_map(|key| self.book.get(key)));
-        written.ledger.extend(Written::entry(entry).ledger);
-        Ok(written)
+        Ok(entry)
     }
 
-    /// Ends what would isolate the machine and has not been called yet, and gives back what that was.
-    fn stop_isolations(&mut self, machine: &MachineId, why: &str, at: Moment) -> Vec<ActionKey> {
-        let isolates = |entry: &LedgerEntry| &entry.machine.id == machine && entry.action.kind() == ActionKind::Isolate;
-        let uncalled = self.jobs.values().filter(|job| isolates(&job.entry) && !job.is_under_way());
+    pub(super) fn begin_release(&mut self, release: LedgerEntry) -> Written {
+        self.book.put(release.clone());
+        self.queue(release.clone());
+        Written::entry(release)
+    }
+
+    /// Ends those of these isolations that have not been called yet, and gives back what that was.
+    pub(super) fn stop_isolations(
+        &mut self,
+        these: impl Fn(&LedgerEntry) -> bool,
+        why: &str,
+        at: Moment,
+    ) -> Vec<ActionKey> {
+        let uncalled = self.jobs.values().filter(|job| these(&job.entry) && !job.is_under_way());
         let uncalled: Vec<ActionKey> = uncalled.map(|job| job.entry.key.clone()).collect();
-        let failed = self.retries.waiting().filter(|key| self.book.get(key).is_some_and(isolates));
+        let failed = self.retries.waiting().filter(|key| self.book.get(key).is_some_and(&these));
         let failed: Vec<ActionKey> = failed.cloned().collect();
         for key in &uncalled {
             self.finish(key, ActionState::Cancelled, why.to_owned(), at);

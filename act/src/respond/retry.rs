@@ -10,6 +10,7 @@ use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEnt
 use jiff::SignedDuration;
 
 use super::event::Moment;
+use super::people::{Done, Person, Written};
 use super::report;
 use super::responder::{Afterwards, Job, Responder};
 
@@ -87,6 +88,36 @@ impl Responder {
         }
     }
 
+    /// A person asks once more for what failed because a permission was missing. It is one new attempt, of which everything
+    /// is asked anew; what the guards hold then waits for an approval.
+    pub(super) fn retry_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
+        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
+        if entry.asked_again.as_ref() == Some(&person.command) {
+            return Ok(Written::default());
+        }
+        if self.jobs.contains_key(key) {
+            return Err(format!("{key} is on its way: look at what comes of that"));
+        }
+        if !entry.lacked_permission() {
+            let why = "only what failed for a missing permission (HTTP 403) is asked for again";
+            return Err(format!("{key} stands at {}: {}; {why}", state_of(entry), entry.reason));
+        }
+        let mut entry = entry.clone();
+        entry.attempt += 1;
+        entry.state = AttemptState::Reported(ActionState::Approved);
+        if entry.requested_by.is_none() {
+            entry.mode = entry.mode.min(self.terms.mode);
+        }
+        entry.cause = None;
+        entry.asked_again = Some(person.command.clone());
+        entry.machine_action_id = None;
+        entry.reason = format!("asked for again by {}: {}", person.name, person.why);
+        (entry.epoch, entry.at) = (self.epoch, at.wall);
+        self.book.put(entry.clone());
+        self.queue(entry.clone());
+        Ok(Written::entry(entry))
+    }
+
     /// Everything is asked anew: fresh facts, all guards, an INTENT of its own. The attempt has its number from the
     /// start, so that a refusal of it is never taken for one of the attempt before.
     fn try_again(&mut self, key: &ActionKey) {
@@ -119,5 +150,14 @@ impl Responder {
         let reports = vec![Report::Action(Box::new(report::of(&entry, ActionState::Cancelled)))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
         true
+    }
+}
+
+/// Where an entry stands, in a word.
+const fn state_of(entry: &LedgerEntry) -> &'static str {
+    match entry.state {
+        AttemptState::Intent => "intent",
+        AttemptState::InDoubt => "in_doubt",
+        AttemptState::Reported(state) => state.as_str(),
     }
 }

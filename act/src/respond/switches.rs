@@ -22,7 +22,8 @@ impl Responder {
             return (Vec::new(), Vec::new());
         }
         let why = format!("{} reached: {} attempts in {}", trip.cap, trip.limit, window(trip.window_s));
-        let latch = Latch { on: true, by: "breaker".into(), why: why.clone(), at: at.wall };
+        let latch =
+            Latch { on: true, by: "breaker".into(), why: why.clone(), at: at.wall, window_s: Some(trip.window_s) };
         self.book.breaker = Some(latch.clone());
         let text = format!("{why}. Every further action is held until a person resumes.");
         (vec![notice(NoticeKind::BreakerLatched, text, at)], vec![LedgerRecord::Breaker(latch)])
@@ -42,7 +43,7 @@ impl Responder {
     /// Takes the switch off that the happening of this notice put on.
     pub(super) fn lift(&mut self, notice_id: &str, by: &str) -> Vec<LedgerRecord> {
         let mut ledger = Vec::new();
-        let off = |latch: &Latch| Latch { on: false, by: by.into(), why: notice_id.into(), at: latch.at };
+        let off = |latch: &Latch| Latch { on: false, by: by.into(), why: notice_id.into(), ..latch.clone() };
         if let Some(latch) = lifted(self.book.breaker.as_ref(), NoticeKind::BreakerLatched, notice_id).map(off) {
             self.book.breaker = Some(latch.clone());
             ledger.push(LedgerRecord::Breaker(latch));

@@ -76,7 +76,7 @@ impl Responder {
     /// A switch that only a stale writer has put on, off.
     fn never_put_on(&mut self, key: &str, at: Moment) -> Option<LedgerRecord> {
         let why = "only a writer that another had taken over from had put it on".into();
-        let off = Latch { on: false, by: "respond".into(), why, at: at.wall };
+        let off = Latch { on: false, by: "respond".into(), why, at: at.wall, window_s: None };
         match key {
             "breaker" => self.book.breaker = Some(off),
             "pause" => self.book.pause = Some(off),

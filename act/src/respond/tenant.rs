@@ -203,6 +203,9 @@ fn answer(error: &ApiError) -> Answer {
     if error.code() == Some("ActiveRequestAlreadyExists") || error.refusal().is_some_and(says) {
         return Answer::AlreadyRunning;
     }
+    if matches!(error, ApiError::Forbidden { .. }) {
+        return Answer::Forbidden(error.to_string());
+    }
     match error.class() {
         ErrorClass::Transient => Answer::NotDone {
             why: error.to_string(),

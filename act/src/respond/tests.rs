@@ -1,6 +1,7 @@
 //! The responder against a make-believe broker and tenant: events in, effects out, time in hand.
 
 mod batch;
+mod bulk;
 mod cancel;
 mod caps;
 mod clocks;

@@ -4,9 +4,9 @@
 //! until when ([`mine`]). Whoever could not look does not say that nobody is cut off.
 
 pub mod args;
-mod mine;
+pub mod mine;
 mod print;
-mod standing;
+pub mod standing;
 mod steps;
 #[cfg(test)]
 mod tests;

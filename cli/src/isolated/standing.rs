@@ -104,14 +104,13 @@ impl Author {
 
     /// The person, program or service, as far as it has a name.
     pub fn name(&self) -> Option<&str> {
-        let named = |name: &'_ String| !name.is_empty();
         match self {
             Self::Rules(_) | Self::Timer | Self::Cordon => None,
             Self::Signed(name)
             | Self::Person(name)
             | Self::Program(name)
             | Self::Defender(name)
-            | Self::Somebody(name) => Some(name).filter(|name| named(name)).map(String::as_str),
+            | Self::Somebody(name) => Some(name.as_str()).filter(|name| !name.is_empty()),
         }
     }
 

@@ -32,8 +32,11 @@ fn step(kind: &str, status: &str, minutes: i64) -> IsolationStep {
     IsolationStep { action, machine, machine_name: Some("LAPTOP-ANNA".to_owned()), source: Some("Portal".to_owned()) }
 }
 
-/// The list has these steps, oldest first.
-fn listed(steps: &[(&str, &str)]) -> Vec<Standing> {
+/// Kind and status of each step, oldest first.
+type Steps = &'static [(&'static str, &'static str)];
+
+/// The list has these steps.
+fn listed(steps: Steps) -> Vec<Standing> {
     let steps = steps.iter().zip(0..).map(|((kind, status), n)| step(kind, status, n * 10));
     let steps: Vec<IsolationStep> = steps.collect::<Vec<_>>().into_iter().rev().collect();
     super::steps::standings(&steps, &Book::default())
@@ -41,7 +44,7 @@ fn listed(steps: &[(&str, &str)]) -> Vec<Standing> {
 
 #[test]
 fn the_newest_step_that_came_to_something_says_how_a_machine_stands() {
-    let cases: [(&[(&str, &str)], Option<State>, &str); 14] = [
+    let cases: [(Steps, Option<State>, &str); 14] = [
         (&[("Isolate", "Succeeded")], Some(State::Isolated), ""),
         (&[("Isolate", "Pending")], Some(State::Isolating), ""),
         (&[("Isolate", "InProgress")], Some(State::Isolating), ""),

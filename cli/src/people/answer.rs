@@ -68,10 +68,13 @@ impl Asked {
             (Command::Deny { .. }, ActionState::Denied) | (Command::Cancel { .. }, ActionState::Cancelled) => {
                 Some(Heard::Taken(told()))
             }
-            (Command::Release { .. }, ActionState::Refused | ActionState::Failed | ActionState::NeedsHuman) => {
-                Some(Heard::Refused(told()))
+            (
+                Command::Release { .. } | Command::ReleaseEach { .. } | Command::Retry { .. },
+                ActionState::Refused | ActionState::Failed | ActionState::NeedsHuman,
+            ) => Some(Heard::Refused(told())),
+            (Command::Release { .. } | Command::ReleaseEach { .. } | Command::Retry { .. }, _) => {
+                Some(Heard::Taken(told()))
             }
-            (Command::Release { .. }, _) => Some(Heard::Taken(told())),
             (Command::Pause | Command::Resume { .. } | Command::Deny { .. } | Command::Cancel { .. }, _) => None,
         }
     }
@@ -115,7 +118,8 @@ impl Asked {
         let denied = matches!(self.command, Command::Deny { .. })
             && Some(&entry.key) == self.key.as_ref()
             && entry.state == AttemptState::Reported(ActionState::Denied);
-        denied || entry.approvals.iter().any(|yes| yes.command == self.id)
+        let again = entry.asked_again.as_ref() == Some(&self.id);
+        denied || again || entry.approvals.iter().any(|yes| yes.command == self.id)
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Subcommand, ValueEnum};
-use cordon_records::ActionKey;
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use cordon_records::{ActionKey, RuleId};
 use cordon_settings::parse_duration;
+use jiff::Timestamp;
 
 use crate::output::Output;
 
@@ -32,10 +33,25 @@ pub enum PeopleCommand {
                       Exit code 0 taken, 1 refused, 69 nobody answered.")]
     Deny(DenyArgs),
     /// Let a machine back, also while its isolation is on its way; signed with your SSH key
+    ///
+    /// With --rule and --since, or with --notice, it takes back many isolations at once: it shows the list, which is signed
+    /// once, and each release is an action of its own. What was let back already, or isolated anew by somebody else, is
+    /// left alone.
     #[command(after_help = "Examples:\n  cordon release LAPTOP-ANNA --why \"cleaned and checked\"\n  \
-                      cordon release 0000000000000000000000000000000000c04d00 --why \"INC-42 closed\" --wait 5m\n\n\
-                      Exit code 0 taken, 1 refused or no such machine, 69 nobody answered.")]
+                      cordon release 0000000000000000000000000000000000c04d00 --why \"INC-42 closed\" --wait 5m\n  \
+                      cordon release --rule isolate-high --since 2h --why \"the rule matched too much\"\n  \
+                      cordon release --notice breaker_latched@2026-11-22T18:00:00Z --why \"a false alarm\"\n\n\
+                      Exit code 0 taken, 1 refused or no such machine, 2 not confirmed by --yes and no terminal, 69 \
+                      nobody answered.")]
     Release(ReleaseArgs),
+    /// Ask once more for what failed because a permission was missing; signed with your SSH key
+    ///
+    /// Fresh facts and all guards are asked anew; what they hold then waits for an approval.
+    #[command(
+        after_help = "Examples:\n  cordon retry acee6df23fcd80b6 --why \"Machine.Isolate is consented to now\"\n\n\
+                      Exit code 0 taken, 1 refused, 69 nobody answered."
+    )]
+    Retry(RetryArgs),
     /// Cancel an action that has not ended; signed with your SSH key
     #[command(after_help = "Examples:\n  cordon cancel acee6df23fcd80b6 --why \"wrong machine\"\n\n\
                       Exit code 0 taken, 1 refused, 69 nobody answered.")]
@@ -125,9 +141,22 @@ pub struct DenyArgs {
 
 /// Flags of `cordon release`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["machine", "rule", "notice"]))]
 pub struct ReleaseArgs {
     /// The machine's id, or the name of one that Cordon has acted on
-    pub machine: String,
+    pub machine: Option<String>,
+    /// Every machine that this rule had isolated since --since
+    #[arg(long, requires = "since", value_parser = rule)]
+    pub rule: Option<RuleId>,
+    /// Since when: an instant, or how long ago
+    #[arg(long, requires = "rule", conflicts_with = "notice", value_name = "TIME|DURATION", value_parser = since)]
+    pub since: Option<Since>,
+    /// Every machine whose isolation used up the cap of this notice of the breaker
+    #[arg(long, value_name = "NOTICE")]
+    pub notice: Option<String>,
+    /// Do not ask for the number of machines
+    #[arg(long)]
+    pub yes: bool,
     /// What is said
     #[command(flatten)]
     pub say: Say,
@@ -139,6 +168,20 @@ pub struct ReleaseArgs {
 /// Flags of `cordon cancel`.
 #[derive(Debug, Args)]
 pub struct CancelArgs {
+    /// The action's key, as the mails have it
+    #[arg(value_name = "KEY", value_parser = key)]
+    pub action: ActionKey,
+    /// What is said
+    #[command(flatten)]
+    pub say: Say,
+    /// With which key
+    #[command(flatten)]
+    pub sign: Sign,
+}
+
+/// Flags of `cordon retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
     /// The action's key, as the mails have it
     #[arg(value_name = "KEY", value_parser = key)]
     pub action: ActionKey,
@@ -192,6 +235,39 @@ pub struct Sign {
     pub valid_for: Duration,
 }
 
+/// Since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// This instant.
+    At(Timestamp),
+    /// So long ago.
+    Ago(Duration),
+}
+
+impl Since {
+    /// The instant.
+    pub fn instant(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(ago) => now.saturating_sub(ago).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    match (text.parse::<Timestamp>(), parse_duration(text)) {
+        (Ok(at), _) => Ok(Since::At(at)),
+        (Err(_), Ok(ago)) => Ok(Since::Ago(ago)),
+        (Err(_), Err(_)) => {
+            Err("expected an instant such as 2026-11-22T18:00:00Z, or how long ago, such as 2h".to_owned())
+        }
+    }
+}
+
+fn rule(text: &str) -> Result<RuleId, String> {
+    RuleId::new(text).map_err(|error| error.to_string())
+}
+
 fn key(text: &str) -> Result<ActionKey, String> {
     ActionKey::new(text).map_err(|error| error.to_string())
 }
@@ -213,6 +289,17 @@ fn valid_for(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn since_is_an_instant_or_how_long_ago() {
+        let now = "2026-11-22T18:00:00Z".parse().unwrap();
+        let read = |text| since(text).map(|since| since.instant(now).to_string());
+        assert_eq!(read("2h").unwrap(), "2026-11-22T16:00:00Z");
+        assert_eq!(read("2026-11-22T17:30:00+01:00").unwrap(), "2026-11-22T16:30:00Z");
+        for wrong in ["", "yesterday", "2026-11-22", "18:00"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_command_is_good_for_a_day_at_most_and_waiting_can_be_left_out() {

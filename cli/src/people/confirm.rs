@@ -2,13 +2,17 @@
 
 use std::io::{BufRead, Write};
 
-/// Whether what is typed is the name.
-pub fn confirmed(name: &str, answers: &mut impl BufRead, questions: &mut impl Write) -> std::io::Result<bool> {
-    write!(questions, "Type the machine's name ({name}) to approve: ")?;
+/// Whether what is typed is what the question asks for: the machine's name, or the number of machines.
+pub fn confirmed(
+    (question, wanted): (&str, &str),
+    answers: &mut impl BufRead,
+    questions: &mut impl Write,
+) -> std::io::Result<bool> {
+    write!(questions, "{question}: ")?;
     questions.flush()?;
     let mut typed = String::new();
     answers.read_line(&mut typed)?;
-    Ok(typed.trim() == name)
+    Ok(typed.trim() == wanted)
 }
 
 #[cfg(test)]
@@ -21,7 +25,11 @@ mod tests {
             [("PC-1\n", true), ("PC-1", true), ("pc-1\n", false), ("y\n", false), ("\n", false), ("", false)]
         {
             let mut asked = Vec::new();
-            assert_eq!(confirmed("PC-1", &mut typed.as_bytes(), &mut asked).unwrap(), good, "{typed:?}");
+            assert_eq!(
+                confirmed(("the name (PC-1)", "PC-1"), &mut typed.as_bytes(), &mut asked).unwrap(),
+                good,
+                "{typed:?}"
+            );
             assert!(String::from_utf8(asked).unwrap().contains("PC-1"));
         }
     }

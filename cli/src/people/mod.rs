@@ -6,10 +6,12 @@
 mod answer;
 pub mod args;
 mod confirm;
+mod each;
 mod held;
 pub mod ledger;
 mod say;
 mod sign;
+mod undo;
 
 use std::io::IsTerminal as _;
 
@@ -21,9 +23,10 @@ use crate::exit::Exit;
 use crate::output::{Output, json, put};
 use args::{
     ApprovalsCommand, ApproveArgs, CancelArgs, DenyArgs, ListArgs, Page, PeopleCommand, ReleaseArgs, ResumeArgs,
-    ShowArgs,
+    RetryArgs, ShowArgs,
 };
 use ledger::{Ledger, Meant};
+use undo::Which;
 
 pub use sign::SignError;
 
@@ -35,6 +38,7 @@ pub async fn run(command: &PeopleCommand) -> anyhow::Result<Exit> {
         PeopleCommand::Approve(args) => approve(args).await,
         PeopleCommand::Deny(args) => deny(args).await,
         PeopleCommand::Release(args) => release(args).await,
+        PeopleCommand::Retry(args) => retry(args).await,
         PeopleCommand::Cancel(args) => cancel(args).await,
         PeopleCommand::Resume(args) => resume(args).await,
     }
@@ -78,7 +82,8 @@ async fn approve(args: &ApproveArgs) -> anyhow::Result<Exit> {
     let Some(entry) = waiting(&ledger, &args.action) else { return Ok(Exit::Negative) };
     eprint!("{}", held::page(entry));
     let name = escape::text(entry.machine.label());
-    if !args.yes && !confirm::confirmed(&name, &mut std::io::stdin().lock(), &mut std::io::stderr())? {
+    let question = format!("Type the machine's name ({name}) to approve");
+    if !args.yes && !confirmed(&question, &name)? {
         eprintln!("that is not its name: nothing was sent");
         return Ok(Exit::Negative);
     }
@@ -93,17 +98,76 @@ async fn deny(args: &DenyArgs) -> anyhow::Result<Exit> {
     say::say(&ledger, Command::Deny { key: entry.key.clone() }, &args.say, None).await
 }
 
+fn confirmed(question: &str, wanted: &str) -> std::io::Result<bool> {
+    confirm::confirmed((question, wanted), &mut std::io::stdin().lock(), &mut std::io::stderr())
+}
+
 async fn release(args: &ReleaseArgs) -> anyhow::Result<Exit> {
+    let since = args.since.map(|since| since.instant(SystemClock.now()));
+    match (&args.machine, args.rule.as_ref().zip(since), &args.notice) {
+        (Some(machine), _, _) => release_one(machine, args).await,
+        (None, Some((rule, since)), _) => release_each(&Which::Rule(rule.clone(), since), args).await,
+        (None, None, Some(notice)) => release_each(&Which::Notice(notice.clone()), args).await,
+        // clap asks for one of them.
+        (None, None, None) => Ok(Exit::Usage),
+    }
+}
+
+/// Shows what is to be taken back, and has it signed once.
+async fn release_each(which: &Which, args: &ReleaseArgs) -> anyhow::Result<Exit> {
+    if !args.yes && !std::io::stdin().is_terminal() {
+        eprintln!("error: releasing many asks for their number, and standard input is no terminal");
+        eprintln!("help: look at `cordon isolated --mine`, then add --yes");
+        return Ok(Exit::Usage);
+    }
     let ledger = ledger::read(&args.say.config).await?;
-    let (machine, name) = match ledger::machine(&ledger.book, &args.machine) {
+    let undo = match undo::of(&ledger.book, which, SystemClock.now()) {
+        Ok(undo) => undo,
+        Err(why) => {
+            eprintln!("error: nobody can say which machines these are: {why}");
+            return Ok(Exit::Negative);
+        }
+    };
+    if undo.isolations.is_empty() {
+        let topic = ledger.kafka.topic(Topic::Ledger);
+        eprintln!("error: {topic} knows of no such isolation that stands: nothing was sent");
+        return Ok(Exit::Negative);
+    }
+    eprint!("{}", undo::page(&undo));
+    let count = undo.isolations.len();
+    let question = format!("Type the number of machines ({count}) to release them");
+    if !args.yes && !confirmed(&question, &count.to_string())? {
+        eprintln!("that is not their number: nothing was sent");
+        return Ok(Exit::Negative);
+    }
+    let command = Command::ReleaseEach { isolations: undo::named(&undo.isolations), count: u32::try_from(count)? };
+    say::say(&ledger, command, &args.say, Some(&args.sign)).await
+}
+
+async fn retry(args: &RetryArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.say.config).await?;
+    let Some(entry) = known(&ledger, &args.action) else { return Ok(Exit::Negative) };
+    if !entry.lacked_permission() {
+        let (key, state, reason) = (&entry.key, ledger::state(entry), escape::text(&entry.reason));
+        eprintln!("error: {key} stands at {state}: {reason}");
+        eprintln!("help: only what failed for a missing permission (HTTP 403) is asked for again");
+        return Ok(Exit::Negative);
+    }
+    eprintln!("asking again for: {} on {}", entry.action.kind(), escape::text(entry.machine.label()));
+    say::say(&ledger, Command::Retry { key: entry.key.clone() }, &args.say, Some(&args.sign)).await
+}
+
+async fn release_one(named: &str, args: &ReleaseArgs) -> anyhow::Result<Exit> {
+    let ledger = ledger::read(&args.say.config).await?;
+    let (machine, name) = match ledger::machine(&ledger.book, named) {
         Meant::One(machine, name) => (machine, name),
         Meant::Several(machines) => {
-            eprintln!("error: several machines are called {}; name one by its id:", escape::text(&args.machine));
+            eprintln!("error: several machines are called {}; name one by its id:", escape::text(named));
             machines.iter().for_each(|(id, name)| eprintln!("  {id}  {}", escape::text(name)));
             return Ok(Exit::Negative);
         }
         Meant::Unknown => {
-            let (named, topic) = (escape::text(&args.machine), ledger.kafka.topic(Topic::Ledger));
+            let (named, topic) = (escape::text(named), ledger.kafka.topic(Topic::Ledger));
             eprintln!("error: {topic} knows no machine {named}; give the id of the machine, 40 hexadecimal digits");
             return Ok(Exit::Negative);
         }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use cordon_records::{
-    Action, ActionKey, AlertId, Clock as _, Command, CommandId, CommandRecord, Headers, SystemClock, Topic,
+    Action, ActionKey, AlertId, Clock as _, Command, CommandId, CommandRecord, Headers, MAX_COMMAND, MachineId,
+    SystemClock, Topic,
 };
 use cordon_runtime::kafka::{KafkaFailure, KafkaSettings, Outbound, Producer, Tail};
 use jiff::SignedDuration;
@@ -11,10 +12,12 @@ use ring::rand::{SystemRandom, generate};
 
 use super::answer::{Asked, Heard};
 use super::args::{Say, Sign};
+use super::each::Each;
 use super::ledger::Ledger;
 use super::sign::Pen;
 use crate::escape;
 use crate::exit::Exit;
+use crate::output::put;
 
 /// Who says something wants to know now whether it was heard.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,11 +38,18 @@ pub async fn say(ledger: &Ledger, command: Command, say: &Say, sign: Option<&Sig
     };
     let Some(offset) = send(&ledger.kafka, &record, &id).await? else { return Ok(Exit::Unreachable) };
     println!("written: {}, command {id}{}", record.command.as_str(), until(&record));
+    let Some(tail) = tail else { return Ok(Exit::Ok) };
+    let each = each_of(ledger, &record);
     let asked = Asked::of(&record, id, about(ledger, &record), offset);
-    match tail {
-        None => Ok(Exit::Ok),
-        Some(tail) => Ok(tell(&asked, wait(&asked, tail, say.wait).await?, say.wait)),
+    if each.is_empty() {
+        return Ok(tell(&asked, wait(&asked, tail, say.wait).await?, say.wait));
     }
+    let (text, exit) = wait_for_each(Each::of(asked, each), tail, say.wait).await?.told();
+    put(&text)?;
+    if exit == Exit::Unreachable {
+        nobody(say.wait, "the mails and `cordon isolated` tell");
+    }
+    Ok(exit)
 }
 
 fn record(
@@ -76,14 +86,22 @@ async fn signed(mut record: CommandRecord, sign: &Sign) -> anyhow::Result<Comman
 /// Sends it; `None` when no broker took it.
 async fn send(kafka: &KafkaSettings, record: &CommandRecord, id: &CommandId) -> anyhow::Result<Option<i64>> {
     let target = match &record.command {
-        Command::Approve { key, .. } | Command::Deny { key } | Command::Cancel { key } => key.as_str(),
+        Command::Approve { key, .. } | Command::Deny { key } | Command::Cancel { key } | Command::Retry { key } => {
+            key.as_str()
+        }
         Command::Release { machine } => machine.as_str(),
-        Command::Pause | Command::Resume { .. } => "all",
+        Command::Pause | Command::Resume { .. } | Command::ReleaseEach { .. } => "all",
     };
     let kind = format!("command.{}", record.command.as_str());
     let headers = Headers::event("cli", &kind, id.as_str(), record.at, target);
+    let outbound = Outbound::json(Topic::Commands, target, headers, record)?;
+    let size = outbound.value.as_ref().map_or(0, Vec::len);
+    anyhow::ensure!(
+        size <= MAX_COMMAND,
+        "the command has {size} bytes, and respond takes {MAX_COMMAND}: say less in --why"
+    );
     let producer = Producer::open(kafka, "cordon-cli")?;
-    let sending = producer.send(Outbound::json(Topic::Commands, target, headers, record)?);
+    let sending = producer.send(outbound);
     if let Ok(sent) = tokio::time::timeout(PATIENCE, sending).await {
         return Ok(Some(sent?.offset));
     }
@@ -99,12 +117,50 @@ fn until(record: &CommandRecord) -> String {
 /// The action whose reports would answer it. A release is an action of its own, asked for by this very command.
 fn about(ledger: &Ledger, record: &CommandRecord) -> Option<ActionKey> {
     match &record.command {
-        Command::Approve { key, .. } | Command::Deny { key } | Command::Cancel { key } => Some(key.clone()),
-        Command::Release { machine } => {
-            let alert = AlertId::new(record.id.as_ref()?.as_str()).ok()?;
-            Some(ActionKey::derive(&ledger.tenant, &alert, machine, &Action::Release { comment: String::new() }))
+        Command::Approve { key, .. } | Command::Deny { key } | Command::Cancel { key } | Command::Retry { key } => {
+            Some(key.clone())
         }
-        Command::Pause | Command::Resume { .. } => None,
+        Command::Release { machine } => release_key(ledger, record, machine),
+        Command::Pause | Command::Resume { .. } | Command::ReleaseEach { .. } => None,
+    }
+}
+
+fn release_key(ledger: &Ledger, record: &CommandRecord, machine: &MachineId) -> Option<ActionKey> {
+    let alert = AlertId::new(record.id.as_ref()?.as_str()).ok()?;
+    Some(ActionKey::derive(&ledger.tenant, &alert, machine, &Action::Release { comment: String::new() }))
+}
+
+/// The actions of a command about many, and what people call their machines.
+fn each_of(ledger: &Ledger, record: &CommandRecord) -> Vec<(ActionKey, String)> {
+    let label =
+        |key: &ActionKey| ledger.book.get(key).map_or_else(|| key.to_string(), |it| it.machine.label().to_owned());
+    match &record.command {
+        Command::ReleaseEach { isolations, .. } => {
+            let each = isolations.iter();
+            each.filter_map(|it| Some((release_key(ledger, record, &it.machine)?, label(&it.key)))).collect()
+        }
+        Command::Pause
+        | Command::Deny { .. }
+        | Command::Resume { .. }
+        | Command::Approve { .. }
+        | Command::Release { .. }
+        | Command::Retry { .. }
+        | Command::Cancel { .. } => Vec::new(),
+    }
+}
+
+/// What was heard of each until the end of waiting.
+async fn wait_for_each(mut each: Each, mut tail: Tail, wait: Duration) -> Result<Each, KafkaFailure> {
+    eprintln!("waiting for respond, at most {} …", cordon_settings::format_duration(wait));
+    let mut until = Instant::now() + wait;
+    loop {
+        let Ok(record) = tokio::time::timeout_at(until.into(), tail.next()).await else { return Ok(each) };
+        if each.hear(&record?) {
+            return Ok(each);
+        }
+        if each.is_over() {
+            until = until.min(Instant::now() + REST);
+        }
     }
 }
 
@@ -156,11 +212,13 @@ fn tell(asked: &Asked, heard: Option<Heard>, waited: Duration) -> Exit {
             Exit::Negative
         }
         None => {
-            eprintln!("error: nobody answered within {}", cordon_settings::format_duration(waited));
-            eprintln!(
-                "help: see whether cordon-act runs with the role respond; the command stays on its topic; {later}"
-            );
+            nobody(waited, &later);
             Exit::Unreachable
         }
     }
+}
+
+fn nobody(waited: Duration, later: &str) {
+    eprintln!("error: nobody answered within {}", cordon_settings::format_duration(waited));
+    eprintln!("help: see whether cordon-act runs with the role respond; the command stays on its topic; {later}");
 }

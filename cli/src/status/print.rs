@@ -278,7 +278,9 @@ mod tests {
     #[test]
     fn whatever_wants_a_person_is_named_with_what_to_do() {
         let mut picture = healthy();
-        let latch = |by: &str, why: &str| Some(Latch { on: true, by: by.into(), why: why.into(), at: at("02:40:00") });
+        let latch = |by: &str, why: &str| {
+            Some(Latch { on: true, by: by.into(), why: why.into(), at: at("02:40:00"), window_s: None })
+        };
         picture.breaker = latch("breaker", "all_rules 10m reached: 10 attempts in 10 min");
         picture.pause = latch("anna@soc-1", "maintenance");
         let refused = Some("rules/a.yaml:2:7: unknown field `alert.severty`\n  2 | when: …".into());

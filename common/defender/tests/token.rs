@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use cordon_defender::{ApiError, Defender};
-use cordon_records::{Classified, ErrorClass, SystemClock};
+use cordon_records::{Classified, ErrorClass, IsolationType, SystemClock};
 use support::{Reply, SECRET, Server, client, hasty, machine, nobody, ports, raw, settings, write};
 use url::Url;
 
@@ -142,4 +142,21 @@ async fn a_secret_that_is_rotated_while_running_is_used_for_the_next_token() {
     defender.machine(&machine("m1")).await.unwrap();
     let secrets = server.token_requests().into_iter().map(|request| request.body.contains("the-new-secret"));
     assert_eq!(secrets.collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn after_a_call_with_an_effect_that_lacked_a_permission_the_next_one_has_a_new_token() {
+    let server = Server::start(|seen, _| match seen.authorization.as_deref() {
+        Some("Bearer token-1") => Reply::new(403, r#"{"error":{"code":"Forbidden","message":"no Machine.Isolate"}}"#),
+        _ => Reply::new(201, r#"{"id":"a1","type":"Isolate","status":"Pending","machineId":"m1"}"#),
+    })
+    .await;
+    let defender = client(&server);
+    let machine = machine("m1");
+    let isolate = || defender.isolate(&machine, IsolationType::Full, "c [cordon:abc#1]");
+    let refused = isolate().await.unwrap_err();
+    assert!(matches!(refused, ApiError::Forbidden { .. }), "{refused}");
+    assert_eq!(server.calls().len(), 1, "it is not sent again by itself");
+    isolate().await.unwrap();
+    assert_eq!(server.token_requests().len(), 2);
 }

@@ -38,6 +38,21 @@ pub struct CommandRecord {
 /// The namespace of our signatures: a signature made for anything else is not taken.
 pub const SIGNATURE_NAMESPACE: &str = "cordon";
 
+/// The largest command that respond takes in, in bytes: words of a person, a signature, and what it names.
+pub const MAX_COMMAND: usize = 64 * 1024;
+
+/// The most actions that one command may name. So many fit [`MAX_COMMAND`] beside long words.
+pub const MAX_NAMED: usize = 500;
+
+/// An isolation of ours that is to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedIsolation {
+    /// The isolation.
+    pub key: ActionKey,
+    /// Its machine.
+    pub machine: MachineId,
+}
+
 /// What a person may ask. What makes Cordon do less ([`Command::Pause`], [`Command::Deny`]) needs no signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +81,18 @@ pub enum Command {
         /// The machine.
         machine: MachineId,
     },
+    /// Take these isolations back: each machine by a release of its own, unless it was let back or isolated anew since.
+    ReleaseEach {
+        /// At most [`MAX_NAMED`], each machine once.
+        isolations: Vec<NamedIsolation>,
+        /// How many they are.
+        count: u32,
+    },
+    /// Ask once more for what failed because a permission was missing.
+    Retry {
+        /// The action.
+        key: ActionKey,
+    },
     /// Cancel this action, as long as it has not ended.
     Cancel {
         /// The action.
@@ -83,6 +110,8 @@ impl Command {
             Self::Approve { .. } => "approve",
             Self::Deny { .. } => "deny",
             Self::Release { .. } => "release",
+            Self::ReleaseEach { .. } => "release_each",
+            Self::Retry { .. } => "retry",
             Self::Cancel { .. } => "cancel",
         }
     }
@@ -92,7 +121,12 @@ impl Command {
     pub const fn needs_signature(&self) -> bool {
         match self {
             Self::Pause | Self::Deny { .. } => false,
-            Self::Resume { .. } | Self::Approve { .. } | Self::Release { .. } | Self::Cancel { .. } => true,
+            Self::Resume { .. }
+            | Self::Approve { .. }
+            | Self::Release { .. }
+            | Self::ReleaseEach { .. }
+            | Self::Retry { .. }
+            | Self::Cancel { .. } => true,
         }
     }
 }
@@ -161,4 +195,24 @@ pub struct Approval {
     pub command: CommandId,
     /// What was approved. What is held anew has another name, and this yes does not count for it.
     pub intent: IntentHash,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_names_as_many_as_it_may_fits_beside_long_words_and_a_long_signature() {
+        let isolation = |number: usize| NamedIsolation {
+            key: ActionKey::new(format!("{number:016x}")).unwrap(),
+            machine: MachineId::new(format!("{number:040x}")).unwrap(),
+        };
+        let isolations = (0..MAX_NAMED).map(isolation).collect();
+        let command = Command::ReleaseEach { isolations, count: 500 };
+        let at = "2026-11-24T03:00:00Z".parse().unwrap();
+        let mut record = CommandRecord::unsigned(command, "anna@soc-1".into(), "ä".repeat(5_000), at);
+        record.signature = Some("x".repeat(4_000));
+        let size = serde_json::to_vec(&record).unwrap().len();
+        assert!(size < MAX_COMMAND, "{size}");
+    }
 }

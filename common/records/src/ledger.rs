@@ -180,6 +180,9 @@ pub struct Latch {
     pub why: String,
     /// When.
     pub at: Timestamp,
+    /// Of the breaker: the window of the cap that was reached, in seconds. The attempts in it filled the cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<u64>,
 }
 
 /// Rules and guards of the writer.
@@ -234,6 +237,14 @@ impl AttemptState {
             },
         }
     }
+}
+
+/// Why an action failed, where something follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCause {
+    /// Defender refused the call for a permission that our application does not have (HTTP 403).
+    MissingPermission,
 }
 
 /// Everything respond knows of one action key.
@@ -318,6 +329,12 @@ pub struct LedgerEntry {
     /// clocks. A successor waits that much less; a new call begins at 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited_s: u64,
+    /// Why it failed, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<FailureCause>,
+    /// The signed command by which a person asked for this attempt anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_again: Option<CommandId>,
     /// When this was written.
     pub at: Timestamp,
 }
@@ -360,6 +377,8 @@ impl LedgerEntry {
             alarmed: false,
             undone: false,
             waited_s: 0,
+            cause: None,
+            asked_again: None,
             at,
         }
     }
@@ -393,6 +412,13 @@ impl LedgerEntry {
             self.alert.id.as_str(),
             &until,
         ])
+    }
+
+    /// Whether it failed because a permission was missing: then a person may ask for it once more.
+    #[must_use]
+    pub fn lacked_permission(&self) -> bool {
+        let cause = Some(FailureCause::MissingPermission);
+        self.state == AttemptState::Reported(ActionState::Failed) && self.cause == cause
     }
 
     /// Whether the attempt is still on its way: a restart must go on with it.

@@ -37,7 +37,7 @@ pub use action::{
 };
 pub use alert::{Alert, AlertStatus, AlertSummary, Classification, Evidence, LoggedOnUser, RelatedUser, Severity};
 pub use clock::{Clock, SystemClock};
-pub use command::{Approval, Command, CommandRecord, SIGNATURE_NAMESPACE};
+pub use command::{Approval, Command, CommandRecord, MAX_COMMAND, MAX_NAMED, NamedIsolation, SIGNATURE_NAMESPACE};
 pub use cursor::{CursorRecord, PollCursor};
 pub use cut::{Cut, CutUnit};
 pub use dead_letter::{DeadLetterReason, header as dead_letter_header};
@@ -50,7 +50,8 @@ pub use hex::digest;
 pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
 pub use known::known;
 pub use ledger::{
-    AttemptState, Claim, ClosedEntry, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding, StampedRecord,
+    AttemptState, Claim, ClosedEntry, FailureCause, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding,
+    StampedRecord,
 };
 pub use machine::{Machine, MachineSummary};
 pub use policy::{PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts};

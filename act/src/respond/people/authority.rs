@@ -84,15 +84,23 @@ pub fn signer(record: &CommandRecord, signers: &AllowedSigners, now: Timestamp) 
     Ok(signers.verify(record, now)?)
 }
 
-/// What this person says, if it counts: for our tenant, with an end that the guards allow, and never obeyed. `obeyed` is
-/// what the ledger knows of its id.
+/// What the ledger knows of a command.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before {
+    /// That it was obeyed.
+    pub obeyed: Option<Obeyed>,
+    /// That some of what it asks for is written down already, before a crash: then it came in time.
+    pub begun: bool,
+}
+
+/// What this person says, if it counts: for our tenant, with an end that the guards allow, and never obeyed.
 ///
 /// # Errors
 /// Why it does nothing.
 pub fn person(
     record: &CommandRecord,
     signer: Signer,
-    (guards, obeyed): (&Guards, Option<Obeyed>),
+    (guards, before): (&Guards, Before),
     now: Timestamp,
 ) -> Result<Person, Unheard> {
     if record.tenant.is_none() {
@@ -100,10 +108,10 @@ pub fn person(
     }
     let command = record.id.clone().ok_or(Unheard::NoId)?;
     let until = record.expires_at.ok_or(Unheard::NoEnd)?;
-    if obeyed.is_some() {
+    if before.obeyed.is_some() {
         return Err(Unheard::Copy);
     }
-    if now >= until {
+    if now >= until && !before.begun {
         return Err(Unheard::Expired(until));
     }
     if record.at.duration_since(now) > SKEW {

@@ -13,7 +13,7 @@ use super::super::event::Moment;
 use super::super::report;
 use super::super::responder::{Afterwards, Job, Responder};
 use super::super::switches::{notice, notice_of};
-use super::authority::{self, Person};
+use super::authority::{self, Before, Person};
 
 /// The longest word of a person's that is taken over, in characters.
 const WORDS: usize = 1_000;
@@ -36,6 +36,13 @@ impl Written {
     pub(in crate::respond) fn again<'a>(ended: impl IntoIterator<Item = &'a LedgerEntry>) -> Self {
         let ledger = ended.into_iter().map(|entry| LedgerRecord::Action(Box::new(entry.clone())));
         Self { reports: Vec::new(), ledger: ledger.collect() }
+    }
+
+    /// What follows upon this.
+    pub(in crate::respond) fn and(mut self, other: Self) -> Self {
+        self.reports.extend(other.reports);
+        self.ledger.extend(other.ledger);
+        self
     }
 
     /// An entry, and the report that says so.
@@ -70,9 +77,12 @@ impl Responder {
         match &record.command {
             Command::Pause => Ok(self.pause(record, at)),
             Command::Deny { key } => self.deny(key, record, at),
-            Command::Resume { .. } | Command::Approve { .. } | Command::Release { .. } | Command::Cancel { .. } => {
-                self.take_signed(offset, record, at)
-            }
+            Command::Resume { .. }
+            | Command::Approve { .. }
+            | Command::Release { .. }
+            | Command::ReleaseEach { .. }
+            | Command::Retry { .. }
+            | Command::Cancel { .. } => self.take_signed(offset, record, at),
         }
     }
 
@@ -82,7 +92,8 @@ impl Responder {
             return Ok(Written::default());
         }
         let signer = authority::signer(record, &self.terms.signers, at.wall).map_err(|error| error.to_string())?;
-        let person = authority::person(record, signer, (&self.terms.guards, obeyed), at.wall);
+        let before = Before { obeyed, begun: self.has_begun(record) };
+        let person = authority::person(record, signer, (&self.terms.guards, before), at.wall);
         let done = person.map_err(|error| error.to_string()).and_then(|person| self.do_for(&person, record, at));
         // Also what was refused is done with: a copy of it must not find a better moment.
         let mut written = done.unwrap_or_else(|why| refused(offset, record, &why, at));
@@ -97,6 +108,8 @@ impl Responder {
         match &record.command {
             Command::Approve { key, intent } => self.approve(key, intent, person, at),
             Command::Release { machine } => self.release(machine, person, at),
+            Command::ReleaseEach { isolations, count } => self.release_each(isolations, *count, person, at),
+            Command::Retry { key } => self.retry_for(key, person, at),
             Command::Cancel { key } => self.cancel_for(key, person, at),
             Command::Resume { notice } => self.resume_for(notice, person, at),
             // Neither needs a signature, so neither comes here.
@@ -107,7 +120,7 @@ impl Responder {
     fn pause(&mut self, record: &CommandRecord, at: Moment) -> Written {
         let (by, why) = (words(&record.by), words(&record.why));
         let text = format!("{by} paused all actions: {why}");
-        let latch = Latch { on: true, by, why, at: at.wall };
+        let latch = Latch { on: true, by, why, at: at.wall, window_s: None };
         self.book.pause = Some(latch.clone());
         Written { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![LedgerRecord::Pause(latch)] }
     }
@@ -142,7 +155,9 @@ impl Responder {
     /// Puts an action that a person or a timer asks for in its queue.
     pub(in crate::respond) fn queue(&mut self, entry: LedgerEntry) {
         let key = entry.key.clone();
-        self.jobs.insert(key.clone(), Job::new(entry, None));
+        // An attempt that a person asked for anew has its number from the start.
+        let numbered = entry.asked_again.is_some() && entry.intents.len() < usize::try_from(entry.attempt).unwrap_or(0);
+        self.jobs.insert(key.clone(), Job { numbered, ..Job::new(entry, None) });
         self.backlog.push_back(key);
     }
 

@@ -2,6 +2,7 @@
 
 mod approval;
 mod authority;
+mod bulk;
 mod command;
 
 pub(super) use authority::Person;

@@ -15,7 +15,7 @@ use crate::respond::book::Book;
 use crate::respond::event::{Answer, Event};
 
 fn latch(on: bool, why: &str) -> Latch {
-    Latch { on, by: "ann".into(), why: why.into(), at: start() }
+    Latch { on, by: "ann".into(), why: why.into(), at: start(), window_s: None }
 }
 
 fn claim(epoch: u64) -> StampedRecord {

@@ -38,7 +38,7 @@ fn rulings(verdicts: &[GuardVerdict]) -> Vec<(String, Ruling)> {
 /// What these guards say to a recorded action when they are told what was recorded, and nothing else.
 fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)> {
     let facts = report.facts.as_ref().expect("the report has facts");
-    let latch = |on: bool| Latch { on, by: String::new(), why: String::new(), at: facts.at };
+    let latch = |on: bool| Latch { on, by: String::new(), why: String::new(), at: facts.at, window_s: None };
     let (breaker, pause) = (latch(facts.latched), latch(facts.paused));
     let case = Case {
         action: report.action.as_ref().unwrap(),
@@ -120,7 +120,8 @@ fn a_fact_that_could_not_be_had_is_told_from_one_that_says_no() {
 #[test]
 fn what_a_pause_holds_says_that_nothing_was_read_for_it() {
     let mut world = World::new();
-    world.responder.book.pause = Some(Latch { on: true, by: "anna".into(), why: "w".into(), at: start() });
+    world.responder.book.pause =
+        Some(Latch { on: true, by: "anna".into(), why: "w".into(), at: start(), window_s: None });
     world.decide(decision("a1", "m1"));
     world.run();
     let report = reports(&world).remove(0);

@@ -25,8 +25,18 @@ pub enum Asker {
     Rules,
     /// A person, by a signed command.
     Person,
+    /// A person, by a signed command that takes one isolation back and ends no other.
+    Undo,
     /// The timer of an isolation that ends by itself.
     Timer,
+}
+
+impl Asker {
+    /// Whether a person asks.
+    #[must_use]
+    pub const fn is_person(self) -> bool {
+        matches!(self, Self::Person | Self::Undo)
+    }
 }
 
 /// One action that the rules ask for, and the facts of the moment.

@@ -18,13 +18,14 @@ pub fn isolation(case: &Case) -> Word {
     }
 }
 
-/// There must be an isolation to release, and neither rules nor timers end one that people put there.
+/// There must be an isolation to release. Neither rules nor timers end one that people put there, nor does a person who
+/// takes back one of ours.
 pub fn standing(case: &Case) -> Word {
     let (id, asker) = match (case.isolation, case.asker) {
         (Isolation::Unknown, Asker::Person) => {
             return Word::pass("whether it is isolated could not be read, but a person asks".to_owned());
         }
-        (Isolation::Unknown, Asker::Rules | Asker::Timer) => {
+        (Isolation::Unknown, Asker::Rules | Asker::Timer | Asker::Undo) => {
             return Word::hold_firmly("whether it is isolated, and by whom, could not be read".to_owned());
         }
         (Isolation::None | Isolation::Released { .. }, _) => {
@@ -35,6 +36,9 @@ pub fn standing(case: &Case) -> Word {
     match asker {
         _ if case.ours => Word::pass(format!("isolated by Cordon itself, action {id}")),
         Asker::Person => Word::pass(format!("isolated by somebody else, action {id}, but a person asks")),
+        Asker::Undo => Word::covered(format!(
+            "isolated anew by action {id}, which is not the one that was to be taken back: it is left alone"
+        )),
         Asker::Rules => Word::hold(format!("isolated by somebody else, action {id}: a person decides")),
         Asker::Timer => Word::covered(format!(
             "isolated by action {id}, which is not the one whose time is over: people decide when it ends"

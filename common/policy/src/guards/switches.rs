@@ -19,10 +19,10 @@ fn latch(latch: Option<&Latch>, name: &str) -> Word {
 /// Cordon does by itself. A person can ask for nothing but that.
 pub fn pause(case: &Case) -> Word {
     match (case.asker, case.pause) {
-        (Asker::Person, Some(latch)) if latch.on => {
+        (asker, Some(latch)) if asker.is_person() && latch.on => {
             Word::pass(format!("paused since {} by {}, but a person asks for this", latch.at, latch.by))
         }
-        (Asker::Person | Asker::Rules | Asker::Timer, pause) => latch(pause, "paused"),
+        (Asker::Person | Asker::Undo | Asker::Rules | Asker::Timer, pause) => latch(pause, "paused"),
     }
 }
 
@@ -34,7 +34,7 @@ pub fn breaker(case: &Case) -> Word {
 /// needs no second person by its mode.
 pub fn mode(case: &Case) -> Word {
     match (case.asker, case.mode) {
-        (Asker::Person, _) => Word::pass("a person asks for this".to_owned()),
+        (Asker::Person | Asker::Undo, _) => Word::pass("a person asks for this".to_owned()),
         (Asker::Rules | Asker::Timer, Mode::Approve) => Word::hold("approval is asked for".to_owned()),
         (Asker::Rules | Asker::Timer, Mode::Auto | Mode::Shadow) => Word::pass(format!("mode {}", case.mode.as_str())),
     }

@@ -109,7 +109,7 @@ const fn column(kind: ActionKind, asker: Asker) -> Column {
         (_, Impact::Disrupting, _) => Column::Disrupting,
         (_, Impact::Gentle, _) => Column::Gentle,
         (_, Impact::Freeing, Asker::Rules) => Column::Freeing,
-        (_, Impact::Freeing, Asker::Person | Asker::Timer) => Column::Ending,
+        (_, Impact::Freeing, Asker::Person | Asker::Undo | Asker::Timer) => Column::Ending,
     }
 }
 

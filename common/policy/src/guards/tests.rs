@@ -149,7 +149,7 @@ fn attempts(count: usize, seconds_ago: i64) -> Vec<Attempt<'static>> {
 }
 
 fn latched(on: bool) -> Option<Latch> {
-    Some(Latch { on, by: "ana".to_owned(), why: "drill".to_owned(), at: at(-5) })
+    Some(Latch { on, by: "ana".to_owned(), why: "drill".to_owned(), at: at(-5), window_s: None })
 }
 
 /// The guards, other than those that only count, that stand against the case.

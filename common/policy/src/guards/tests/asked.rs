@@ -35,7 +35,7 @@ fn everything_against(facts: &mut Facts) {
 #[test]
 fn a_report_names_exactly_the_guards_that_the_table_says() {
     for kind in ActionKind::ALL {
-        for asker in [Asker::Rules, Asker::Person, Asker::Timer] {
+        for asker in [Asker::Rules, Asker::Person, Asker::Undo, Asker::Timer] {
             let asked: Vec<&str> =
                 Guard::ALL.into_iter().filter(|guard| guard.is_asked(*kind, asker)).map(Guard::name).collect();
             assert_eq!(names(*kind, asker), asked, "{kind} by {asker:?}");
@@ -110,6 +110,9 @@ fn a_person_gives_back_whatever_stands_against_even_while_all_is_paused() {
             (action(kind), Asker::Person, Mode::Approve, latched(true));
         let judgement = facts.judge(&guards("{scope: {tags: [x]}, never: {names: ['*']}}"));
         assert_eq!(judgement.ruling, Ruling::Pass, "{kind}: {judgement:#?}");
+        (facts.asker, facts.isolation, facts.ours) = (Asker::Undo, isolated(), true);
+        let judgement = facts.judge(&guards("{scope: {tags: [x]}, never: {names: ['*']}}"));
+        assert_eq!(judgement.ruling, Ruling::Pass, "{kind}: {judgement:#?}");
     }
 }
 
@@ -140,7 +143,7 @@ fn what_rules_give_back_stays_inside_the_pilot_and_the_maintenance_windows() {
 #[test]
 fn a_machine_that_is_not_isolated_is_released_by_nobody() {
     let released = Isolation::Released { at: at(-60), by: "ann".to_owned() };
-    for (asker, isolation) in [Asker::Rules, Asker::Person, Asker::Timer]
+    for (asker, isolation) in [Asker::Rules, Asker::Person, Asker::Undo, Asker::Timer]
         .into_iter()
         .flat_map(|asker| [Isolation::None, released.clone()].map(|isolation| (asker, isolation)))
     {
@@ -152,9 +155,12 @@ fn a_machine_that_is_not_isolated_is_released_by_nobody() {
 
 #[test]
 fn an_isolation_by_somebody_else_is_ended_by_a_person_only() {
-    for (asker, against) in
-        [(Asker::Rules, Some(Ruling::Hold)), (Asker::Timer, Some(Ruling::Covered)), (Asker::Person, None)]
-    {
+    for (asker, against) in [
+        (Asker::Rules, Some(Ruling::Hold)),
+        (Asker::Timer, Some(Ruling::Covered)),
+        (Asker::Undo, Some(Ruling::Covered)),
+        (Asker::Person, None),
+    ] {
         let against: Vec<(&str, Ruling)> = against.into_iter().map(|ruling| (guard::STANDING, ruling)).collect();
         for isolation in [isolated(), Isolation::Running { id: MachineActionId::new("x").unwrap() }] {
             expect("", &against, |f| {
@@ -171,8 +177,8 @@ fn an_isolation_in_part_is_no_reason_to_leave_a_full_one_undone_in_silence() {
 }
 
 #[test]
-fn rules_and_timers_release_nothing_while_nobody_can_read_who_isolated_it() {
-    for asker in [Asker::Rules, Asker::Timer] {
+fn rules_timers_and_who_takes_one_isolation_back_release_nothing_while_nobody_can_read_who_isolated_it() {
+    for asker in [Asker::Rules, Asker::Timer, Asker::Undo] {
         expect("", &[(guard::STANDING, Ruling::Hold)], |f| {
             (f.action, f.asker, f.isolation) = (action(ActionKind::Release), asker, Isolation::Unknown);
         });
