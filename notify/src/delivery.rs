@@ -29,11 +29,15 @@ const LONGEST_ASKED: std::time::Duration = std::time::Duration::from_secs(600);
 const MOST_BREAKS: u32 = 3;
 
 impl<T: Transport> Session<'_, T> {
-    /// Hands one mail over, however long the way out is closed. Readers that rest are not tried: they are put off.
+    /// Hands one mail over, however long the way out is closed. Readers that rest are not tried: they are put off, unless
+    /// everybody rests. Then trying holds up nobody, and a way out that is closed is seen to be.
     pub(crate) async fn hand_over(&mut self, mail: &Mail, report: &str) -> Result<Handover, Stop> {
         let mut handover = Handover::new(mail);
         let resting = |reader: &Address| Some((reader.clone(), self.queue.rests(reader, Instant::now())?.to_owned()));
-        let resting: Vec<(Address, String)> = mail.to.iter().filter_map(resting).collect();
+        let mut resting: Vec<(Address, String)> = mail.to.iter().filter_map(resting).collect();
+        if resting.len() == mail.to.len() {
+            resting.clear();
+        }
         resting.iter().for_each(|(reader, why)| handover.put_off(reader, why));
         let (mut pause, mut breaks) = (FIRST_PAUSE, 0);
         while !handover.open.is_empty() {
@@ -58,9 +62,11 @@ impl<T: Transport> Session<'_, T> {
             unless_lost(self.tenure, wait).await?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        let tried = handover.put_off.iter().filter(|(reader, _)| resting.iter().all(|(rests, _)| rests != reader));
-        for (reader, why) in tried {
-            self.queue.put_off(reader, why, Instant::now());
+        for reader in mail.to.iter().filter(|reader| resting.iter().all(|(rests, _)| rests != *reader)) {
+            match handover.put_off.iter().find(|(put_off, _)| put_off == reader) {
+                Some((reader, why)) => self.queue.put_off(reader, why, Instant::now()),
+                None => self.queue.answered(reader),
+            }
         }
         Ok(handover)
     }
@@ -137,6 +143,9 @@ impl<T: Transport> Session<'_, T> {
         if !handover.put_off.is_empty() {
             let why = in_one_line(&handover.put_off);
             tracing::warn!(report = delivery.sent.report, why, until = %delivery.until, "some readers have to wait");
+            if readers == 0 {
+                self.mailer.context.health.set_ready(COMPONENT, false, &format!("nobody took the last mail: {why}"));
+            }
         }
         self.note(key, record_of(&delivery)).await?;
         self.wait_on(delivery).await
@@ -159,42 +168,37 @@ impl<T: Transport> Session<'_, T> {
     /// Tries one of the mails that wait, if one is due.
     pub(crate) async fn try_who_waits(&mut self) -> Result<(), Stop> {
         let Some((mut delivery, readers)) = self.queue.due(Instant::now()) else { return Ok(()) };
-        let mut handover = Handover::to(readers);
+        let mut handover = Handover::to(readers.clone());
         let outcome = tokio::select! {
             biased;
             outcome = self.mailer.transport.deliver(&delivery.mail, &mut handover) => outcome,
             () = lost_for(self.tenure, GRACE) => return Err(Stop::TenureOver),
         };
         let now = Instant::now();
-        match outcome {
-            Ok(()) => self.mailer.context.health.set_ready(COMPONENT, true, ""),
-            Err(error) => {
-                self.mailer.metrics.failed_attempts.inc();
-                if error.begun {
-                    handover.put_off_the_rest(&error.why);
-                } else {
-                    // The way out is closed: that is nobody's last chance.
-                    self.mailer.context.health.set_ready(COMPONENT, false, &error.why);
-                    handover.open.iter().for_each(|reader| self.queue.put_off(reader, &error.why, now));
-                }
+        if let Err(error) = outcome {
+            self.mailer.metrics.failed_attempts.inc();
+            if error.begun {
+                handover.put_off_the_rest(&error.why);
+            } else {
+                // The way out is closed: that is nobody's last chance.
+                self.mailer.context.health.set_ready(COMPONENT, false, &error.why);
+                handover.open.iter().for_each(|reader| self.queue.put_off(reader, &error.why, now));
             }
+        }
+        if handover.taken > 0 {
+            self.mailer.context.health.set_ready(COMPONENT, true, "");
+        } else if handover.put_off.len() == delivery.mail.to.len() {
+            let why = in_one_line(&handover.put_off);
+            self.mailer.context.health.set_ready(COMPONENT, false, &format!("nobody took a mail: {why}"));
         }
         handover.put_off.iter().for_each(|(reader, why)| self.queue.put_off(reader, why, now));
         let over = self.mailer.context.clock.now() >= delivery.until;
         let too_late = if over { std::mem::take(&mut handover.put_off) } else { Vec::new() };
-        let still = |reader: &Address| {
-            handover.open.contains(reader) || handover.put_off.iter().any(|(waits, _)| waits == reader)
-        };
-        let before = delivery.readers.len();
-        let tried = Handover::to(delivery.readers.clone()).open;
-        delivery.readers.retain(|reader| still(reader));
-        for reader in tried.iter().filter(|reader| !delivery.readers.contains(reader)) {
-            self.queue.answered(reader);
-        }
-        delivery.sent.readers += handover.taken;
+        let settled = delivery.settle(&readers, &handover);
+        settled.iter().for_each(|reader| self.queue.answered(reader));
         self.give_up(&delivery, &handover.refused, Lost::Refused).await?;
         self.give_up(&delivery, &too_late, Lost::TooLate).await?;
-        if delivery.readers.len() < before {
+        if !settled.is_empty() {
             self.note(&delivery.key, record_of(&delivery)).await?;
         }
         self.wait_on(delivery).await

@@ -50,7 +50,8 @@ impl Transport for GraphMail {
                     match self.send(mail, std::slice::from_ref(reader)).await {
                         Ok(()) => handover.take(reader),
                         Err(error) if refuses_the_mail(&error) => handover.refuse(reader, &error.to_string()),
-                        Err(error) => return Err(later(&error)),
+                        // Graph has seen the mail: it may be this mail that fails.
+                        Err(error) => return Err(DeliveryError { begun: true, ..later(&error) }),
                     }
                 }
             }

@@ -1,12 +1,13 @@
 //! Mail through an SMTP server.
 //!
-//! One connection and one transaction for each mail, spoken command by command: lettre's pooled transport gives the
+//! One connection with one transaction for each mail, spoken command by command: lettre's pooled transport gives the
 //! whole mail up at the first reader that is refused, and does not say in which phase a server said no. Here a
 //! refused reader does not cost the others their mail, and only the phase that judges the mail itself can refuse it.
 //!
 //! Whose fault a no is, the phase tells. Up to MAIL it is the set-up or the whole way out, and every mail waits. At RCPT it
-//! is this reader: a 4xx (452, a full mailbox; 450, greylisting) puts the reader off, and so does a connection that breaks
-//! there. After DATA it may be one reader of several, so each gets a transaction of its own. A 421 closes the connection
+//! is this reader: a 4xx (452, a full mailbox; 450, greylisting) or a wish for a login puts the reader off, and so does a
+//! connection that breaks there; where it is said of every reader, the way out is closed. After DATA it may be one reader of
+//! several, so each gets a connection of its own, and what fails then counts against this mail. A 421 closes the connection
 //! and says nothing about the reader.
 
 use std::future::Future;
@@ -16,7 +17,7 @@ use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
@@ -131,40 +132,35 @@ impl Smtp {
         answer.map(|_| ()).map_err(|error| self.failed("login at", &error))
     }
 
+    /// One connection, one transaction for these readers. Gives back a no to the mail itself, and to whom it was said.
     async fn transact(
         &self,
-        connection: &mut AsyncSmtpConnection,
         mail: &Mail,
-        handover: &mut Handover,
-    ) -> Result<(), DeliveryError> {
+        (handover, readers): (&mut Handover, &[Address]),
+    ) -> Result<Option<(No, Vec<Address>)>, DeliveryError> {
+        let mut connection = self.connect().await?;
+        let accepted = self.name_readers(&mut connection, mail, (handover, readers)).await?;
+        let no = self.hand_over(&mut connection, mail, (handover, &accepted)).await?;
+        // The mail is handed over or refused; how the farewell goes changes nothing.
+        let _ = timeout(FAREWELL, connection.quit()).await;
+        Ok(no.map(|no| (no, accepted)))
+    }
+
+    /// Serves the readers together. After a no to the mail itself each gets a connection of its own: one of them may be
+    /// the cause (a full mailbox, a policy of one's own), the server has one answer for all, and some servers close after it.
+    async fn serve(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
         let readers = handover.open.clone();
-        let accepted = self.name_readers(connection, mail, (handover, &readers)).await?;
-        let no = match self.hand_over(connection, mail, (handover, &accepted)).await? {
-            Some(no) => no,
-            None => return Ok(()),
-        };
+        let Some((no, accepted)) = self.transact(mail, (handover, &readers)).await? else { return Ok(()) };
         if let [reader] = accepted.as_slice() {
             no.settle(handover, reader);
             return Ok(());
         }
-        // One of them may be the cause (a full mailbox, a policy of one's own), and the server has one answer for all.
         for reader in &accepted {
-            self.alone(connection, mail, (handover, reader)).await?;
-        }
-        Ok(())
-    }
-
-    /// A transaction of its own for one reader.
-    async fn alone(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        mail: &Mail,
-        (handover, reader): (&mut Handover, &Address),
-    ) -> Result<(), DeliveryError> {
-        self.said(connection.command(Rset), ANSWER).await.or_fail()?;
-        let named = self.name_readers(connection, mail, (handover, std::slice::from_ref(reader))).await?;
-        if let Some(no) = self.hand_over(connection, mail, (handover, &named)).await? {
-            no.settle(handover, reader);
+            let alone = self.transact(mail, (handover, std::slice::from_ref(reader))).await;
+            // The server has seen the mail: whatever fails from here on may be this mail's fault.
+            if let Some((no, _)) = alone.map_err(|error| DeliveryError { begun: true, ..error })? {
+                no.settle(handover, reader);
+            }
         }
         Ok(())
     }
@@ -178,20 +174,26 @@ impl Smtp {
     ) -> Result<Vec<Address>, DeliveryError> {
         // Before a reader is named the server judges the sender and us: a no here is about the set-up.
         self.said(connection.command(MailFrom::new(Some(mail.from.clone()), Vec::new())), ANSWER).await.or_fail()?;
-        let mut accepted = Vec::new();
+        let (mut accepted, mut put_off) = (Vec::new(), Vec::new());
         for reader in readers {
             match self.said(connection.command(Rcpt::new(reader.clone(), Vec::new())), ANSWER).await {
                 Reply::Yes => accepted.push(reader.clone()),
-                Reply::Later(why) => handover.put_off(reader, &why),
+                // A login may be wanted for one reader only, whose mail the server would have to relay.
+                Reply::Later(why) | Reply::SetUp(why) => put_off.push((reader, why)),
                 Reply::Never(why) => handover.refuse(reader, &why),
-                Reply::SetUp(why) => return Err(DeliveryError::later(why)),
                 Reply::Broken(why) => {
                     // If it is the server that broke, the next connection says so; if it is this reader, the others go on.
+                    put_off.iter().for_each(|(reader, why)| handover.put_off(reader, why));
                     handover.put_off(reader, &why);
                     return Err(DeliveryError::begun(why));
                 }
             }
         }
+        // Whoever is tried without the others is not everybody.
+        if let Some((_, why)) = put_off.first().filter(|_| put_off.len() == mail.to.len()) {
+            return Err(DeliveryError::later(format!("the server takes mail for no recipient now: {why}")));
+        }
+        put_off.iter().for_each(|(reader, why)| handover.put_off(reader, why));
         Ok(accepted)
     }
 
@@ -257,14 +259,7 @@ impl Smtp {
 
 impl Transport for Smtp {
     async fn deliver(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
-        let session = async {
-            let mut connection = self.connect().await?;
-            self.transact(&mut connection, mail, handover).await?;
-            // The mail is handed over; how the farewell goes changes nothing.
-            let _ = timeout(FAREWELL, connection.quit()).await;
-            Ok(())
-        };
-        unlogged(session).await
+        unlogged(self.serve(mail, handover)).await
     }
 
     async fn check(&self) -> Result<(), DeliveryError> {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::notified::Sent;
 use crate::render::Mail;
+use crate::transport::Handover;
 
 /// The first rest of a reader that was put off; it doubles up to [`LONGEST_REST`]. Greylisting wants some minutes.
 const FIRST_REST: Duration = Duration::from_secs(5);
@@ -34,6 +35,20 @@ pub struct Delivery {
     pub until: Timestamp,
     /// What is written down of it.
     pub sent: Sent,
+}
+
+impl Delivery {
+    /// Takes over how a try ended for the readers that were tried. Gives back those that no longer wait; whoever was not
+    /// tried still does.
+    pub fn settle(&mut self, tried: &[Address], handover: &Handover) -> Vec<Address> {
+        let waits = |reader: &Address| {
+            handover.open.contains(reader) || handover.put_off.iter().any(|(put_off, _)| put_off == reader)
+        };
+        let settled: Vec<Address> = tried.iter().filter(|reader| !waits(reader)).cloned().collect();
+        self.readers.retain(|reader| !settled.contains(reader));
+        self.sent.readers += handover.taken;
+        settled
+    }
 }
 
 /// All of them, in the order in which they are tried.
@@ -177,6 +192,19 @@ mod tests {
         assert_eq!(due(&mut queue, now + FIRST_REST), Some("other".into()));
         queue.answered(&address("a"));
         assert_eq!(due(&mut queue, now + FIRST_REST), Some("never".into()), "at once after one that was taken");
+    }
+
+    #[test]
+    fn only_who_was_tried_and_got_an_answer_waits_no_more() {
+        let mut delivery = delivery("m", &["taken", "refused", "put_off", "open", "rests"]);
+        let tried = delivery.readers[..4].to_vec();
+        let mut handover = Handover::to(tried.clone());
+        handover.take(&address("taken"));
+        handover.refuse(&address("refused"), "550");
+        handover.put_off(&address("put_off"), "452");
+        assert_eq!(delivery.settle(&tried, &handover), [address("taken"), address("refused")]);
+        assert_eq!(delivery.readers, [address("put_off"), address("open"), address("rests")]);
+        assert_eq!(delivery.sent.readers, 1);
     }
 
     #[test]

@@ -94,7 +94,8 @@ async fn a_reader_that_is_put_off_until_the_deadline_is_given_up_with_a_dead_let
     let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.terms.give_up_after = Duration::from_secs(1));
     world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
     until(|| running.count("cordon_notify_lost_readers_total") == 1, || "nobody was given up".into()).await;
-    assert_eq!((world.got(BOTH[0]).len(), world.got(BOTH[1]).len()), (1, 0));
+    let got = |reader| world.got(reader).iter().filter(|subject| *subject == MAILS[0]).count();
+    assert_eq!((got(BOTH[0]), got(BOTH[1])), (1, 0));
     running.stop().await;
     let dead = read_all(&world.kafka(), Topic::DeadLetters).await.unwrap();
     assert!(dead[0].headers.text("x-error-detail").unwrap().contains("the mailbox is full"));
@@ -121,6 +122,57 @@ async fn while_the_way_out_is_closed_everybody_waits_and_nobody_is_given_up() {
         (world.got(BOTH[0]), world.got(BOTH[1])),
         (MAILS.map(str::to_owned).to_vec(), MAILS.map(str::to_owned).to_vec())
     );
+    assert_eq!(running.count("cordon_notify_lost_readers_total"), 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_rests_keeps_its_mail_when_another_reader_of_this_mail_is_tried() {
+    let world = World::start();
+    // Put off twice, boss rests beyond the first rest of soc.
+    full(&world, SmtpPhase::Rcpt, 2);
+    let running = world.run(&world.smtp_to(&BOTH, ""));
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    running.until_settled(1).await;
+    let greylisted = SmtpFault::at(SmtpPhase::Rcpt, SmtpFaultKind::Reply("450 4.7.1 greylisted".into()));
+    world.tenant.script_smtp(greylisted.containing("soc@contoso.com"));
+    world.publish(&[report(step_under(ActionState::Succeeded, "a"))]).await;
+    running.until_settled(2).await;
+    until(|| world.got(BOTH[0]).len() == 2, || format!("{:?}", world.got(BOTH[0]))).await;
+    until(|| world.got(BOTH[1]).len() == 2, || format!("boss got {:?}", world.got(BOTH[1]))).await;
+    assert_eq!((world.got(BOTH[0]).len(), running.count("cordon_notify_lost_readers_total")), (2, 0));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notify_is_not_ready_while_nobody_gets_any_mail_and_is_again_when_somebody_does() {
+    let world = World::start();
+    let later = SmtpFault::at(SmtpPhase::Message, SmtpFaultKind::Reply("451 4.7.1 not now".into()));
+    world.tenant.script_smtp(later.times(1_000));
+    let running = world.run(&world.smtp_to(&BOTH, ""));
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    running.until_settled(1).await;
+    assert!(format!("{:?}", running.health.missing()).contains("not now"), "{:?}", running.health.missing());
+    world.tenant.clear_faults();
+    world.publish(&[report(step_under(ActionState::Succeeded, "a"))]).await;
+    until(|| running.health.missing().is_empty(), || format!("{:?}", running.health.missing())).await;
+    until(|| world.got(BOTH[1]).len() == 2, || format!("boss got {:?}", world.got(BOTH[1]))).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_server_puts_every_reader_off_the_way_out_is_closed_and_nobody_is_given_up() {
+    let world = World::start();
+    let later = SmtpFault::at(SmtpPhase::Rcpt, SmtpFaultKind::Reply("451 4.3.0 not now".into()));
+    world.tenant.script_smtp(later.times(1_000));
+    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.terms.give_up_after = Duration::ZERO);
+    world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
+    until(|| running.count("cordon_notify_failed_attempts_total") >= 3, || "the mail was put off".into()).await;
+    assert!(format!("{:?}", running.health.missing()).contains("not now"), "{:?}", running.health.missing());
+    assert_eq!(running.settled(), 0);
+    world.tenant.clear_faults();
+    running.until_settled(1).await;
+    assert_eq!((world.got(BOTH[0]).len(), world.got(BOTH[1]).len()), (1, 1));
     assert_eq!(running.count("cordon_notify_lost_readers_total"), 0);
     running.stop().await;
 }

@@ -94,7 +94,7 @@ async fn a_no_to_the_mail_that_one_reader_causes_is_answered_for_each_reader_alo
         let server = Server::start(move |line| {
             let mut named = named.lock().unwrap();
             match line.split(' ').next() {
-                Some("RSET") => named.clear(),
+                Some("MAIL") => named.clear(),
                 Some("RCPT") => named.push(line.to_owned()),
                 _ => {}
             }
@@ -129,6 +129,78 @@ async fn a_mail_that_the_server_refuses_is_refused_for_all() {
     let server = Server::start(answers(".", "554 5.6.0 message refused")).await;
     let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
     assert_eq!((outcome, handover.taken, handover.refused.len()), (Ok(()), 0, 2));
+}
+
+/// Refuses each mail, and does as `then` says when more is wanted on the same connection.
+fn one_mail_a_connection(then: Option<&'static str>) -> impl Fn(&str) -> Option<String> + Send + Sync + 'static {
+    let over = Mutex::new(false);
+    move |line| {
+        let mut over = over.lock().unwrap();
+        match line.split(' ').next() {
+            Some("EHLO") => *over = false,
+            Some(".") => {
+                *over = true;
+                return Some("554 5.7.1 message refused".to_owned());
+            }
+            Some("RSET" | "MAIL") if *over => return then.map(str::to_owned),
+            _ => {}
+        }
+        Some(String::new())
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_by_a_server_that_then_takes_no_second_transaction_is_refused_for_each_reader() {
+    for then in [None, Some("421 4.7.0 closing"), Some("503 5.5.1 one mail is enough")] {
+        let server = Server::start(one_mail_a_connection(then)).await;
+        let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
+        assert_eq!((outcome, handover.refused.len(), handover.open.len()), (Ok(()), 2, 0), "{then:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_fails_after_a_no_to_the_mail_counts_as_a_break_on_this_mail() {
+    for (command, answer) in [("", None), ("EHLO", Some("554 5.7.1 go away")), ("MAIL", Some("450 4.7.1 slow down"))] {
+        let refused = Mutex::new(false);
+        let server = Server::start(move |line| {
+            let mut refused = refused.lock().unwrap();
+            if line == "." {
+                *refused = true;
+                return Some("554 5.7.1 message refused".to_owned());
+            }
+            let fails = *refused && (line.starts_with(command) || line == "RSET");
+            if fails { answer.map(str::to_owned) } else { Some(String::new()) }
+        })
+        .await;
+        let mail = mail(&["a@x.org", "b@x.org"]);
+        let mut handover = Handover::new(&mail);
+        let error = transport(&server, Encryption::None, None).deliver(&mail, &mut handover).await.unwrap_err();
+        assert!(error.begun && handover.open.len() == 2, "{command} {answer:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_wanted_for_one_reader_puts_off_this_reader_only() {
+    for wanted in ["530 5.7.0 authentication required to relay", "534 x", "535 x", "538 x"] {
+        let server = Server::start(answers("RCPT TO:<partner@", wanted)).await;
+        let mail = mail(&["soc@x.org", "partner@y.org"]);
+        let (outcome, handover) = deliver(&server, &mail).await;
+        assert_eq!((outcome, handover.taken, handover.put_off.len()), (Ok(()), 1, 1), "{wanted}");
+        let mut alone = Handover::to(vec![handover.put_off[0].0.clone()]);
+        transport(&server, Encryption::None, None).deliver(&mail, &mut alone).await.unwrap();
+        assert_eq!(alone.put_off.len(), 1, "tried alone, it is still not the set-up: {wanted}");
+    }
+}
+
+#[tokio::test]
+async fn where_every_reader_is_put_off_or_wants_a_login_the_way_out_is_closed_and_nobody_is_settled() {
+    for no in ["450 4.7.1 greylisted", "530 5.7.0 authentication required"] {
+        let server = Server::start(answers("RCPT", no)).await;
+        let (outcome, handover) = deliver(&server, &mail(&["a@x.org", "b@x.org"])).await;
+        let why = outcome.unwrap_err();
+        assert!(why.contains("no recipient") && why.contains(&no[..3]), "{why}");
+        assert_eq!((handover.open.len(), handover.put_off.len()), (2, 0), "{no}");
+    }
 }
 
 #[tokio::test]
