@@ -94,7 +94,8 @@ impl Book {
 
     /// The same; says whether all that is known of the key now is what this entry says.
     fn merge(&mut self, mut entry: LedgerEntry) -> bool {
-        if self.closed.get(&entry.key).is_some_and(|closed| closed.ends(&entry)) {
+        // Who wrote an entry under a higher claim than the one it was closed under knows that it did not end so.
+        if self.closed.get(&entry.key).is_some_and(|closed| closed.ends(&entry) && entry.epoch <= closed.epoch) {
             return false;
         }
         self.closed.remove(&entry.key);
@@ -126,7 +127,11 @@ impl Book {
         if self.entries.get(&closed.key).is_some_and(|entry| !closed.ends(entry)) {
             return false;
         }
-        if self.closed.get(&closed.key).is_some_and(|known| known.attempt > closed.attempt) {
+        if self
+            .closed
+            .get(&closed.key)
+            .is_some_and(|known| (known.epoch, known.attempt) > (closed.epoch, closed.attempt))
+        {
             return false;
         }
         if let Some(entry) = self.entries.remove(&closed.key) {

@@ -9,7 +9,8 @@ use super::{Book, Obeyed};
 
 impl Book {
     /// Takes one record in log order. What a stale writer says is set aside, but what it did is not: entries of one key
-    /// merge monotonically, so that its earlier state never undoes a later one and its later one is never lost.
+    /// merge monotonically, so that its earlier state never undoes a later one and its later one is never lost. What it
+    /// closed late counts only where nothing else is known.
     pub fn apply(&mut self, read: StampedRecord) {
         // The genesis record is written on request, by nobody who holds the ledger.
         let held = !matches!(read.record(), LedgerRecord::Genesis(_));
@@ -19,6 +20,7 @@ impl Book {
         let key = record.key();
         let stands = match record {
             LedgerRecord::Action(entry) => self.merge(*entry) && !is_stale,
+            LedgerRecord::Closed(closed) if is_stale && self.knows(&closed.key) => false,
             LedgerRecord::Closed(closed) => self.close(closed) && !is_stale,
             other => {
                 if !is_stale {
@@ -81,7 +83,7 @@ impl Book {
             LedgerRecord::Claim(claim) => self.claim = Some(claim),
             LedgerRecord::Breaker(latch) => self.breaker = Some(latch),
             LedgerRecord::Pause(latch) => self.pause = Some(latch),
-            LedgerRecord::CommandsPosition { next } => self.commands_next = self.commands_next.max(next),
+            LedgerRecord::CommandsPosition { next } => self.commands_next = next,
             LedgerRecord::Obeyed { id, until, offset } => {
                 self.obeyed.insert(id, Obeyed { until, offset });
             }
