@@ -1,10 +1,11 @@
 //! Decides what follows from one enriched alert. Pure: the same record and rules give the same decision.
 //!
-//! An alert that was too large for its record is judged on what the record has: a rule that asks for a field of which a
-//! part was cut cannot be judged on it, unless the rest of its condition decides, and what is to be taken from the evidence
-//! waits for a person.
+//! An alert that was too large for its record is judged on what the record has. A rule that asks for a field of which a
+//! part was cut cannot be judged on it, unless the rest of its condition decides: what it asks for waits for a person, and
+//! so does what is to be taken from the evidence. The size of an alert is an attacker's choice, so the actions of the other
+//! rules stay as they are, save those that would differ if that rule matched ([`plan`]).
 //!
-//! What cannot be judged is for a person: where a rule cannot, what the others ask for is done by a person's yes only, and
+//! What else cannot be judged is for a person: where a rule cannot, what the others ask for is done by a person's yes only, and
 //! where they ask for nothing, the decision itself is a person's. A rule in shadow mode influences nothing, so its failure
 //! counts only where no other rule asks for anything.
 
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::condition::Judged;
 use crate::facts::Facts;
-use crate::plan::{self, Note, Plan};
+use crate::plan::{self, Asking, Note, Plan};
 use crate::rules::{Rule, RuleSet};
 use crate::text::one_line;
 
@@ -114,7 +115,7 @@ pub fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String
 pub fn stand<'a>(rule: &'a Rule, facts: &Facts, machine: &Result<Machine, String>) -> Stand<'a> {
     let judged = match (rule.condition.judge(facts), machine) {
         (Judged::True, Err(why)) if !rule.actions.is_empty() => Judged::Unknown(why.clone()),
-        (Judged::Unknown(problem), Err(why)) => Judged::Unknown(format!("{problem} ({why})")),
+        (Judged::Unknown(problem) | Judged::Cut(problem), Err(why)) => Judged::Unknown(format!("{problem} ({why})")),
         (judged, _) => judged,
     };
     Stand { rule, judged }
@@ -124,6 +125,15 @@ fn matched(stand: &Stand) -> Option<MatchedRule> {
     let rule = stand.rule;
     match stand.judged {
         Judged::True => Some(MatchedRule { rule: rule.id.clone(), mode: rule.mode, when: rule.when.clone() }),
+        Judged::False | Judged::Unknown(_) | Judged::Cut(_) => None,
+    }
+}
+
+/// The rule with what it asks for, when it matches or may.
+fn asking<'a>(stand: &Stand<'a>) -> Option<Asking<'a>> {
+    match stand.judged {
+        Judged::True => Some(Asking { rule: stand.rule, sure: true }),
+        Judged::Cut(_) => Some(Asking { rule: stand.rule, sure: false }),
         Judged::False | Judged::Unknown(_) => None,
     }
 }
@@ -135,9 +145,9 @@ struct Conclusion {
 }
 
 fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: Option<&MachineId>) -> Conclusion {
-    let matching: Vec<&Rule> =
-        stands.iter().filter(|stand| stand.judged == Judged::True).map(|stand| stand.rule).collect();
-    let mut plan = machine.map(|machine| plan::merge(&matching, record, alert, machine)).unwrap_or_default();
+    let asking: Vec<Asking> = stands.iter().filter_map(asking).collect();
+    let mut plan = machine.map(|machine| plan::merge(&asking, record, alert, machine)).unwrap_or_default();
+    plan.notes.splice(0..0, cut_short(stands));
     let acts = plan.acts();
     let failed = failed(stands, acts);
     if let (Some(failed), false) = (&failed, acts) {
@@ -148,10 +158,12 @@ fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: O
         plan.actions.iter_mut().for_each(|planned| planned.mode = planned.mode.min(Mode::Approve));
         plan.notes.insert(0, Note { text: format!("{failed}, so a person decides"), shadow: false });
     }
-    let reason = one_line(&reason(&plan, &matching));
-    // Rules that contradict each other leave nothing that they agree on, and what was cut from the evidence may have named
-    // what they ask for: a person must look.
-    if (plan.contradicted || plan.unseen) && !acts {
+    let reason = one_line(&reason(&plan, &asking));
+    // Rules that contradict each other leave nothing that they agree on, and what was cut from the alert may have named
+    // what they ask for or be what they ask about: a person must look.
+    let nothing = plan.actions.is_empty();
+    let open = asking.iter().any(|asking| !asking.sure && (nothing || asking.rule.mode != Mode::Shadow));
+    if (plan.contradicted || plan.unseen || open) && !acts {
         return Conclusion { verdict: Verdict::NeedsHuman, reason, planned: Vec::new() };
     }
     let verdict = if plan.actions.is_empty() { Verdict::Nothing } else { Verdict::Act };
@@ -160,27 +172,45 @@ fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: O
 
 /// The rules that could not be judged and count, and why the first of them could not.
 fn failed(stands: &[Stand], acts: bool) -> Option<String> {
-    let mut failed = stands.iter().filter_map(|stand| match &stand.judged {
+    let failed = stands.iter().filter_map(|stand| match &stand.judged {
         Judged::Unknown(why) if stand.rule.mode != Mode::Shadow || !acts => Some((stand.rule, why)),
-        Judged::Unknown(_) | Judged::True | Judged::False => None,
+        Judged::Unknown(_) | Judged::Cut(_) | Judged::True | Judged::False => None,
     });
-    let (rule, why) = failed.next()?;
-    let others = failed.count();
+    not_judged(failed)
+}
+
+/// The rules that ask for what was cut from the alert, those that count and those in shadow.
+fn cut_short(stands: &[Stand]) -> Vec<Note> {
+    let told = |shadow: bool| {
+        let cut = stands.iter().filter_map(move |stand| match &stand.judged {
+            Judged::Cut(why) if (stand.rule.mode == Mode::Shadow) == shadow => Some((stand.rule, why)),
+            Judged::Cut(_) | Judged::Unknown(_) | Judged::True | Judged::False => None,
+        });
+        not_judged(cut).map(|text| Note { text: format!("{text}, so a person decides on it"), shadow })
+    };
+    [false, true].into_iter().filter_map(told).collect()
+}
+
+/// The first of these rules and why it could not be judged, with the number of the others.
+fn not_judged<'a>(mut rules: impl Iterator<Item = (&'a Rule, &'a String)>) -> Option<String> {
+    let (rule, why) = rules.next()?;
+    let others = rules.count();
     let others = if others > 0 { format!(" (and {others} more)") } else { String::new() };
     Some(format!("rule {}{others} could not be judged: {why}", rule.id))
 }
 
 /// What was left out, then the kind of the first planned action and the condition behind it.
-fn reason(plan: &Plan, matching: &[&Rule]) -> String {
+fn reason(plan: &Plan, asking: &[Asking]) -> String {
     let acts = plan.acts();
     let mut parts: Vec<String> =
         plan.notes.iter().filter(|note| !note.shadow || !acts).map(|note| note.text.clone()).collect();
     if let Some(first) = plan.actions.first() {
-        let when = matching.iter().find(|rule| first.rules.contains(&rule.id)).map_or("", |rule| rule.when.as_str());
+        let when = asking.iter().map(|asking| asking.rule).find(|rule| first.rules.contains(&rule.id));
+        let when = when.map_or("", |rule| rule.when.as_str());
         parts.push(format!("{}: {when}", first.action.kind()));
     } else if parts.is_empty() {
-        parts.push(match matching.first() {
-            Some(rule) => format!("rule {} matched and asks for no action", rule.id),
+        parts.push(match asking.first() {
+            Some(asking) => format!("rule {} matched and asks for no action", asking.rule.id),
             None => "no rule matched".to_owned(),
         });
     }

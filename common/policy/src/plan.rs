@@ -7,6 +7,8 @@
 //! - Settings that differ under one key: the stronger or safer one ([`settings`]). Where neither is, the action is left
 //!   out as contradictory.
 //! - An action that would undo another of the same decision is left out ([`opposites`]).
+//! - A rule that could not be judged because the alert was cut may match or not. What it asks for waits for a person, and
+//!   so does what other rules ask for where it would be another action, or none, if that rule matched.
 //! - Evidence that names more than [`MOST`](crate::expand::MOST) things, or of which the record has a part only: at most
 //!   that many are planned, for a person to approve.
 //!
@@ -55,21 +57,38 @@ pub struct Note {
     pub shadow: bool,
 }
 
+/// A rule whose actions count.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Whether it matches; else nobody can tell, since the alert was cut.
+    pub sure: bool,
+}
+
 /// One rule's wish for one action.
+#[derive(Clone)]
 struct Request<'a> {
     rule: &'a Rule,
+    sure: bool,
     action: Action,
     mode: Mode,
 }
 
-/// Merges the requests of matching rules, sorted by id, on one machine.
-pub fn merge(matching: &[&Rule], record: &EnrichedRecord, alert: &Alert, machine: &MachineId) -> Plan {
+/// An action, and whether it is asked for whatever was cut.
+struct Merged {
+    action: PlannedAction,
+    sure: bool,
+}
+
+/// Merges the requests of rules, sorted by id, on one machine.
+pub fn merge(asking: &[Asking], record: &EnrichedRecord, alert: &Alert, machine: &MachineId) -> Plan {
     let cut = record.cut.iter().find(|cut| cut.field == EVIDENCE);
-    let (shadow, live): (Vec<&Rule>, Vec<&Rule>) = matching.iter().partition(|rule| rule.mode == Mode::Shadow);
+    let (shadow, live): (Vec<Asking>, Vec<Asking>) = asking.iter().partition(|asking| asking.rule.mode == Mode::Shadow);
     let mut plan = Plan::default();
     let mut requests: Vec<(ActionKey, Vec<Request>)> = Vec::new();
-    for rule in live.into_iter().chain(shadow) {
-        for request in asked(rule, (alert, cut), &mut plan) {
+    for asking in live.into_iter().chain(shadow) {
+        for request in asked(asking, (alert, cut), &mut plan) {
             let key = ActionKey::derive(&record.tenant, &alert.id, machine, &request.action);
             match requests.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, together)) => together.push(request),
@@ -77,16 +96,14 @@ pub fn merge(matching: &[&Rule], record: &EnrichedRecord, alert: &Alert, machine
             }
         }
     }
+    let mut merged = Vec::new();
     for (key, requests) in requests {
-        match planned(key, requests) {
-            Ok(action) => plan.actions.push(action),
-            Err(note) => {
-                plan.notes.push(note);
-                plan.contradicted = true;
-            }
+        match together(key, requests, &mut plan.notes) {
+            Some(action) => merged.push(action),
+            None => plan.contradicted = true,
         }
     }
-    opposites::leave_out(&mut plan);
+    plan.actions = opposites::leave_out(merged, &mut plan.notes);
     plan.actions.sort_by_key(|planned| (planned.mode == Mode::Shadow, closes(&planned.action)));
     plan
 }
@@ -100,7 +117,11 @@ fn closes(action: &Action) -> bool {
 }
 
 /// What one rule asks for with this alert.
-fn asked<'a>(rule: &'a Rule, (alert, cut): (&Alert, Option<&Cut>), plan: &mut Plan) -> Vec<Request<'a>> {
+fn asked<'a>(
+    Asking { rule, sure }: Asking<'a>,
+    (alert, cut): (&Alert, Option<&Cut>),
+    plan: &mut Plan,
+) -> Vec<Request<'a>> {
     let mut requests = Vec::new();
     let shadow = rule.mode == Mode::Shadow;
     for template in &rule.actions {
@@ -122,19 +143,44 @@ fn asked<'a>(rule: &'a Rule, (alert, cut): (&Alert, Option<&Cut>), plan: &mut Pl
         }
         plan.unseen |= found == 0 && cut.is_some() && !shadow;
         plan.notes.extend(text.map(|text| Note { text, shadow }));
-        requests.extend(actions.into_iter().map(|action| Request { rule, action, mode }));
+        requests.extend(actions.into_iter().map(|action| Request { rule, sure, action, mode }));
     }
     requests
 }
 
-/// The requests under one key as one action, or what contradicts.
-fn planned(key: ActionKey, mut requests: Vec<Request>) -> Result<PlannedAction, Note> {
+/// The requests under one key as one action; `None`, with a note, where they contradict each other. Where it would be
+/// another action, or none, if a rule matched that could not be judged, it waits for a person.
+fn together(key: ActionKey, mut requests: Vec<Request>, notes: &mut Vec<Note>) -> Option<Merged> {
     if requests.iter().any(|request| request.mode != Mode::Shadow) {
         requests.retain(|request| request.mode != Mode::Shadow);
     }
+    // Comments are those of the first among equals.
+    requests.sort_by_key(|request| !request.sure);
+    let (certain, open) = requests.split_at(requests.partition_point(|request| request.sure));
+    let sure = !certain.is_empty();
+    let certainly = if sure && !open.is_empty() { planned(key.clone(), certain).ok() } else { None };
+    let (mut action, same) = match (planned(key, &requests), certainly) {
+        (Ok(action), Some(certainly)) => {
+            let same = action.action == certainly.action;
+            (action, same)
+        }
+        (Ok(action), None) => (action, open.is_empty()),
+        (Err(note), certainly) => {
+            notes.push(note);
+            (certainly?, false)
+        }
+    };
+    if !same {
+        action.mode = action.mode.min(Mode::Approve);
+    }
+    Some(Merged { action, sure })
+}
+
+/// The requests under one key as one action, or what contradicts.
+fn planned(key: ActionKey, requests: &[Request]) -> Result<PlannedAction, Note> {
     let mut limits: BTreeMap<u64, u32> = BTreeMap::new();
     let mut merged: Option<(Action, Mode)> = None;
-    for Request { rule, action, mode } in &requests {
+    for Request { rule, action, mode, sure: _ } in requests {
         for &(window, limit) in &rule.limits {
             limits.entry(window).and_modify(|known| *known = limit.min(*known)).or_insert(limit);
         }
@@ -143,14 +189,14 @@ fn planned(key: ActionKey, mut requests: Vec<Request>) -> Result<PlannedAction, 
             Some((known, other)) => settings::merge(known, action).map(|action| (action, other.min(*mode))),
         };
         if merged.is_none() {
-            let text = notes::contradiction(action.kind(), &rules_of(&requests));
+            let text = notes::contradiction(action.kind(), &rules_of(requests));
             return Err(Note { text, shadow: *mode == Mode::Shadow });
         }
     }
     match merged {
         Some((action, mode)) => {
             let limits = limits.into_iter().collect();
-            Ok(PlannedAction { key, action, mode, rules: rules_of(&requests), limits })
+            Ok(PlannedAction { key, action, mode, rules: rules_of(requests), limits })
         }
         None => Err(Note { text: format!("no rule asks for action {key}"), shadow: true }),
     }

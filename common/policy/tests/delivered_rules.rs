@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use cordon_policy::{RuleSet, decide, run_tests};
-use cordon_records::{DecisionRecord, EnrichedRecord, Mode, RuleId, Verbatim, Verdict};
+use cordon_records::{DecisionRecord, EnrichedRecord, Mode, RuleId, Verbatim, Verdict, cut};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -210,6 +210,28 @@ fn on_a_server_a_person_decides_at_every_severity() {
             assert!(plan.iter().all(|action| action != "isolate auto"), "{os} {alert}: {plan:?}");
         }
     }
+}
+
+#[test]
+fn a_high_alert_of_2_100_files_isolates_as_one_of_few_does_and_its_files_wait() {
+    let files: Vec<Value> = (0..2_100)
+        .map(|n| {
+            json!({"entityType": "File", "sha1": format!("{:040x}", n + 1), "sha256": format!("{:064x}", n + 1),
+                "detectionStatus": "Detected", "filePath": "C:\\Users\\ann\\AppData\\Local\\Temp".repeat(10)})
+        })
+        .collect();
+    let alert = json!({"id": "a1", "machineId": "m1", "status": "New", "severity": "High", "category": "Malware",
+        "evidence": files});
+    let (part, cut) = cut::for_a_record(Verbatim::parse(&alert.to_string()).unwrap());
+    assert_eq!(cut.len(), 1, "{cut:?}");
+    let mut record: EnrichedRecord = serde_json::from_str(TEMPLATE).unwrap();
+    (record.alert, record.cut) = (part, cut);
+    record.machine = Some(Verbatim::parse(r#"{"id": "m1", "osPlatform": "Windows11"}"#).unwrap());
+    let decision = decide(&all(), &record, String::new(), Timestamp::UNIX_EPOCH).unwrap();
+    let plan = plan(&decision);
+    assert_eq!(plan.first().map(String::as_str), Some("isolate auto"), "{plan:?}: {}", decision.reason);
+    assert_eq!(plan.iter().filter(|action| *action == "stop_file approve").count(), plan.len() - 1, "{plan:?}");
+    assert!(plan.len() > 1 && decision.reason.contains("of 2100 evidence items were cut"), "{}", decision.reason);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn of_rule(explained: &RuleExplanation<'_>) -> Value {
     let (stand, why) = match &explained.judged {
         Stand::True => ("matches", None),
         Stand::False => ("does_not_match", None),
-        Stand::Unknown(why) => ("cannot_be_told", Some(why)),
+        Stand::Unknown(why) | Stand::Cut(why) => ("cannot_be_told", Some(why)),
     };
     json!({
         "rule": explained.rule.id,

@@ -47,7 +47,7 @@ fn of_rule(explained: &RuleExplanation<'_>) -> String {
     let stand = match &explained.judged {
         Stand::True => "MATCHES".to_owned(),
         Stand::False => "does not match".to_owned(),
-        Stand::Unknown(why) => format!("CANNOT BE TOLD: {}", line(why)),
+        Stand::Unknown(why) | Stand::Cut(why) => format!("CANNOT BE TOLD: {}", line(why)),
     };
     let rule = explained.rule;
     format!("rule {} ({}) {stand}\n{}", rule.id, rule.mode.as_str(), step::tree(&explained.condition, 2))

@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub use explain::{Step, explain};
 
 use compile::{Frame, Test};
+use value::Fault;
 
 use crate::facts::Facts;
 use crate::text::one_line;
@@ -56,6 +57,9 @@ pub enum Judged {
     False,
     /// It cannot be told, and why. Never "no match".
     Unknown(String),
+    /// It cannot be told because the alert was too large for its record: what is missing. Apart from other faults, since an
+    /// attacker chooses the size of an alert.
+    Cut(String),
 }
 
 /// A checked and compiled condition. A clone shares what was compiled.
@@ -128,14 +132,15 @@ impl Condition {
         }
     }
 
-    /// Judges one record. Without a machine, what the machine says fails, and so does a field of the alert of which the record
-    /// has a part only: where the rest of the condition decides all the
-    /// same, it is decided, and elsewhere it cannot be told.
+    /// Judges one record. Without a machine, what the machine says fails, and so does a field of the alert of which the
+    /// record has a part only: where the rest of the condition decides all the same, it is decided, and elsewhere it cannot
+    /// be told.
     #[must_use]
     pub fn judge(&self, facts: &Facts<'_>) -> Judged {
         match (self.test)(&Frame::new(facts)) {
             Ok(true) => Judged::True,
             Ok(false) => Judged::False,
+            Err(fault @ Fault::Cut(_)) => Judged::Cut(one_line(&fault.to_string())),
             Err(fault) => Judged::Unknown(one_line(&format!("its condition failed: {fault}"))),
         }
     }

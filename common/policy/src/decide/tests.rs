@@ -112,7 +112,8 @@ fn a_rule_that_asks_for_evidence_of_which_a_part_was_cut_asks_a_person() {
         "(alert.severity == \"High\" ? size(users) : 0) == 0",
     ] {
         let decision = decided_on_a_part(&[rule("r", "auto", when, FULL)], "evidence");
-        assert_eq!(decision.verdict, Verdict::NeedsHuman, "{when}");
+        assert_eq!((decision.verdict, modes(&decision)), (Verdict::Act, vec!["isolate approve".to_owned()]), "{when}");
+        assert_eq!(decision.matched.len(), 0, "nobody says that it matched: {when}");
         assert!(decision.reason.contains(CUT), "{when}: {}", decision.reason);
     }
     for (when, verdict) in [
@@ -125,10 +126,93 @@ fn a_rule_that_asks_for_evidence_of_which_a_part_was_cut_asks_a_person() {
         assert_eq!(decision.verdict, verdict, "what decides without the evidence decides: {when}");
     }
     let other = decided_on_a_part(&[rule("r", "auto", "alert.title == \"x\"", FULL)], "title");
-    assert_eq!(other.verdict, Verdict::NeedsHuman, "{}", other.reason);
-    let beside = [rule("r", "auto", ON_HIGH, FULL), rule("s", "auto", "\"x\" in users", FULL)];
-    let beside = decided_on_a_part(&beside, "evidence");
-    assert_eq!((beside.verdict, beside.planned[0].mode), (Verdict::Act, Mode::Approve), "a person decides");
+    assert_eq!(modes(&other), ["isolate approve"], "{}", other.reason);
+    let asks_nothing = decided_on_a_part(&[rule("r", "auto", READS, "actions: []")], "evidence");
+    assert_eq!(asks_nothing.verdict, Verdict::NeedsHuman, "{}", asks_nothing.reason);
+}
+
+/// `kind mode` of what is planned.
+fn modes(decision: &DecisionRecord) -> Vec<String> {
+    let words = |planned: &PlannedAction| format!("{} {}", planned.action.kind(), planned.mode.as_str());
+    decision.planned.iter().map(words).collect()
+}
+
+/// A condition that nobody can tell while a part of the evidence is missing.
+const READS: &str = "\"x\" in users";
+
+#[test]
+fn the_size_of_an_alert_keeps_no_other_rules_action_from_being_done() {
+    let acting = rule("a", "auto", ON_HIGH, FULL);
+    for (mode, actions, expected) in [
+        // What both of them would do unasked is done unasked, whether the second matches or not.
+        ("auto", FULL, vec!["isolate auto"]),
+        ("auto", SELECTIVE, vec!["isolate auto"]),
+        ("approve", "actions: []", vec!["isolate auto"]),
+        ("approve", "actions: [{scan: {comment: x}}]", vec!["isolate auto", "scan approve"]),
+        (
+            "auto",
+            "actions: [{scan: {comment: x}}, {tag: {add: t}}]",
+            vec!["isolate auto", "scan approve", "tag approve"],
+        ),
+        ("approve", "actions: [{stop_file: {files: evidence, comment: x}}]", vec!["isolate auto", "stop_file approve"]),
+        // An isolation stands against a release in any case.
+        ("auto", "actions: [{release: {comment: x}}]", vec!["isolate auto"]),
+        ("auto", "actions: [{cancel: {what: isolate, comment: x}}]", vec!["isolate auto"]),
+        // It may be a rule that asks a person for the same.
+        ("approve", FULL, vec!["isolate approve"]),
+        ("shadow", FULL, vec!["isolate auto"]),
+        ("shadow", "actions: [{scan: {comment: x}}]", vec!["isolate auto", "scan shadow"]),
+    ] {
+        let unsure = rule("s", mode, READS, actions);
+        let decision = decided_on_a_part(&[acting.clone(), unsure], "evidence");
+        assert_eq!(decision.verdict, Verdict::Act, "{mode} {actions}");
+        assert_eq!(modes(&decision), expected, "{mode} {actions}");
+        assert_eq!(decision.reason.contains(CUT), mode != "shadow", "{mode} {actions}: {}", decision.reason);
+        assert_eq!(decision.matched.len(), 1, "{mode} {actions}");
+    }
+}
+
+#[test]
+fn a_rule_that_the_size_of_an_alert_leaves_open_lowers_the_same_action_and_its_opposite() {
+    let release = "actions: [{release: {comment: x}}]";
+    for (sure, unsure, expected) in [
+        (SELECTIVE, FULL, vec!["isolate approve"]),
+        ("actions: [{scan: {comment: x}}]", "actions: [{scan: {type: Full, comment: x}}]", vec!["scan approve"]),
+        // Where they contradict, what is certain waits.
+        ("actions: [{set_device_value: High}]", "actions: [{set_device_value: Low}]", vec!["set_device_value approve"]),
+        (release, FULL, vec!["release approve", "isolate approve"]),
+        (
+            "actions: [{cancel: {what: isolate, comment: x}}, {tag: {add: t}}]",
+            FULL,
+            vec!["cancel approve", "tag auto", "isolate approve"],
+        ),
+    ] {
+        for mode in ["auto", "approve"] {
+            let rules = [rule("a", "auto", ON_HIGH, sure), rule("s", mode, READS, unsure)];
+            let decision = decided_on_a_part(&rules, "evidence");
+            assert_eq!(modes(&decision), expected, "{sure} beside {unsure}: {}", decision.reason);
+        }
+        let shadow = [rule("a", "auto", ON_HIGH, sure), rule("s", "shadow", READS, unsure)];
+        let planned = decided_on_a_part(&shadow, "evidence").planned;
+        assert!(planned.iter().all(|planned| planned.mode != Mode::Approve), "{sure} beside {unsure}: {planned:?}");
+    }
+    let contradict = [
+        rule("a", "auto", READS, "actions: [{set_device_value: High}]"),
+        rule("b", "auto", READS, "actions: [{set_device_value: Low}]"),
+    ];
+    assert_eq!(decided_on_a_part(&contradict, "evidence").verdict, Verdict::NeedsHuman);
+}
+
+#[test]
+fn what_fails_for_another_reason_is_a_persons_beside_an_alert_that_was_cut_too() {
+    let failing = rule("f", "auto", "alert.mitreTechniques[5] == \"\"", FULL);
+    let decision = decided_on_a_part(&[rule("a", "auto", ON_HIGH, FULL), failing], "evidence");
+    assert_eq!(modes(&decision), ["isolate approve"], "{}", decision.reason);
+    let mut alone = record(&high(), None);
+    alone.cut = vec![cut("evidence")];
+    let rules = set(&[rule("r", "auto", READS, FULL)]);
+    let decision = decide(&rules, &alone, String::new(), Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!((decision.verdict, decision.planned.len()), (Verdict::NeedsHuman, 0), "there is no machine");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use cordon_records::{Action, ActionKind, Mode, PlannedAction};
 
-use super::{Note, Plan, notes};
+use super::{Merged, Note, notes};
 
 /// The kind of action that this one undoes.
 pub const fn undoes(action: &Action) -> Option<ActionKind> {
@@ -26,25 +26,34 @@ pub const fn undoes(action: &Action) -> Option<ActionKind> {
     }
 }
 
+/// What stands against what would undo it: its kind, its mode, and whether it is asked for whatever was cut.
+type Standing = (ActionKind, Mode, bool);
+
 /// Leaves out what undoes something that stays. Cancels come last: what was itself left out needs no cancel to spare it.
-pub(super) fn leave_out(plan: &mut Plan) {
+/// Beside what is asked for only if a rule matches that could not be judged, it stays, for a person to approve.
+pub(super) fn leave_out(mut merged: Vec<Merged>, notes: &mut Vec<Note>) -> Vec<PlannedAction> {
     for cancels in [false, true] {
-        let standing: Vec<(ActionKind, Mode)> =
-            plan.actions.iter().map(|planned| (planned.action.kind(), planned.mode)).collect();
-        let notes = &mut plan.notes;
-        plan.actions.retain(|planned| {
+        let standing: Vec<Standing> =
+            merged.iter().map(|one| (one.action.action.kind(), one.action.mode, one.sure)).collect();
+        merged.retain_mut(|Merged { action: planned, sure }| {
             let kind = planned.action.kind();
-            let beaten = (kind == ActionKind::Cancel) == cancels && beaten(planned, &standing);
+            let against =
+                standing.iter().filter(|other| (kind == ActionKind::Cancel) == cancels && beats(other, planned));
+            let certain: Vec<bool> = against.map(|(.., certain)| *certain).collect();
+            // Of two that are both in doubt, the one that takes away stands as ever.
+            let beaten = certain.iter().any(|certain| *certain || !*sure);
             if let (true, Some(by)) = (beaten, undoes(&planned.action)) {
                 notes.push(Note { text: notes::undone(kind, by), shadow: planned.mode == Mode::Shadow });
+            } else if !certain.is_empty() {
+                planned.mode = planned.mode.min(Mode::Approve);
             }
             !beaten
         });
     }
+    merged.into_iter().map(|merged| merged.action).collect()
 }
 
-/// A rule in shadow does not keep another rule's release from happening.
-fn beaten(planned: &PlannedAction, standing: &[(ActionKind, Mode)]) -> bool {
-    let Some(undone) = undoes(&planned.action) else { return false };
-    standing.iter().any(|(kind, mode)| *kind == undone && (*mode != Mode::Shadow || planned.mode == Mode::Shadow))
+/// Whether the planned action would undo this one. A rule in shadow does not keep another rule's release from happening.
+fn beats((kind, mode, _): &Standing, planned: &PlannedAction) -> bool {
+    undoes(&planned.action) == Some(*kind) && (*mode != Mode::Shadow || planned.mode == Mode::Shadow)
 }

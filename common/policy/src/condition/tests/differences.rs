@@ -48,7 +48,7 @@ fn ours(source: &str, machine: bool) -> Said {
     match condition.judge(&Facts::new(&alert, machine.then_some(&present), now)) {
         Judged::True => True,
         Judged::False => False,
-        Judged::Unknown(_) => Failed,
+        Judged::Unknown(_) | Judged::Cut(_) => Failed,
     }
 }
 
