@@ -217,9 +217,15 @@ fn counts(lines: &[&Line]) -> Vec<(&'static str, String)> {
 
 /// "High 12, Medium 3": the most frequent first, at most [`NAMES`] of them.
 pub fn tally<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    weighed(names.map(|name| (name, 1)))
+}
+
+/// The same for names that each stand for so many.
+pub fn weighed<'a>(names: impl Iterator<Item = (&'a str, usize)>) -> String {
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
-    for name in names {
-        *counted.entry(name).or_default() += 1;
+    for (name, weight) in names {
+        let count = counted.entry(name).or_default();
+        *count = count.saturating_add(weight);
     }
     let mut ordered: Vec<(&str, usize)> = counted.into_iter().collect();
     ordered.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -227,7 +233,7 @@ pub fn tally<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn named(ordered: Vec<(&str, usize)>) -> String {
-    let rest: usize = ordered.iter().skip(NAMES).map(|(_, count)| count).sum();
+    let rest = ordered.iter().skip(NAMES).fold(0_usize, |sum, (_, count)| sum.saturating_add(*count));
     let mut parts: Vec<String> = ordered.iter().take(NAMES).map(|(name, count)| format!("{name} {count}")).collect();
     if rest > 0 {
         parts.push(format!("others {rest}"));

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cordon_records::{Topic, dead_letter_header as header};
+use cordon_records::{DeadLetterReason, Topic, dead_letter_header as header};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Inbound, KafkaFailure, Tail};
 use jiff::Timestamp;
@@ -30,6 +30,17 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// So many are kept for one digest. They hold up nobody, and a topic full of them is one mail; this bounds the memory.
 const MOST: usize = 20_000;
 
+/// What a dead letter stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// A record that a stage put aside.
+    Record,
+    /// Records that were deleted before a stage read them: nothing of them is kept.
+    Lost,
+    /// A mail that somebody did not get, or a report of which notify could make none.
+    Mail,
+}
+
 /// One of them, as mails show it. Its headers are foreign text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -45,6 +56,10 @@ pub struct DeadLetter {
     pub detail: String,
     /// Where the record came from; nowhere, for an item of the alert list or a mail.
     pub origin: Option<String>,
+    /// What it stands for.
+    pub sort: Sort,
+    /// How many records it stands for: more than one only where they are lost.
+    pub records: usize,
     /// When it was given up.
     pub at: Timestamp,
 }
@@ -56,9 +71,21 @@ impl DeadLetter {
         let said = |name| record.headers.text(name);
         let word = |name| clean::foreign(said(name).unwrap_or("unknown"), 40);
         let part = |name| said(name).unwrap_or("?");
-        let origin =
-            said(header::TOPIC).map(|topic| format!("{topic}/{}/{}", part(header::PARTITION), part(header::OFFSET)));
+        let sort = match (said(header::REASON), said(header::STAGE)) {
+            (Some(reason), _) if reason == DeadLetterReason::Lost.as_str() => Sort::Lost,
+            (_, Some("notify")) => Sort::Mail,
+            (_, Some(_) | None) => Sort::Record,
+        };
+        let last = said(header::LAST_OFFSET).filter(|_| sort == Sort::Lost);
+        let range = last.map(|last| format!("-{last}")).unwrap_or_default();
+        let origin = said(header::TOPIC)
+            .map(|topic| format!("{topic}/{}/{}{range}", part(header::PARTITION), part(header::OFFSET)));
+        let number = |text: Option<&str>| text?.parse::<i64>().ok();
+        let span = number(last).zip(number(said(header::OFFSET))).map(|(last, first)| last.saturating_sub(first));
+        let records = span.and_then(|span| usize::try_from(span).ok()).map_or(1, |span| span.saturating_add(1));
         Self {
+            sort,
+            records,
             partition: record.partition,
             offset: record.offset,
             stage: word(header::STAGE),
@@ -82,17 +109,28 @@ pub fn message(letters: &[DeadLetter]) -> Option<Message> {
     let (first, newest) = (letters.first()?, letters.iter().map(|letter| letter.at).max()?);
     let key = format!("dead-letters|{}/{}", first.partition, first.offset);
     let mut message = digest::folded(wording::of_dead_letters(letters), key, newest);
-    let causes: Vec<String> = letters.iter().map(DeadLetter::cause).collect();
-    let mut counts = vec![
-        ("Dead letters", letters.len().to_string()),
-        ("Stage, reason", digest::tally(causes.iter().map(String::as_str))),
-    ];
+    let mut counts = vec![("Dead letters", letters.len().to_string()), ("Stage, reason", causes(letters))];
+    let lost = count(letters, Sort::Lost);
+    counts.extend((lost > 0).then(|| ("Deleted unread", lost.to_string())));
     counts.extend(letters.iter().map(|letter| letter.at).min().map(|at| ("First", facts::instant(at))));
     counts.extend((letters.len() > 1).then(|| ("Last", facts::instant(newest))));
     message.sections = vec![Section { title: "In numbers", facts: counts, link: None }];
     message.items_title = if letters.len() > WORST { "Examples" } else { "One by one" };
     message.items = examples(letters).into_iter().map(item).collect();
     Some(message)
+}
+
+/// Stage and reason with the number of records, the most frequent first.
+#[must_use]
+pub fn causes(letters: &[DeadLetter]) -> String {
+    let causes: Vec<String> = letters.iter().map(DeadLetter::cause).collect();
+    digest::weighed(causes.iter().zip(letters).map(|(cause, letter)| (cause.as_str(), letter.records)))
+}
+
+/// How many records of a sort there are.
+#[must_use]
+pub fn count(letters: &[DeadLetter], sort: Sort) -> usize {
+    letters.iter().filter(|letter| letter.sort == sort).fold(0, |sum, letter| sum.saturating_add(letter.records))
 }
 
 /// One of each cause first.
@@ -105,7 +143,8 @@ fn examples(letters: &[DeadLetter]) -> Vec<&DeadLetter> {
 }
 
 fn item(letter: &DeadLetter) -> Item {
-    let from = letter.origin.as_ref().map(|origin| format!(". It came from {origin}")).unwrap_or_default();
+    let came = if letter.sort == Sort::Lost { "They were at" } else { "It came from" };
+    let from = letter.origin.as_ref().map(|origin| format!(". {came} {origin}")).unwrap_or_default();
     Item {
         head: format!("{}: {}", letter.stage, letter.reason),
         text: format!("{}{from}", letter.detail),

@@ -15,9 +15,9 @@
 //!
 //! Each decision that waits for a person is told once: `held` once per action key, attempt, intent and number of
 //! approvals, so that what is held anew is told anew. Steps of an action that was begun, approved or denied, or that
-//! people asked for, are told once per action key, attempt and state. `refused`, `would`, `expired` and a judgement that
-//! needs a person before any attempt are told once per machine, kind, state and UTC day, because ten alerts on one machine
-//! are one thing to look at.
+//! people asked for, `expired`, and a judgement that needs a person are told once per action key, attempt and state; once per
+//! alert and state where there is no action. `refused` and `would` are told once per machine, kind, state and UTC day,
+//! because ten alerts on one machine are one thing to look at.
 //!
 //! What may come in numbers is folded ([`Fate::Fold`]): the first is told at once, the others in a digest (see `window`).
 
@@ -239,15 +239,14 @@ fn is_noticed(record: &ActionRecord) -> bool {
 #[must_use]
 pub fn notification_key(record: &ActionRecord) -> String {
     let state = record.state.as_str();
+    let kind = record.action.as_ref().map_or("none", |action| action.kind().as_str());
     match (&record.key, is_told_daily(record)) {
         (Some(key), false) => match &record.intent {
             Some(intent) => format!("{key}|{}|{state}|{intent}#{}", record.attempt, record.approvals.len()),
             None => format!("{key}|{}|{state}", record.attempt),
         },
-        (Some(_) | None, _) => {
-            let kind = record.action.as_ref().map_or("none", |action| action.kind().as_str());
-            format!("{}|{kind}|{state}|{}", target(record), record.at.strftime("%Y-%m-%d"))
-        }
+        (None, false) => format!("{}|{kind}|{state}", record.alert.id),
+        (Some(_) | None, true) => format!("{}|{kind}|{state}|{}", target(record), record.at.strftime("%Y-%m-%d")),
     }
 }
 
@@ -260,9 +259,10 @@ fn target(record: &ActionRecord) -> &str {
 const fn is_told_daily(record: &ActionRecord) -> bool {
     match record.state {
         ActionState::Held => record.intent.is_none() && !people_wait(record),
-        ActionState::Refused | ActionState::Would | ActionState::Expired => !people_wait(record),
-        ActionState::NeedsHuman => record.attempt == 0 && !people_wait(record),
-        ActionState::Covered
+        ActionState::Refused | ActionState::Would => !people_wait(record),
+        ActionState::NeedsHuman
+        | ActionState::Expired
+        | ActionState::Covered
         | ActionState::InDoubt
         | ActionState::Accepted
         | ActionState::Succeeded

@@ -5,10 +5,10 @@ mod support;
 #[path = "support/world.rs"]
 mod world;
 
-use cordon_notify::letters::{DeadLetter, message};
+use cordon_notify::letters::{DeadLetter, Sort, message};
 use cordon_notify::render::Renderer;
-use cordon_records::{ActionState, Topic};
-use cordon_runtime::kafka::read_all;
+use cordon_records::{ActionState, Headers, Topic};
+use cordon_runtime::kafka::{Inbound, read_all};
 use cordon_simulator::{SmtpFault, SmtpFaultKind, SmtpPhase};
 use support::{instant, report};
 use world::{World, step_under, until};
@@ -19,7 +19,7 @@ const ONE: &str = "ACTION NEEDED: A record is a dead letter: enrich gave it up (
 async fn the_first_dead_letter_is_told_at_once_the_others_together_and_none_again_after_a_restart() {
     let world = World::start();
     world.bury(0, "enrich", "decode").await;
-    let running = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 3s"));
+    let running = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 8s"));
     until(|| world.subjects().len() == 1, || format!("{:?}", world.subjects())).await;
     for number in 1..6 {
         world.bury(number, if number < 5 { "enrich" } else { "act" }, "decode").await;
@@ -28,7 +28,7 @@ async fn the_first_dead_letter_is_told_at_once_the_others_together_and_none_agai
     let told = [ONE, "ACTION NEEDED: 5 records are dead letters: enrich decode 4, act decode 1"];
     assert_eq!(world.subjects(), told);
     running.stop().await;
-    let again = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 3s"));
+    let again = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 8s"));
     world.bury(6, "enrich", "decode").await;
     until(|| world.subjects().len() == 3, || format!("{:?}", world.subjects())).await;
     assert_eq!(world.subjects()[2], ONE, "only what was not told is told");
@@ -62,12 +62,80 @@ fn letters(count: usize) -> Vec<DeadLetter> {
             offset: number as i64,
             stage: stage.into(),
             reason: reason.into(),
+            sort: if stage == "notify" { Sort::Mail } else { Sort::Record },
+            records: 1,
             detail: "the value is not the expected JSON: missing field `id` at line 1 column 17".into(),
             origin: (stage != "notify").then(|| format!("cordon.alerts/3/{number}")),
             at: instant("2026-11-20T09:13:10Z").checked_add(jiff::SignedDuration::from_secs(number as i64)).unwrap(),
         }
     };
     (0..count).map(letter).collect()
+}
+
+fn headers(of: &[(&str, &str)]) -> DeadLetter {
+    let mut headers = Headers::default();
+    of.iter().for_each(|(name, value)| headers.set(name, value));
+    let record = Inbound {
+        topic: Topic::DeadLetters,
+        topic_name: "cordon.dead-letters".into(),
+        partition: 1,
+        offset: 9,
+        key: None,
+        headers,
+        value: None,
+        timestamp: None,
+    };
+    DeadLetter::of(&record, instant("2026-11-20T09:13:10Z"))
+}
+
+fn lost() -> DeadLetter {
+    headers(&[
+        ("x-original-topic", "cordon.alerts"),
+        ("x-original-partition", "3"),
+        ("x-original-offset", "100"),
+        ("x-last-offset", "149"),
+        ("x-failed-stage", "enrich"),
+        ("x-error-class", "lost"),
+        ("x-error-detail", "50 records, offsets 100 to 149, were deleted before enrich read them"),
+    ])
+}
+
+fn undelivered() -> DeadLetter {
+    headers(&[
+        ("x-failed-stage", "notify"),
+        ("x-error-class", "rejected"),
+        ("x-error-detail", "boss@contoso.com: an answer of SMTP server x:25: 550 5.1.1 no such user"),
+    ])
+}
+
+#[test]
+fn lost_records_are_counted_by_their_range_and_nobody_is_told_that_they_are_kept_or_can_be_sent_back() {
+    let renderer = Renderer::new().unwrap();
+    let message = message(&[lost()]).unwrap();
+    assert_eq!(message.subject, "ACTION NEEDED: 50 records of cordon.alerts were deleted before enrich read them");
+    let text = renderer.text(&message).unwrap();
+    assert!(text.contains("cordon.alerts/3/100-149") && text.contains("retention"), "{text}");
+    assert!(!text.contains("put aside") && !text.contains("redrive"), "{text}");
+    insta::assert_snapshot!("text_dead_lost", text);
+}
+
+#[test]
+fn a_mail_that_was_not_delivered_is_called_that_and_says_that_the_action_may_be_done() {
+    let message = message(&[undelivered()]).unwrap();
+    assert_eq!(message.subject, "ACTION NEEDED: A mail was not delivered: notify gave it up (rejected)");
+    let text = Renderer::new().unwrap().text(&message).unwrap();
+    assert!(text.contains("may well be done") && !text.contains("redrive") && !text.contains("is not done"), "{text}");
+    insta::assert_snapshot!("text_dead_undelivered", text);
+}
+
+#[test]
+fn a_mail_about_several_sorts_of_dead_letters_counts_records_and_says_of_each_sort_what_is_true() {
+    let mut all = letters(6);
+    all.extend([lost(), undelivered()]);
+    let message = message(&all).unwrap();
+    let subject = "ACTION NEEDED: 6 records are dead letters, 50 records were deleted unread, 1 mail was not delivered";
+    assert_eq!(message.subject, subject);
+    insta::assert_snapshot!("text_dead_sorts", Renderer::new().unwrap().text(&message).unwrap());
 }
 
 #[test]

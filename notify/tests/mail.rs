@@ -132,17 +132,37 @@ fn ten_alerts_on_one_machine_are_one_mail_a_day_but_each_action_is_followed_and_
         of(record).key
     };
     let (morning, evening, next_day) = ("2026-11-20T01:00:00Z", "2026-11-20T23:59:59Z", "2026-11-21T00:00:00Z");
-    for state in [ActionState::Refused, ActionState::Would, ActionState::NeedsHuman, ActionState::Expired] {
+    for state in [ActionState::Refused, ActionState::Would] {
         assert_eq!(key(state, "a", morning), key(state, "b", evening), "{state:?}");
         assert_ne!(key(state, "a", morning), key(state, "a", next_day), "{state:?}");
     }
     assert_ne!(key(ActionState::Refused, "a", morning), key(ActionState::Held, "a", morning));
-    for state in
-        [ActionState::Held, ActionState::Accepted, ActionState::Succeeded, ActionState::Failed, ActionState::Approved]
-    {
+    for state in [
+        ActionState::Held,
+        ActionState::NeedsHuman,
+        ActionState::Expired,
+        ActionState::Accepted,
+        ActionState::Succeeded,
+        ActionState::Failed,
+        ActionState::Approved,
+    ] {
         assert_ne!(key(state, "a", morning), key(state, "b", morning), "{state:?}");
         assert_eq!(key(state, "a", morning), key(state, "a", next_day), "{state:?}");
     }
+}
+
+#[test]
+fn each_alert_that_needs_a_person_is_told_also_the_second_one_of_a_machine_and_a_day() {
+    let key = |alert: &str, at: &str| {
+        let mut record = step(ActionState::NeedsHuman, "DC-01");
+        (record.key, record.action) = (None, None);
+        record.alert.id = cordon_records::AlertId::new(alert).unwrap();
+        record.at = instant(at);
+        of(record).key
+    };
+    assert_eq!(key("a", "2026-11-20T01:00:00Z"), "a|none|needs_human");
+    assert_eq!(key("a", "2026-11-20T01:00:00Z"), key("a", "2026-11-21T01:00:00Z"), "the same alert, judged again");
+    assert_ne!(key("a", "2026-11-20T01:00:00Z"), key("b", "2026-11-20T01:00:01Z"));
 }
 
 #[test]

@@ -88,7 +88,8 @@ impl World {
 
     /// Subjects of the mails that tell of reports; others tell of dead letters.
     pub fn reported(&self) -> Vec<String> {
-        self.subjects().into_iter().filter(|subject| !subject.contains("dead letter")).collect()
+        let of_dead_letters = |subject: &String| subject.contains("dead letter") || subject.contains("not delivered");
+        self.subjects().into_iter().filter(|subject| !of_dead_letters(subject)).collect()
     }
 
     /// A record that some stage gave up.

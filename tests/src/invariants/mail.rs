@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_records::{ActionRecord, ActionState, Report, Ruling, Topic};
+use cordon_records::{ActionRecord, Report, Ruling, Topic};
 
 use super::evidence::{Evidence, Expectation};
 use super::{Breach, settled};
@@ -27,15 +27,15 @@ pub(super) fn key_of(report: &Report) -> Option<String> {
     if ["denied", "expired"].contains(&state) && is_noticed(action) && !people {
         return None;
     }
-    let once_a_day = ["refused", "would", "expired"].contains(&state)
-        || (action.state == ActionState::NeedsHuman && action.attempt == 0);
+    let once_a_day = ["refused", "would"].contains(&state) && !people;
     match &action.key {
-        Some(key) if people || !once_a_day => {
+        Some(key) if !once_a_day => {
             let yeses = action.approvals.len();
             let held_as = action.intent.as_ref().map_or_else(String::new, |intent| format!("|{intent}#{yeses}"));
             Some(format!("{key}|{}|{state}{held_as}", action.attempt))
         }
-        _ => {
+        None if !once_a_day => Some(format!("{}|{}|{state}", action.alert.id, kind(action))),
+        Some(_) | None => {
             let target = action.machine.as_ref().map_or(action.alert.id.as_str(), |machine| machine.id.as_str());
             Some(daily(action, target))
         }
