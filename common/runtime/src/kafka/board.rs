@@ -64,11 +64,17 @@ struct Share {
     records: UnboundedSender<Inbound>,
     /// The offset that comes next, if it is known.
     next: Option<i64>,
+    /// The first one that came under this lease.
+    first: Option<i64>,
+    /// Nobody could say yet where the group stands: whether records before the first one are lost. Until then no
+    /// watermark is handed out, since a commit would pass over them untold.
+    doubted: bool,
 }
 
 impl Share {
     /// Notes which offset came, and tells when it is not the one that was to come.
     fn came(&mut self, partition: i32, offset: i64) -> Option<Break> {
+        self.first.get_or_insert(offset);
         let expected = self.next.replace(offset.saturating_add(1))?;
         (expected != offset).then_some(Break { partition, expected, came: offset })
     }
@@ -116,7 +122,8 @@ impl Board {
         state.epochs = state.epochs.saturating_add(1);
         let epoch = state.epochs;
         let lease = Lease { partition, epoch, draining: stop.child_token(), over: CancellationToken::new() };
-        let share = Share { lease: lease.clone(), tracker: PartitionTracker::default(), running: 0, records, next };
+        let tracker = PartitionTracker::default();
+        let share = Share { lease: lease.clone(), tracker, running: 0, records, next, first: None, doubted: false };
         if let Some(old) = state.partitions.insert(partition, share) {
             old.lease.draining.cancel();
             old.lease.over.cancel();
@@ -132,6 +139,35 @@ impl Board {
         if share.tracker.receive(record.offset, record.size()) {
             // Nobody listens only when the lease is over; then nothing of it will be stored.
             let _ = share.records.send(record);
+        }
+    }
+
+    /// Nobody could say where the group stands on a partition that just came.
+    pub(super) fn doubt(&self, partition: i32) {
+        if let Some(share) = self.lock().partitions.get_mut(&partition) {
+            share.doubted = true;
+        }
+    }
+
+    /// The partitions on which nobody could say yet where the group stands.
+    pub(super) fn doubted(&self) -> Vec<i32> {
+        let state = self.lock();
+        state.partitions.iter().filter(|(_, share)| share.doubted).map(|(partition, _)| *partition).collect()
+    }
+
+    /// It is known now where the group stands on a partition, if anywhere. Returns the first offset that has come
+    /// meanwhile; when none has, that place is what comes next.
+    pub(super) fn stands(&self, partition: i32, next: Option<i64>) -> Option<i64> {
+        let mut state = self.lock();
+        let share = state.partitions.get_mut(&partition)?;
+        share.next = share.next.or(next);
+        share.first
+    }
+
+    /// What is lost before the first record of a partition is told of: its watermarks count from here on.
+    pub(super) fn trust(&self, partition: i32) {
+        if let Some(share) = self.lock().partitions.get_mut(&partition) {
+            share.doubted = false;
         }
     }
 
@@ -190,7 +226,7 @@ impl Board {
     /// Watermarks that moved since they were last asked for.
     pub(super) fn advances(&self) -> Vec<(i32, i64)> {
         let mut state = self.lock();
-        let shares = state.partitions.iter_mut();
+        let shares = state.partitions.iter_mut().filter(|(_, share)| !share.doubted);
         shares.filter_map(|(partition, share)| Some((*partition, share.tracker.advance()?))).collect()
     }
 
@@ -253,7 +289,8 @@ impl Board {
             let Some(mut share) = state.partitions.remove(partition) else { continue };
             share.lease.draining.cancel();
             share.lease.over.cancel();
-            last.extend(share.tracker.advance().map(|offset| (*partition, offset)));
+            let advance = if share.doubted { None } else { share.tracker.advance() };
+            last.extend(advance.map(|offset| (*partition, offset)));
         }
         drop(state);
         self.changed.notify_all();
@@ -335,6 +372,26 @@ mod tests {
         let came = |offset| board.comes(3, offset).map(|found| (found.expected, found.came));
         assert_eq!([came(9), came(10), came(12), came(0)], [Some((5, 9)), None, Some((11, 12)), Some((13, 0))]);
         assert_eq!(came(1), None);
+    }
+
+    #[test]
+    fn no_watermark_is_handed_out_before_it_is_known_where_the_group_stood() {
+        let board = Board::new(LIMITS);
+        let (lease, _records) = opened(&board);
+        board.doubt(3);
+        board.comes(3, 7);
+        board.receive(inbound(7, None, None));
+        assert!(board.settle(&lease, 7) && board.advances().is_empty());
+        assert_eq!((board.doubted(), board.stands(3, Some(2))), (vec![3], Some(7)));
+        let lease = board.lose(3, 6).unwrap();
+        board.trust(3);
+        assert_eq!(board.advances(), vec![(3, 6)], "not over what is lost");
+        assert!(board.settle(&lease, 6));
+        assert_eq!((board.advances(), board.doubted()), (vec![(3, 8)], Vec::new()));
+        opened(&board);
+        board.doubt(3);
+        board.receive(inbound(9, None, None));
+        assert!(board.close(&[3]).is_empty());
     }
 
     #[test]

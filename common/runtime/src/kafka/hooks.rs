@@ -1,6 +1,6 @@
 //! What librdkafka calls back on the poll thread: rebalances, statistics, commits; and what follows for health.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,9 +13,10 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::board::Board;
+use super::board::{Board, Break};
 use super::error::is_forbidden;
 use super::leave::Round;
 use super::loss::{self, Gap};
@@ -26,6 +27,10 @@ use crate::telemetry::{Health, StageMetrics};
 
 /// The same complaint is logged again after this long.
 const REPEAT: Duration = Duration::from_secs(30);
+/// The pause before it is asked again where the group stands.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// How long a stage that ends waits until it is told what it has lost.
+const LETTERS: Duration = Duration::from_secs(30);
 
 /// The consumer's context.
 pub(super) struct Hooks {
@@ -48,6 +53,9 @@ pub(super) struct Hooks {
     complaint: Mutex<Option<(RDKafkaErrorCode, Instant)>>,
     /// This loop's part of the in-flight gauge.
     shown: AtomicI64,
+    /// Lost records that are being told of.
+    letters: Mutex<Vec<JoinHandle<()>>>,
+    asked: Mutex<Option<Instant>>,
 }
 
 impl Hooks {
@@ -76,6 +84,8 @@ impl Hooks {
             round: Round::default(),
             complaint: Mutex::default(),
             shown: AtomicI64::new(0),
+            letters: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -105,12 +115,63 @@ impl Hooks {
         gap.log(&self.topic.0);
         let (Some(lease), Some(runtime)) = (self.board.lose(gap.partition, gap.last()), &self.runtime) else { return };
         let (board, context, name) = (Arc::clone(&self.board), self.context.clone(), Arc::clone(&self.topic.0));
-        let goes_on = self.goes_on;
-        runtime.spawn(async move {
-            if loss::record(&context, &name, gap, &lease).await && goes_on {
-                board.settle(&lease, gap.last());
+        let (goes_on, events) = (self.goes_on, self.events.clone());
+        let letter = runtime.spawn(async move {
+            if !goes_on && loss::is_told(&context, &name, gap).await {
+                return;
+            }
+            match loss::record(&context, &name, gap, &lease).await {
+                Ok(true) if goes_on => drop(board.settle(&lease, gap.last())),
+                Ok(_) => {}
+                // Nobody listens only when the stage is stopping for another failure.
+                Err(failure) => drop(events.send(Event::Failed(failure))),
             }
         });
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.retain(|letter| !letter.is_finished());
+        letters.push(letter);
+    }
+
+    /// Waits, for some time, until the dead letters tell of what is lost. Never on a thread of the runtime.
+    pub(super) fn wait_for_letters(&self) {
+        let letters = std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(runtime) = &self.runtime else { return };
+        let written = async {
+            for letter in letters {
+                let _ = letter.await;
+            }
+        };
+        if runtime.block_on(async { tokio::time::timeout(LETTERS, written).await }).is_err() {
+            tracing::warn!("that records are lost is not on the dead letters yet; it is told at the next start");
+        }
+    }
+
+    /// Asks again where the group stands on partitions on which nobody could say when they came, and tells of what is
+    /// lost before the first record that has come meanwhile.
+    pub(super) fn settle_doubts(&self, consumer: &BaseConsumer<Self>, now: Instant) {
+        let doubted = self.board.doubted();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if doubted.is_empty() || asked.is_some_and(|at| now.saturating_duration_since(at) < ASK_AGAIN) {
+            return;
+        }
+        let committed = loss::committed(consumer, (&self.topic.0, self.topic.1), &doubted);
+        *asked = Some(Instant::now());
+        let Some(committed) = committed else { return };
+        for partition in doubted {
+            let next = committed.get(&partition).copied();
+            let came = self.board.stands(partition, next);
+            match (next, came) {
+                (Some(expected), Some(came)) if expected != came => {
+                    loss::judge_late(consumer, &self.topic.0, Break { partition, expected, came });
+                }
+                (Some(next), None) => {
+                    let gaps = loss::deleted(consumer, &self.topic.0, &BTreeMap::from([(partition, next)]));
+                    gaps.into_iter().for_each(|gap| self.lost(gap));
+                }
+                (Some(_), Some(_)) | (None, _) => {}
+            }
+            self.board.trust(partition);
+        }
     }
 
     /// The partitions that are paused.
@@ -186,11 +247,16 @@ impl Hooks {
         }
         tracing::info!(topic = &*self.topic.0, partitions = ?partitions(list), "partitions assigned");
         loss::tell_of_added(&self.topic.0, self.topic.1, &partitions(list));
-        let committed = loss::committed(consumer, self.topic.1, list);
+        let committed = loss::committed(consumer, (&self.topic.0, self.topic.1), &partitions(list));
+        let known = committed.is_some();
+        let committed = committed.unwrap_or_default();
         let gaps = loss::deleted(consumer, &self.topic.0, &committed);
         for partition in partitions(list) {
             self.paused().remove(&partition);
             self.open(partition, committed.get(&partition).copied());
+            if !known {
+                self.board.doubt(partition);
+            }
         }
         gaps.into_iter().for_each(|gap| self.lost(gap));
     }

@@ -12,43 +12,67 @@ use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, Cleanup, DeadLetterReason, ErrorClass, Headers, Topic, dead_letter_header as header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::accounts::pause;
 use super::board::{Break, Lease};
+use super::error::KafkaFailure;
 use super::hooks::Hooks;
-use super::records::Outbound;
+use super::records::{Inbound, Outbound};
+use super::snapshot::fold_since;
 use crate::context::Context;
 
 /// How long the broker may take to answer. The poll thread waits, so it is short.
 const ASK: Duration = Duration::from_secs(5);
+/// The same for a question that is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// What is lost is told once in so long: a stage that ends where records are lost finds them again at each start.
+const TOLD_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// The part of health that says that lost records could not be told of.
+const COMPONENT: &str = "lost_records";
 /// One silent partition is looked at this often.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The offsets from which these partitions are to be read. A compacted topic has gaps that mean nothing.
-pub(super) fn committed(consumer: &BaseConsumer<Hooks>, topic: Topic, list: &TopicPartitionList) -> BTreeMap<i32, i64> {
-    if list.count() == 0 || topic.spec().cleanup == Cleanup::Compact {
-        return BTreeMap::new();
+/// The offsets from which these partitions are to be read; `None` while nobody can say. A compacted topic has gaps that
+/// mean nothing.
+pub(super) fn committed(
+    consumer: &BaseConsumer<Hooks>,
+    (name, topic): (&str, Topic),
+    partitions: &[i32],
+) -> Option<BTreeMap<i32, i64>> {
+    if partitions.is_empty() || topic.spec().cleanup == Cleanup::Compact {
+        return Some(BTreeMap::new());
     }
-    let mut asked = TopicPartitionList::with_capacity(list.count());
-    for element in list.elements() {
-        asked.add_partition(element.topic(), element.partition());
+    let mut asked = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        asked.add_partition(name, *partition);
     }
-    match consumer.committed_offsets(asked, ASK) {
-        Ok(answer) => answer
-            .elements()
-            .iter()
-            .filter_map(|element| match element.offset() {
-                Offset::Offset(next) => Some((element.partition(), next)),
+    let answer = consumer.committed_offsets(asked, ASK_AGAIN);
+    // An error of one partition must not pass for a group that has committed nothing there.
+    let answer = answer.and_then(|answer| {
+        let failed = answer.elements().iter().find_map(|element| element.error().err());
+        failed.map_or(Ok(answer), Err)
+    });
+    match answer {
+        Ok(answer) => {
+            let next = |offset| match offset {
+                Offset::Offset(next) => Some(next),
                 Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
-            })
-            .collect(),
+            };
+            let elements = answer.elements();
+            Some(elements.iter().filter_map(|element| Some((element.partition(), next(element.offset())?))).collect())
+        }
         Err(error) => {
-            let topic = topic.suffix();
-            tracing::warn!(%error, topic, "cannot ask where reading goes on; records lost before that go unnoticed");
-            BTreeMap::new()
+            tracing::warn!(
+                %error,
+                topic = name,
+                ?partitions,
+                "cannot ask where reading goes on, so nobody knows whether records before that are lost; nothing is \
+                 committed until this is known; asking again"
+            );
+            None
         }
     }
 }
@@ -62,7 +86,7 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    fn between((partition, expected): (i32, i64), oldest: i64) -> Option<Self> {
+    pub(super) fn between((partition, expected): (i32, i64), oldest: i64) -> Option<Self> {
         (oldest > expected).then_some(Self { partition, expected, oldest })
     }
 
@@ -90,10 +114,15 @@ impl Gap {
         );
     }
 
+    /// The same records have the same id.
+    fn id(self, topic: &str) -> String {
+        format!("{topic}/{}/{}-{}", self.partition, self.expected, self.last())
+    }
+
     /// The record that tells of them on the dead letters. It has no value: there is nothing left to keep.
     fn letter(self, topic: &str, stage: &str, now: Timestamp) -> Outbound {
         let (from, last) = (self.expected.to_string(), self.last().to_string());
-        let id = format!("{topic}/{}/{from}-{last}", self.partition);
+        let id = self.id(topic);
         let detail = format!(
             "{} records, offsets {from} to {last}, were deleted before {stage} read them, by the topic's retention or by \
              a person",
@@ -112,25 +141,45 @@ impl Gap {
     }
 }
 
-/// Writes to the dead letters that records are lost, until it is confirmed; `false` when the lease ended first, or nobody
-/// may write there.
-pub(super) async fn record(context: &Context, topic: &str, gap: Gap, lease: &Lease) -> bool {
-    loop {
+/// Writes to the dead letters that records are lost, until it is confirmed; `false` when the lease ended first.
+///
+/// # Errors
+/// When nobody may write there: then the stage must end, since it can neither tell nor go on.
+pub(super) async fn record(context: &Context, topic: &str, gap: Gap, lease: &Lease) -> Result<bool, KafkaFailure> {
+    let written = loop {
         let letter = gap.letter(topic, context.stage, context.clock.now());
-        match context.producer.send(letter).await {
-            Ok(_) => return true,
-            Err(failure) => match failure.class() {
-                ErrorClass::Transient | ErrorClass::Ambiguous => {
-                    failure.log_repetition("that records are lost could not be written to the dead letters; again");
-                }
-                ErrorClass::Poison | ErrorClass::Fatal => {
-                    tracing::error!(error = %failure, "that records are lost cannot be written to the dead letters");
-                    return false;
-                }
-            },
+        let Err(failure) = context.producer.send(letter).await else { break true };
+        match failure.class() {
+            ErrorClass::Transient | ErrorClass::Ambiguous => {
+                failure.log_repetition("that records are lost could not be written to the dead letters; again");
+                let why = format!("{} lost records of {topic} cannot be told of: {failure}", gap.records());
+                context.health.set_ready(COMPONENT, false, &why);
+            }
+            ErrorClass::Poison | ErrorClass::Fatal => return Err(failure),
         }
         if !pause(lease).await {
-            return false;
+            break false;
+        }
+    };
+    context.health.set_ready(COMPONENT, true, "");
+    Ok(written)
+}
+
+/// Whether the dead letters tell of these records already, of late. Who cannot look says no: told twice is better than
+/// never.
+pub(super) async fn is_told(context: &Context, topic: &str, gap: Gap) -> bool {
+    let (id, stage) = (gap.id(topic), context.stage);
+    let since = context.clock.now().checked_sub(TOLD_FOR).unwrap_or(Timestamp::MIN);
+    let look = move |told: &mut bool, letter: Inbound| {
+        let says = |name, text| letter.headers.text(name) == Some(text);
+        let lost = says(header::REASON, DeadLetterReason::Lost.as_str()) && says(header::STAGE, stage);
+        *told |= lost && letter.key_text() == Some(&id);
+    };
+    match fold_since(&context.kafka, Topic::DeadLetters, since, false, look).await {
+        Ok(told) => told,
+        Err(error) => {
+            tracing::warn!(%error, "cannot look whether the dead letters tell of these lost records already; telling of them");
+            false
         }
     }
 }
@@ -202,6 +251,20 @@ pub(super) fn judge(consumer: &BaseConsumer<Hooks>, name: &str, topic: Topic, fo
         return;
     }
     let oldest = has.map_or(came, |(oldest, _)| oldest.min(came));
+    if let Some(gap) = Gap::between((partition, expected), oldest) {
+        consumer.context().lost(gap);
+    }
+}
+
+/// Compares where the group stands, learned late, with the first record that has come meanwhile. What is under way was
+/// read from the partition as it is now, so there is nothing to start over with.
+pub(super) fn judge_late(consumer: &BaseConsumer<Hooks>, name: &str, found: Break) {
+    let Break { partition, expected, came } = found;
+    if came < expected {
+        tell_of_new(name, found);
+        return;
+    }
+    let oldest = consumer.fetch_watermarks(name, partition, ASK_AGAIN).map_or(came, |(oldest, _)| oldest.min(came));
     if let Some(gap) = Gap::between((partition, expected), oldest) {
         consumer.context().lost(gap);
     }

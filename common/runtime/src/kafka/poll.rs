@@ -212,6 +212,9 @@ impl PollThread {
         match error {
             KafkaError::MessageConsumptionFatal(_) => Some(KafkaFailure::Dead(error.to_string())),
             KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => {
+                let hooks = self.consumer.context();
+                hooks.settle_doubts(&self.consumer, Instant::now());
+                hooks.wait_for_letters();
                 Some(KafkaFailure::NoOffset { group: self.group.clone(), topic: self.topic.0.to_string() })
             }
             KafkaError::MessageConsumption(code) if is_fatal(*code) => Some(KafkaFailure::Dead(error.to_string())),
@@ -227,6 +230,7 @@ impl PollThread {
     }
 
     fn tick(&mut self) {
+        self.consumer.context().settle_doubts(&self.consumer, Instant::now());
         store(&self.consumer, &self.topic.0, &self.board.advances());
         self.consumer.context().beat(self.board.pending());
         self.look_at_a_silent_partition();
