@@ -4,7 +4,7 @@ mod settings;
 
 mod outcome;
 
-use cordon_records::{ActionRecord, AlertSummary, Approval, MachineSummary};
+use cordon_records::{ActionRecord, AlertSummary, Approval, MachineSummary, OtherAction};
 use jiff::Timestamp;
 
 use crate::clean::{foreign, line};
@@ -73,7 +73,11 @@ fn action(record: &ActionRecord) -> Section {
     let mut facts: Vec<(&'static str, String)> = kind.into_iter().collect();
     facts.push(("State", record.state.as_str().replace('_', " ")));
     facts.push(("Mode", record.mode.as_str().to_owned()));
-    facts.extend(record.action.as_ref().map(settings::of).unwrap_or_default());
+    match &record.other_action {
+        // What was asked for is not what was done.
+        Some(other) => facts.extend(by_others(other)),
+        None => facts.extend(record.action.as_ref().map(settings::of).unwrap_or_default()),
+    }
     facts.extend(record.requested_by.as_ref().map(|who| ("Asked for by", line(who, 100))));
     facts.extend(record.approvals.iter().take(MAX_NAMES).map(|yes| ("Approved by", approval(yes))));
     if record.attempt > 0 {
@@ -86,6 +90,11 @@ fn action(record: &ActionRecord) -> Section {
         facts.push(("Download", "Defender gave a link that is not shown: it is not a plain https address.".to_owned()));
     }
     Section { title: "Action", facts, link: None }
+}
+
+fn by_others(other: &OtherAction) -> [(&'static str, String); 3] {
+    let scope = other.scope.as_ref().map_or_else(|| "Defender does not say".to_owned(), |scope| foreign(scope, 40));
+    [("Requested by", line(&other.by, 100)), ("Scope", scope), ("Their action id", other.id.to_string())]
 }
 
 fn approval(yes: &Approval) -> String {

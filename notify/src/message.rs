@@ -9,9 +9,10 @@
 //! | `collect_package` | `held`, `failed`, `timed_out`, `needs_human`, and `succeeded`, because its link is wanted |
 //! | `scan`, `investigate`, `tag`, `set_device_value`, `update_alert`, `cancel` | `held`, `failed`, `timed_out`, `needs_human`. What `cancel` brought about, the cancelled action's own mail says |
 //!
-//! `covered` is told where people approved the action or asked for it: they wait for an answer. What only a cap, the
-//! breaker or a pause holds has no mail of its own, and nobody is told that it was denied or expired: a notice has told
-//! of the cause, and the digests count what waits.
+//! `covered` is told where people approved the action or asked for it, since they wait for an answer, and where Defender
+//! was called: then whose action was found instead, and later what became of it. What only a cap, the breaker or a pause
+//! holds has no mail of its own, and nobody is told that it was denied or expired: a notice has told of the cause, and the
+//! digests count what waits.
 //!
 //! Each decision that waits for a person is told once: `held` once per action key, attempt, intent and number of
 //! approvals, so that what is held anew is told anew. Steps of an action that was begun, approved or denied, or that
@@ -211,7 +212,7 @@ impl Told {
 
 fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
     let waited = matches!(record.state, ActionState::Denied | ActionState::Expired);
-    if record.state == ActionState::Covered && !people_wait(record) {
+    if is_covered_unasked(record) && !people_wait(record) {
         Some("covered")
     } else if waited && is_noticed(record) && !people_wait(record) {
         Some("told_by_breaker_notice")
@@ -219,6 +220,15 @@ fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
         Some("quiet_kind")
     } else {
         None
+    }
+}
+
+/// Another action had the effect before Defender was asked for anything; or somebody else's, and it did its work.
+const fn is_covered_unasked(record: &ActionRecord) -> bool {
+    match record.state {
+        ActionState::Covered => record.attempt == 0,
+        ActionState::Succeeded => record.attempt == 0 && record.other_action.is_some(),
+        _ => false,
     }
 }
 

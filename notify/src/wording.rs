@@ -10,6 +10,7 @@ mod dead_letters;
 mod digests;
 mod kinds;
 mod notices;
+mod others;
 mod phrases;
 mod states;
 

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use cordon_notify::render::Renderer;
-use cordon_records::{Action, ActionKind, ActionRecord, ActionState, TagChange};
+use cordon_records::{Action, ActionKind, ActionRecord, ActionState, MachineActionId, OtherAction, TagChange};
 use support::actions::{approval, indicator, record};
 use support::{of, step, step_of};
 
@@ -21,7 +21,7 @@ const PACKAGE: &str = "https://userrequests-us.securitycenter.windows.com/safedo
 
 /// The chosen mails: what people see most, or must not misread.
 fn chosen() -> Vec<Chosen> {
-    [releases(), decided_by_people(), packages(), others()].concat()
+    [releases(), decided_by_people(), packages(), others(), theirs()].concat()
 }
 
 fn with(kind: ActionKind, state: ActionState, change: fn(&mut ActionRecord)) -> ActionRecord {
@@ -152,6 +152,61 @@ fn others() -> Vec<Chosen> {
             record(ActionKind::UpdateAlert, ActionState::Failed),
         ),
     ]
+}
+
+/// An isolation that an analyst had asked for, found in place of ours.
+fn analysts(state: ActionState, reason: &str) -> ActionRecord {
+    let mut record = record(ActionKind::Isolate, state);
+    record.attempt = 1;
+    record.machine_action_id = None;
+    record.other_action = Some(OtherAction {
+        id: MachineActionId::new("5382f7ea-7557-4ab7-9782-d50480024a4e").unwrap(),
+        by: "analyst@example.com".into(),
+        scope: Some("Selective".into()),
+    });
+    record.reason = reason.into();
+    record
+}
+
+fn theirs() -> Vec<Chosen> {
+    let already = "already isolated by analyst@example.com (Selective): \"by hand, keep until Monday\" (action 5382f7ea-7557-4ab7-9782-d50480024a4e, Pending)";
+    vec![
+        (
+            "theirs_found",
+            "ACTION NEEDED: LAPTOP-ANNA: isolation already asked for by analyst@example.com (Selective), not by Cordon",
+            analysts(ActionState::Covered, already),
+        ),
+        (
+            "theirs_confirmed",
+            "ACTION NEEDED: LAPTOP-ANNA is isolated, by analyst@example.com (Selective)",
+            analysts(ActionState::Succeeded, "the action of analyst@example.com (Selective): Defender says Succeeded"),
+        ),
+        (
+            "theirs_cancelled",
+            "ACTION NEEDED: LAPTOP-ANNA was not isolated",
+            analysts(ActionState::Cancelled, "the action of analyst@example.com (Selective): the action was cancelled"),
+        ),
+        ("theirs_without_scope", "LAPTOP-ANNA is isolated, by analyst@example.com", {
+            let mut record =
+                analysts(ActionState::Succeeded, "the action of analyst@example.com: Defender says Succeeded");
+            record.other_action.as_mut().unwrap().scope = None;
+            record
+        }),
+    ]
+}
+
+/// What an isolation of somebody else's must never be called.
+#[test]
+fn a_mail_about_an_analysts_isolation_never_calls_it_full_nor_says_that_cordon_ends_it() {
+    let renderer = Renderer::new().unwrap();
+    for state in [ActionState::Covered, ActionState::Succeeded, ActionState::Overdue, ActionState::NeedsHuman] {
+        let message = of(analysts(state, "the action of analyst@example.com (Selective)"));
+        for text in [renderer.text(&message).unwrap(), renderer.html(&message).unwrap()] {
+            assert!(text.contains("analyst@example.com"), "{state:?}: {text}");
+            assert!(text.contains("Selective"), "{state:?}: {text}");
+            assert!(!text.contains("Full") && !text.contains("Cordon releases it by itself"), "{state:?}: {text}");
+        }
+    }
 }
 
 #[test]

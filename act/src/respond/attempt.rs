@@ -8,7 +8,8 @@ use cordon_runtime::kafka::Fate;
 use super::asker::asker;
 use super::cancel::cancelled_kind;
 use super::event::{Answer, Effect, Moment, Order};
-use super::facts::{self, Standing};
+use super::facts::Standing;
+use super::ours;
 use super::responder::{Afterwards, Phase, Responder};
 use super::{batch, doubt, report};
 
@@ -74,7 +75,7 @@ impl Responder {
             alert: entry.alert.id.clone(),
             machine: entry.machine.id.clone(),
             action: entry.action.clone(),
-            comment: facts::comment(&words(entry), key.as_str(), entry.attempt),
+            comment: ours::comment(&words(entry), key.as_str(), entry.attempt),
             cancels,
             by_person,
         })
@@ -87,6 +88,8 @@ impl Responder {
         }
         match answer {
             Answer::Accepted(standing) => self.accept(key, &standing, at),
+            Answer::Others(action) => self.answered_with_others(key, &action, at),
+            Answer::Misapplied(why) => self.finish(key, ActionState::NeedsHuman, why, at),
             Answer::Done(what) => self.done(key, what, at),
             Answer::Rejected(why) => self.finish(key, ActionState::Failed, why, at),
             Answer::Forbidden(why) => self.forbidden(key, &why, at),

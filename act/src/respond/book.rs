@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use cordon_policy::{Attempt, Fleet, guard};
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, Claim, ClosedEntry, CommandId, Genesis, Latch, LedgerEntry,
-    MachineId, Mode, NoticeKind, PolicyStanding, RuleId, Ruling,
+    ActionKey, ActionKind, ActionState, AlertId, AttemptState, Claim, ClosedEntry, CommandId, Genesis, Latch,
+    LedgerEntry, MachineId, Mode, NoticeKind, PolicyStanding, RuleId, Ruling,
 };
 use jiff::Timestamp;
 
@@ -45,6 +45,8 @@ pub struct Book {
     astray: BTreeSet<String>,
     /// The keys of the entries, machine by machine.
     on: BTreeMap<MachineId, BTreeSet<ActionKey>>,
+    /// The keys of the isolations, alert by alert: an alert whose machine has changed has another key.
+    isolations: BTreeMap<AlertId, BTreeSet<ActionKey>>,
     /// Which of the entries are open, machine by machine: asked for at every step.
     open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
     /// What is held, by the instant at which it stops waiting.
@@ -112,6 +114,9 @@ impl Book {
         }
         self.mark(&entry);
         self.on.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
+        if entry.action.kind() == ActionKind::Isolate {
+            self.isolations.entry(entry.alert.id.clone()).or_default().insert(entry.key.clone());
+        }
         self.waiting.extend(waits_until(&entry).map(|until| (until, entry.key.clone())));
         self.timers.extend(entry.release_at.map(|at| (at, entry.key.clone())));
         if entry.is_open() {
@@ -180,6 +185,11 @@ impl Book {
     /// Everything that is known of this machine, in the order of the keys.
     pub fn entries_on(&self, machine: &MachineId) -> impl Iterator<Item = &LedgerEntry> {
         self.on.get(machine).into_iter().flatten().filter_map(|key| self.entries.get(key))
+    }
+
+    /// The isolations for this alert, whatever became of them, in the order of the keys.
+    pub fn isolations_for(&self, alert: &AlertId) -> impl Iterator<Item = &LedgerEntry> {
+        self.isolations.get(alert).into_iter().flatten().filter_map(|key| self.entries.get(key))
     }
 
     /// What is held, waiting for a person, and until when; what stops waiting first comes first.
@@ -289,7 +299,7 @@ impl Book {
             let mark = Mark {
                 key: entry.key.clone(),
                 kind: entry.action.kind(),
-                group: entry.machine.group.clone(),
+                group: entry.machine.known_group().map(str::to_owned),
                 rules: entry.rules.clone(),
                 rehearsed,
             };

@@ -69,6 +69,9 @@ impl Responder {
         if entry.state == AttemptState::Reported(ActionState::Held) {
             return Ok(self.settle_entry(entry, (ActionState::Cancelled, why), at));
         }
+        if let Some(other) = &entry.other_action {
+            return Err(format!("{key} is covered by the action of {other}: Cordon cancels only what is its own"));
+        }
         if !entry.is_open() {
             return Err(format!("{key} has ended: there is nothing to cancel"));
         }

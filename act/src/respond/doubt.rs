@@ -7,7 +7,8 @@ use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, L
 
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
-use super::facts::{Standing, find_ours, in_effect};
+use super::facts::{Standing, in_effect};
+use super::ours::{Asked, find_ours};
 use super::responder::{Afterwards, Job, Phase, Responder};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
@@ -42,6 +43,7 @@ impl Responder {
         for entry in &open {
             self.resume(entry, at);
         }
+        self.follow_others(at);
     }
 
     /// Goes on with one open entry. What another process left as INTENT may have been called: it is in doubt, and
@@ -125,18 +127,14 @@ impl Responder {
 
     fn found(&mut self, key: &ActionKey, actions: &[MachineAction], settled: bool, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        if let Some(ours) = find_ours(actions, key.as_str(), job.entry.attempt) {
+        let asked = Asked { key, machine: &job.entry.machine.id, action: &job.entry.action };
+        if let Some(ours) = find_ours(actions, &asked, job.entry.attempt) {
             self.accept(key, &Standing::from(ours), at);
         } else if job.entry.state == ACCEPTED {
             let why = "Defender took the request, but its list does not show it; look at the machine".into();
             self.finish(key, ActionState::NeedsHuman, why, at);
         } else if let Some(other) = in_effect(actions, &job.entry.action) {
-            let by = Standing::from(other).by;
-            let why = match job.entry.action.kind() {
-                ActionKind::Isolate => format!("{by} has isolated the machine or is doing so (action {})", other.id),
-                kind => format!("{by} has done so or is at it ({kind}, action {})", other.id),
-            };
-            self.finish(key, ActionState::Covered, why, at);
+            self.covered_by(key, other, at);
         } else if !settled {
             self.unlisted(key, format!("{RUNNING}, but its list does not show one yet"), at);
         } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.terms.retry.attempts) {
@@ -161,7 +159,7 @@ impl Responder {
     /// Another action runs, and the list does not show one that would do instead. For an isolation the list is
     /// believed only after the settle time. Of every other kind it is known that nothing was done, and what runs may
     /// be about another file or other commands: it is asked for again, for a while.
-    fn unlisted(&mut self, key: &ActionKey, why: String, at: Moment) {
+    pub(super) fn unlisted(&mut self, key: &ActionKey, why: String, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.entry.action.kind() == ActionKind::Isolate {
             self.doubt(key, why, at);

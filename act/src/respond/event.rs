@@ -11,6 +11,7 @@ use cordon_runtime::kafka::Fate;
 use jiff::Timestamp;
 
 use super::facts::{Facts, Standing};
+use super::ours::{self, Asked};
 use crate::reload::InForce;
 
 /// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
@@ -71,6 +72,10 @@ pub struct Unreadable {
 pub enum Answer {
     /// Defender took it, and lists it until it ends.
     Accepted(Standing),
+    /// Defender answered with an action that somebody else asked for, and did nothing more.
+    Others(Box<MachineAction>),
+    /// Defender did under our mark what was not asked for: what, for people.
+    Misapplied(String),
     /// It is done: what was done, for people.
     Done(String),
     /// Certainly not done; the same attempt may be made again after this time.
@@ -96,6 +101,8 @@ impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Accepted(standing) => write!(f, "accepted as {} ({})", standing.id, standing.status.as_str()),
+            Self::Others(action) => write!(f, "answered with {}, action {}", ours::other(action), action.id),
+            Self::Misapplied(why) => write!(f, "not what was asked for: {why}"),
             Self::Done(what) => write!(f, "done: {what}"),
             Self::NotDone { why, after, .. } => write!(f, "not done, again in {} s: {why}", after.as_secs()),
             Self::AlreadyRunning => f.write_str("such an action is already running"),
@@ -123,6 +130,14 @@ pub struct Order {
     pub cancels: Option<MachineActionId>,
     /// Whether a person asks for it: then it is done during a pause, too.
     pub by_person: bool,
+}
+
+impl Order {
+    /// What the answer is compared with.
+    #[must_use]
+    pub const fn asked(&self) -> Asked<'_> {
+        Asked { key: &self.key, machine: &self.machine, action: &self.action }
+    }
 }
 
 /// Something to be done by the shell.

@@ -7,8 +7,7 @@ use cordon_records::{
 };
 use jiff::Timestamp;
 
-/// The mark that every comment of ours ends in; `machineactions` gives it back.
-const MARK: &str = "[cordon:";
+use super::ours::author;
 
 /// What was read right before acting. A part that could not be had is absent, and guards hold on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +18,8 @@ pub struct Facts {
     pub machine: Option<MachineSummary>,
     /// Whether it is isolated, and by whom.
     pub isolation: Isolation,
-    /// How much that isolation cuts off, where the list tells.
-    pub scope: Option<IsolationType>,
+    /// The newest action that bears on it.
+    pub newest: Option<MachineAction>,
     /// The list of its actions; `None` when it was not read.
     pub listed: Option<ListedActions>,
     /// Whether this was read. What a switch holds anyway is judged on what the decision says.
@@ -31,7 +30,13 @@ impl Facts {
     /// A fresh read that brought nothing.
     #[must_use]
     pub const fn missing() -> Self {
-        Self { alert: None, machine: None, isolation: Isolation::Unknown, scope: None, listed: None, read: true }
+        Self { alert: None, machine: None, isolation: Isolation::Unknown, newest: None, listed: None, read: true }
+    }
+
+    /// How much the isolation that stands or runs cuts off, where the list tells.
+    #[must_use]
+    pub fn scope(&self) -> Option<IsolationType> {
+        self.newest.as_ref().and_then(scope_of)
     }
 }
 
@@ -50,27 +55,6 @@ pub fn listed(actions: &[MachineAction]) -> ListedActions {
     ListedActions { newest }
 }
 
-/// The comment of an attempt: the author's words, then the mark by which a lost answer is found again.
-#[must_use]
-pub fn comment(words: &str, key: &str, attempt: u32) -> String {
-    format!("{words} {}", mark(key, attempt))
-}
-
-fn mark(key: &str, attempt: u32) -> String {
-    format!("{MARK}{key}#{attempt}]")
-}
-
-/// The action that this key caused, found by its mark: of this attempt, or else of an earlier one that the list shows
-/// only now. An earlier one that came to nothing is no answer to this attempt.
-#[must_use]
-pub fn find_ours<'a>(actions: &'a [MachineAction], key: &str, attempt: u32) -> Option<&'a MachineAction> {
-    let bears = |action: &MachineAction, mark: &str| action.comment.as_deref().is_some_and(|text| text.contains(mark));
-    let (this, any) = (mark(key, attempt), format!("{MARK}{key}#"));
-    let earlier =
-        |action: &&MachineAction| bears(action, &any) && (is_live(action) || action.status == ActionStatus::Succeeded);
-    actions.iter().find(|action| bears(action, &this)).or_else(|| actions.iter().find(earlier))
-}
-
 /// The isolation that stands or is on its way, if any.
 fn isolating(actions: &[MachineAction]) -> Option<&MachineAction> {
     let ran = |action: &&MachineAction| is_live(action) || action.status == ActionStatus::Succeeded;
@@ -82,7 +66,7 @@ fn isolating(actions: &[MachineAction]) -> Option<&MachineAction> {
 #[must_use]
 pub fn in_effect<'a>(actions: &'a [MachineAction], wanted: &Action) -> Option<&'a MachineAction> {
     match wanted {
-        Action::Isolate { .. } => isolating(actions).filter(|_| !is_narrower(scope(actions), wanted)),
+        Action::Isolate { .. } => isolating(actions).filter(|found| !is_narrower(scope_of(found), wanted)),
         Action::Release { .. } => newest(actions)
             .filter(|action| action.kind == ActionType::Unisolate)
             .filter(|action| is_live(action) || action.status == ActionStatus::Succeeded),
@@ -114,7 +98,8 @@ fn is_live(action: &MachineAction) -> bool {
 
 /// The newest step that bears on the isolation; one without a time counts as just made. Steps that failed say
 /// nothing, but an isolation that somebody cancelled does.
-fn newest(actions: &[MachineAction]) -> Option<&MachineAction> {
+#[must_use]
+pub fn newest(actions: &[MachineAction]) -> Option<&MachineAction> {
     let bears = |action: &&MachineAction| match (&action.kind, &action.status) {
         (ActionType::Isolate, ActionStatus::Failed | ActionStatus::TimeOut) => false,
         (ActionType::Unisolate, ActionStatus::Failed | ActionStatus::TimeOut | ActionStatus::Cancelled) => false,
@@ -127,14 +112,9 @@ fn newest(actions: &[MachineAction]) -> Option<&MachineAction> {
     steps.min_by_key(|action| std::cmp::Reverse(action.created.unwrap_or(Timestamp::MAX)))
 }
 
-/// How much the newest isolation cuts off, where the list tells. Microsoft's samples leave it out at times.
-#[must_use]
-pub fn scope(actions: &[MachineAction]) -> Option<IsolationType> {
-    let newest = newest(actions).filter(|action| action.kind == ActionType::Isolate)?;
-    isolation_type(newest.scope.as_deref()?)
-}
-
-fn isolation_type(scope: &str) -> Option<IsolationType> {
+/// How much an isolation cuts off, where the list tells. Microsoft's samples leave it out at times.
+fn scope_of(action: &MachineAction) -> Option<IsolationType> {
+    let scope = action.scope.as_deref().filter(|_| action.kind == ActionType::Isolate)?;
     IsolationType::ALL.iter().copied().find(|known| known.as_str().eq_ignore_ascii_case(scope))
 }
 
@@ -149,7 +129,7 @@ pub fn is_narrower(scope: Option<IsolationType>, wanted: &Action) -> bool {
 
 /// Derives the machine's isolation from its actions: the machine entity itself has no such field. A status that we do
 /// not know may mean anything, so nobody knows how the machine stands. Who cancelled an isolation wants the machine
-/// connected, as if they had released it.
+/// connected, as if they had released it. Whether a release is our own, the list does not say: the ledger does.
 #[must_use]
 pub fn isolation(actions: &[MachineAction]) -> Isolation {
     let Some(newest) = newest(actions) else { return Isolation::None };
@@ -162,21 +142,8 @@ pub fn isolation(actions: &[MachineAction]) -> Isolation {
         },
         (ActionType::Isolate, ActionStatus::Pending | ActionStatus::InProgress) => Isolation::Running { id },
         (ActionType::Isolate, _) => Isolation::Isolated { id },
-        (_, _) => released(newest),
+        (_, _) => Isolation::Released { at: newest.created.unwrap_or(Timestamp::MAX), by: author(newest) },
     }
-}
-
-fn released(action: &MachineAction) -> Isolation {
-    let ours = action.comment.as_deref().is_some_and(|text| text.contains(MARK));
-    if ours {
-        return Isolation::None;
-    }
-    let at = action.created.unwrap_or(Timestamp::MAX);
-    Isolation::Released { at, by: author(action) }
-}
-
-fn author(action: &MachineAction) -> String {
-    action.requestor.clone().unwrap_or_else(|| "somebody".into())
 }
 
 /// What Defender says of an accepted action.

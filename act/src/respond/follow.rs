@@ -9,7 +9,6 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::doubt::ACCEPTED;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::Standing;
 use super::report;
@@ -85,7 +84,7 @@ impl FollowUps {
 
     pub(super) fn add(&mut self, entry: &LedgerEntry, at: Moment) {
         let created = self.created.remove(&entry.key);
-        let Some(id) = entry.machine_action_id.clone() else { return };
+        let Some(id) = entry.awaited().cloned() else { return };
         let asked = entry.intents.last().copied().unwrap_or(entry.at);
         let next = at.mono + distance(self.first, 0);
         let since = match created {
@@ -176,16 +175,19 @@ impl Responder {
 
     /// Tells people, once for each attempt, that Defender names no end. The action stays accepted and is followed.
     fn alarm(&mut self, key: &ActionKey, found: &str, at: Moment) {
-        let Some(mut entry) = self.book.get(key).filter(|entry| entry.state == ACCEPTED).cloned() else { return };
+        let Some(mut entry) = self.book.get(key).filter(|entry| entry.awaited().is_some()).cloned() else { return };
         let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
         entry.alarmed = true;
         entry.epoch = self.epoch;
         self.book.put(entry.clone());
         let mut told = entry.clone();
         told.at = at.wall;
-        told.reason = format!(
-            "Defender took the request {minutes} min ago and names no end yet ({found}); Cordon looks on, look at the machine"
-        );
+        let taken = match &entry.other_action {
+            Some(other) => format!("Defender answered with the action of {other}"),
+            None => "Defender took the request".to_owned(),
+        };
+        told.reason =
+            format!("{taken} {minutes} min ago and names no end yet ({found}); Cordon looks on, look at the machine");
         let reports = vec![Report::Action(Box::new(report::of(&told, ActionState::Overdue)))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
     }
@@ -197,7 +199,11 @@ impl Responder {
             Some(id) if state == ActionState::Succeeded && entry.action.kind() == ActionKind::CollectPackage => {
                 self.fetch_link(key, id.clone(), reason, at);
             }
-            Some(_) | None => self.end_with(key, (state, reason), None, at),
+            Some(_) => self.end_with(key, (state, reason), None, at),
+            None => {
+                let whose = entry.other_action.as_ref().map(|other| format!("the action of {other}: {reason}"));
+                self.end_with(key, (state, whose.unwrap_or(reason)), None, at);
+            }
         }
     }
 
@@ -260,6 +266,7 @@ mod tests {
         let LedgerRecord::Action(mut entry) = serde_json::from_str(EXAMPLE).unwrap() else { panic!("an action") };
         entry.key = serde_json::from_str(&format!("\"{key:032x}\"")).unwrap();
         entry.machine_action_id = Some(MachineActionId::new(id).unwrap());
+        entry.state = AttemptState::Reported(ActionState::Accepted);
         *entry
     }
 

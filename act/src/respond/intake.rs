@@ -142,6 +142,7 @@ impl Responder {
         job.entry.reason = reason;
         job.entry.at = at.wall;
         job.entry.epoch = self.epoch;
+        let follows = job.entry.awaited().is_some();
         reports.push(Report::Action(Box::new(report::of(&job.entry, state))));
         // The report has them now.
         (job.entry.facts, job.entry.rests_until) = (None, None);
@@ -151,10 +152,8 @@ impl Responder {
         if let Some(isolation) = timed {
             ledger.extend(self.timer_done(&isolation));
         }
-        let then = Afterwards {
-            settle: job.offset.map(|offset| (offset, Fate::Sent)),
-            follow: (state == ActionState::Accepted).then(|| key.clone()),
-        };
+        let then =
+            Afterwards { settle: job.offset.map(|offset| (offset, Fate::Sent)), follow: follows.then(|| key.clone()) };
         self.record(reports, ledger, then);
     }
 
@@ -221,6 +220,7 @@ fn needs_human(decision: &DecisionRecord, mode: Mode, at: Moment) -> ActionRecor
         }],
         facts: None,
         machine_action_id: None,
+        other_action: None,
         decision: decision.id.clone(),
         expires_at: None,
         intent: None,

@@ -18,6 +18,8 @@ mod inbound;
 mod intake;
 mod link;
 mod order;
+mod others;
+mod ours;
 mod people;
 mod preflight;
 mod release;

@@ -49,7 +49,12 @@ impl Responder {
         match (judgement.ruling, job.entry.mode) {
             // It may be our own earlier attempt, which the list shows only now: then it is ours to follow.
             (Ruling::Covered, _) if job.entry.attempt > 0 => self.look(key, true),
-            (Ruling::Covered, _) => self.finish(key, ActionState::Covered, judgement.reason, at),
+            (Ruling::Covered, mode) => {
+                if mode != Mode::Shadow {
+                    self.note_others(key, &facts);
+                }
+                self.finish(key, ActionState::Covered, judgement.reason, at);
+            }
             (ruling, Mode::Shadow) => self.finish(key, ActionState::Would, would(ruling, &judgement.reason), at),
             (Ruling::Refuse, Mode::Approve | Mode::Auto) => {
                 self.finish(key, ActionState::Refused, judgement.reason, at);
@@ -73,7 +78,9 @@ impl Responder {
                 attempts.remove(position);
             }
         }
-        let (isolation, ours) = self.isolation_for(entry, &facts.isolation);
+        let (isolation, ours) = self.isolation_for(entry, &self.known_isolation(entry, facts));
+        let isolated_by = self.isolated_by(entry, &isolation, facts.newest.as_ref());
+        let elsewhere = self.isolated_elsewhere(entry);
         let asker = asker(entry);
         let case = Case {
             action: &entry.action,
@@ -88,7 +95,9 @@ impl Responder {
             users: &entry.alert.users,
             isolation: &isolation,
             ours,
-            narrower: self.is_narrower(entry, &isolation, facts.scope),
+            narrower: self.is_narrower(entry, &isolation, facts.scope()),
+            isolated_by: isolated_by.as_deref(),
+            elsewhere: elsewhere.map(|first| first.machine.label()),
             now,
             attempts: &attempts,
             fleet: self.book.fleet,
@@ -160,6 +169,7 @@ impl Responder {
         } else {
             job.entry.attempt += u32::from(!job.numbered);
             job.entry.machine_action_id = None;
+            job.entry.other_action = None;
             job.entry.alarmed = false;
         }
         (job.again, job.numbered) = (false, false);
@@ -194,6 +204,8 @@ fn told(case: &Case, facts: &Facts, guard_set: &str) -> GuardFacts {
         actions: facts.listed.clone(),
         ours: case.ours,
         narrower: case.narrower,
+        isolated_by: case.isolated_by.map(str::to_owned),
+        elsewhere: case.elsewhere.map(str::to_owned),
         fleet: case.fleet,
         paused: is_on(case.pause),
         latched: is_on(case.breaker),

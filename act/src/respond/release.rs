@@ -49,7 +49,9 @@ impl Responder {
     ) -> Result<LedgerEntry, String> {
         let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
         let alert = isolation.map_or_else(|| no_alert(named), |entry| entry.alert.clone());
-        let summary = self.newest_on(machine).map_or_else(|| unknown_machine(machine), |entry| entry.machine.clone());
+        let summary = self
+            .newest_on(machine)
+            .map_or_else(|| MachineSummary::unknown(machine.clone()), |entry| entry.machine.clone());
         let action = Action::Release { comment: person.why.clone() };
         let mut entry = LedgerEntry::new((key, self.epoch), action, (alert, summary), at.wall);
         entry.state = AttemptState::Reported(ActionState::Approved);
@@ -166,6 +168,16 @@ impl Responder {
         facts::is_narrower(ours.or(read), &entry.action)
     }
 
+    /// The isolation that this alert has on another machine already, made or on its way: an alert whose machine changed,
+    /// because entries were merged, say, must not cut off a second one by itself.
+    pub(super) fn isolated_elsewhere<'a>(&'a self, entry: &LedgerEntry) -> Option<&'a LedgerEntry> {
+        if entry.action.kind() != ActionKind::Isolate {
+            return None;
+        }
+        let made = |other: &&LedgerEntry| other.machine.id != entry.machine.id && has_isolation(other);
+        self.book.isolations_for(&entry.alert.id).find(made)
+    }
+
     fn isolation_to_add(&self, entry: &LedgerEntry, read: &Isolation) -> Isolation {
         let by_people = self.book.entries_on(&entry.machine.id).filter(|other| is_by_people(other));
         let Some(release) = by_people.max_by_key(|other| other.at) else { return read.clone() };
@@ -196,6 +208,33 @@ impl Responder {
             Isolation::Unknown | Isolation::None | Isolation::Released { .. } => false,
         };
         (read.clone(), ours)
+    }
+}
+
+/// Whether the machine of this isolation is cut off by it, may be, or will be; or was, and people or its time have ended
+/// that since.
+const fn has_isolation(entry: &LedgerEntry) -> bool {
+    match entry.state {
+        AttemptState::Intent | AttemptState::InDoubt => true,
+        AttemptState::Reported(state) => match state {
+            ActionState::InDoubt
+            | ActionState::Covered
+            | ActionState::Accepted
+            | ActionState::Overdue
+            | ActionState::Succeeded
+            | ActionState::ClosedMeanwhile => true,
+            // Nobody knows whether the attempt was carried out.
+            ActionState::NeedsHuman => entry.attempt > 0,
+            ActionState::Refused
+            | ActionState::Held
+            | ActionState::Would
+            | ActionState::Failed
+            | ActionState::TimedOut
+            | ActionState::Cancelled
+            | ActionState::Approved
+            | ActionState::Denied
+            | ActionState::Expired => false,
+        },
     }
 }
 
@@ -242,8 +281,4 @@ fn no_alert(command: AlertId) -> AlertSummary {
         users: Vec::new(),
         cut: Vec::new(),
     }
-}
-
-fn unknown_machine(id: &MachineId) -> MachineSummary {
-    MachineSummary { id: id.clone(), name: None, os: None, group: None, value: None, tags: None }
 }

@@ -28,6 +28,7 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         guards: entry.guards.clone(),
         facts: entry.facts.clone(),
         machine_action_id: entry.machine_action_id.clone(),
+        other_action: entry.other_action.clone(),
         decision: entry.decision.clone(),
         expires_at: entry.expires_at,
         intent,

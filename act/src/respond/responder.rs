@@ -3,8 +3,9 @@
 //! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
 //! blocks nobody else. The shell (`hold.rs`) carries the effects out and brings their outcomes back as events.
 //! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`,
-//! `retry.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`, `release.rs`, `timer.rs`. What people say comes in
-//! through `people/`: `command.rs` takes it, `authority.rs` says whether it counts, `approval.rs` decides what is held.
+//! `retry.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
+//! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
+//! whether it counts, `approval.rs` decides what is held.
 //! Beside them `switches.rs` (breaker, pause, fleet size), and `tail.rs`, which follows the ledger and sets right what a
 //! stale writer wrote there.
 

@@ -101,6 +101,9 @@ impl Responder {
         if entry.is_open() && !self.jobs.contains_key(&key) {
             self.resume(&entry, at);
         }
+        if entry.other_action.is_some() {
+            self.follow.add(&entry, at);
+        }
     }
 
     /// Ends our job if the stale writer got further with the same action than we did, and none of our own attempts

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::event::{Answer, Order, Unreadable};
 use super::facts::{self, Facts, Standing};
+use super::ours::{Whose, whose};
 
 /// How long a call that was certainly not done rests when the server names no time.
 const REST: Duration = Duration::from_secs(5);
@@ -81,9 +82,9 @@ impl Tenant for DefenderTenant {
         let (alert, entity, actions) = tokio::join!(alert, self.machine(machine), self.actions_if_served(machine));
         let actions = actions?;
         let isolation = actions.as_deref().map_or(Isolation::Unknown, facts::isolation);
-        let scope = actions.as_deref().and_then(facts::scope);
+        let newest = actions.as_deref().and_then(facts::newest).cloned();
         let listed = actions.as_deref().map(facts::listed);
-        Ok(Facts { alert: alert?, machine: entity?, isolation, scope, listed, read: true })
+        Ok(Facts { alert: alert?, machine: entity?, isolation, newest, listed, read: true })
     }
 
     fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
@@ -94,14 +95,15 @@ impl Tenant for DefenderTenant {
         if let Some(id) = &order.cancels {
             let cancelled = self.0.cancel_if(id, &order.comment, permitted).await;
             return match cancelled {
-                Ok(action) => {
+                Ok(action) if action.id.as_str().eq_ignore_ascii_case(id.as_str()) => {
                     Answer::Done(format!("Defender took the cancellation of action {id} ({})", action.status))
                 }
+                Ok(other) => Answer::Lost(format!("Defender answered with action {}, not with {id}", other.id)),
                 Err(error) => answer(&error),
             };
         }
         match self.0.act_if(&order.alert, &order.machine, &order.action, &order.comment, permitted).await {
-            Ok(Done::MachineAction(action)) => Answer::Accepted(Standing::from(&action)),
+            Ok(Done::MachineAction(action)) => self.compared(order, action).await,
             Ok(Done::Now(what)) => Answer::Done(what),
             Err(error) => answer(&error),
         }
@@ -147,6 +149,23 @@ impl Tenant for DefenderTenant {
 }
 
 impl DefenderTenant {
+    /// Whether the action in an answer is the one that was asked for. One without a comment is read by its id: some answers
+    /// leave out what the action itself has.
+    async fn compared(&self, order: &Order, action: MachineAction) -> Answer {
+        let found = whose(&action, &order.asked());
+        if found != Whose::Unsaid {
+            return sorted(found, action);
+        }
+        let id = action.id.clone();
+        match self.0.machine_action(&id).await {
+            Ok(read) if read.id == id => sorted(whose(&read, &order.asked()), read),
+            Ok(read) => Answer::Lost(format!("action {id} has no comment, and asked for it Defender gave {}", read.id)),
+            Err(error) => {
+                Answer::Lost(format!("action {id} in the answer has no comment, and reading it failed: {error}"))
+            }
+        }
+    }
+
     /// The alert by its id; a server without that lookup is asked for its list instead.
     async fn alert(&self, id: &AlertId, since: Option<Timestamp>) -> Result<Option<AlertSummary>, Unreadable> {
         let raw = match self.0.alert(id).await {
@@ -190,6 +209,21 @@ impl DefenderTenant {
             Ok(action) => Ok(Some(Standing::from(&action))),
             Err(error) if error.class() == ErrorClass::Poison => Ok(None),
             Err(error) => Err(unreadable(&error)),
+        }
+    }
+}
+
+/// What an answer comes to, by whose action is in it.
+fn sorted(found: Whose, action: MachineAction) -> Answer {
+    match found {
+        Whose::Ours => Answer::Accepted(Standing::from(&action)),
+        Whose::Others => Answer::Others(Box::new(action)),
+        Whose::Misapplied(how) => {
+            Answer::Misapplied(format!("Defender did something else under our mark: {how}; look at both machines"))
+        }
+        Whose::Unrelated(how) => Answer::Lost(format!("Defender answered with something else: {how}")),
+        Whose::Unsaid => {
+            Answer::Lost(format!("action {} in the answer has no comment that says whose it is", action.id))
         }
     }
 }

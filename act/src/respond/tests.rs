@@ -1,5 +1,6 @@
 //! The responder against a make-believe broker and tenant: events in, effects out, time in hand.
 
+mod answers;
 mod batch;
 mod bulk;
 mod cancel;
@@ -7,12 +8,14 @@ mod caps;
 mod clocks;
 mod crash;
 mod doubt;
+mod elsewhere;
 mod index;
 #[path = "../../../common/signing/tests/support/mod.rs"]
 mod keys;
 mod kinds;
 mod office;
 mod order;
+mod ours;
 mod people;
 mod policy;
 mod readings;

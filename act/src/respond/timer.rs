@@ -27,8 +27,12 @@ impl Timers {
     }
 }
 
-/// When the machine of an isolation that has just succeeded is to be let back.
+/// When the machine of an isolation that has just succeeded is to be let back. Somebody else's isolation has no end that
+/// we set.
 pub(super) fn release_at(entry: &LedgerEntry, now: Timestamp) -> Option<Timestamp> {
+    if entry.other_action.is_some() {
+        return None;
+    }
     let Action::Isolate { release: Some(terms), .. } = &entry.action else { return None };
     now.checked_add(SignedDuration::from_secs(i64::try_from(terms.after_s).ok()?)).ok()
 }
@@ -112,7 +116,7 @@ impl Responder {
         let began = isolation.intents.last().copied();
         let covered = |other: &&LedgerEntry| {
             other.action.kind() == ActionKind::Isolate
-                && other.state == AttemptState::Reported(ActionState::Covered)
+                && (other.state == AttemptState::Reported(ActionState::Covered) || other.other_action.is_some())
                 && other.alert.id != isolation.alert.id
                 && Some(other.at) >= began
         };

@@ -21,6 +21,10 @@ enum Outcome {
 }
 
 const fn outcome(entry: &LedgerEntry) -> Outcome {
+    // Whatever became of somebody else's action, ours was covered by it.
+    if entry.other_action.is_some() {
+        return Outcome::Covered;
+    }
     match entry.state {
         AttemptState::Intent | AttemptState::InDoubt => Outcome::Unknown,
         AttemptState::Reported(state) => match state {

@@ -161,7 +161,7 @@ fn marked(step: &IsolationStep) -> Option<ActionKey> {
     if step.action.requestor.as_deref().is_some_and(|name| name.contains('@')) {
         return None;
     }
-    let (_, mark) = step.action.comment.as_deref()?.rsplit_once("[cordon:")?;
+    let (_, mark) = step.action.comment.as_deref()?.trim_end().strip_suffix(']')?.rsplit_once("[cordon:")?;
     ActionKey::new(mark.split('#').next()?).ok()
 }
 

@@ -1,7 +1,8 @@
 use cordon_act::respond::Book;
 use cordon_defender::{ActionStatus, ActionType, IsolationStep, MachineAction};
 use cordon_records::{
-    Action, ActionKey, ActionState, AttemptState, IsolationType, LedgerEntry, MachineActionId, MachineId, ReleaseTerms,
+    Action, ActionKey, ActionState, AttemptState, IsolationType, LedgerEntry, MachineActionId, MachineId, OtherAction,
+    ReleaseTerms,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -154,6 +155,32 @@ fn our_mark_in_the_comment_of_a_person_makes_an_isolation_none_of_ours() {
     step.action.comment = Some("as before [cordon:acee6df23fcd80b6#1]".to_owned());
     let found = steps::standings(&[step], &book(&[ours()]));
     assert_eq!(found[0].by, Author::Person("analyst@example.com".to_owned()));
+}
+
+#[test]
+fn a_comment_that_merely_quotes_our_mark_makes_an_isolation_none_of_ours() {
+    let mut step = by_app(step("Isolate", "Succeeded", 40), "acee6df23fcd80b6");
+    step.action.comment = Some("see [cordon:acee6df23fcd80b6#1] for why".to_owned());
+    let found = steps::standings(&[step], &book(&[ours()]));
+    assert_ne!(found[0].by.to_string(), "Cordon, rule isolate-high");
+}
+
+#[test]
+fn an_isolation_that_somebody_elses_covered_is_not_ours_to_list_or_to_take_back() {
+    let mut theirs = ours();
+    theirs.machine_action_id = None;
+    theirs.release_at = None;
+    theirs.other_action = Some(OtherAction {
+        id: MachineActionId::new("by-hand").unwrap(),
+        by: "analyst@example.com".into(),
+        scope: Some("Selective".into()),
+    });
+    for state in [ActionState::Covered, ActionState::Succeeded] {
+        theirs.state = AttemptState::Reported(state);
+        assert_eq!(mine::standings(&book(&[theirs.clone()])), [], "{state:?}");
+    }
+    theirs.other_action = None;
+    assert_eq!(mine::standings(&book(&[theirs])).len(), 1, "so it would be listed");
 }
 
 #[test]

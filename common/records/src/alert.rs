@@ -294,12 +294,9 @@ impl Alert {
     #[must_use]
     pub fn machine_summary(&self) -> Option<MachineSummary> {
         Some(MachineSummary {
-            id: self.machine_id.clone()?,
             name: self.computer_dns_name.as_deref().map(bounded),
-            os: None,
             group: self.rbac_group_name.as_deref().map(bounded),
-            value: None,
-            tags: None,
+            ..MachineSummary::unknown(self.machine_id.clone()?)
         })
     }
 

@@ -103,6 +103,12 @@ pub struct GuardFacts {
     /// Whether it was known to cut off less than this action would.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub narrower: bool,
+    /// Who had asked for it, and how much it cut off: `analyst@example.com (Selective)`; absent where that was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolated_by: Option<String>,
+    /// Another machine that had an isolation for this very alert: its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<String>,
     /// The fleet's size; absent when it was never counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<Fleet>,

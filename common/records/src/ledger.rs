@@ -19,7 +19,7 @@ use crate::command::Approval;
 use crate::facts::GuardFacts;
 use crate::ids::{ActionKey, CommandId, IntentHash, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
-use crate::report::{ActionState, GuardVerdict};
+use crate::report::{ActionState, GuardVerdict, OtherAction};
 use crate::{known_version, schema_version};
 
 mod stamped;
@@ -299,6 +299,10 @@ pub struct LedgerEntry {
     /// Defender's id, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_action_id: Option<MachineActionId>,
+    /// Somebody else's action that has the effect, and whose end is awaited or was told. It never becomes ours: that is
+    /// what `machine_action_id` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_action: Option<OtherAction>,
     /// Id of the decision behind it.
     pub decision: String,
     /// When a held action stops waiting.
@@ -368,6 +372,7 @@ impl LedgerEntry {
             facts: None,
             rests_until: None,
             machine_action_id: None,
+            other_action: None,
             decision: String::new(),
             expires_at: None,
             requested_by: None,
@@ -419,6 +424,18 @@ impl LedgerEntry {
     pub fn lacked_permission(&self) -> bool {
         let cause = Some(FailureCause::MissingPermission);
         self.state == AttemptState::Reported(ActionState::Failed) && self.cause == cause
+    }
+
+    /// The machine action whose end is awaited: ours once Defender took it, or somebody else's that has the effect.
+    #[must_use]
+    pub fn awaited(&self) -> Option<&MachineActionId> {
+        if self.state == AttemptState::Reported(ActionState::Accepted) {
+            self.machine_action_id.as_ref()
+        } else if self.state == AttemptState::Reported(ActionState::Covered) {
+            self.other_action.as_ref().map(|other| &other.id)
+        } else {
+            None
+        }
     }
 
     /// Whether the attempt is still on its way: a restart must go on with it.

@@ -55,7 +55,7 @@ pub use ledger::{
 };
 pub use machine::{Machine, MachineSummary};
 pub use policy::{PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts};
-pub use report::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
+pub use report::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, OtherAction, Report, Ruling};
 pub use sighting::{AlertRecord, Change, Source};
 pub use topics::{Cleanup, Topic, TopicSpec};
 pub use verbatim::Verbatim;

@@ -43,6 +43,9 @@ pub struct Machine {
     /// The device group.
     #[serde(default, deserialize_with = "lenient::text")]
     pub rbac_group_name: Option<String>,
+    /// The device group's number; 0 is no group.
+    #[serde(default, deserialize_with = "lenient::integer", skip_serializing_if = "Option::is_none")]
+    pub rbac_group_id: Option<i64>,
     /// `None`, `Low`, `Medium`, `High`.
     #[serde(default, deserialize_with = "lenient::text")]
     pub risk_score: Option<String>,
@@ -61,6 +64,9 @@ pub struct Machine {
     /// The machine that this entry was merged into.
     #[serde(default, deserialize_with = "lenient::text")]
     pub merged_into_machine_id: Option<String>,
+    /// Defender suspects that another entry is the same machine. Seen on the wire, not on the page.
+    #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
+    pub is_potential_duplication: Option<bool>,
     /// Taken out of Defender's view by people.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub is_excluded: Option<bool>,
@@ -99,9 +105,15 @@ impl Machine {
             group: self.rbac_group_name.clone(),
             value: self.device_value.clone(),
             tags: self.machine_tags.clone(),
+            ungrouped: self.rbac_group_id == Some(0) && self.rbac_group_name.as_deref().and_then(known).is_none(),
+            merged_into: self.merged_into_machine_id.as_deref().and_then(known).map(str::to_owned),
+            potential_duplicate: self.is_potential_duplication == Some(true),
         }
     }
 }
+
+/// What stands for the group of machines that are known to be in none.
+pub const NO_GROUP: &str = "(no group)";
 
 /// What later records say of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,9 +135,34 @@ pub struct MachineSummary {
     /// Its tags; absent means unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
+    /// It is known to be in no device group: then that its group has no name is no missing fact.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ungrouped: bool,
+    /// The machine that this entry was merged into: what is asked of this one may reach that one, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
+    /// Defender suspects that another entry is the same machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub potential_duplicate: bool,
 }
 
 impl MachineSummary {
+    /// A machine of which nothing is known but its id.
+    #[must_use]
+    pub const fn unknown(id: MachineId) -> Self {
+        Self {
+            id,
+            name: None,
+            os: None,
+            group: None,
+            value: None,
+            tags: None,
+            ungrouped: false,
+            merged_into: None,
+            potential_duplicate: false,
+        }
+    }
+
     /// What people call it: the name, else the id.
     #[must_use]
     pub fn label(&self) -> &str {
@@ -144,10 +181,10 @@ impl MachineSummary {
         self.os.as_deref().and_then(known)
     }
 
-    /// Its device group, where it has one that is not blank.
+    /// Its device group, where it has one that is not blank, and [`NO_GROUP`] where it is known to be in none.
     #[must_use]
     pub fn known_group(&self) -> Option<&str> {
-        self.group.as_deref().and_then(known)
+        self.group.as_deref().and_then(known).or(self.ungrouped.then_some(NO_GROUP))
     }
 
     /// Its worth to the company, where it has one that is not blank.

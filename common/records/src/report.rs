@@ -99,6 +99,27 @@ pub struct GuardVerdict {
     pub why: String,
 }
 
+/// A machine action that somebody else asked for, and that has the effect which we wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherAction {
+    /// Defender's id for it.
+    pub id: MachineActionId,
+    /// Who asked for it: a person's sign-in name, or an app's name or id.
+    pub by: String,
+    /// How far it reaches, as Defender writes it: `Full`, `Selective` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+impl std::fmt::Display for OtherAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.scope {
+            Some(scope) => write!(f, "{} ({scope})", self.by),
+            None => f.write_str(&self.by),
+        }
+    }
+}
+
 /// One step of one action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionRecord {
@@ -142,6 +163,9 @@ pub struct ActionRecord {
     /// Defender's id for it, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_action_id: Option<MachineActionId>,
+    /// Somebody else's action that has the effect: then this step tells of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_action: Option<OtherAction>,
     /// Id of the decision behind it.
     pub decision: String,
     /// When a held action stops waiting.

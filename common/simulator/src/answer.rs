@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::wire_time::wire_time;
 
@@ -33,6 +33,15 @@ impl Answer {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The answer with these fields in its JSON object; one of another form stays as it is.
+    pub(crate) fn with_fields(mut self, fields: Map<String, Value>) -> Self {
+        if let Ok(Value::Object(mut object)) = serde_json::from_slice(&self.body) {
+            object.extend(fields);
+            self.body = Value::Object(object).to_string().into_bytes();
+        }
         self
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 /// One scripted fault. Faults are tried in the order in which they were scripted; the first that fits a request and is
 /// not used up plays.
 #[derive(Debug, Clone)]
@@ -64,6 +66,9 @@ pub enum FaultKind {
     CutMidBody,
     /// Bytes that are neither JSON nor UTF-8 under the real status; with effect.
     Garbage,
+    /// The real answer with these fields of its JSON object instead of its own: somebody else's `requestor`, another
+    /// `machineId`, a `scope` or comment that is `null`; with effect.
+    Fields(Map<String, Value>),
     /// The real answer, this much later; with effect, which happens **before** the wait.
     Delay(Duration),
     /// The real body, one byte per this interval (a slow loris); with effect.
@@ -78,6 +83,12 @@ impl FaultKind {
     pub fn status(code: u16, error_code: &str, message: &str) -> Self {
         let body = serde_json::json!({"error": {"code": error_code, "message": message, "target": "|scripted."}});
         Self::Status { code, body: body.to_string(), headers: Vec::new() }
+    }
+
+    /// The real answer with these fields instead of its own; anything but an object changes nothing.
+    #[must_use]
+    pub fn fields(fields: Value) -> Self {
+        Self::Fields(crate::tenant::machine::object(fields))
     }
 
     /// 429 with this `Retry-After`, which is passed on as it stands: seconds, an HTTP date, or nonsense.

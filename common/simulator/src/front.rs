@@ -162,6 +162,7 @@ async fn spoiled(inner: &Inner, call: &Call, fault: FaultKind) -> End {
             answer.body = b"\xff\xfe{\"value\": [\x00\x9f, ]]]} not json \xc3\x28".to_vec();
             End::Whole(answer)
         }
+        FaultKind::Fields(fields) => End::Whole(carried_out(inner, call).with_fields(fields)),
         FaultKind::Delay(time) => {
             let answer = carried_out(inner, call);
             tokio::time::sleep(time).await;

@@ -52,7 +52,7 @@
 //! | `POST /sim/machines/{id}/isolate`, `/release` | a person does so in the portal: `person`, `comment` |
 //! | `POST /sim/actions/{id}/cancel` | a person cancels a machine action: `person`, `comment` |
 //! | `GET /sim/machines/{id}` | the machine, with `isolated` and `restricted` |
-//! | `POST /sim/faults` | scripts a fault: `method`, `pathContains`, `times`, `kind` (`status`, `html502`, `hang`, `dropBeforeAnswer`, `refuseBeforeEffect`, `truncatedJson`, `cutMidBody`, `garbage`, `delay`, `slowBody`, `hugeBody`), and by kind `status`, `body`, `headers`, `milliseconds`, `bytes` |
+//! | `POST /sim/faults` | scripts a fault: `method`, `pathContains`, `times`, `kind` (`status`, `html502`, `hang`, `dropBeforeAnswer`, `refuseBeforeEffect`, `truncatedJson`, `cutMidBody`, `garbage`, `fields`, `delay`, `slowBody`, `hugeBody`), and by kind `status`, `body`, `headers`, `milliseconds`, `bytes`, `fields` |
 //! | `GET /sim/requests` | the request log as JSON lines |
 //! | `GET /sim/mails` | the mails received; `raw` is base64 |
 //!

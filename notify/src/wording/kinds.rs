@@ -86,7 +86,7 @@ const ISOLATE: Kind = Kind {
 
 const ISOLATE_SELECTIVE: Kind = Kind {
     meaning: "Defender reports that {machine} is cut off the network. Defender's own connection stays, and so do \
-              Outlook, Teams and Skype, as the rule asked.",
+              Outlook, Teams and Skype.",
     ..ISOLATE
 };
 

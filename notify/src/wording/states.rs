@@ -3,7 +3,7 @@
 use cordon_records::{Action, ActionRecord, ActionState, Impact, Ruling};
 
 use super::phrases::Phrases;
-use super::{Tone, Wording};
+use super::{Tone, Wording, others};
 use crate::clean;
 use crate::facts::{self, instant};
 use crate::parts::Step;
@@ -15,13 +15,16 @@ const WHY: usize = 80;
 
 /// The words for one step of an action.
 pub fn of(record: &ActionRecord) -> Wording {
+    if let Some(words) = record.other_action.as_ref().and_then(|other| others::of(record, other)) {
+        return words;
+    }
     let phrases = &Phrases::of(record);
     match record.state {
         ActionState::Accepted => accepted(phrases),
         ActionState::Succeeded => succeeded(phrases, record),
         ActionState::InDoubt => in_doubt(phrases),
         ActionState::Would => rehearsed(phrases, record),
-        ActionState::Covered => covered(phrases),
+        ActionState::Covered => covered(phrases, record),
         ActionState::ClosedMeanwhile => closed_meanwhile(phrases),
         ActionState::Approved => approved(phrases, record),
         ActionState::Denied => denied(phrases),
@@ -38,7 +41,7 @@ pub fn of(record: &ActionRecord) -> Wording {
 }
 
 /// How loud it is that something did not happen.
-fn trouble(record: &ActionRecord) -> Tone {
+pub fn trouble(record: &ActionRecord) -> Tone {
     match record.action.as_ref().map(|action| action.kind().impact()) {
         Some(Impact::Gentle) => Tone::Minor,
         Some(Impact::Disrupting | Impact::Freeing) | None => Tone::Alarm,
@@ -46,7 +49,7 @@ fn trouble(record: &ActionRecord) -> Tone {
 }
 
 /// What stands above the headline of trouble.
-fn trouble_badge(record: &ActionRecord) -> &'static str {
+pub fn trouble_badge(record: &ActionRecord) -> &'static str {
     match trouble(record) {
         Tone::Alarm => "Action needed",
         Tone::Minor | Tone::Progress | Tone::Done | Tone::Calm => "Not done",
@@ -137,10 +140,11 @@ fn would(phrases: &Phrases) -> Wording {
         .next("If this verdict is wrong, correct the rule before it is allowed to act.")
 }
 
-fn covered(phrases: &Phrases) -> Wording {
+fn covered(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    // What was asked for without people is told only after Defender was called.
+    let asked = if record.attempt > 0 { "Cordon asked Defender to" } else { "People asked Cordon to" };
     let summary = format!(
-        "People asked Cordon to {}, but another action already has that effect or is about to. Cordon asked Defender \
-         for nothing more.",
+        "{asked} {}, but another action already has that effect or is about to. Cordon asks Defender for nothing more.",
         phrases.errand()
     );
     Wording::new(Tone::Calm, "Nothing to do", format!("{}: no {} needed", phrases.name, phrases.noun()), summary)
@@ -291,7 +295,7 @@ const fn why_not_done(record: &ActionRecord) -> &'static str {
 }
 
 /// A sentence of ours behind a colon.
-fn lower(sentence: &str) -> String {
+pub fn lower(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }

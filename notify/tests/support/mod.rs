@@ -38,12 +38,12 @@ pub fn alert() -> AlertSummary {
 
 pub fn machine(name: &str, os: &str) -> MachineSummary {
     MachineSummary {
-        id: MachineId::new("1e5bc9d7e413ddd7902c2932e418702b84d0cc07").unwrap(),
         name: Some(name.into()),
         os: Some(os.into()),
         group: Some("Clients".into()),
         value: Some("Normal".into()),
         tags: Some(vec!["cordon-pilot".into()]),
+        ..MachineSummary::unknown(MachineId::new("1e5bc9d7e413ddd7902c2932e418702b84d0cc07").unwrap())
     }
 }
 
@@ -71,6 +71,7 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
         guards: guards(state),
         facts: None,
         machine_action_id: begun.then(|| MachineActionId::new("2d7b4c1e-6f1a-4a39-9b8e-0c5d5f7b9a11").unwrap()),
+        other_action: None,
         decision: "cordon.enriched/3/1207".into(),
         expires_at: (state == ActionState::Held).then(|| instant("2026-11-21T09:13:10Z")),
         intent: (state == ActionState::Held).then(|| IntentHash::new("0f1e2d3c4b5a6978").unwrap()),

@@ -54,6 +54,8 @@ fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)>
         isolation: &facts.isolation,
         ours: facts.ours,
         narrower: facts.narrower,
+        isolated_by: facts.isolated_by.as_deref(),
+        elsewhere: facts.elsewhere.as_deref(),
         now: facts.at,
         attempts: &[],
         fleet: facts.fleet,

@@ -142,12 +142,12 @@ fn summary(alert: &AlertId) -> AlertSummary {
 
 fn laptop(machine: &MachineId) -> MachineSummary {
     MachineSummary {
-        id: machine.clone(),
         name: Some(format!("{machine}.example.com")),
         os: Some("Windows11".into()),
         group: Some("Clients".into()),
         value: Some("Normal".into()),
         tags: Some(Vec::new()),
+        ..MachineSummary::unknown(machine.clone())
     }
 }
 

@@ -102,7 +102,8 @@ pub fn per_rule(guards: &Guards, case: &Case) -> Counted {
     }))
 }
 
-/// The cap on each device group. An attempt whose group was not known counts in every group.
+/// The cap on each device group; machines without one count together. An attempt whose group was not known counts in
+/// every group.
 pub fn per_device_group(guards: &Guards, case: &Case) -> Counted {
     let caps = &guards.caps.per_device_group;
     let Some(group) = case.machine.and_then(MachineSummary::known_group) else {

@@ -70,6 +70,11 @@ pub struct Case<'a> {
     pub ours: bool,
     /// Whether the isolation that stands or runs is known to cut off less than this action would.
     pub narrower: bool,
+    /// Who asked for the isolation that stands or runs, and how much it cuts off, for people: `analyst@example.com
+    /// (Selective)`. `None` when that is not known.
+    pub isolated_by: Option<&'a str>,
+    /// Another machine that has an isolation for this very alert, made or on its way: its name, for people.
+    pub elsewhere: Option<&'a str>,
     /// The moment to judge for.
     pub now: Timestamp,
     /// Every attempt of the longest window, in any order.

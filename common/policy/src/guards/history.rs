@@ -1,5 +1,7 @@
 //! Guards that ask what was done to the machine before: an isolation that stands, and whose; a release by a person.
 
+use cordon_records::MachineActionId;
+
 use super::alert::seconds;
 use super::word::Word;
 use super::{Asker, Case, Guards, Isolation};
@@ -7,14 +9,29 @@ use crate::window;
 
 /// An isolation that stands or runs has the effect already, unless it leaves programs connected that this one would not.
 pub fn isolation(case: &Case) -> Word {
-    match case.isolation {
-        Isolation::Running { id } | Isolation::Isolated { id } if case.narrower => {
-            Word::hold(format!("isolated only in part, by action {id}: a person decides whether that is enough"))
+    match (case.isolation, case.elsewhere) {
+        (Isolation::Running { id } | Isolation::Isolated { id }, _) if case.narrower => Word::hold(format!(
+            "isolated only in part, by {}: a person decides whether that is enough",
+            whose(case, id)
+        )),
+        (Isolation::Unknown, _) => Word::hold_firmly("the machine's running actions could not be read".to_owned()),
+        (Isolation::Running { id }, _) => {
+            Word::covered(format!("an isolation is already on its way, by {}", whose(case, id)))
         }
-        Isolation::Unknown => Word::hold_firmly("the machine's running actions could not be read".to_owned()),
-        Isolation::Running { id } => Word::covered(format!("isolation {id} is already on its way")),
-        Isolation::Isolated { id } => Word::covered(format!("already isolated by {id}")),
-        Isolation::None | Isolation::Released { .. } => Word::pass("not isolated".to_owned()),
+        (Isolation::Isolated { id }, _) => Word::covered(format!("already isolated by {}", whose(case, id))),
+        (Isolation::None | Isolation::Released { .. }, Some(first)) => Word::hold(format!(
+            "alert {} has an isolation on {first} already: a person decides whether this machine is meant, too",
+            case.alert.id
+        )),
+        (Isolation::None | Isolation::Released { .. }, None) => Word::pass("not isolated".to_owned()),
+    }
+}
+
+/// Who isolated the machine, as far as that is known, and the action by which.
+fn whose(case: &Case, id: &MachineActionId) -> String {
+    match case.isolated_by {
+        Some(who) => format!("{who}, action {id}"),
+        None => format!("action {id}"),
     }
 }
 
@@ -35,13 +52,15 @@ pub fn standing(case: &Case) -> Word {
     };
     match asker {
         _ if case.ours => Word::pass(format!("isolated by Cordon itself, action {id}")),
-        Asker::Person => Word::pass(format!("isolated by somebody else, action {id}, but a person asks")),
+        Asker::Person => Word::pass(format!("isolated not by Cordon but by {}; a person asks", whose(case, id))),
         Asker::Undo => Word::covered(format!(
-            "isolated anew by action {id}, which is not the one that was to be taken back: it is left alone"
+            "isolated anew by {}, which is not the one that was to be taken back: it is left alone",
+            whose(case, id)
         )),
-        Asker::Rules => Word::hold(format!("isolated by somebody else, action {id}: a person decides")),
+        Asker::Rules => Word::hold(format!("isolated not by Cordon but by {}: a person decides", whose(case, id))),
         Asker::Timer => Word::covered(format!(
-            "isolated by action {id}, which is not the one whose time is over: people decide when it ends"
+            "isolated by {}, which is not the one whose time is over: people decide when it ends",
+            whose(case, id)
         )),
     }
 }

@@ -56,11 +56,25 @@ pub fn not_known(fact: &str) -> Word {
     Word::hold_firmly(format!("the machine's {fact} could not be read"))
 }
 
-/// Whether the machine could be read at all.
+/// Whether the machine could be read at all, and is surely the one that is meant.
 pub fn facts(case: &Case) -> Word {
-    match case.machine {
-        Some(machine) => Word::pass(format!("{} was read", machine.label())),
-        None => Word::hold_firmly("the machine could not be read".to_owned()),
+    let Some(machine) = case.machine else { return Word::hold_firmly("the machine could not be read".to_owned()) };
+    let pass = || Word::pass(format!("{} was read", machine.label()));
+    held(case, None, another).unwrap_or_else(pass)
+}
+
+/// That another entry may be the one that is meant: what is asked of an entry that was merged into another one, or that
+/// Defender suspects of being another one, may reach the wrong machine or none.
+fn another(machine: &MachineSummary) -> Option<String> {
+    let (label, id) = (machine.label(), &machine.id);
+    match &machine.merged_into {
+        Some(other) => Some(format!("{label} was merged into machine {other}: a person decides which is meant")),
+        None => machine.potential_duplicate.then(|| {
+            format!(
+                "Defender calls {label} (machine {id}) a potential duplicate, without naming the other: a person decides \
+                 which is meant"
+            )
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ mod approved;
 mod asked;
 mod blank;
 mod counting;
+mod identity;
 mod properties;
 mod reading;
 mod readings;
@@ -31,6 +32,8 @@ struct Facts {
     isolation: Isolation,
     ours: bool,
     narrower: bool,
+    isolated_by: Option<&'static str>,
+    elsewhere: Option<&'static str>,
     now: Timestamp,
     attempts: Vec<Attempt<'static>>,
     fleet: Option<Fleet>,
@@ -64,6 +67,8 @@ fn facts() -> Facts {
         isolation: Isolation::None,
         ours: false,
         narrower: false,
+        isolated_by: None,
+        elsewhere: None,
         now: at(0),
         attempts: vec![],
         fleet: Some(Fleet { machines: 3_000, at: at(-60) }),
@@ -88,6 +93,8 @@ impl Facts {
             isolation: &self.isolation,
             ours: self.ours,
             narrower: self.narrower,
+            isolated_by: self.isolated_by,
+            elsewhere: self.elsewhere,
             now: self.now,
             attempts: &self.attempts,
             fleet: self.fleet,

@@ -161,6 +161,8 @@ struct FaultBody {
     milliseconds: u64,
     #[serde(default)]
     bytes: u64,
+    #[serde(default)]
+    fields: Map<String, Value>,
 }
 
 fn any() -> String {
@@ -186,6 +188,7 @@ fn put_fault(fields: &Map<String, Value>, state: &mut State) -> Result<Value, St
         "truncatedJson" => FaultKind::TruncatedJson,
         "cutMidBody" => FaultKind::CutMidBody,
         "garbage" => FaultKind::Garbage,
+        "fields" => FaultKind::Fields(body.fields),
         "delay" => FaultKind::Delay(time),
         "slowBody" => FaultKind::SlowBody(time),
         "hugeBody" => FaultKind::HugeBody(body.bytes),
