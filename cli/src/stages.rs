@@ -8,6 +8,7 @@ use cordon_defender::DefenderSettings;
 use cordon_enrich::Enrich;
 use cordon_ingest::Ingest;
 use cordon_notify::Notify;
+use cordon_policy::Guards;
 use cordon_records::{SystemClock, TenantId};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::KafkaSettings;
@@ -98,6 +99,11 @@ pub fn read<T>(config: &Path, read: impl FnOnce(&mut Section) -> Option<T>) -> a
 /// The section `kafka`.
 pub fn kafka(config: &Path) -> anyhow::Result<KafkaSettings> {
     read(config, |root| KafkaSettings::read(&mut root.section("kafka")))
+}
+
+/// The guards that the section `act` names, or the built-in ones.
+pub fn guards(config: &Path) -> anyhow::Result<Guards> {
+    read(config, |root| cordon_act::read_guards(&mut root.section("act")))
 }
 
 /// The section `defender`: how to ask the tenant, and as whom.

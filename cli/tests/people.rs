@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use cordon_records::{
     Action, ActionKey, ActionState, AlertId, Approval, AttemptState, Clock as _, Command, CommandRecord, FailureCause,
-    Headers, Latch, LedgerEntry, LedgerRecord, MachineId, Notice, NoticeKind, Report, RuleId, SCHEMA_VERSION,
-    SystemClock, Topic,
+    GuardVerdict, Headers, Latch, LedgerEntry, LedgerRecord, MachineId, Notice, NoticeKind, Report, RuleId, Ruling,
+    SCHEMA_VERSION, SystemClock, Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{MemoryBroker, Outbound, read_all};
 use cordon_signing::{AllowedSigners, Signer};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 const KEY: &str = "acee6df23fcd80b6";
@@ -65,6 +65,15 @@ impl World {
             world.remember(&LedgerRecord::Action(Box::new(entry.clone()))).await;
         }
         world
+    }
+
+    /// These guards are in force.
+    fn guards(&self, yaml: &str) {
+        std::fs::write(self.folder.path().join("guards.yaml"), yaml).unwrap();
+        let kafka = std::fs::read_to_string(&self.config).unwrap();
+        if !kafka.contains("guards.yaml") {
+            std::fs::write(&self.config, format!("{kafka}act: {{guards: guards.yaml}}\n")).unwrap();
+        }
     }
 
     async fn remember(&self, record: &LedgerRecord) {
@@ -140,7 +149,8 @@ fn approved(entry: &LedgerEntry, state: ActionState, by: &CommandRecord) -> Repo
     report.reason = "approved by ann@example.com".to_owned();
     let command = by.id.clone().unwrap();
     let (key, why, intent) = ("SHA256:x".to_owned(), by.why.clone(), entry.intent());
-    report.approvals = vec![Approval { by: "ann@example.com".to_owned(), key, why, at: by.at, command, intent }];
+    report.approvals =
+        vec![Approval { by: "ann@example.com".to_owned(), key, why, at: by.at, command, intent, notice: None }];
     Report::Action(report)
 }
 
@@ -473,4 +483,59 @@ async fn only_what_failed_for_a_missing_permission_is_asked_for_again() {
     let [record] = &world.commands().await[..] else { panic!("one command") };
     assert_eq!(record.command, Command::Retry { key: lacking.key });
     assert!(record.signature.is_some());
+}
+
+/// An isolation that these guards hold since the breaker latched.
+fn waiting(number: u32, guards: &[&str], at: Timestamp) -> LedgerEntry {
+    let mut entry = held(&format!("{number:016x}"), &format!("m{number}"), &format!("PC-{number}"));
+    let verdict = |guard: &&str| GuardVerdict { guard: (*guard).into(), ruling: Ruling::Hold, why: "w".into() };
+    entry.guards = guards.iter().map(verdict).collect();
+    entry.at = at;
+    entry
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_breaker_holds_is_approved_by_its_notice_as_far_as_the_caps_leave_room() {
+    let at = SystemClock.now();
+    let later = |seconds| at + SignedDuration::from_secs(seconds);
+    let entries = [
+        waiting(1, &["breaker"], later(3)),
+        waiting(2, &["breaker", "caps"], later(2)),
+        waiting(3, &["breaker", "hold-users"], later(1)),
+        waiting(4, &["breaker"], later(4)),
+        waiting(5, &["breaker"], at - SignedDuration::from_secs(1)),
+    ];
+    let world = World::with(&[&entries[..], &[isolated(6, "bad")]].concat()).await;
+    let Some(_) = world.key() else { return };
+    world.guards("caps: {all_rules: {1h: 3}, fleet_share: {1d: 1%, floor: 1000}}");
+    let latch = Latch { on: true, by: "breaker".into(), why: "w".into(), at, window_s: Some(600) };
+    world.remember(&LedgerRecord::Breaker(latch)).await;
+    let notice = format!("breaker_latched@{at}");
+    let args = ["approve", "--notice", &notice, "--why", "an attack", "--wait", "60s"];
+    let (code, _, noted) = world.run(&args).await;
+    assert!(code == Some(2) && noted.contains("add --yes"), "{noted}");
+    let answer = async |command: &CommandRecord| {
+        world.signer(command);
+        for entry in [&entries[1], &entries[0]] {
+            world.report(&approved(entry, ActionState::Approved, command)).await;
+        }
+    };
+    let (code, told, noted) = world.answered(&[&args[..], &["--yes"]].concat(), answer).await;
+    assert_eq!(code, Some(0), "{told}{noted}");
+    for part in ["2 actions; the breaker stays on", "1 more wait: caps: ", "1 are held for another reason, too"] {
+        assert!(noted.contains(part), "{part} is not in:\n{noted}");
+    }
+    let [record] = &world.commands().await[..] else { panic!("one command") };
+    let Command::ApproveEach { actions, count, .. } = &record.command else { panic!("{record:?}") };
+    let keys: Vec<&ActionKey> = actions.iter().map(|named| &named.key).collect();
+    assert_eq!((keys, *count), (vec![&entries[1].key, &entries[0].key], 2), "the longest waiting first");
+    assert_eq!(actions[0].intent, entries[1].intent());
+    let wrong = ["approve", "--notice", "breaker_latched@2026-11-22T18:00:00Z", "--why", "w", "--yes"];
+    let (code, _, noted) = world.run(&wrong).await;
+    assert!(code == Some(1) && noted.contains("not the breaker that holds now"), "{noted}");
+    world.guards("caps: {all_rules: {1h: 1}, fleet_share: {1d: 1%, floor: 1000}}");
+    let (code, _, noted) = world.run(&["approve", "--notice", &notice, "--why", "w", "--yes"]).await;
+    assert!(code == Some(1) && noted.contains("3 wait for it, and the caps leave none now (caps: "), "{noted}");
+    assert_eq!(world.run(&["approve", "--why", "w", "--yes"]).await.0, Some(2));
+    assert_eq!(world.commands().await.len(), 1);
 }

@@ -317,6 +317,9 @@ fn thread(record: &ActionRecord) -> String {
     format!("{}|{machine}", record.alert.id)
 }
 
+/// The longest line about one machine, in characters.
+const MAX_NAME: usize = 80;
+
 /// What a notice says, as a line and the rest. Mistakes in files are shown as they were written, place and caret too.
 fn said(notice: &Notice) -> (String, String) {
     match notice.kind {
@@ -324,7 +327,13 @@ fn said(notice: &Notice) -> (String, String) {
             let (first, rest) = notice.text.trim().split_once('\n').unwrap_or((notice.text.trim(), ""));
             (clean::line(first, MAX_LINE), clean::block(rest, MAX_BLOCK))
         }
-        NoticeKind::BreakerLatched | NoticeKind::Paused | NoticeKind::Resumed | NoticeKind::CommandRefused => {
+        // Machines that wait, one a line: others chose their names.
+        NoticeKind::BreakerLatched => {
+            let (first, rest) = notice.text.trim().split_once('\n').unwrap_or((notice.text.trim(), ""));
+            let names: Vec<String> = rest.lines().map(|name| clean::foreign(name, MAX_NAME)).collect();
+            (clean::foreign(first, MAX_LINE), clean::block(&names.join("\n"), MAX_BLOCK))
+        }
+        NoticeKind::Paused | NoticeKind::Resumed | NoticeKind::CommandRefused => {
             (clean::foreign(&notice.text, MAX_LINE), String::new())
         }
     }

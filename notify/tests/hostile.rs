@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_of_a_notice_adds_a_header_or_a_tag_and_only_mistakes_in_files_have_lines(text in poison()) {
+    fn no_text_of_a_notice_adds_a_header_or_a_tag_and_only_mistakes_in_files_and_machines_have_lines(text in poison()) {
         for kind in [NoticeKind::CommandRefused, NoticeKind::Paused, NoticeKind::BreakerLatched, NoticeKind::PolicyRefused] {
             let said = |text: &str| {
                 let mut notice = notice(kind);
@@ -140,7 +140,7 @@ proptest! {
             let (lines, tags, headers) = shape(&RENDERER, &said(&text));
             let plain = shape(&RENDERER, &said("x"));
             prop_assert_eq!(headers, plain.2);
-            if kind != NoticeKind::PolicyRefused {
+            if !matches!(kind, NoticeKind::PolicyRefused | NoticeKind::BreakerLatched) {
                 prop_assert_eq!((lines, tags), (plain.0, plain.1));
             }
             prop_assert!(!RENDERER.html(&said(&text)).unwrap().contains("<script"));

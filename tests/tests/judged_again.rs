@@ -33,7 +33,7 @@ fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)>
         action: report.action.as_ref().unwrap(),
         mode: report.mode,
         asker: Asker::Rules,
-        approved: false,
+        consent: cordon_policy::Consent::None,
         limits: &[],
         rules: &report.rules,
         alert: &facts.alert,

@@ -26,6 +26,7 @@ mod release;
 mod report;
 mod responder;
 mod retry;
+mod room;
 mod switches;
 mod tail;
 mod tenant;
@@ -39,6 +40,8 @@ pub use genesis::init_ledger;
 pub use hold::Respond;
 pub use responder::Terms;
 pub use retry::Retry;
+pub use room::room_for;
+pub use switches::waits_for_the_breaker;
 pub use tenant::{DefenderTenant, Tenant};
 
 /// The consumer group of respond, without the prefix.

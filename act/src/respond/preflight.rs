@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Asker, Case, Isolation, Judgement, guard, judge};
+use cordon_policy::{Asker, Case, Consent, Isolation, Judgement, guard, judge};
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, GuardFacts, GuardVerdict, Latch, LedgerEntry, MachineSummary,
     Mode, Ruling,
@@ -13,6 +13,7 @@ use super::asker::{asker, is_approved, names};
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::Facts;
 use super::responder::{Phase, Responder};
+use super::switches::latched_at;
 
 /// Failed reads in a row before the missing facts count as missing and the action is held.
 const READ_TRIES: u32 = 5;
@@ -86,7 +87,7 @@ impl Responder {
             action: &entry.action,
             mode: entry.mode,
             asker,
-            approved: is_approved_since(entry, &isolation),
+            consent: consent(entry, &isolation),
             limits: &entry.limits,
             rules: &entry.rules,
             alert: &entry.alert,
@@ -144,7 +145,7 @@ impl Responder {
             return;
         }
         let more = match judgement.tripped {
-            Some(trip) => self.latch_breaker(&trip, at),
+            Some(trip) => self.latch_breaker(key, &trip, at),
             None => (Vec::new(), Vec::new()),
         };
         let mut reason = judgement.reason;
@@ -226,6 +227,16 @@ fn read_afresh(entry: &mut LedgerEntry, facts: &Facts) {
             let earlier = std::mem::replace(&mut entry.machine, fresh);
             entry.polled.get_or_insert(earlier);
         }
+    }
+}
+
+/// How people approved it, unless somebody let the machine back after that. Of two ways the one that lifts less counts.
+fn consent(entry: &LedgerEntry, isolation: &Isolation) -> Consent {
+    let by_notice = entry.approvals.iter().filter_map(|yes| yes.notice.as_deref()).find_map(latched_at);
+    match (is_approved_since(entry, isolation), by_notice) {
+        (false, _) => Consent::None,
+        (true, Some(latched)) => Consent::Breaker(latched),
+        (true, None) => Consent::Own,
     }
 }
 

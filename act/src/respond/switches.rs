@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Fleet, Trip};
-use cordon_records::{Latch, LedgerRecord, Notice, NoticeKind, PolicyStanding, Report, SCHEMA_VERSION};
+use cordon_policy::{Fleet, Trip, guard};
+use cordon_records::{
+    ActionKey, ActionState, AttemptState, Impact, Latch, LedgerEntry, LedgerRecord, Mode, Notice, NoticeKind,
+    PolicyStanding, Report, Ruling, SCHEMA_VERSION,
+};
+use jiff::Timestamp;
 
 use super::event::{Effect, Moment, Unreadable};
 use super::responder::{Afterwards, Responder};
@@ -12,21 +16,44 @@ use crate::reload::InForce;
 /// How often the fleet is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// How many machines the breaker's notice names.
+const NAMED: usize = 25;
+
 /// How soon a count that failed is tried again.
 const COUNT_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 impl Responder {
     /// Latches the breaker, once: the notice is loud and single.
-    pub(super) fn latch_breaker(&mut self, trip: &Trip, at: Moment) -> (Vec<Report>, Vec<LedgerRecord>) {
+    pub(super) fn latch_breaker(
+        &mut self,
+        key: &ActionKey,
+        trip: &Trip,
+        at: Moment,
+    ) -> (Vec<Report>, Vec<LedgerRecord>) {
         if self.book.breaker.as_ref().is_some_and(|latch| latch.on) {
             return (Vec::new(), Vec::new());
         }
+        let waiting = self.waiting_now(key);
         let why = format!("{} reached: {} attempts in {}", trip.cap, trip.limit, window(trip.window_s));
         let latch =
             Latch { on: true, by: "breaker".into(), why: why.clone(), at: at.wall, window_s: Some(trip.window_s) };
         self.book.breaker = Some(latch.clone());
-        let text = format!("{why}. Every further action is held until a person resumes.");
+        let text = format!("{why}. Every further action is held until a person resumes.{waiting}");
         (vec![notice(NoticeKind::BreakerLatched, text, at)], vec![LedgerRecord::Breaker(latch)])
+    }
+
+    /// The machines that the breaker holds at this moment: the one that ran into the cap, and those whose turn had not come.
+    fn waiting_now(&self, key: &ActionKey) -> String {
+        let first = self.jobs.get(key).into_iter();
+        let others = self.jobs.values().filter(|job| job.entry.key != *key && !job.is_under_way());
+        let held = first
+            .chain(others)
+            .filter(|job| job.entry.mode != Mode::Shadow && job.entry.action.kind().impact() == Impact::Disrupting);
+        let labels: Vec<&str> = held.map(|job| job.entry.machine.label()).collect();
+        let lines: String = labels.iter().take(NAMED).map(|label| format!("\n{}", one_line(label))).collect();
+        let more = labels.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!("\nand {more} more") };
+        format!("\nThese wait by now, and more may follow:{lines}{more}")
     }
 
     /// Lifts the switch that was put on by the happening of this notice id; anything else stays. Bound to one
@@ -88,6 +115,40 @@ impl Responder {
             self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], Afterwards::default());
         }
     }
+}
+
+/// A name that others chose, without line breaks: it must not look like two.
+fn one_line(name: &str) -> String {
+    name.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// When the breaker latched that this notice told of.
+pub(super) fn latched_at(notice: &str) -> Option<Timestamp> {
+    notice.strip_prefix(NoticeKind::BreakerLatched.as_str())?.strip_prefix('@')?.parse().ok()
+}
+
+/// Whether this waits for a person because that breaker latched, and for nothing else.
+#[must_use]
+pub fn waits_for_the_breaker(entry: &LedgerEntry, latched: Timestamp) -> bool {
+    let counting = [
+        guard::BREAKER,
+        guard::RULE_LIMITS,
+        guard::PER_RULE,
+        guard::PER_DEVICE_GROUP,
+        guard::GENTLE_CAPS,
+        guard::CAPS,
+        guard::FLEET_SHARE,
+    ];
+    let holds = entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Hold);
+    let names: Vec<&str> = holds.map(|verdict| verdict.guard.as_str()).collect();
+    let is_its = names.iter().any(|name| [guard::BREAKER, guard::CAPS, guard::FLEET_SHARE].contains(name));
+    entry.state == AttemptState::Reported(ActionState::Held)
+        && entry.at >= latched
+        && is_its
+        && names.iter().all(|name| counting.contains(name))
 }
 
 fn lifted<'a>(latch: Option<&'a Latch>, kind: NoticeKind, notice_id: &str) -> Option<&'a Latch> {

@@ -13,6 +13,7 @@ mod index;
 #[path = "../../../common/signing/tests/support/mod.rs"]
 mod keys;
 mod kinds;
+mod noticed;
 mod office;
 mod order;
 mod ours;

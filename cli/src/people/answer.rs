@@ -63,8 +63,12 @@ impl Asked {
         }
         let told = || told(report);
         match (&self.command, report.state) {
-            (Command::Approve { .. }, ActionState::Approved) => Some(Heard::Taken(told())),
-            (Command::Approve { .. }, _) => self.is_among(report).then(|| Heard::Taken(told())),
+            (Command::Approve { .. } | Command::ApproveEach { .. }, ActionState::Approved) => {
+                Some(Heard::Taken(told()))
+            }
+            (Command::Approve { .. } | Command::ApproveEach { .. }, _) => {
+                self.is_among(report).then(|| Heard::Taken(told()))
+            }
             (Command::Deny { .. }, ActionState::Denied) | (Command::Cancel { .. }, ActionState::Cancelled) => {
                 Some(Heard::Taken(told()))
             }
@@ -177,7 +181,7 @@ mod tests {
         let command = CommandId::new(command).unwrap();
         let at = "2026-11-22T22:41:08Z".parse().unwrap();
         let intent = IntentHash::new("ff").unwrap();
-        Approval { by: "a".to_owned(), key: "k".to_owned(), why: "w".to_owned(), at, command, intent }
+        Approval { by: "a".to_owned(), key: "k".to_owned(), why: "w".to_owned(), at, command, intent, notice: None }
     }
 
     fn refusal(id: &str, text: &str) -> Inbound {

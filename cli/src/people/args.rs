@@ -25,7 +25,8 @@ pub enum PeopleCommand {
     /// Shows what is held and asks for the machine's name. The approval is good for exactly that and for a short time;
     /// guards and fresh facts are asked once more before anything is done.
     #[command(after_help = "Examples:\n  cordon approve acee6df23fcd80b6 --why \"seen with Ann, it is malware\"\n  \
-                      cordon approve acee6df23fcd80b6 --why \"INC-42\" --key ~/.ssh/id_ed25519_sk --yes\n\n\
+                      cordon approve acee6df23fcd80b6 --why \"INC-42\" --key ~/.ssh/id_ed25519_sk --yes\n  \
+                      cordon approve --notice breaker_latched@2026-11-22T18:00:00Z --why \"an attack\"\n\n\
                       Exit code 0 taken, 1 refused, 2 not confirmed by --yes and no terminal, 69 nobody answered.")]
     Approve(ApproveArgs),
     /// Forbid what is held; anybody may
@@ -113,11 +114,18 @@ pub enum Page {
 
 /// Flags of `cordon approve`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which_action").required(true).args(["action", "notice"]))]
 pub struct ApproveArgs {
     /// The action's key, as `cordon approvals list` and the mails have it
     #[arg(value_name = "KEY", value_parser = key)]
-    pub action: ActionKey,
-    /// Do not ask for the machine's name
+    pub action: Option<ActionKey>,
+    /// All that the breaker of this notice holds, as many as the caps leave; above ten it takes two people
+    #[arg(long, value_name = "NOTICE")]
+    pub notice: Option<String>,
+    /// With --notice: at most so many, the longest waiting first
+    #[arg(long, requires = "notice", value_name = "NUMBER")]
+    pub at_most: Option<usize>,
+    /// Do not ask for the machine's name, or the number of actions
     #[arg(long)]
     pub yes: bool,
     /// What is said

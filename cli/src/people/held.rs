@@ -227,6 +227,7 @@ mod tests {
             at: entry.at,
             command: cordon_records::CommandId::new("c-1").unwrap(),
             intent: entry.intent(),
+            notice: None,
         });
         insta::assert_snapshot!(page(&entry));
     }

@@ -9,6 +9,7 @@ mod confirm;
 mod each;
 mod held;
 pub mod ledger;
+mod noticed;
 mod say;
 mod sign;
 mod undo;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use crate::escape;
 use crate::exit::Exit;
 use crate::output::{Output, json, put};
+use crate::stages;
 use args::{
     ApprovalsCommand, ApproveArgs, CancelArgs, DenyArgs, ListArgs, Page, PeopleCommand, ReleaseArgs, ResumeArgs,
     RetryArgs, ShowArgs,
@@ -73,13 +75,54 @@ async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
 }
 
 async fn approve(args: &ApproveArgs) -> anyhow::Result<Exit> {
+    match (&args.action, &args.notice) {
+        (Some(key), _) => approve_one(key, args).await,
+        (None, Some(notice)) => approve_each(notice, args).await,
+        // clap asks for one of them.
+        (None, None) => Ok(Exit::Usage),
+    }
+}
+
+/// Shows what the breaker holds, as many as the caps leave, and has it signed once.
+async fn approve_each(notice: &str, args: &ApproveArgs) -> anyhow::Result<Exit> {
+    if !args.yes && !std::io::stdin().is_terminal() {
+        eprintln!("error: approving many asks for their number, and standard input is no terminal");
+        eprintln!("help: look at `cordon approvals list`, then add --yes");
+        return Ok(Exit::Usage);
+    }
+    let guards = stages::guards(&args.say.config)?;
+    let ledger = ledger::read(&args.say.config).await?;
+    let noticed = match noticed::of(&ledger.book, &guards, (notice, args.at_most), SystemClock.now()) {
+        Ok(noticed) => noticed,
+        Err(why) => {
+            eprintln!("error: nothing was sent for {}: {why}", escape::text(notice));
+            return Ok(Exit::Negative);
+        }
+    };
+    eprint!("{}", noticed::page(&noticed));
+    let count = noticed.actions.len();
+    if count == 0 {
+        eprintln!("error: nothing waits for this breaker alone: nothing was sent");
+        return Ok(Exit::Negative);
+    }
+    let question = format!("Type the number of actions ({count}) to approve them");
+    if !args.yes && !confirmed(&question, &count.to_string())? {
+        eprintln!("that is not their number: nothing was sent");
+        return Ok(Exit::Negative);
+    }
+    let (actions, count) = (noticed::named(&noticed.actions), u32::try_from(count)?);
+    let command = Command::ApproveEach { notice: notice.to_owned(), actions, count };
+    say::say(&ledger, command, &args.say, Some(&args.sign)).await
+}
+
+async fn approve_one(key: &ActionKey, args: &ApproveArgs) -> anyhow::Result<Exit> {
     if !args.yes && !std::io::stdin().is_terminal() {
         eprintln!("error: approving asks for the machine's name, and standard input is no terminal");
-        eprintln!("help: look at `cordon approvals show {}`, then add --yes", args.action);
+        eprintln!("help: look at `cordon approvals show {}`, then add --yes", key);
         return Ok(Exit::Usage);
     }
     let ledger = ledger::read(&args.say.config).await?;
-    let Some(entry) = waiting(&ledger, &args.action) else { return Ok(Exit::Negative) };
+    let Some(entry) = waiting(&ledger, key) else { return Ok(Exit::Negative) };
     eprint!("{}", held::page(entry));
     let name = escape::text(entry.machine.label());
     let question = format!("Type the machine's name ({name}) to approve");

@@ -90,7 +90,7 @@ async fn send(kafka: &KafkaSettings, record: &CommandRecord, id: &CommandId) -> 
             key.as_str()
         }
         Command::Release { machine } => machine.as_str(),
-        Command::Pause | Command::Resume { .. } | Command::ReleaseEach { .. } => "all",
+        Command::Pause | Command::Resume { .. } | Command::ReleaseEach { .. } | Command::ApproveEach { .. } => "all",
     };
     let kind = format!("command.{}", record.command.as_str());
     let headers = Headers::event("cli", &kind, id.as_str(), record.at, target);
@@ -121,7 +121,7 @@ fn about(ledger: &Ledger, record: &CommandRecord) -> Option<ActionKey> {
             Some(key.clone())
         }
         Command::Release { machine } => release_key(ledger, record, machine),
-        Command::Pause | Command::Resume { .. } | Command::ReleaseEach { .. } => None,
+        Command::Pause | Command::Resume { .. } | Command::ReleaseEach { .. } | Command::ApproveEach { .. } => None,
     }
 }
 
@@ -139,6 +139,7 @@ fn each_of(ledger: &Ledger, record: &CommandRecord) -> Vec<(ActionKey, String)> 
             let each = isolations.iter();
             each.filter_map(|it| Some((release_key(ledger, record, &it.machine)?, label(&it.key)))).collect()
         }
+        Command::ApproveEach { actions, .. } => actions.iter().map(|it| (it.key.clone(), label(&it.key))).collect(),
         Command::Pause
         | Command::Deny { .. }
         | Command::Resume { .. }

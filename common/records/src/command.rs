@@ -53,6 +53,15 @@ pub struct NamedIsolation {
     pub machine: MachineId,
 }
 
+/// A held action, as its approver saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedApproval {
+    /// The action.
+    pub key: ActionKey,
+    /// What was seen.
+    pub intent: IntentHash,
+}
+
 /// What a person may ask. What makes Cordon do less ([`Command::Pause`], [`Command::Deny`]) needs no signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +79,16 @@ pub enum Command {
         key: ActionKey,
         /// What was seen.
         intent: IntentHash,
+    },
+    /// Do what the breaker holds under these keys, each if it is still exactly what the approver saw. The breaker stays on
+    /// for everything else, and the caps hold.
+    ApproveEach {
+        /// The notice of the breaker that holds them.
+        notice: String,
+        /// At most [`MAX_NAMED`], each once.
+        actions: Vec<NamedApproval>,
+        /// How many they are.
+        count: u32,
     },
     /// Do not do what is held under this key.
     Deny {
@@ -108,6 +127,7 @@ impl Command {
             Self::Pause => "pause",
             Self::Resume { .. } => "resume",
             Self::Approve { .. } => "approve",
+            Self::ApproveEach { .. } => "approve_each",
             Self::Deny { .. } => "deny",
             Self::Release { .. } => "release",
             Self::ReleaseEach { .. } => "release_each",
@@ -123,6 +143,7 @@ impl Command {
             Self::Pause | Self::Deny { .. } => false,
             Self::Resume { .. }
             | Self::Approve { .. }
+            | Self::ApproveEach { .. }
             | Self::Release { .. }
             | Self::ReleaseEach { .. }
             | Self::Retry { .. }
@@ -195,6 +216,10 @@ pub struct Approval {
     pub command: CommandId,
     /// What was approved. What is held anew has another name, and this yes does not count for it.
     pub intent: IntentHash,
+    /// The breaker's notice, where the yes was said to all that it holds: then it lifts that breaker for this action, and
+    /// neither caps nor what only this action is held for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 #[cfg(test)]

@@ -56,7 +56,24 @@ fn breaker_latched(notice: &Notice) -> Wording {
     )
     .next("Find out whether this is an attack on many machines or a rule that matches too much.")
     .next("Handle open alerts by hand meanwhile: Cordon does not isolate.")
+    .then(many(notice))
     .then(resume("When the cause is understood, resume", notice))
+}
+
+/// What people may do about all machines of a breaker at once.
+fn many(notice: &Notice) -> [Step; 2] {
+    let id = clean::line(&notice.id, 100);
+    [
+        Step {
+            text: "If it is an attack: let those that wait be done, as many as the caps leave; the breaker stays on:"
+                .to_owned(),
+            command: format!("cordon approve --notice {id} --why \"…\""),
+        },
+        Step {
+            text: "If it is a mistake: let back all that filled the cap:".to_owned(),
+            command: format!("cordon release --notice {id} --why \"…\""),
+        },
+    ]
 }
 
 fn paused(notice: &Notice) -> Wording {

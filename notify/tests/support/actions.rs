@@ -95,6 +95,7 @@ pub fn approval(by: &str, why: &str) -> Approval {
         at: instant("2026-11-20T09:15:00Z"),
         command: CommandId::new("c0ffee11c0ffee11").unwrap(),
         intent: IntentHash::new("0f1e2d3c4b5a6978").unwrap(),
+        notice: None,
     }
 }
 

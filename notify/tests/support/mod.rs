@@ -125,7 +125,8 @@ fn guards(state: ActionState) -> Vec<GuardVerdict> {
 pub fn notice(kind: NoticeKind) -> Notice {
     let text = match kind {
         NoticeKind::BreakerLatched => {
-            "all_rules.10m reached: 10 attempts in 10 min. Every further action is held until a person resumes."
+            "all_rules.10m reached: 10 attempts in 10 min. Every further action is held until a person resumes.\n\
+             These wait by now, and more may follow:\nLAPTOP-ANNA\nhttps://evil.example/pc"
         }
         NoticeKind::Paused => "anna@soc-1 paused all actions: maintenance of the core switch",
         NoticeKind::Resumed => {

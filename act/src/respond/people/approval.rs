@@ -26,6 +26,20 @@ impl Responder {
         if entry.approvals.iter().any(|yes| yes.command == person.command) {
             return Ok(Written::default());
         }
+        let entry = self.may_say_yes(key, intent, person, at)?;
+        let needed = self.approvals_needed(&entry, 0, at.wall);
+        Ok(self.say_yes(entry, (person, None), needed, at))
+    }
+
+    /// What is held under this key, with the yeses to exactly that, if this person may say one.
+    pub(super) fn may_say_yes(
+        &self,
+        key: &ActionKey,
+        intent: &IntentHash,
+        person: &Person,
+        at: Moment,
+    ) -> Result<LedgerEntry, String> {
+        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
         if self.jobs.contains_key(key) {
             return Err(format!("{key} is being judged anew: look at what comes of that"));
         }
@@ -40,8 +54,19 @@ impl Responder {
         if entry.approvals.iter().any(|yes| yes.by == person.name) {
             return Err(format!("{} has approved it already; it takes another person", person.name));
         }
-        let needed = self.approvals_needed(&entry, at.wall);
-        entry.approvals.push(yes(person, intent, at.wall));
+        Ok(entry)
+    }
+
+    /// Takes a person's yes; once there are enough of them the action is begun.
+    pub(super) fn say_yes(
+        &mut self,
+        mut entry: LedgerEntry,
+        (person, notice): (&Person, Option<&str>),
+        needed: usize,
+        at: Moment,
+    ) -> Written {
+        let intent = entry.intent();
+        entry.approvals.push(yes(person, (&intent, notice), at.wall));
         entry.epoch = self.epoch;
         if entry.approvals.len() < needed {
             self.book.put(entry.clone());
@@ -49,22 +74,24 @@ impl Responder {
             told.at = at.wall;
             told.reason = format!("approved by {}; it takes {needed} people, so another must approve too", person.name);
             let reports = vec![Report::Action(Box::new(told))];
-            return Ok(Written { reports, ..Written::entry(entry) });
+            return Written { reports, ..Written::entry(entry) };
         }
+        let key = entry.key.clone();
         entry.expires_at = None;
         let reason = format!("approved by {}", names(&entry.approvals));
         let written = self.settle_entry(entry, (ActionState::Approved, reason), at);
-        if let Some(mut approved) = self.book.get(key).cloned() {
+        if let Some(mut approved) = self.book.get(&key).cloned() {
             approved.mode = approved.mode.min(self.terms.mode);
             self.queue(approved);
         }
-        Ok(written)
+        written
     }
 
-    /// How many people it takes: more where many were asked lately.
-    fn approvals_needed(&self, entry: &LedgerEntry, now: Timestamp) -> usize {
+    /// How many people it takes: more where many were asked lately. `beside` are approved together with it.
+    pub(super) fn approvals_needed(&self, entry: &LedgerEntry, beside: usize, now: Timestamp) -> usize {
         let others = self.book.entries().filter(|other| other.key != entry.key);
-        let before: Vec<Timestamp> = others.filter_map(|other| other.approvals.last().map(|yes| yes.at)).collect();
+        let before = others.filter_map(|other| other.approvals.last().map(|yes| yes.at));
+        let before: Vec<Timestamp> = before.chain(std::iter::repeat_n(now, beside)).collect();
         let needed = self.terms.guards.approvals_needed(entry.action.kind(), &before, now);
         usize::try_from(needed).unwrap_or(usize::MAX)
     }
@@ -122,7 +149,7 @@ fn waiting(entry: &LedgerEntry, now: Timestamp) -> Result<&LedgerEntry, String> 
     }
 }
 
-fn yes(person: &Person, intent: &IntentHash, now: Timestamp) -> Approval {
+fn yes(person: &Person, (intent, notice): (&IntentHash, Option<&str>), now: Timestamp) -> Approval {
     Approval {
         by: person.name.clone(),
         key: person.key.clone(),
@@ -130,5 +157,6 @@ fn yes(person: &Person, intent: &IntentHash, now: Timestamp) -> Approval {
         at: now,
         command: person.command.clone(),
         intent: intent.clone(),
+        notice: notice.map(str::to_owned),
     }
 }

@@ -6,14 +6,20 @@
 use std::collections::BTreeSet;
 
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertId, Command, CommandRecord, LedgerEntry, MAX_NAMED, MachineId,
-    NamedIsolation,
+    Action, ActionKey, ActionKind, ActionState, AlertId, Approval, Command, CommandRecord, LedgerEntry, MAX_NAMED,
+    MachineId, NamedApproval, NamedIsolation,
 };
+use jiff::Timestamp;
 
 use super::super::event::Moment;
 use super::super::responder::Responder;
+use super::super::room::room_for;
+use super::super::switches::{latched_at, waits_for_the_breaker};
 use super::authority::Person;
 use super::command::{Done, Written};
+
+/// So many may one person approve by one notice of the breaker.
+const ALONE: usize = 10;
 
 /// Whether the list is what the signer saw.
 ///
@@ -85,6 +91,58 @@ impl Responder {
         Ok(written.and(one))
     }
 
+    /// A person says yes to all of this that the breaker holds, and to nothing else. The breaker stays on for the rest. As
+    /// many as the tightest cap leaves may be named, and more than ten take two people.
+    pub(super) fn approve_each(
+        &mut self,
+        notice: &str,
+        (actions, count): (&[NamedApproval], u32),
+        (person, begun): (&Person, bool),
+        at: Moment,
+    ) -> Done {
+        whole(actions.iter().map(|named| &named.key), count)?;
+        let latched = self.latched_by(notice)?;
+        let is_said = |yes: &Approval| yes.command == person.command;
+        let mut entries = Vec::new();
+        for named in actions {
+            let entry = self.book.get(&named.key).ok_or_else(|| format!("there is no action {}", named.key))?;
+            if !entry.approvals.iter().any(is_said) {
+                let entry = self.may_say_yes(&named.key, &named.intent, person, at)?;
+                if !waits_for_the_breaker(&entry, latched) {
+                    return Err(format!("{} is held for another reason, too: look at it by itself", named.key));
+                }
+                entries.push(entry);
+            }
+        }
+        let named: Vec<&LedgerEntry> = entries.iter().collect();
+        let (room, why) = room_for(&self.book, &self.terms.guards, &named, at.wall);
+        if let Some(why) = why.filter(|_| !begun) {
+            return Err(format!("{} are named, and the caps leave {room} now ({why}): name no more", named.len()));
+        }
+        let needed = self.needed_for_each(notice, &named, at);
+        let mut written = Written::default();
+        for entry in entries {
+            written = written.and(self.say_yes(entry, (person, Some(notice)), needed, at));
+        }
+        Ok(written)
+    }
+
+    /// When the breaker latched that this notice told of, if it is the one that holds now.
+    fn latched_by(&self, notice: &str) -> Result<Timestamp, String> {
+        let latch = self.book.breaker.as_ref().filter(|latch| latch.on && latched_at(notice) == Some(latch.at));
+        latch.map(|latch| latch.at).ok_or_else(|| format!("{notice} is not the breaker that holds now"))
+    }
+
+    /// How many people these take: two above ten under one notice, however they are portioned out.
+    fn needed_for_each(&self, notice: &str, entries: &[&LedgerEntry], at: Moment) -> usize {
+        let is_among = |key: &ActionKey| entries.iter().any(|entry| &entry.key == key);
+        let under = |entry: &&LedgerEntry| entry.approvals.iter().any(|yes| yes.notice.as_deref() == Some(notice));
+        let before = self.book.entries().filter(under).filter(|entry| !is_among(&entry.key)).count();
+        let many = before + entries.len() > ALONE;
+        let each = entries.iter().map(|entry| self.approvals_needed(entry, entries.len() - 1, at.wall));
+        each.max().unwrap_or(1).max(if many { 2 } else { 1 })
+    }
+
     /// Whether the ledger has something of what this command asks for: then it counted before a crash, and whatever of it
     /// is missing is still to be done.
     pub(super) fn has_begun(&self, record: &CommandRecord) -> bool {
@@ -95,6 +153,11 @@ impl Responder {
         match &record.command {
             Command::ReleaseEach { isolations, .. } => isolations.iter().any(|named| is_known(&named.machine)),
             Command::Retry { key } => self.book.get(key).is_some_and(|entry| entry.asked_again == record.id),
+            Command::ApproveEach { actions, .. } => {
+                let entries = actions.iter().filter_map(|named| self.book.get(&named.key));
+                let mut yeses = entries.flat_map(|entry| &entry.approvals);
+                yeses.any(|yes| Some(&yes.command) == record.id.as_ref())
+            }
             // Each of these leads to one write.
             Command::Pause
             | Command::Deny { .. }

@@ -79,6 +79,7 @@ impl Responder {
             Command::Deny { key } => self.deny(key, record, at),
             Command::Resume { .. }
             | Command::Approve { .. }
+            | Command::ApproveEach { .. }
             | Command::Release { .. }
             | Command::ReleaseEach { .. }
             | Command::Retry { .. }
@@ -107,6 +108,10 @@ impl Responder {
     fn do_for(&mut self, person: &Person, record: &CommandRecord, at: Moment) -> Done {
         match &record.command {
             Command::Approve { key, intent } => self.approve(key, intent, person, at),
+            Command::ApproveEach { notice, actions, count } => {
+                let begun = self.has_begun(record);
+                self.approve_each(notice, (actions, *count), (person, begun), at)
+            }
             Command::Release { machine } => self.release(machine, person, at),
             Command::ReleaseEach { isolations, count } => self.release_each(isolations, *count, person, at),
             Command::Retry { key } => self.retry_for(key, person, at),

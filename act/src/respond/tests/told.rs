@@ -44,7 +44,7 @@ fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)>
         action: report.action.as_ref().unwrap(),
         mode: report.mode,
         asker: Asker::Rules,
-        approved: !report.approvals.is_empty(),
+        consent: if report.approvals.is_empty() { cordon_policy::Consent::None } else { cordon_policy::Consent::Own },
         limits: &[],
         rules: &report.rules,
         alert: &facts.alert,

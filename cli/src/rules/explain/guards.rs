@@ -4,7 +4,7 @@
 //! says of the machine at that moment. Here a verdict counts only if the record and the files are all that its guard
 //! looks at; every other one is unknown, never a guess.
 
-use cordon_policy::{Asker, Case, Isolation, guard, judge};
+use cordon_policy::{Asker, Case, Consent, Isolation, guard, judge};
 use cordon_records::{DecisionRecord, EnrichedRecord, Mode, PlannedAction, Ruling};
 
 use super::settings::Settings;
@@ -72,7 +72,7 @@ fn one(settings: &Settings, planned: &PlannedAction, decision: &DecisionRecord, 
         action: &planned.action,
         mode,
         asker: Asker::Rules,
-        approved: false,
+        consent: Consent::None,
         limits: &planned.limits,
         rules: &planned.rules,
         alert: &decision.alert,

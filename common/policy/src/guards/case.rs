@@ -39,6 +39,18 @@ impl Asker {
     }
 }
 
+/// How people have approved an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// They have not.
+    None,
+    /// They looked at this very action: whatever a person may decide is decided.
+    Own,
+    /// They approved all that the breaker holds which latched at this instant: for this action that breaker counts as
+    /// lifted, and so do the rule's mode and the alert's age. Caps and everything else stay as they are.
+    Breaker(Timestamp),
+}
+
 /// One action that the rules ask for, and the facts of the moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
@@ -48,8 +60,8 @@ pub struct Case<'a> {
     pub mode: Mode,
     /// Who asks.
     pub asker: Asker,
-    /// Whether as many people as are needed have approved exactly this.
-    pub approved: bool,
+    /// Whether as many people as are needed have approved exactly this, and how.
+    pub consent: Consent,
     /// The rules' limits: at most so many attempts in so many seconds.
     pub limits: &'a [(u64, u32)],
     /// The rules that ask for it.

@@ -5,7 +5,7 @@ use cordon_records::{GuardVerdict, Ruling};
 use super::caps::{self, Counted, Trip};
 use super::table::Guard;
 use super::word::Word;
-use super::{Case, Guards, alert, history, machine, maintenance::maintenance, switches};
+use super::{Case, Consent, Guards, alert, history, machine, maintenance::maintenance, switches};
 
 /// The guards' judgement of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub fn judge(guards: &Guards, case: &Case) -> Judgement {
     let mut free = true;
     for guard in Guard::ALL.into_iter().filter(|guard| guard.is_asked(case.action.kind(), case.asker)) {
         let counted = ask(guard, guards, case);
-        let word = if case.approved { counted.word.approved() } else { counted.word };
+        let word = with_consent(guard, counted.word, case);
         if guard.latches() && word.ruling == Ruling::Hold {
             trip = trip.or(counted.trip);
         } else {
@@ -85,6 +85,31 @@ pub fn judge(guards: &Guards, case: &Case) -> Judgement {
     let ruling = strongest(&verdicts);
     let reason = reason(&verdicts, ruling);
     Judgement { verdicts, ruling, reason, tripped: trip.filter(|_| free), cap_use }
+}
+
+/// What the guard's word comes to where people have approved the action.
+fn with_consent(guard: Guard, word: Word, case: &Case) -> Word {
+    match (case.consent, guard) {
+        (Consent::None, _) => word,
+        (Consent::Breaker(latched), Guard::Breaker) => switches::breaker_approved(case, latched),
+        (Consent::Own, _) | (Consent::Breaker(_), Guard::Mode | Guard::Age) => word.approved(),
+        (Consent::Breaker(_), _) => word,
+    }
+}
+
+/// Asks the counting guards alone: whether one more attempt fits every cap and limit.
+///
+/// # Errors
+/// The guard that it does not fit, and why.
+pub fn within_caps(guards: &Guards, case: &Case) -> Result<(), String> {
+    let asked = Guard::ALL.into_iter().filter(|guard| guard.counts() && guard.is_asked(case.action.kind(), case.asker));
+    for guard in asked {
+        let word = ask(guard, guards, case).word;
+        if word.ruling != Ruling::Pass {
+            return Err(format!("{}: {}", guard.name(), word.why));
+        }
+    }
+    Ok(())
 }
 
 /// The use with less left.

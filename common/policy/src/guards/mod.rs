@@ -22,10 +22,10 @@ mod table;
 mod word;
 
 pub use caps::Trip;
-pub use case::{Asker, Attempt, Case};
+pub use case::{Asker, Attempt, Case, Consent};
 pub use cordon_records::{Fleet, Isolation};
 pub use doubts::Doubt;
-pub use judge::{Judgement, judge};
+pub use judge::{Judgement, judge, within_caps};
 pub use print::Setting;
 pub use settings::{Approvals, Guards};
 pub use table::guard;

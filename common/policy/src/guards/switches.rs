@@ -1,6 +1,7 @@
 //! The switches: the pause, the breaker, the mode in force and the kinds of action that ask a person.
 
 use cordon_records::{Latch, Mode};
+use jiff::Timestamp;
 
 use super::word::Word;
 use super::{Asker, Case, Guards};
@@ -28,6 +29,16 @@ pub fn pause(case: &Case) -> Word {
 
 pub fn breaker(case: &Case) -> Word {
     latch(case.breaker, "latched")
+}
+
+/// The breaker where people have approved all that it holds since `latched`: one that latched at another time holds.
+pub fn breaker_approved(case: &Case, latched: Timestamp) -> Word {
+    match case.breaker {
+        Some(latch) if latch.on && latch.at == latched => {
+            Word::pass(format!("latched since {latched}; approved by its notice"))
+        }
+        Some(_) | None => breaker(case),
+    }
 }
 
 /// Shadow is no guard: what passes in shadow mode is reported as what would have been done. What a person asks for

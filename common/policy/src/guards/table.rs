@@ -201,6 +201,14 @@ impl Guard {
         matches!(self, Self::Caps | Self::FleetShare)
     }
 
+    /// Whether it counts attempts.
+    pub const fn counts(self) -> bool {
+        matches!(
+            self,
+            Self::RuleLimits | Self::PerRule | Self::PerDeviceGroup | Self::GentleCaps | Self::Caps | Self::FleetShare
+        )
+    }
+
     /// The stable name.
     pub const fn name(self) -> &'static str {
         match self {

@@ -117,3 +117,30 @@ fn what_is_said_about_approvals_is_read() {
         }
     );
 }
+
+/// The breaker is latched, and all that it holds was approved.
+fn approved_by_notice(change: impl FnOnce(&mut Facts)) -> Facts {
+    let mut facts = facts();
+    facts.breaker = latched(true);
+    facts.by_notice = facts.breaker.as_ref().map(|latch| latch.at);
+    change(&mut facts);
+    facts
+}
+
+#[test]
+fn an_approval_by_notice_lifts_that_breaker_the_mode_and_the_age_and_nothing_else() {
+    let lifted = |change: fn(&mut Facts)| approved_by_notice(change).judge(&Guards::built_in());
+    let both = lifted(|f| (f.mode, f.alert.newest_moment) = (Mode::Approve, Some(at(-90_000))));
+    assert_eq!(both.ruling, Ruling::Pass, "{:#?}", both.verdicts);
+    let stays = |yaml: &str, guard: &str, change: fn(&mut Facts)| {
+        let judgement = approved_by_notice(change).judge(&guards(yaml));
+        assert_eq!(against(&judgement), [(guard, Ruling::Hold)], "{:#?}", judgement.verdicts);
+    };
+    stays("", guard::BREAKER, |f| f.by_notice = Some(at(-6)));
+    stays("", guard::PAUSE, |f| f.pause = latched(true));
+    stays("", guard::DEVICE_VALUE, |f| f.machine().value = Some("High".to_owned()));
+    stays("hold: {users: [ceo@corp.example]}", guard::HOLD_USERS, |f| f.users = vec!["ceo@corp.example".to_owned()]);
+    stays("caps: {all_rules: {1h: 1}}", guard::CAPS, |f| f.attempts = attempts(1, 1));
+    stays("caps: {per_rule: {1h: 1}}", guard::PER_RULE, |f| f.attempts = attempts(1, 1));
+    stays("", guard::RULE_LIMITS, |f| (f.attempts, f.limits) = (attempts(1, 1), vec![(3_600, 1)]));
+}

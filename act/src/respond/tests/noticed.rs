@@ -1,0 +1,210 @@
+//! What a breaker holds is approved by its notice: no more than the caps leave, and above ten by two people.
+
+use std::time::Duration;
+
+use cordon_records::{
+    ActionKey, ActionState, Command, CommandId, CommandRecord, LedgerEntry, LedgerRecord, NamedApproval, Report,
+};
+
+use super::office::{ANN, BOB, signed, terms_with, unsigned};
+use super::world::{World, decision};
+use crate::respond::event::Event;
+use crate::respond::{Terms, waits_for_the_breaker};
+
+fn terms(caps: &str) -> Terms {
+    terms_with(&format!("{{hold: {{kinds: []}}, caps: {{{caps}, fleet_share: {{1d: 1%, floor: 1000}}}}}}"))
+}
+
+/// A world in which this cap is used up, and so many machines wait for the breaker.
+fn latched(caps: &str, waiting: u32) -> (World, String) {
+    let mut world = World::restored(terms(caps), Vec::new());
+    while world.responder.book().breaker.is_none() {
+        let n = world.settled.len();
+        world.decide(decision(&format!("first-{n}"), &format!("first-{n}")));
+        world.run();
+    }
+    for n in 1..waiting {
+        world.decide(decision(&format!("a{n}"), &format!("m{n}")));
+        world.run();
+    }
+    let notice = format!("breaker_latched@{}", world.responder.book().breaker.as_ref().unwrap().at);
+    (world, notice)
+}
+
+/// What waits, the longest waiting first.
+fn waiting(world: &World) -> Vec<LedgerEntry> {
+    let book = world.responder.book();
+    let latched = book.breaker.as_ref().unwrap().at;
+    let mut held: Vec<LedgerEntry> =
+        book.entries().filter(|entry| waits_for_the_breaker(entry, latched)).cloned().collect();
+    held.sort_by_key(|entry| entry.at);
+    held
+}
+
+fn approve(notice: &str, entries: &[LedgerEntry]) -> Command {
+    let named = |entry: &LedgerEntry| NamedApproval { key: entry.key.clone(), intent: entry.intent() };
+    let actions: Vec<NamedApproval> = entries.iter().map(named).collect();
+    Command::ApproveEach { notice: notice.to_owned(), count: u32::try_from(actions.len()).unwrap(), actions }
+}
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+#[test]
+fn the_breakers_notice_names_the_machines_that_wait() {
+    let mut world = World::restored(terms("all_rules: {10m: 1}"), Vec::new());
+    for n in 0..40 {
+        world.decide(decision(&format!("a{n}"), &format!("m{n}")));
+    }
+    world.run();
+    let told = world.told().remove(0);
+    assert!(told.starts_with("all_rules 10m reached: 1 attempts in 10 min. Every further action is held"), "{told}");
+    assert!(told.contains("\nThese wait by now, and more may follow:\nm"), "{told}");
+    assert!(told.lines().last().unwrap().starts_with("and "), "{told}");
+}
+
+#[test]
+fn what_the_breaker_holds_is_done_as_far_as_the_caps_leave_room_and_the_breaker_stays_on() {
+    let (mut world, notice) = latched("all_rules: {10m: 2, 1h: 3}", 4);
+    let held = waiting(&world);
+    assert_eq!((held.len(), world.orders.len()), (4, 2));
+    world.says(ANN, approve(&notice, &held[..1]), "c-1");
+    assert!(
+        world.told().last().unwrap().contains("1 are named, and the caps leave 0 now (caps: all_rules"),
+        "{:?}",
+        world.told()
+    );
+    world.pass(minutes(11));
+    world.says(ANN, approve(&notice, &held[..2]), "c-2");
+    assert!(world.told().last().unwrap().contains("2 are named, and the caps leave 1 now"), "{:?}", world.told());
+    assert_eq!(world.orders.len(), 2);
+    world.says(ANN, approve(&notice, &held[..1]), "c-3");
+    assert_eq!(world.orders.len(), 3, "{:?} {:?}", world.reasons(), world.told());
+    assert_eq!(world.calls[2].0, held[0].key);
+    let Some(Report::Action(last)) = world.reports.last() else { panic!("no report") };
+    assert_eq!(last.approvals[0].notice.as_deref(), Some(notice.as_str()));
+    world.decide(decision("late", "late"));
+    world.run();
+    assert_eq!((world.states().last(), world.orders.len()), (Some(&ActionState::Held), 3), "the breaker stays on");
+}
+
+#[test]
+fn a_cap_that_was_used_up_meanwhile_holds_what_was_approved_by_notice() {
+    let (mut world, notice) = latched("all_rules: {10m: 1}", 2);
+    let held = waiting(&world);
+    world.pass(minutes(11));
+    let before = world.orders.len();
+    // Neither has begun when the other is obeyed, so that there seems to be room for each.
+    world.say(signed(BOB, approve(&notice, &held[1..2]), "c-1", world.at.wall));
+    world.says(ANN, approve(&notice, &held[..1]), "c-2");
+    assert_eq!((world.orders.len(), world.told().len()), (before + 1, 1), "{:?}", world.told());
+    let reason = "approved by ann@example.com, but held all the same: caps";
+    assert!(world.reasons().iter().any(|it| it.contains(reason)), "{:?}", world.reasons());
+}
+
+#[test]
+fn above_ten_it_takes_two_people_however_they_are_portioned_out() {
+    for (first, second) in [(11, 0), (6, 5)] {
+        let (mut world, notice) = latched("all_rules: {10m: 20}", 11);
+        world.pass(minutes(11));
+        let (held, before) = (waiting(&world), world.orders.len());
+        world.says(ANN, approve(&notice, &held[..first]), "c-1");
+        if second > 0 {
+            assert_eq!(world.orders.len(), before + first, "{:?}", world.told());
+            world.says(ANN, approve(&notice, &held[first..]), "c-2");
+        }
+        let alone = if second > 0 { first } else { 0 };
+        assert_eq!(world.orders.len(), before + alone, "{:?}", world.told());
+        assert!(world.reasons().last().unwrap().contains("it takes 2 people"), "{:?}", world.reasons());
+        let rest = if second > 0 { &held[first..] } else { &held[..] };
+        world.says(ANN, approve(&notice, rest), "c-3");
+        assert!(
+            world.told().last().unwrap().contains("approved it already; it takes another person"),
+            "{:?}",
+            world.told()
+        );
+        world.says(BOB, approve(&notice, rest), "c-4");
+        assert_eq!(world.orders.len(), before + 11, "{:?}", world.told());
+    }
+}
+
+#[test]
+fn a_list_with_anything_wrong_in_it_does_nothing_at_all() {
+    let (mut world, notice) = latched("all_rules: {10m: 2}", 2);
+    world.pass(minutes(11));
+    let held = waiting(&world);
+    let mut vip = held[1].clone();
+    vip.guards.push(cordon_records::GuardVerdict {
+        guard: "hold-users".into(),
+        ruling: cordon_records::Ruling::Hold,
+        why: "ceo".into(),
+    });
+    let mut log = world.log.clone();
+    log.push(LedgerRecord::Action(Box::new(vip)));
+    let world = World::restored_at(terms("all_rules: {10m: 2}"), log, world.at.wall);
+    let of = |change: &dyn Fn(&mut Vec<NamedApproval>)| {
+        let Command::ApproveEach { mut actions, .. } = approve(&notice, &held[..1]) else { panic!("many") };
+        change(&mut actions);
+        Command::ApproveEach { notice: notice.clone(), count: u32::try_from(actions.len()).unwrap(), actions }
+    };
+    let other = NamedApproval { key: held[1].key.clone(), intent: held[1].intent() };
+    let cases = [
+        (of(&|list| list.push(other.clone())), "held for another reason, too"),
+        (of(&|list| list.push(list[0].clone())), "twice"),
+        (of(&|list| list[0].intent = other.intent.clone()), "no longer what was looked at"),
+        (of(&|list| list[0].key = ActionKey::new("ffffffffffffffff").unwrap()), "there is no action"),
+        (approve("breaker_latched@2026-11-22T17:00:00Z", &held[..1]), "is not the breaker that holds now"),
+    ];
+    for (command, part) in cases {
+        let mut world = World::restored_at(terms("all_rules: {10m: 2}"), world.log.clone(), world.at.wall);
+        world.says(ANN, command, "c-1");
+        assert!(world.told().last().unwrap().contains(part), "{part} is not in {:?}", world.told());
+        assert_eq!(world.orders.len(), 0, "{part}");
+    }
+}
+
+#[test]
+fn it_must_be_signed_and_a_pause_holds_it_all_the_same() {
+    let (mut world, notice) = latched("all_rules: {10m: 2}", 1);
+    world.pass(minutes(11));
+    let (held, before) = (waiting(&world), world.orders.len());
+    let mut bare = CommandRecord::unsigned(approve(&notice, &held), "eve".into(), "w".into(), world.at.wall);
+    bare.id = Some(CommandId::new("c-0").unwrap());
+    world.say(bare);
+    world.run();
+    assert!(world.told().last().unwrap().contains("it is not signed"), "{:?}", world.told());
+    world.say(unsigned(Command::Pause, "p-1", world.at.wall));
+    world.says(ANN, approve(&notice, &held), "c-1");
+    assert_eq!(
+        (world.orders.len(), world.states().last()),
+        (before, Some(&ActionState::Held)),
+        "{:?}",
+        world.reasons()
+    );
+}
+
+#[test]
+fn a_crash_anywhere_in_it_begins_each_once() {
+    let (mut world, notice) = latched("all_rules: {10m: 3}", 3);
+    world.pass(minutes(11));
+    let held = waiting(&world);
+    let command = signed(ANN, approve(&notice, &held), "c-1", world.at.wall);
+    let before = world.log.len();
+    world.say(command.clone());
+    world.run();
+    let position = LedgerRecord::CommandsPosition { next: 1 };
+    let obeyed = world.log.iter().position(|record| *record == position).unwrap();
+    for cut in before..=obeyed {
+        let mut next = World::restored_at(terms("all_rules: {10m: 3}"), world.log[..cut].to_vec(), world.at.wall);
+        next.give(Event::Command(0, Ok(command.clone())));
+        for _ in 0..3 {
+            next.run();
+            next.pass(Duration::from_secs(121));
+        }
+        let mut called: Vec<String> = next.calls.iter().map(|(key, ..)| key.to_string()).collect();
+        called.sort();
+        called.dedup();
+        assert_eq!((called.len(), next.calls.len(), next.told().len()), (3, 3, 0), "cut at {cut}: {:?}", next.told());
+    }
+}
