@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cordon_records::{DeadLetterReason, Topic, dead_letter_header as header};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Inbound, KafkaFailure, Tail};
+use cordon_runtime::kafka::{Inbound, KafkaFailure, KafkaSettings, Tail, positions};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -18,7 +18,7 @@ use crate::clean;
 use crate::digest::{self, Item, WORST};
 use crate::facts;
 use crate::message::Message;
-use crate::notified::NextLetter;
+use crate::notified::{NextLetter, ToldLetters};
 use crate::parts::Section;
 use crate::window::Window;
 use crate::wording;
@@ -156,25 +156,30 @@ fn item(letter: &DeadLetter) -> Item {
 pub struct Letters {
     context: Context,
     reading: Reading,
+    told: ToldLetters,
     next: BTreeMap<i32, i64>,
     window: Window<DeadLetter>,
 }
 
+/// The letters from where the mails so far end, and the next offset of each partition.
+type Opened = Result<(Tail, BTreeMap<i32, i64>), KafkaFailure>;
+
 enum Reading {
     /// Not before then.
     Resting(Instant),
-    Opening(JoinHandle<Result<Tail, KafkaFailure>>),
+    Opening(JoinHandle<Opened>),
     Open(Tail),
 }
 
 impl Letters {
     /// Begins where the mails so far end.
     #[must_use]
-    pub fn new(context: &Context, told: &[NextLetter], span: Duration) -> Self {
+    pub fn new(context: &Context, told: &ToldLetters, span: Duration) -> Self {
         Self {
             context: context.clone(),
             reading: Reading::Resting(Instant::now()),
-            next: told.iter().map(|next| (next.partition, next.offset)).collect(),
+            told: told.clone(),
+            next: BTreeMap::new(),
             window: Window::new(span, MOST),
         }
     }
@@ -185,13 +190,13 @@ impl Letters {
             let failure = match &mut self.reading {
                 Reading::Resting(until) => {
                     sleep_until(*until).await;
-                    let (kafka, next) = (self.context.kafka.clone(), self.next.clone());
-                    let opening = async move { Tail::resume(&kafka, Topic::DeadLetters, next).await };
+                    let opening = open(self.context.kafka.clone(), self.told.clone(), self.next.clone());
                     self.reading = Reading::Opening(tokio::spawn(opening));
                     continue;
                 }
                 Reading::Opening(opening) => match opening.await {
-                    Ok(Ok(tail)) => {
+                    Ok(Ok((tail, next))) => {
+                        self.next = next;
                         self.context.health.set_ready(COMPONENT, true, "");
                         self.reading = Reading::Open(tail);
                         continue;
@@ -236,6 +241,16 @@ impl Letters {
     pub fn position(&self) -> Vec<NextLetter> {
         self.next.iter().map(|(partition, offset)| NextLetter { partition: *partition, offset: *offset }).collect()
     }
+}
+
+/// Takes up position behind what was read, or else behind what is told.
+async fn open(kafka: KafkaSettings, told: ToldLetters, mut next: BTreeMap<i32, i64>) -> Opened {
+    for at in positions(&kafka, None, Topic::DeadLetters).await? {
+        if let Some(offset) = told.next(at.partition, at.high) {
+            next.entry(at.partition).or_insert(offset);
+        }
+    }
+    Ok((Tail::resume(&kafka, Topic::DeadLetters, next.clone()).await?, next))
 }
 
 impl Drop for Letters {

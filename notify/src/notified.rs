@@ -8,7 +8,7 @@
 //! mail and tells none of its reports otherwise, and as sent afterwards. A mail that some readers do not have yet carries
 //! its bytes too, and who they are. What was sent longer ago than a report is kept gets a tombstone: it cannot come again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cordon_records::{Claim, Cleanup, Headers, Topic};
 use cordon_runtime::context::Context;
@@ -201,12 +201,32 @@ impl From<MailRecord> for NotifiedRecord {
     }
 }
 
+/// How far dead letters are told, of each partition, as each mail about them says. The record of an older mail may be the
+/// newer one (who waited for it got it later), and a topic that was made anew begins again at 0: the furthest place that the
+/// topic reaches counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToldLetters(BTreeMap<i32, BTreeSet<i64>>);
+
+impl ToldLetters {
+    fn add(&mut self, tells: &[NextLetter]) {
+        for next in tells {
+            self.0.entry(next.partition).or_default().insert(next.offset);
+        }
+    }
+
+    /// The first offset of a partition that is not told, where so many records were written to it.
+    #[must_use]
+    pub fn next(&self, partition: i32, high: i64) -> Option<i64> {
+        self.0.get(&partition)?.range(..=high).next_back().copied()
+    }
+}
+
 /// What the topic says, read in its order. Keys of mails are kept as hashes: there may be a million.
 #[derive(Debug, Default)]
 pub struct Memory {
     known: HashSet<[u8; 16]>,
     unfinished: HashMap<String, (i64, Unfinished)>,
-    dead_letters: Vec<NextLetter>,
+    dead_letters: ToldLetters,
     outdated: Vec<String>,
 }
 
@@ -238,9 +258,7 @@ impl Memory {
             Ok(NotifiedRecord::Claim(_) | NotifiedRecord::Seen(_)) | Err(_) => return,
         };
         self.known.extend(tells.keys.iter().map(|key| hash(key)));
-        if !tells.dead_letters.is_empty() {
-            self.dead_letters = tells.dead_letters;
-        }
+        self.dead_letters.add(&tells.dead_letters);
         match unfinished {
             Some(unfinished) => {
                 self.unfinished.insert(key, (record.offset, unfinished));
@@ -307,9 +325,9 @@ impl Notified {
         self.memory.take_unfinished()
     }
 
-    /// The first dead letter of each partition that no mail tells of.
+    /// How far a former holder's mails tell of dead letters.
     #[must_use]
-    pub fn dead_letters(&self) -> &[NextLetter] {
+    pub fn dead_letters(&self) -> &ToldLetters {
         &self.memory.dead_letters
     }
 
@@ -333,9 +351,6 @@ impl Notified {
     pub fn insert(&mut self, key: &str, tells: &Tells) {
         self.memory.known.insert(hash(key));
         self.memory.known.extend(tells.keys.iter().map(|key| hash(key)));
-        if !tells.dead_letters.is_empty() {
-            self.memory.dead_letters.clone_from(&tells.dead_letters);
-        }
     }
 }
 
@@ -389,4 +404,36 @@ fn epoch_of(record: &Inbound) -> Option<u64> {
 fn mail_key(record: &Inbound) -> Option<&str> {
     record.value.as_ref()?;
     record.key_text()?.strip_prefix(MAIL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(memory: &mut Memory, key: &str, offset: i64) {
+        let at: Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
+        let tells = Tells { keys: Vec::new(), dead_letters: vec![NextLetter { partition: 2, offset }] };
+        let sent = Sent { report: key.into(), message_id: key.into(), readers: 1, epoch: 1, at, waiting: None, tells };
+        let record = Inbound {
+            topic: Topic::Notified,
+            topic_name: "cordon.notified".into(),
+            partition: 0,
+            offset: 0,
+            key: Some(format!("mail/{key}").into_bytes()),
+            headers: Headers::default(),
+            value: Some(serde_json::to_vec(&NotifiedRecord::Sent(sent)).unwrap()),
+            timestamp: None,
+        };
+        memory.fold(&record, Timestamp::MIN);
+    }
+
+    #[test]
+    fn dead_letters_are_told_as_far_as_any_mail_tells_also_where_an_older_mail_was_written_down_last() {
+        let mut memory = Memory::default();
+        told(&mut memory, "second", 500);
+        told(&mut memory, "first", 3);
+        assert_eq!(memory.dead_letters.next(2, 500), Some(500));
+        assert_eq!(memory.dead_letters.next(2, 40), Some(3), "a topic that was made anew is shorter");
+        assert_eq!((memory.dead_letters.next(2, 2), memory.dead_letters.next(0, 500)), (None, None));
+    }
 }

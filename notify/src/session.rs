@@ -34,6 +34,17 @@ struct Pressure {
     span: i64,
 }
 
+/// After so many reports without a pause a dead letter goes first.
+const MOST_IN_A_ROW: u32 = 20;
+
+/// What the loop wakes for.
+enum Came {
+    /// A report; none when there will be no more.
+    Report(Option<Inbound>),
+    Letter(Inbound),
+    Time,
+}
+
 /// One tenure's work.
 pub struct Session<'a, T> {
     pub(crate) mailer: &'a Mailer<T>,
@@ -78,18 +89,26 @@ impl<'a, T: Transport> Session<'a, T> {
         for (key, unfinished) in self.notified.take_unfinished() {
             self.finish(&key, unfinished).await?;
         }
+        let mut in_a_row = 0;
         loop {
             let wakes = self.wakes();
-            tokio::select! {
+            let came = tokio::select! {
                 biased;
                 () = self.tenure.lost() => return Err(Stop::TenureOver),
-                () = at(wakes) => {}
-                letter = self.letters.next() => self.tell_of(&letter).await?,
-                record = inbox.next() => match record {
-                    Some(record) => self.handle(&record).await?,
-                    None => return Ok(()),
-                },
+                came = next(&mut inbox, &mut self.letters, in_a_row >= MOST_IN_A_ROW) => came,
+                () = at(wakes) => Came::Time,
+            };
+            in_a_row = if matches!(came, Came::Report(_)) { in_a_row + 1 } else { 0 };
+            match came {
+                Came::Report(None) => return Ok(()),
+                Came::Report(Some(record)) => {
+                    self.handle(&record).await?;
+                    self.relieve(record.offset).await?;
+                }
+                Came::Letter(letter) => self.tell_of(&letter).await?,
+                Came::Time => {}
             }
+            // After each report too, whatever comes: digests that are due, and one mail that waits.
             self.send_what_is_due().await?;
         }
     }
@@ -179,8 +198,13 @@ impl<'a, T: Transport> Session<'a, T> {
             return self.send(record, &message).await;
         }
         self.settler.sound();
-        match self.pressed(record.offset) {
-            Some(series) => self.send_digest(series, now).await,
+        Ok(())
+    }
+
+    /// Sends the digest that must not wait any longer, now that reading has come so far.
+    async fn relieve(&mut self, newest: i64) -> Result<(), Stop> {
+        match self.pressed(newest) {
+            Some(series) => self.send_digest(series, Instant::now()).await,
             None => Ok(()),
         }
     }
@@ -247,6 +271,23 @@ impl<'a, T: Transport> Session<'a, T> {
                 Ok(())
             }
             () = lost_for(self.tenure, GRACE) => Err(Stop::TenureOver),
+        }
+    }
+}
+
+/// The next report, or else the next dead letter; the other way round where those had to wait for long.
+async fn next(inbox: &mut Inbox, letters: &mut Letters, letters_first: bool) -> Came {
+    if letters_first {
+        tokio::select! {
+            biased;
+            letter = letters.next() => Came::Letter(letter),
+            record = inbox.next() => Came::Report(record),
+        }
+    } else {
+        tokio::select! {
+            biased;
+            record = inbox.next() => Came::Report(record),
+            letter = letters.next() => Came::Letter(letter),
         }
     }
 }

@@ -146,3 +146,21 @@ async fn a_digest_that_was_sent_and_not_written_down_is_sent_again_as_it_was_and
     assert_eq!((told.len(), told.values().max()), (502, Some(&1)));
     again.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_waits_for_its_digest_holds_up_nothing_however_many_reports_need_no_mail() {
+    let world = World::start();
+    let running = world.run(&world.smtp());
+    world.publish(&all(held, 2)).await;
+    settled(&running, 1).await;
+    // The runtime reads no further than 5,000 records beyond the oldest that is not settled.
+    world.publish(&vec![report(step(ActionState::Covered, "srv-0001")); 5_001]).await;
+    world.publish(&[report(step(ActionState::Accepted, "LAPTOP-ANNA"))]).await;
+    let requested = "LAPTOP-ANNA: isolation requested, not yet confirmed";
+    until(
+        || world.subjects().iter().any(|subject| subject == requested),
+        || format!("{} settled, {:?}", running.settled(), world.subjects()),
+    )
+    .await;
+    running.stop().await;
+}
