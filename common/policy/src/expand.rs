@@ -1,5 +1,8 @@
 //! What a rule asks for, with the things that this alert's evidence names.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use cordon_records::{Action, Alert, Evidence, IndicatorType, Sha1};
 
 use crate::observable::{Unfit, domain_of, normal};
@@ -16,14 +19,30 @@ pub struct Expanded {
     /// How many there would be without that limit.
     pub found: usize,
     /// What the evidence names and nothing is done about, each with why: it identifies nothing.
-    pub refused: Vec<String>,
+    pub refused: Refused,
+}
+
+/// What is refused: the first, with why, and how many different things.
+#[derive(Debug, Default)]
+pub struct Refused {
+    /// The first of the evidence.
+    pub first: Option<String>,
+    /// All of them.
+    pub count: usize,
+}
+
+impl Refused {
+    fn add(&mut self, why: String) {
+        self.first.get_or_insert(why);
+        self.count += 1;
+    }
 }
 
 /// Fills in what the alert's evidence names, each thing once.
 pub fn expand(template: &Template, alert: &Alert) -> Expanded {
-    let (all, refused): (Vec<Action>, Vec<String>) = match template {
+    let (all, refused): (Vec<Action>, Refused) = match template {
         Template::Action(action) => {
-            return Expanded { actions: vec![action.clone()], found: 1, refused: Vec::new() };
+            return Expanded { actions: vec![action.clone()], found: 1, refused: Refused::default() };
         }
         Template::Evidence(FromEvidence::StopFile { comment }) => {
             let (files, refused) = distinct(alert, "File", at_large);
@@ -52,7 +71,7 @@ pub const fn wanted(template: &Template) -> &'static str {
 /// What one item of the evidence names: a thing, or why nothing is done about it.
 type Named<T> = Result<T, String>;
 
-fn things(from: Source, alert: &Alert) -> (Vec<(IndicatorType, String)>, Vec<String>) {
+fn things(from: Source, alert: &Alert) -> (Vec<(IndicatorType, String)>, Refused) {
     let of = |kind, value: &Option<String>| {
         let value = value.as_deref()?;
         named(value, normal(kind, value)).map(|named| named.map(|value| (kind, value)))
@@ -104,18 +123,19 @@ fn at_large(item: &Evidence) -> Option<Named<Sha1>> {
 
 /// What the evidence items of one type name, each once, in their order, and what of it is refused. A process's item names
 /// the program that ran, often one of the system's own, so only items of the very type count.
-fn distinct<T: PartialEq>(
+fn distinct<T: Clone + Eq + Hash>(
     alert: &Alert,
     entity_type: &str,
     read: impl Fn(&Evidence) -> Option<Named<T>>,
-) -> (Vec<T>, Vec<String>) {
+) -> (Vec<T>, Refused) {
     let of_type = |item: &&Evidence| item.entity_type.as_deref().is_some_and(|is| is.eq_ignore_ascii_case(entity_type));
-    let (mut found, mut refused) = (Vec::new(), Vec::new());
-    for thing in alert.evidence.iter().filter(of_type).filter_map(read) {
+    let mut seen = HashSet::new();
+    let named = alert.evidence.iter().filter(of_type).filter_map(read).filter(|thing| seen.insert(thing.clone()));
+    let (mut found, mut refused) = (Vec::new(), Refused::default());
+    for thing in named {
         match thing {
-            Ok(thing) if !found.contains(&thing) => found.push(thing),
-            Err(why) if !refused.contains(&why) => refused.push(why),
-            Ok(_) | Err(_) => {}
+            Ok(thing) => found.push(thing),
+            Err(why) => refused.add(why),
         }
     }
     (found, refused)

@@ -128,12 +128,12 @@ fn asked<'a>(
         let Expanded { actions, found, refused } = expand(template, alert);
         let mut mode = rule.mode;
         let cut = cut.filter(|_| matches!(template, Template::Evidence(_)));
-        if let [first, others @ ..] = refused.as_slice() {
-            plan.notes.push(Note { text: notes::refused(template, first, others.len()), shadow });
+        if let Some(first) = &refused.first {
+            plan.notes.push(Note { text: notes::refused(template, first, refused.count.saturating_sub(1)), shadow });
         }
         let text = match (found, cut) {
             (0, Some(cut)) => Some(notes::nothing_found_in_a_part(template, cut)),
-            (0, None) if refused.is_empty() => Some(notes::nothing_found(template)),
+            (0, None) if refused.first.is_none() => Some(notes::nothing_found(template)),
             (_, Some(cut)) => Some(notes::a_part(template, cut)),
             (_, None) if found > actions.len() => Some(notes::too_many(template, found)),
             (_, None) => None,

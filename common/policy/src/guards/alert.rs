@@ -50,17 +50,18 @@ pub fn age(guards: &Guards, case: &Case) -> Word {
 /// Whether two names may be one person's. Where one of them has no domain, or that of a Windows domain, the account's name
 /// decides: it is better to ask once too often.
 fn is_same_person(listed: &str, found: &str) -> bool {
-    let (Some(listed), Some(found)) = (known(listed), known(found)) else { return false };
-    let account = |name: &str| {
-        let name = name.rsplit('\\').next().unwrap_or(name);
-        name.split('@').next().unwrap_or(name).to_owned()
-    };
+    let (Some(listed), Some(found)) = (known(listed).map(bare), known(found).map(bare)) else { return false };
     if listed.contains('@') && found.contains('@') {
         same(listed, found)
     } else {
-        let (listed, found) = (account(listed), account(found));
-        known(&listed).is_some() && same(&listed, &found)
+        let account = |name| known(str::split(name, '@').next().unwrap_or(name));
+        account(listed).zip(account(found)).is_some_and(|(listed, found)| same(listed, found))
     }
+}
+
+/// A name without the Windows domain before it.
+pub fn bare(name: &str) -> &str {
+    name.rsplit('\\').next().unwrap_or(name)
 }
 
 /// Users for whom a person decides.

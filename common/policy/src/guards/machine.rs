@@ -19,12 +19,13 @@ pub fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// The first of the machine's tags that is on the list; `None` when the tags are not known. A blank among them is a tag
-/// that is not known, so it counts unless another one is on the list.
+/// The first of the machine's tags that is on the list; `None` when the tags are not known: an absent list, or one of blanks
+/// only. A blank beside other tags is no tag. Whoever administers the machine can give it one, and must not be able to keep it
+/// from being isolated.
 fn tag_on<'a>(list: &[String], machine: &'a MachineSummary) -> Option<Option<&'a String>> {
     let tags = machine.tags.as_ref()?;
-    let hit = tags.iter().find(|tag| contains(list, tag));
-    (hit.is_some() || tags.iter().all(|tag| known(tag).is_some())).then_some(hit)
+    let unreadable = !tags.is_empty() && tags.iter().all(|tag| known(tag).is_none());
+    (!unreadable).then(|| tags.iter().find(|tag| contains(list, tag)))
 }
 
 /// The first of the machine's tags that is on the list.

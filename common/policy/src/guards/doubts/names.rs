@@ -1,7 +1,10 @@
 //! Names that no machine and no user has.
 
+use cordon_records::known;
+
 use super::{Doubt, doubt};
 use crate::guards::Guards;
+use crate::guards::alert::bare;
 
 /// Patterns over machines' names and entries of users that can never fit.
 pub fn about(guards: &Guards) -> Vec<Doubt> {
@@ -34,8 +37,10 @@ fn odd_user(user: &str) -> Option<String> {
     if user.contains(['*', '?']) {
         return Some(format!("{user} can never fit: * and ? stand for themselves here; name each user"));
     }
-    let account = user.rsplit_once('\\').map_or(user, |(_, account)| account);
-    if account.contains('@') || is_account(account) {
+    let name = known(user).map_or("", bare);
+    let account = name.split('@').next().unwrap_or(name);
+    let fits = if name.contains('@') { known(account).is_some() } else { is_account(account) };
+    if fits {
         return None;
     }
     Some(format!(

@@ -24,7 +24,7 @@ fn a_name_a_group_and_a_value_that_are_blank_hold_as_null_does() {
         let held = &[(guard::NEVER_LIST, Ruling::Hold)];
         expect("never: {names: ['dc*']}", held, |f| f.machine().name = blank());
         expect("never: {groups: [Tier 0]}", held, |f| f.machine().group = blank());
-        expect("", held, |f| f.machine().tags = Some(vec!["lab".to_owned(), blank().unwrap()]));
+        expect("", held, |f| f.machine().tags = Some(vec![blank().unwrap(), blank().unwrap()]));
         expect("", &[(guard::DEVICE_VALUE, Ruling::Hold)], |f| f.machine().value = blank());
         expect("", &[(guard::ALLOW_OS, Ruling::Hold)], |f| f.machine().os = blank());
         expect("caps: {per_device_group: {1h: 5}}", &[(guard::PER_DEVICE_GROUP, Ruling::Hold)], |f| {
@@ -34,6 +34,18 @@ fn a_name_a_group_and_a_value_that_are_blank_hold_as_null_does() {
             by: ana, why: patching}]";
         expect(maintenance, &[(guard::MAINTENANCE, Ruling::Hold)], |f| f.machine().name = blank());
     }
+}
+
+#[test]
+fn a_blank_beside_other_tags_is_no_tag() {
+    for blank in BLANKS {
+        let tags = |f: &mut Facts| f.machine().tags = Some(vec!["Sales".to_owned(), blank.to_owned()]);
+        expect("{scope: {tags: [sales]}, hold: {tags: [VIP]}}", &[], tags);
+        expect("scope: {tags: [lab]}", &[(guard::SCOPE, Ruling::Hold)], tags);
+        expect("hold: {tags: [sales]}", &[(guard::HOLD_TAGS, Ruling::Hold)], tags);
+    }
+    expect("", &[], |f| f.machine().tags = Some(vec![]));
+    expect("", &[(guard::NEVER_LIST, Ruling::Hold)], |f| f.machine().tags = None);
 }
 
 #[test]
@@ -53,6 +65,20 @@ fn blanks_around_a_text_keep_no_list_from_being_met() {
     expect("", &[(guard::DEVICE_VALUE, Ruling::Hold)], |f| f.machine().value = Some("High ".into()));
     let users = "hold: {users: ['ceo@corp.example ']}";
     expect(users, &[(guard::HOLD_USERS, Ruling::Hold)], |f| f.users = vec!["\tCEO@corp.example".into()]);
+}
+
+#[test]
+fn a_user_is_met_with_or_without_the_windows_domain_before_the_name() {
+    let held = &[(guard::HOLD_USERS, Ruling::Hold)];
+    for (listed, found) in [
+        ("CORP\\eve@corp.example", "eve@corp.example"),
+        ("eve@corp.example", "CORP\\Eve@corp.example"),
+        (" eve", "CORP\\eve"),
+    ] {
+        expect(&format!("hold: {{users: ['{listed}']}}"), held, |f| f.users = vec![found.to_owned()]);
+    }
+    expect("hold: {users: ['CORP\\eve@corp.example']}", &[], |f| f.users = vec!["eve@other.example".to_owned()]);
+    expect("hold: {users: ['CORP\\']}", &[], |f| f.users = vec!["OTHER\\".to_owned(), "@corp.example".to_owned()]);
 }
 
 #[test]

@@ -217,6 +217,11 @@ fn names_that_no_machine_and_no_user_has_are_doubted() {
             "hold.users: *@corp.example can never fit: * and ? stand for themselves here; name each user",
         ),
         (
+            "hold: {users: ['@corp.example']}",
+            "hold.users: @corp.example can never fit: it is neither a user principal name (eve@corp.example) nor an account \
+             name (eve, CORP\\eve)",
+        ),
+        (
             "hold: {users: [Eve Adams]}",
             "hold.users: Eve Adams can never fit: it is neither a user principal name (eve@corp.example) nor an account \
              name (eve, CORP\\eve)",
@@ -226,4 +231,5 @@ fn names_that_no_machine_and_no_user_has_are_doubted() {
     }
     assert_eq!(doubts("never: {names: ['dc*', 'paw-??', '*.corp.example', MÜNCHEN_1]}"), nothing);
     assert_eq!(doubts("hold: {users: [eve@corp.example, eve, 'svc-backup$', e.adams, 'CORP\\eve']}"), nothing);
+    assert_eq!(doubts("hold: {users: [' eve', \"eve\\t\", 'CORP\\eve@corp.example', ' CORP\\eve ']}"), nothing);
 }
