@@ -1,7 +1,9 @@
 //! An alert and what was found out about it become one record. Pure.
 
 use cordon_records::cut::{self, FRAME, MAX_ENRICHED_RECORD, MAX_MACHINE};
-use cordon_records::{Alert, AlertRecord, Cut, EnrichedRecord, Machine, MachineId, Missing, SCHEMA_VERSION, Verbatim};
+use cordon_records::{
+    Alert, AlertRecord, Cut, EnrichedRecord, Machine, MachineId, Missing, SCHEMA_VERSION, Verbatim, schema_version_of,
+};
 use jiff::Timestamp;
 
 /// The machine that an alert names.
@@ -44,6 +46,7 @@ pub fn expand(
         missing,
     };
     cut_to_size(&mut enriched);
+    enriched.schema_version = schema_version_of(&enriched.cut);
     (enriched, key)
 }
 
@@ -128,6 +131,7 @@ mod tests {
         let missing = 2_100 - view.evidence.len();
         assert!(missing > 1_050, "{missing}");
         assert_eq!(enriched.cut[0].to_string(), format!("{missing} of 2100 evidence items were cut"));
+        assert_eq!(enriched.schema_version, 2, "a build that passes over the mark refuses it");
     }
 
     #[test]
@@ -139,6 +143,7 @@ mod tests {
         let (enriched, _) = expand(record(&json), Some(&id), Ok(machine.clone()), Timestamp::UNIX_EPOCH);
         assert!(bytes(&enriched) <= MAX_ENRICHED_RECORD);
         assert_eq!((enriched.alert.get(), enriched.machine, enriched.cut.len()), (json.as_str(), Some(machine), 0));
+        assert_eq!(enriched.schema_version, 1, "every build reads what is whole");
     }
 
     #[test]

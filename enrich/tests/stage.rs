@@ -163,7 +163,7 @@ async fn what_is_no_alert_record_goes_to_the_dead_letters_and_the_rest_goes_on()
     bench.alert("a1", Some(&bench.machine(1))).await;
     // The same as a newer ingest would write it.
     let value = bench.records(Topic::Alerts).await.into_iter().find_map(|r| r.value.filter(|v| v.starts_with(b"{")));
-    let newer = String::from_utf8(value.unwrap()).unwrap().replacen("\"schema_version\":1", "\"schema_version\":2", 1);
+    let newer = String::from_utf8(value.unwrap()).unwrap().replacen("\"schema_version\":1", "\"schema_version\":3", 1);
     send(Some(newer.as_bytes())).await.unwrap();
     let stage = bench.stage(bench.settings());
     bench.enriched(1).await;
@@ -177,7 +177,7 @@ async fn what_is_no_alert_record_goes_to_the_dead_letters_and_the_rest_goes_on()
     reasons.sort_unstable();
     assert_eq!(reasons, ["decode", "decode", "empty"]);
     let details: Vec<_> = dead.iter().filter_map(|letter| letter.headers.text(header::DETAIL)).collect();
-    assert!(details.iter().any(|detail| detail.contains("schema_version 2 is newer than 1")), "{details:?}");
+    assert!(details.iter().any(|detail| detail.contains("schema_version 3 is newer than 2")), "{details:?}");
     assert_accounts_balance(&stage.stop().await, 4);
 }
 

@@ -2,7 +2,7 @@
 
 use cordon_records::{
     AlertId, AlertRecord, Change, DeadLetterReason, Headers, SCHEMA_VERSION, Source, TenantId, Topic, cut,
-    dead_letter_header as header,
+    dead_letter_header as header, schema_version_of,
 };
 use cordon_runtime::kafka::Outbound;
 use jiff::Timestamp;
@@ -38,6 +38,7 @@ pub fn alert(
         cut: Vec::new(),
     };
     (record.raw, record.cut) = cut::for_a_record(record.raw);
+    record.schema_version = schema_version_of(&record.cut);
     if !record.cut.is_empty() {
         let missing: Vec<String> = record.cut.iter().map(ToString::to_string).collect();
         let bytes = item.raw.get().len();
@@ -104,6 +105,7 @@ mod tests {
         let kept = record.raw.view::<Alert>().unwrap().evidence.len();
         assert!(kept > 1_500 && record.raw.get().ends_with("]}"), "{kept}");
         assert_eq!(record.cut[0].to_string(), format!("{} of 2100 evidence items were cut", 2_100 - kept));
+        assert_eq!(record.schema_version, 2, "a build that passes over the mark refuses it");
     }
 
     #[test]

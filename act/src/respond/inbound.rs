@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_decision_of_a_newer_version_is_dead_and_a_ledger_of_one_stops_respond() {
         let mut decision = world::decision("a1", "m1");
-        decision.schema_version += 1;
+        decision.schema_version += 2;
         assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Decode));
         let mut newer = world::World::new();
         newer.decide(world::decision("a1", "m1"));

@@ -11,7 +11,7 @@
 
 use cordon_records::{
     Alert, AlertSummary, Classified, Cut, DecisionRecord, EnrichedRecord, ErrorClass, Machine, MachineId, MatchedRule,
-    Mode, PlannedAction, SCHEMA_VERSION, Verdict,
+    Mode, PlannedAction, Verdict, schema_version_of,
 };
 use jiff::Timestamp;
 
@@ -66,11 +66,12 @@ pub fn decide(
     let stands: Vec<Stand> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
     let target = machine.as_ref().ok().map(|machine| machine.id.clone());
     let conclusion = conclude(&stands, record, &alert, target.as_ref());
+    let summary = summary(record, &alert);
     Ok(DecisionRecord {
-        schema_version: SCHEMA_VERSION,
+        schema_version: schema_version_of(&summary.cut),
         id,
         tenant: record.tenant.clone(),
-        alert: summary(record, &alert),
+        alert: summary,
         machine: machine.ok().map(|machine| machine.summary()).or_else(|| alert.machine_summary()),
         verdict: conclusion.verdict,
         reason: conclusion.reason,

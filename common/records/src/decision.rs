@@ -8,13 +8,13 @@ use crate::alert::AlertSummary;
 use crate::facts::Fleet;
 use crate::ids::{ActionKey, RuleId, TenantId};
 use crate::machine::MachineSummary;
-use crate::{known_version, schema_version};
+use crate::{known_version_of_alert, schema_version};
 
 /// A record on `decisions`: one for each enriched alert, also when nothing is to be done. Keyed by machine id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionRecord {
     /// Version of this record's shape.
-    #[serde(default = "schema_version", deserialize_with = "known_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version_of_alert")]
     pub schema_version: u32,
     /// `topic/partition/offset` of the enriched record: a redelivery decides under the same id.
     pub id: String,

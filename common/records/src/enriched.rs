@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::cut::Cut;
 use crate::ids::{AlertId, TenantId};
 use crate::sighting::{Change, Source};
-use crate::{Verbatim, known_version, schema_version};
+use crate::{Verbatim, known_version_of_alert, schema_version};
 
 /// A record on `enriched`: keyed by machine id, else by alert id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnrichedRecord {
     /// Version of this record's shape.
-    #[serde(default = "schema_version", deserialize_with = "known_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version_of_alert")]
     pub schema_version: u32,
     /// The id of the alert record that this one expands.
     pub id: String,

@@ -69,6 +69,16 @@ pub use serde;
 /// a new optional field does not change it.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// The version of a record of an alert, or of a decision on one, of which a part was cut: a build that passes over the mark
+/// would take the part for the whole, so it refuses the record.
+const CUT_SCHEMA_VERSION: u32 = 2;
+
+/// The version that a record of an alert, or of a decision on one, is written with, by what was cut of the alert.
+#[must_use]
+pub const fn schema_version_of(cut: &[Cut]) -> u32 {
+    if cut.is_empty() { SCHEMA_VERSION } else { CUT_SCHEMA_VERSION }
+}
+
 pub(crate) fn schema_version() -> u32 {
     SCHEMA_VERSION
 }
@@ -76,11 +86,20 @@ pub(crate) fn schema_version() -> u32 {
 /// Reads a version and refuses one that is newer than this build's: such a record says something that this reader would
 /// get wrong. During an upgrade readers go first; whatever comes too early is dead-lettered and can be sent again.
 pub(crate) fn known_version<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    version_up_to(SCHEMA_VERSION, from)
+}
+
+/// The same for a record that may be of a cut alert.
+pub(crate) fn known_version_of_alert<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    version_up_to(CUT_SCHEMA_VERSION, from)
+}
+
+fn version_up_to<'de, D: serde::Deserializer<'de>>(newest: u32, from: D) -> Result<u32, D::Error> {
     let version = <u32 as serde::Deserialize>::deserialize(from)?;
-    if version > SCHEMA_VERSION {
+    if version > newest {
         return Err(serde::de::Error::custom(format!(
-            "schema_version {version} is newer than {SCHEMA_VERSION}, the newest that this build reads; upgrade this \
-             stage, then send the record again"
+            "schema_version {version} is newer than {newest}, the newest that this build reads; upgrade this stage, then \
+             send the record again"
         )));
     }
     Ok(version)

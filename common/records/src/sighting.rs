@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AlertId, TenantId};
-use crate::{Cut, Verbatim, known_version, schema_version};
+use crate::{Cut, Verbatim, known_version_of_alert, schema_version};
 
 /// Who brought the alert in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertRecord {
     /// Version of this record's shape.
-    #[serde(default = "schema_version", deserialize_with = "known_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version_of_alert")]
     pub schema_version: u32,
     /// `alert id@lastUpdateTime`: the same sight of the same alert has the same id.
     pub id: String,

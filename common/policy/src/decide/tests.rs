@@ -393,3 +393,15 @@ proptest! {
         let _ = decide(&rules, &record(&high(), Some(&machine)), String::new(), Timestamp::UNIX_EPOCH);
     }
 }
+
+#[test]
+fn a_decision_on_a_part_of_an_alert_is_refused_by_a_build_that_passes_over_the_mark() {
+    let rules = set(&[rule("r", "auto", ON_HIGH, FULL)]);
+    let mut record = record(&high(), Some(&machine_json()));
+    let version = |record: &EnrichedRecord| {
+        decide(&rules, record, "enriched/0/7".to_owned(), Timestamp::UNIX_EPOCH).unwrap().schema_version
+    };
+    assert_eq!(version(&record), 1);
+    record.cut = vec![cut("evidence")];
+    assert_eq!(version(&record), 2);
+}
