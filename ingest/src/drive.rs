@@ -12,7 +12,7 @@ use crate::courier::Courier;
 use crate::dialect::Dialect;
 use crate::error::IngestError;
 use crate::fallback::{Fallback, Variant};
-use crate::item::Item;
+use crate::item::{Asked, Item};
 use crate::round::{Ask, Link, MAX_PAGE, News, Next, Plan, Round, Stall};
 use crate::seen::Seen;
 
@@ -52,6 +52,10 @@ pub struct Driver {
     seen: Seen,
     dialect: Dialect,
     fallback: Fallback,
+    /// Whether this round has asked the normal question only.
+    normal: bool,
+    /// How much of its alerts this round last asked for.
+    asked: Asked,
     sorted: bool,
     top: u32,
     largest_top: u32,
@@ -63,7 +67,14 @@ impl Driver {
     #[must_use]
     pub fn new(api: Defender, courier: Courier, metrics: StageMetrics, seen: Seen, top: u32) -> Self {
         let (dialect, fallback) = (Dialect::default(), Fallback::default());
-        Self { api, courier, metrics, seen, dialect, fallback, sorted: true, top, largest_top: MAX_PAGE, late: 0 }
+        let (normal, asked, sorted, largest_top) = (true, Asked::Whole, true, MAX_PAGE);
+        Self { api, courier, metrics, seen, dialect, fallback, normal, asked, sorted, top, largest_top, late: 0 }
+    }
+
+    /// How much of its alerts the last round asked for.
+    #[must_use]
+    pub const fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// What has been produced.
@@ -82,13 +93,22 @@ impl Driver {
     /// # Errors
     /// When a call or a delivery failed; the next round asks for the same again.
     pub async fn round(&mut self, window: Window) -> Result<Ended, IngestError> {
+        self.normal = true;
+        let ended = self.pages(window).await?;
+        if self.normal {
+            self.fallback.answered();
+        }
+        Ok(ended)
+    }
+
+    async fn pages(&mut self, window: Window) -> Result<Ended, IngestError> {
         let mut round = Round::new(self.plan(window));
         let mut next = Next::Ask(round.first());
         let mut link: Option<NextLink> = None;
         loop {
             let (page, top) = match (next, link.take()) {
                 (Next::Ask(ask), _) => (self.ask(ask, &mut round).await, ask.top),
-                (Next::Follow, Some(link)) => (self.api.more_alerts(&link).await, self.largest_top),
+                (Next::Follow, Some(link)) => (self.follow(&link).await, self.largest_top),
                 (Next::Follow, None) => return Ok(Ended::Incomplete(Stall::LinkRefused)),
                 (Next::Complete, _) => return Ok(Ended::Complete { watermark: round.watermark() }),
                 (Next::Incomplete(stall), _) => return Ok(Ended::Incomplete(stall)),
@@ -102,6 +122,35 @@ impl Driver {
                 Err(error) => return Err(error.into()),
             };
         }
+    }
+
+    /// Follows a link. A server may fail on what is behind the first page only; the question that led there is at fault
+    /// all the same.
+    async fn follow(&mut self, link: &NextLink) -> Result<AlertPage, ApiError> {
+        let page = self.api.more_alerts(link).await;
+        if let Err(error) = &page
+            && is_failure(error)
+        {
+            if !self.normal {
+                self.fallback.variant_failed();
+            } else if let Some(variant) = self.fallback.failed(self.dialect, self.top) {
+                self.use_instead(variant, error);
+            }
+        }
+        page
+    }
+
+    /// Asks for something else from now on.
+    fn use_instead(&mut self, variant: Variant, error: &ApiError) {
+        tracing::warn!(
+            %error,
+            order = variant.dialect.order,
+            expand = variant.dialect.expand,
+            filter = variant.filter,
+            at_most = variant.largest_page,
+            "the server fails on the alert list as it is normally asked for; asking so for ten minutes"
+        );
+        self.fallback.works(variant, Instant::now());
     }
 
     fn plan(&self, window: Window) -> Plan {
@@ -121,6 +170,7 @@ impl Driver {
     /// that.
     async fn ask(&mut self, ask: Ask, round: &mut Round) -> Result<AlertPage, ApiError> {
         if let Some(variant) = self.fallback.in_use(Instant::now()) {
+            self.normal = false;
             let page = self.list(ask, variant).await;
             match &page {
                 Ok(_) => told(variant, round),
@@ -130,12 +180,8 @@ impl Driver {
             return page;
         }
         match self.ask_normally(ask, round).await {
-            Ok(page) => {
-                self.fallback.answered();
-                Ok(page)
-            }
             Err(error) if is_failure(&error) => self.ask_otherwise(ask, round, error).await,
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
@@ -145,18 +191,11 @@ impl Driver {
         let Some(variant) = self.fallback.failed(self.dialect, ask.top) else { return Err(error) };
         let Ok(page) = self.list(ask, variant).await else { return Err(error) };
         if let Ok(page) = self.ask_normally(ask, round).await {
-            self.fallback.answered();
             return Ok(page);
         }
-        tracing::warn!(
-            %error,
-            order = variant.dialect.order,
-            expand = variant.dialect.expand,
-            filter = variant.filter,
-            at_most = variant.largest_page,
-            "the server fails on the alert list as it is normally asked for, and answers this; asking so for ten minutes"
-        );
-        self.fallback.works(variant, Instant::now());
+        self.use_instead(variant, &error);
+        self.normal = false;
+        self.asked = asked_with(variant);
         told(variant, round);
         Ok(page)
     }
@@ -187,14 +226,18 @@ impl Driver {
         Ok(page)
     }
 
-    async fn list(&self, ask: Ask, variant: Variant) -> Result<AlertPage, ApiError> {
+    async fn list(&mut self, ask: Ask, variant: Variant) -> Result<AlertPage, ApiError> {
         let query = AlertQuery {
             updated_since: variant.filter.then_some(ask.since),
             top: ask.top.min(variant.largest_page),
             expand_evidence: variant.dialect.expand,
             order: variant.dialect.order,
         };
-        self.api.list_alerts(&query).await
+        let page = self.api.list_alerts(&query).await;
+        if page.is_ok() {
+            self.asked = asked_with(variant);
+        }
+        page
     }
 
     fn ask_for_less(&mut self, top: u32, round: &mut Round) -> Next {
@@ -218,7 +261,8 @@ impl Driver {
             (false, Some(_)) => Link::Refused,
             (false, None) => Link::None,
         };
-        let items = page.items.into_iter().chain(page.unreadable).map(Item::read).collect();
+        let items =
+            page.items.into_iter().chain(page.unreadable).map(|raw| Item::read(raw).asked(self.asked)).collect();
         let step = round.take(items, link, &self.seen);
         if self.sorted && !round.sorted() {
             tracing::warn!("the server does not sort the alert list; only pages that hold everything prove anything");
@@ -274,6 +318,10 @@ impl Driver {
             Fate::DeadLettered(reason) => self.metrics.dead_lettered(reason),
         }
     }
+}
+
+const fn asked_with(variant: Variant) -> Asked {
+    if variant.dialect.expand { Asked::Whole } else { Asked::WithoutEvidence }
 }
 
 /// Tells the round how its page was asked for.

@@ -42,7 +42,8 @@ impl Fallback {
         self.in_use.filter(|(_, until)| now < *until).map(|(variant, _)| variant)
     }
 
-    /// The normal question was answered.
+    /// A whole round was answered that asked nothing but the normal question. One page is not enough: a server may answer
+    /// the first and fail on a later one, round after round.
     pub fn answered(&mut self) {
         *self = Self::default();
     }

@@ -46,6 +46,15 @@ pub enum Reading {
     Unreadable(String),
 }
 
+/// How much of an alert was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// All of it.
+    Whole,
+    /// All but its evidence: the server fails or refuses when it is asked for that.
+    WithoutEvidence,
+}
+
 /// One item of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
@@ -57,6 +66,8 @@ pub struct Item {
     pub identity: Identity,
     /// Microsoft's JSON, byte for byte.
     pub raw: Verbatim,
+    /// How much of it was asked for.
+    pub asked: Asked,
 }
 
 /// The one field that orders the list, readable even when the rest is not.
@@ -82,7 +93,13 @@ impl Item {
             (Reading::Alert(id), Some(stamp)) => Identity::Version(id.clone(), stamp),
             (Reading::Alert(_), None) | (Reading::Unreadable(_), _) => Identity::Content(Fingerprint::of(raw.get())),
         };
-        Self { reading, stamp, identity, raw }
+        Self { reading, stamp, identity, raw, asked: Asked::Whole }
+    }
+
+    /// The item, of which so much was asked for.
+    #[must_use]
+    pub fn asked(self, asked: Asked) -> Self {
+        Self { asked, ..self }
     }
 
     /// The alert's id, if it is an alert.

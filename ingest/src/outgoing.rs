@@ -1,5 +1,6 @@
 //! What an item becomes on Kafka: a record on `alerts`, or a dead letter.
 
+use cordon_records::cut::Cut;
 use cordon_records::{
     AlertId, AlertRecord, Change, DeadLetterReason, Headers, SCHEMA_VERSION, Source, TenantId, Topic, cut,
     dead_letter_header as header, schema_version_of,
@@ -7,7 +8,7 @@ use cordon_records::{
 use cordon_runtime::kafka::Outbound;
 use jiff::Timestamp;
 
-use crate::item::{Fingerprint, Item};
+use crate::item::{Asked, Fingerprint, Item};
 
 /// The longest detail in a dead letter's headers, in bytes.
 const MAX_DETAIL: usize = 512;
@@ -27,7 +28,7 @@ pub fn alert(
 ) -> Result<Outbound, serde_json::Error> {
     let mut record = AlertRecord {
         schema_version: SCHEMA_VERSION,
-        id: AlertRecord::record_id(id, item.stamp),
+        id: record_id(item, id),
         alert_id: id.clone(),
         tenant: tenant.clone(),
         source: Source::Mde,
@@ -44,8 +45,21 @@ pub fn alert(
         let bytes = item.raw.get().len();
         tracing::warn!(alert = %id, bytes, ?missing, "an alert is too large for a record and goes on without a part");
     }
+    match item.asked {
+        Asked::Whole => {}
+        Asked::WithoutEvidence => Cut::add(&mut record.cut, vec![Cut::unasked_evidence()]),
+    }
     let headers = Headers::event("ingest", "alert.seen", &record.id, now, id.as_str());
     Outbound::json(Topic::Alerts, id.as_str(), headers, &record)
+}
+
+/// An alert that was asked for without its evidence comes again with it, and that is another sight.
+fn record_id(item: &Item, id: &AlertId) -> String {
+    let whole = AlertRecord::record_id(id, item.stamp);
+    match item.asked {
+        Asked::Whole => whole,
+        Asked::WithoutEvidence => format!("{whole}/without-evidence"),
+    }
 }
 
 /// The dead letter of an item that is no alert, or too large for a record. It comes from no topic, so the headers name

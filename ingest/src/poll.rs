@@ -15,6 +15,7 @@ use crate::courier::Courier;
 use crate::cursor;
 use crate::drive::{Driver, Ended, Window};
 use crate::error::IngestError;
+use crate::item::Asked;
 use crate::metrics::{Metrics, RoundEnd};
 use crate::reach::Reach;
 use crate::restore::{Restored, later, restore};
@@ -23,6 +24,9 @@ use crate::restore::{Restored, later, restore};
 const PATIENCE: u32 = 3;
 /// The part of health that tells whether the API can be polled.
 const COMPONENT: &str = "defender";
+/// Why a poll that succeeds is not good enough.
+const WITHOUT_EVIDENCE: &str = "the server fails or refuses when it is asked for the evidence of alerts; alerts are read \
+                                without it, so rules that read evidence ask a person, until it is answered again";
 
 /// Polls alerts while it is elected.
 pub struct Poller {
@@ -177,7 +181,11 @@ impl Watch<'_> {
 
     fn answered(&mut self) {
         self.failures = 0;
-        self.poller.context.health.set_ready(COMPONENT, true, "");
+        let health = &self.poller.context.health;
+        match self.driver.asked() {
+            Asked::Whole => health.set_ready(COMPONENT, true, ""),
+            Asked::WithoutEvidence => health.set_ready(COMPONENT, false, WITHOUT_EVIDENCE),
+        }
     }
 
     /// A failed round is tried again at the next tick; only what a restart would not make worse ends the stage.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::IngestSettings;
 use crate::cursor::{self, Cursors};
 use crate::error::IngestError;
-use crate::item::Item;
+use crate::item::{Asked, Item};
 use crate::reach::Reach;
 use crate::seen::Seen;
 
@@ -80,7 +80,10 @@ fn remember(seen: &mut Seen, record: &Inbound, since: Timestamp) {
         seen.know(id);
     }
     match record.json::<AlertRecord>() {
-        Ok(alert) if alert.last_update.is_none_or(|stamp| stamp >= since) => seen.insert(&Item::read(alert.raw)),
+        Ok(alert) if alert.last_update.is_none_or(|stamp| stamp >= since) => {
+            let asked = if alert.asked_with_evidence() { Asked::Whole } else { Asked::WithoutEvidence };
+            seen.insert(&Item::read(alert.raw).asked(asked));
+        }
         Ok(_) => {}
         Err(error) => tracing::warn!(position = %record.position(), %error, "left aside an unreadable alert record"),
     }

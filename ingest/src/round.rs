@@ -235,7 +235,7 @@ impl Round {
             }
             self.newest = self.newest.max(item.stamp.filter(|stamp| *stamp <= self.plan.believable_until));
             self.pass.insert(item.identity.clone());
-            if !self.served.insert(item.identity.clone()) || seen.contains(&item.identity) {
+            if !self.served.insert(item.identity.clone()) || seen.contains(&item) {
                 step.seen += 1;
             } else {
                 let known = item.alert_id().is_some_and(|id| seen.knows(id));

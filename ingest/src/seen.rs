@@ -8,7 +8,7 @@ use std::hash::Hash;
 use cordon_records::AlertId;
 use jiff::Timestamp;
 
-use crate::item::{Fingerprint, Identity, Item};
+use crate::item::{Asked, Fingerprint, Identity, Item};
 
 /// Versions kept at most: some 20 MB. Where a sweep looks back over more, it produces the oldest of them again.
 const MAX_VERSIONS: usize = 200_000;
@@ -47,6 +47,8 @@ impl<T: Clone + Eq + Hash> Recent<T> {
 #[derive(Debug)]
 pub struct Seen {
     versions: BTreeSet<(Timestamp, AlertId)>,
+    /// Sights of which only a part was asked for.
+    parts: Recent<Identity>,
     contents: Recent<Fingerprint>,
     ids: Recent<AlertId>,
     max_versions: usize,
@@ -62,12 +64,18 @@ impl Seen {
     /// An empty memory for so many versions.
     #[must_use]
     pub fn with_capacity(max_versions: usize) -> Self {
-        Self { versions: BTreeSet::new(), contents: Recent::new(MAX_CONTENTS), ids: Recent::new(MAX_IDS), max_versions }
+        let (parts, contents) = (Recent::new(max_versions), Recent::new(MAX_CONTENTS));
+        Self { versions: BTreeSet::new(), parts, contents, ids: Recent::new(MAX_IDS), max_versions }
     }
 
-    /// Whether this very sight has been produced.
+    /// Whether this very sight has been produced, as much of it or more.
     #[must_use]
-    pub fn contains(&self, identity: &Identity) -> bool {
+    pub fn contains(&self, item: &Item) -> bool {
+        self.is_whole(&item.identity)
+            || item.asked == Asked::WithoutEvidence && self.parts.members.contains(&item.identity)
+    }
+
+    fn is_whole(&self, identity: &Identity) -> bool {
         match identity {
             Identity::Version(id, stamp) => self.versions.contains(&(*stamp, id.clone())),
             Identity::Content(fingerprint) => self.contents.members.contains(fingerprint),
@@ -90,6 +98,10 @@ impl Seen {
         if let Some(id) = item.alert_id() {
             self.ids.insert(id.clone());
         }
+        if item.asked == Asked::WithoutEvidence {
+            self.parts.insert(item.identity.clone());
+            return;
+        }
         match &item.identity {
             Identity::Version(id, stamp) => {
                 self.versions.insert((*stamp, id.clone()));
@@ -111,7 +123,7 @@ impl Seen {
     /// How many sights are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.versions.len() + self.contents.members.len()
+        self.versions.len() + self.parts.members.len() + self.contents.members.len()
     }
 
     /// Whether nothing is remembered.
@@ -136,10 +148,20 @@ mod tests {
     fn two_versions_of_one_alert_are_two_sights_and_one_known_id() {
         let mut seen = Seen::default();
         seen.insert(&item("a", 1));
-        assert!(seen.contains(&item("a", 1).identity));
-        assert!(!seen.contains(&item("a", 2).identity));
-        assert!(!seen.contains(&item("b", 1).identity));
+        assert!(seen.contains(&item("a", 1)));
+        assert!(!seen.contains(&item("a", 2)));
+        assert!(!seen.contains(&item("b", 1)));
         assert!(seen.knows(&AlertId::new("a").unwrap()));
+    }
+
+    #[test]
+    fn an_alert_that_was_seen_without_its_evidence_is_new_with_it_and_not_without() {
+        let mut seen = Seen::default();
+        let (part, whole) = (item("a", 1).asked(Asked::WithoutEvidence), item("a", 1));
+        seen.insert(&part);
+        assert!(seen.contains(&part) && !seen.contains(&whole));
+        seen.insert(&whole);
+        assert!(seen.contains(&part) && seen.contains(&whole));
     }
 
     #[test]
@@ -148,8 +170,8 @@ mod tests {
         for second in [30, 10, 20] {
             seen.insert(&item("a", second));
         }
-        assert!(!seen.contains(&item("a", 10).identity));
-        assert!(seen.contains(&item("a", 20).identity) && seen.contains(&item("a", 30).identity));
+        assert!(!seen.contains(&item("a", 10)));
+        assert!(seen.contains(&item("a", 20)) && seen.contains(&item("a", 30)));
     }
 
     #[test]
@@ -159,7 +181,7 @@ mod tests {
         seen.insert(&item("b", 20));
         seen.forget_before(Timestamp::from_second(20).unwrap());
         assert_eq!(seen.len(), 1);
-        assert!(seen.contains(&item("b", 20).identity));
+        assert!(seen.contains(&item("b", 20)));
     }
 
     #[test]
@@ -170,7 +192,7 @@ mod tests {
             seen.insert(&bare(n));
         }
         assert_eq!(seen.len(), MAX_CONTENTS);
-        assert!(!seen.contains(&bare(0).identity));
-        assert!(seen.contains(&bare(MAX_CONTENTS).identity));
+        assert!(!seen.contains(&bare(0)));
+        assert!(seen.contains(&bare(MAX_CONTENTS)));
     }
 }

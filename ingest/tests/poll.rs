@@ -185,6 +185,59 @@ async fn a_part_of_the_question_on_which_the_server_always_fails_is_left_out_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn alerts_that_were_read_without_evidence_say_so_and_come_again_with_it_and_meanwhile_the_stage_is_unready() {
+    for fault in [
+        FaultKind::status(500, "InternalServerError", "something went wrong"),
+        FaultKind::status(400, "ODataError", "no such option"),
+    ] {
+        let bench = Bench::start(Quirks::default());
+        bench.tenant.script(Fault::on("GET", "expand", fault).times(10_000));
+        let ids = bench.add(5);
+        let poller = bench.poller();
+        bench.assert_each_once(&ids).await;
+        until("the stage is unready", || async {
+            let missing = poller.context.health.missing();
+            if missing.iter().any(|why| why.contains("evidence")) { Ok(()) } else { Err(format!("{missing:?}")) }
+        })
+        .await;
+        bench.until_covered().await;
+        for alert in bench.alerts().await {
+            assert_eq!(alert.cut.first().map(ToString::to_string).as_deref(), Some("evidence was not asked for"));
+            assert!(alert.id.ends_with("/without-evidence"), "{}", alert.id);
+        }
+        assert_eq!(bench.counts().await.len(), 5);
+        // Who takes over asks for the evidence first; a sweep finds what was read without it.
+        poller.stop().await;
+        bench.tenant.clear_faults();
+        let poller = bench.poller();
+        until("every alert is there with its evidence", || async {
+            let alerts = bench.alerts().await;
+            let whole = alerts.iter().filter(|alert| alert.cut.is_empty()).count();
+            if whole == 5 { Ok(()) } else { Err(format!("{whole} are")) }
+        })
+        .await;
+        bench.until_covered().await;
+        assert!(poller.context.health.missing().is_empty(), "{:?}", poller.context.health.missing());
+        assert_accounts_balance(&poller.stop().await);
+        assert_eq!(bench.counts().await.len(), 10);
+        bench.assert_each_once(&ids).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_the_first_page_and_always_fails_on_the_next_is_asked_otherwise() {
+    let bench = Bench::start(Quirks { page_cap: Some(7), ignore_orderby: true, ..Quirks::default() });
+    let failure = FaultKind::status(500, "InternalServerError", "something went wrong");
+    // Links are written in another way than first questions: only they fail, as long as they ask for an order.
+    bench.tenant.script(Fault::on("GET", "%24orderby", failure).times(10_000));
+    let ids = bench.add(20);
+    let poller = bench.poller();
+    bench.until_produced(&ids).await;
+    bench.until_covered().await;
+    poller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_failed_for_a_while_is_asked_as_before_once_it_is_well() {
     let bench = Bench::start(Quirks::default());
     let failure = FaultKind::status(500, "InternalServerError", "something went wrong");

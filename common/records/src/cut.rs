@@ -62,6 +62,12 @@ impl Cut {
         Self { field: field.to_owned(), kept: count(kept), of: count(of), unit }
     }
 
+    /// The evidence of an alert that was asked for without it: nobody knows how much there is.
+    #[must_use]
+    pub fn unasked_evidence() -> Self {
+        Self::new(EVIDENCE, (0, 0), CutUnit::Items)
+    }
+
     /// Adds what was cut later to what was cut before: of a field that was cut twice, the original size stands.
     pub fn add(cuts: &mut Vec<Self>, later: Vec<Self>) {
         for cut in later {
@@ -81,6 +87,7 @@ impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (missing, of) = (self.of.saturating_sub(self.kept), self.of);
         match self.unit {
+            CutUnit::Items if of == 0 => write!(f, "{} was not asked for", self.field),
             CutUnit::Items => write!(f, "{missing} of {of} {} items were cut", self.field),
             CutUnit::Bytes => write!(f, "{missing} of {of} bytes of {} were cut", self.field),
             CutUnit::Fields => write!(f, "{missing} of {of} fields that are not known were cut"),

@@ -60,4 +60,10 @@ impl AlertRecord {
     pub fn record_id(alert: &AlertId, last_update: Option<Timestamp>) -> String {
         last_update.map_or_else(|| format!("{alert}@"), |at| format!("{alert}@{at}"))
     }
+
+    /// Whether the alert was asked for with its evidence. It is asked for again as soon as that can be had.
+    #[must_use]
+    pub fn asked_with_evidence(&self) -> bool {
+        !self.cut.contains(&Cut::unasked_evidence())
+    }
 }
