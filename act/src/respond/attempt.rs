@@ -163,10 +163,13 @@ impl Responder {
         job.entry.epoch = self.epoch;
         job.tries = 0;
         job.phase = Phase::InDoubt(until);
-        let entry = job.entry.clone();
+        let mut entry = job.entry.clone();
         let settle = job.offset.take().map(|offset| (offset, Fate::Sent));
-        self.book.put(entry.clone());
         let reports = vec![Report::Action(Box::new(report::in_doubt(&entry)))];
+        // The report has them now.
+        entry.facts = None;
+        job.entry.facts = None;
+        self.book.put(entry.clone());
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards { settle, follow: None });
     }
 }

@@ -113,7 +113,11 @@ impl Responder {
             }
             Err(failure) if job.tries < LOOKS => {
                 job.tries += 1;
-                job.phase = Phase::InDoubt(at.mono + failure.retry_after.unwrap_or(LOOK_AGAIN).max(LOOK_AGAIN));
+                let rests = failure.retry_after.unwrap_or(LOOK_AGAIN).max(LOOK_AGAIN);
+                job.phase = Phase::InDoubt(at.mono + rests);
+                if job.entry.state == AttemptState::InDoubt {
+                    self.rest(key, rests, at);
+                }
             }
             Err(failure) => {
                 let why = format!(

@@ -168,6 +168,7 @@ impl Responder {
             let mut late = entry.clone();
             late.alert = decision.alert.clone();
             late.at = at.wall;
+            late.facts = None;
             late.reason = format!(
                 "the alert was closed while our {} is on its way; undo it if that was meant",
                 entry.action.kind()

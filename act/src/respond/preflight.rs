@@ -34,7 +34,7 @@ impl Responder {
             }
             Err(failure) => {
                 job.entry.reason = failure.why;
-                self.rule(key, Facts::missing(), at);
+                self.rule(key, Facts { read: false, ..Facts::missing() }, at);
             }
         }
     }
@@ -177,6 +177,7 @@ impl Responder {
         job.entry.undone = false;
         job.entry.waited_s = 0;
         job.entry.cause = None;
+        job.entry.rests_until = None;
         job.entry.intents.push(at.wall);
         job.entry.state = AttemptState::Intent;
         job.entry.epoch = epoch;

@@ -3,7 +3,8 @@
 use std::borrow::Borrow;
 use std::fmt::Write as _;
 
-use cordon_records::{GuardVerdict, LedgerEntry, Ruling};
+use cordon_records::{AttemptState, GuardVerdict, LedgerEntry, Ruling};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ledger, seconds};
@@ -74,7 +75,7 @@ fn fields(entry: &LedgerEntry) -> Value {
         "since": entry.at,
         "expires_at": entry.expires_at,
         "asked_at": entry.intents.last(),
-        "rests_until": entry.rests_until,
+        "rests_until": rests_until(entry),
     })
 }
 
@@ -85,6 +86,11 @@ fn comment(entry: &LedgerEntry) -> Option<String> {
     Some(format!("{words} [cordon:{}#{}]", entry.key, entry.attempt + 1))
 }
 
+/// Until when it rests, while it is in doubt.
+fn rests_until(entry: &LedgerEntry) -> Option<Timestamp> {
+    (entry.state == AttemptState::InDoubt).then_some(entry.rests_until)?
+}
+
 /// Everything that a person needs to decide.
 pub fn page(entry: &LedgerEntry) -> String {
     let mut page = Page::default();
@@ -92,7 +98,7 @@ pub fn page(entry: &LedgerEntry) -> String {
     page.line("state", &format!("{}: {}", ledger::state(entry), entry.reason));
     page.line("since", &seconds(entry.at));
     page.line("expires", &entry.expires_at.map_or_else(|| "-".to_owned(), seconds));
-    if let Some(until) = entry.rests_until {
+    if let Some(until) = rests_until(entry) {
         page.line("in doubt", &format!("since {}", seconds(entry.asked_at())));
         page.line("rests until", &format!("{}; then Defender's list of actions is read", seconds(until)));
     }
@@ -235,7 +241,7 @@ mod tests {
     #[test]
     fn the_page_of_an_action_in_doubt_says_since_when_and_until_when_it_rests() {
         let mut entry = held();
-        entry.state = cordon_records::AttemptState::InDoubt;
+        entry.state = AttemptState::InDoubt;
         entry.reason = "the answer was lost".to_owned();
         entry.intents = vec!["2026-11-24T03:00:30.5Z".parse().unwrap()];
         entry.rests_until = Some("2026-11-24T03:02:30.5Z".parse().unwrap());
@@ -248,6 +254,16 @@ mod tests {
             assert!(page.contains(line), "{line} is not in:\n{page}");
         }
         assert_eq!(document(&entry)["rests_until"], "2026-11-24T03:02:30.5Z");
+    }
+
+    #[test]
+    fn what_is_asked_for_anew_rests_no_more() {
+        let mut entry = held();
+        entry.rests_until = Some("2026-11-24T03:02:30.5Z".parse().unwrap());
+        entry.state = AttemptState::Intent;
+        let page = super::page(&entry);
+        assert!(!page.contains("in doubt") && !page.contains("rests until"), "{page}");
+        assert!(document(&entry)["rests_until"].is_null());
     }
 
     #[test]

@@ -133,7 +133,9 @@ fn doubt(picture: &Picture, now: Timestamp) -> Line {
         let rests = match doubt.until {
             None => String::new(),
             Some(until) if now < until => format!(", rests until {}", seconds(until)),
-            Some(until) => format!(", rested until {}, Defender's list is being read", seconds(until)),
+            Some(until) => {
+                format!(", rested until {}; Defender's list is read, or a new attempt waits", seconds(until))
+            }
         };
         let (key, machine, why) = (&doubt.key, escape::text(&doubt.machine), escape::text(&doubt.why));
         format!("{} on {machine} since {}{rests} ({key}): {why}", doubt.kind, seconds(doubt.since))
@@ -149,7 +151,7 @@ fn doubt(picture: &Picture, now: Timestamp) -> Line {
         return look(
             "doubt",
             text,
-            "its rest is over: is cordon-act running, and can it read Defender's list of actions?",
+            "its rest is over: is cordon-act running, can it read Defender's list of actions, is a pause or the breaker on?",
         );
     }
     good("doubt", text)
@@ -334,7 +336,13 @@ mod tests {
         let mut picture = healthy();
         picture.take_ledger([StampedRecord::from(in_doubt("03:02:30"))], at("03:01:00"));
         let line = doubt(&picture, at("03:04:00"));
-        assert!(line.good && line.text.contains("rested until 2026-11-24T03:02:30Z"), "{line}");
+        assert!(
+            line.good
+                && line
+                    .text
+                    .contains("rested until 2026-11-24T03:02:30Z; Defender's list is read, or a new attempt waits"),
+            "{line}"
+        );
         let line = doubt(&picture, at("03:08:00"));
         assert!(!line.good && line.help.is_some(), "{line}");
     }

@@ -76,7 +76,7 @@ pub struct GuardFacts {
     /// The moment for which they judged.
     pub at: Timestamp,
     /// Whether anything was read. A pause or a latched breaker holds an action without a fresh read; alert and machine are
-    /// then those of the decision, and nobody looked at the isolation.
+    /// then those of the decision, and nobody looked at the isolation. Where every fresh read failed, nothing was read either.
     pub read: bool,
     /// The alert as the guards were told of it, without its title and its users.
     pub alert: AlertSummary,

@@ -153,10 +153,13 @@ fn the_facts_wait_in_the_ledger_for_their_report_and_no_longer() {
     world.decide(decision("a1", "m1"));
     world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
     world.run();
-    let in_doubt = entries(&world).pop().unwrap();
-    assert!(in_doubt.facts.is_some(), "the report of the outcome is still to come");
-    // Another process finds it on the list.
+    assert!(reports(&world)[0].facts.is_some());
+    assert_eq!(entries(&world).pop().unwrap().facts, None, "the report in doubt has them");
+    // Another process finds on the list what was left as an INTENT, of which nothing is reported.
     let mark = world.calls[0].2.clone();
+    let intent = world.intent_at();
+    world.log.truncate(intent + 1);
+    assert!(entries(&world).pop().unwrap().facts.is_some(), "the report of the outcome is still to come");
     let mut world = World::restored(terms(), world.log);
     world.pass(Duration::from_secs(121));
     let key = look(&mut world).expect("the settled look");
@@ -211,4 +214,61 @@ fn each_count_of_the_fleet_is_told_to_decide_and_a_count_that_failed_is_not() {
     world.give(Event::Counted(Ok(3_000)));
     world.run();
     assert_eq!(world.published, [Fleet { machines: 3_000, at: world.at.wall }]);
+}
+
+#[test]
+fn what_is_held_since_no_fresh_read_succeeded_says_that_nothing_was_read() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    while world.states().is_empty() {
+        match world.waiting.front() {
+            Some(Effect::Read { key, .. }) => {
+                let key = key.clone();
+                world.waiting.pop_front();
+                world.give(Event::Facts(key, Err(Unreadable { why: "503".into(), retry_after: None })));
+            }
+            Some(_) => {
+                world.step(&mut |key| Answer::Accepted(pending(key)));
+            }
+            None => world.pass(Duration::from_secs(200)),
+        }
+    }
+    let report = reports(&world).remove(0);
+    let facts = report.facts.unwrap();
+    assert_eq!((report.state, facts.read, facts.alert_read), (ActionState::Held, false, false));
+}
+
+#[test]
+fn a_look_that_failed_says_until_when_it_rests_now_and_a_new_attempt_rests_no_more() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    world.pass(Duration::from_secs(121));
+    let key = look(&mut world).expect("the settled look");
+    world.give(Event::Looked(key, Err(Unreadable { why: "503".into(), retry_after: None })));
+    let until = Some(world.at.wall + SignedDuration::from_secs(30));
+    world.run();
+    assert_eq!(entries(&world).pop().unwrap().rests_until, until);
+    assert_eq!(world.states(), [ActionState::InDoubt], "nobody is told again");
+    world.pass(Duration::from_secs(31));
+    let key = look(&mut world).expect("the next look");
+    world.give(Event::Looked(key, Ok(Vec::new())));
+    world.run();
+    let second = entries(&world).into_iter().find(|entry| entry.attempt == 2).expect("a new attempt");
+    assert_eq!((second.state, second.rests_until), (AttemptState::Intent, None));
+}
+
+#[test]
+fn facts_are_on_the_report_that_follows_from_their_verdict_and_not_on_later_ones() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    let mark = world.calls[0].2.clone();
+    world.pass(Duration::from_secs(121));
+    let key = look(&mut world).expect("the settled look");
+    let found = listed("late", ActionType::Isolate, ActionStatus::Pending, mark);
+    world.give(Event::Looked(key, Ok(vec![found])));
+    world.run();
+    let with: Vec<_> = reports(&world).iter().map(|report| (report.state, report.facts.is_some())).collect();
+    assert_eq!(with, [(ActionState::InDoubt, true), (ActionState::Accepted, false)]);
 }
