@@ -215,7 +215,7 @@ fn counts(lines: &[&Line]) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// "High 12, Medium 3": the most frequent first, at most [`NAMES`] of them.
+/// "High 12, Medium 3": the most frequent first, at most `NAMES` of them.
 pub fn tally<'a>(names: impl Iterator<Item = &'a str>) -> String {
     weighed(names.map(|name| (name, 1)))
 }

@@ -320,7 +320,7 @@ impl Notified {
         self.memory.knows(key)
     }
 
-    /// As [`Memory::take_unfinished`]: what a former holder has left.
+    /// As `Memory::take_unfinished`: what a former holder has left.
     pub fn take_unfinished(&mut self) -> Vec<(String, Unfinished)> {
         self.memory.take_unfinished()
     }

@@ -181,7 +181,7 @@ impl MachineSummary {
         self.os.as_deref().and_then(known)
     }
 
-    /// Its device group, where it has one that is not blank, and [`NO_GROUP`] where it is known to be in none.
+    /// Its device group, where it has one that is not blank, and `NO_GROUP` where it is known to be in none.
     #[must_use]
     pub fn known_group(&self) -> Option<&str> {
         self.group.as_deref().and_then(known).or(self.ungrouped.then_some(NO_GROUP))
