@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_records::{
-    ActionKey, ActionState, AttemptState, Headers, LedgerEntry, LedgerRecord, MachineActionId, MachineId, SystemClock,
-    Topic,
+    ActionKey, ActionState, AttemptState, Genesis, Headers, LedgerEntry, LedgerRecord, MachineActionId, MachineId,
+    SystemClock, Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{MemoryBroker, Outbound};
@@ -92,6 +92,11 @@ fn names(document: &Value, list: &str) -> Vec<(String, String, String)> {
     all.map(|one| (text(&one["machine"]["name"]), text(&one["state"]), text(&one["by"]["text"]))).collect()
 }
 
+/// The record that a ledger begins with.
+fn beginning() -> LedgerRecord {
+    LedgerRecord::Genesis(Genesis { cluster_id: "c".into(), at: "2026-11-22T00:00:00Z".parse().unwrap() })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tenant_and_the_ledger_together_say_who_is_cut_off_by_whom_and_who_was_let_back() {
     let world = World::new();
@@ -102,6 +107,7 @@ async fn the_tenant_and_the_ledger_together_say_who_is_cut_off_by_whom_and_who_w
     world.tenant.isolate_by_person(&machines[2], "analyst@example.com", "by hand");
     world.tenant.release_by_person(&machines[2], "bert@example.com", "clean");
     world.tenant.act_by_person("RunAntiVirusScan", &machines[2], "bert@example.com", "to be sure");
+    world.remember(&beginning()).await;
     world.remember(&LedgerRecord::Action(Box::new(ours(&machines[0], &by_cordon)))).await;
     world.tenant.set_quirks(Quirks { page_cap: Some(2), ignore_filter: true, ..Quirks::default() });
 
@@ -132,6 +138,9 @@ async fn the_ledger_alone_needs_no_credential() {
     let world = World::new();
     let machine = world.machine(1, "LAPTOP-ANNA");
     let id = MachineActionId::new("by-cordon").unwrap();
+    let (code, _, noted) = world.isolated(&["--mine"]).await;
+    assert!(code == Some(1) && noted.contains("has no beginning"), "{noted}");
+    world.remember(&beginning()).await;
     world.remember(&LedgerRecord::Action(Box::new(ours(&machine, &id)))).await;
     let text = std::fs::read_to_string(world.config()).unwrap();
     let kafka = text.lines().next().unwrap();

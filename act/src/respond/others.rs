@@ -17,7 +17,8 @@ const THEIR_WORDS: usize = 200;
 impl Responder {
     /// Defender answered our request with somebody else's action, and so did nothing more. One that isolates the machine
     /// covers ours, even if it leaves more connected: the report says how much it cuts off. Of other kinds it may be about
-    /// another file or other commands: then ours is asked for again when that one has ended.
+    /// another file or other commands, or be ours with a comment that somebody altered: nobody knows, and no second call is
+    /// made after an answer that took the first.
     pub(super) fn answered_with_others(&mut self, key: &ActionKey, action: &MachineAction, at: Moment) {
         let Some(job) = self.jobs.get(key) else { return };
         let wanted = &job.entry.action;
@@ -26,7 +27,7 @@ impl Responder {
             self.covered_by(key, action, at);
         } else {
             let why = format!("Defender answered with action {} of {}", action.id, other(action));
-            self.unlisted(key, why, at);
+            self.doubt(key, why, at);
         }
     }
 

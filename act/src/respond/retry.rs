@@ -109,6 +109,8 @@ impl Responder {
             entry.mode = entry.mode.min(self.terms.mode);
         }
         entry.cause = None;
+        // What people said yes to was that attempt.
+        entry.approvals.clear();
         entry.asked_again = Some(person.command.clone());
         entry.machine_action_id = None;
         entry.reason = format!("asked for again by {}: {}", person.name, person.why);

@@ -1,7 +1,7 @@
 //! `cordon isolated`: which machines are cut off now, by whom and until when, and who was let back.
 //!
 //! The tenant's machine actions say how each machine stands ([`steps`]); our ledger says for which rule or person, and
-//! until when ([`mine`]). Whoever could not look does not say that nobody is cut off.
+//! until when ([`mod@mine`]). Whoever could not look does not say that nobody is cut off.
 
 pub mod args;
 pub mod mine;
@@ -81,12 +81,13 @@ async fn mine(args: &IsolatedArgs) -> anyhow::Result<Looked> {
     let ledger = ledger::read(&args.config).await?;
     // Names the topic, since a mistaken prefix looks like good news.
     let topic = ledger.kafka.topic(Topic::Ledger);
+    let mut unreadable = ledger.left_out;
     if ledger.book.genesis.is_none() {
-        eprintln!("warning: {topic} has no beginning: Cordon has never acted here, or the prefix is mistaken");
+        unreadable.push(format!("{topic} has no beginning: Cordon has never acted here, or the prefix is mistaken"));
     }
     eprintln!("from {topic} alone: what others isolated or released is not in it");
     let standings = mine::standings(&ledger.book);
-    Ok(Looked { source: "Cordon's ledger alone", standings, unreadable: ledger.left_out })
+    Ok(Looked { source: "Cordon's ledger alone", standings, unreadable })
 }
 
 /// Who is cut off or may be, the longest first; and who was let back lately, the last first.

@@ -119,7 +119,7 @@ impl Responder {
         if let Some(why) = why.filter(|_| !begun) {
             return Err(format!("{} are named, and the caps leave {room} now ({why}): name no more", named.len()));
         }
-        let needed = self.needed_for_each(notice, &named, at);
+        let needed = self.needed_for_each(latched, &named, at);
         let mut written = Written::default();
         for entry in entries {
             written = written.and(self.say_yes(entry, (person, Some(notice)), needed, at));
@@ -133,10 +133,12 @@ impl Responder {
         latch.map(|latch| latch.at).ok_or_else(|| format!("{notice} is not the breaker that holds now"))
     }
 
-    /// How many people these take: two above ten under one notice, however they are portioned out.
-    fn needed_for_each(&self, notice: &str, entries: &[&LedgerEntry], at: Moment) -> usize {
+    /// How many people these take: two above ten under one notice, however they are portioned out and however the notice's
+    /// instant is spelt.
+    fn needed_for_each(&self, latched: Timestamp, entries: &[&LedgerEntry], at: Moment) -> usize {
         let is_among = |key: &ActionKey| entries.iter().any(|entry| &entry.key == key);
-        let under = |entry: &&LedgerEntry| entry.approvals.iter().any(|yes| yes.notice.as_deref() == Some(notice));
+        let is_under = |yes: &Approval| yes.notice.as_deref().and_then(latched_at) == Some(latched);
+        let under = |entry: &&LedgerEntry| entry.approvals.iter().any(is_under);
         let before = self.book.entries().filter(under).filter(|entry| !is_among(&entry.key)).count();
         let many = before + entries.len() > ALONE;
         let each = entries.iter().map(|entry| self.approvals_needed(entry, entries.len() - 1, at.wall));

@@ -130,6 +130,20 @@ fn above_ten_it_takes_two_people_however_they_are_portioned_out() {
 }
 
 #[test]
+fn the_same_breaker_spelt_in_another_way_is_the_same_breaker() {
+    let (mut world, notice) = latched("all_rules: {10m: 20}", 11);
+    world.pass(minutes(11));
+    let (held, before) = (waiting(&world), world.orders.len());
+    world.says(ANN, approve(&notice, &held[..6]), "c-1");
+    assert_eq!(world.orders.len(), before + 6, "{:?}", world.told());
+    let instant: jiff::Timestamp = notice.split_once('@').unwrap().1.parse().unwrap();
+    let elsewhere = instant.display_with_offset(jiff::tz::offset(1));
+    world.says(ANN, approve(&format!("breaker_latched@{elsewhere}"), &held[6..]), "c-2");
+    assert_eq!(world.orders.len(), before + 6, "{:?}", world.told());
+    assert!(world.reasons().last().unwrap().contains("it takes 2 people"), "{:?}", world.reasons());
+}
+
+#[test]
 fn a_list_with_anything_wrong_in_it_does_nothing_at_all() {
     let (mut world, notice) = latched("all_rules: {10m: 2}", 2);
     world.pass(minutes(11));
