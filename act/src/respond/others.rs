@@ -92,7 +92,7 @@ impl Responder {
 
     /// The action of ours on this machine that this one is: by Defender's id, or, where that was lost, by the mark. A mark
     /// that people copied names an action whose id is another.
-    fn own<'a>(&'a self, entry: &LedgerEntry, found: &MachineAction) -> Option<&'a LedgerEntry> {
+    pub(super) fn own<'a>(&'a self, entry: &LedgerEntry, found: &MachineAction) -> Option<&'a LedgerEntry> {
         let mark = found.comment.as_deref().and_then(mark_of);
         let is = |own: &&LedgerEntry| match &own.machine_action_id {
             Some(id) => *id == found.id,

@@ -79,7 +79,7 @@ impl Responder {
                 attempts.remove(position);
             }
         }
-        let (isolation, ours) = self.isolation_for(entry, &self.known_isolation(entry, facts));
+        let (isolation, ours) = self.isolation_for(entry, &self.known_isolation(entry, facts), facts.newest.as_ref());
         let isolated_by = self.isolated_by(entry, &isolation, facts.newest.as_ref());
         let elsewhere = self.isolated_elsewhere(entry);
         let asker = asker(entry);

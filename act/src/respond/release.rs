@@ -4,6 +4,7 @@
 //! of its own, and the release waits for the end of that isolation: two opposite calls on their way at the same time have
 //! been seen to end in either order.
 
+use cordon_defender::MachineAction;
 use cordon_policy::Isolation;
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, IsolationType,
@@ -146,11 +147,17 @@ impl Responder {
     }
 
     /// What the guards are to know of the machine's isolation, and whether it is our own. Our book knows of it before
-    /// Defender's list does, and it knows that a person wants the machine connected although the call is Cordon's.
-    pub(super) fn isolation_for(&self, entry: &LedgerEntry, read: &Isolation) -> (Isolation, bool) {
+    /// Defender's list does, and it knows that a person wants the machine connected although the call is Cordon's. `newest`
+    /// is the action in that list: its mark says whose it is where its id was lost.
+    pub(super) fn isolation_for(
+        &self,
+        entry: &LedgerEntry,
+        read: &Isolation,
+        newest: Option<&MachineAction>,
+    ) -> (Isolation, bool) {
         match entry.action.kind() {
             ActionKind::Isolate => (self.isolation_to_add(entry, read), false),
-            ActionKind::Release => self.isolation_to_end(entry, read),
+            ActionKind::Release => self.isolation_to_end(entry, read, newest),
             // Whether the machine is isolated bears on no other kind.
             _ => (Isolation::None, false),
         }
@@ -190,7 +197,12 @@ impl Responder {
         }
     }
 
-    fn isolation_to_end(&self, entry: &LedgerEntry, read: &Isolation) -> (Isolation, bool) {
+    fn isolation_to_end(
+        &self,
+        entry: &LedgerEntry,
+        read: &Isolation,
+        newest: Option<&MachineAction>,
+    ) -> (Isolation, bool) {
         let pending = self.pending_isolation(entry);
         if let Some((pending, id)) = pending.and_then(|pending| Some((pending, pending.machine_action_id.clone()?))) {
             // The timer of one isolation ends no other, though it is ours as well.
@@ -199,7 +211,10 @@ impl Responder {
         }
         let ours = match read {
             Isolation::Running { id } | Isolation::Isolated { id } => {
-                let its = |other: &LedgerEntry| other.machine_action_id.as_ref() == Some(id);
+                let marked = newest.filter(|newest| newest.id == *id).and_then(|newest| self.own(entry, newest));
+                let its = |other: &LedgerEntry| {
+                    other.machine_action_id.as_ref() == Some(id) || marked.is_some_and(|own| own.key == other.key)
+                };
                 match &entry.about {
                     Some(timed) => self.book.get(timed).is_some_and(its),
                     None => self.book.entries_on(&entry.machine.id).any(its),

@@ -6,7 +6,7 @@ use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionRecord, ActionState, AttemptState, Command, DecisionRecord, IsolationType,
-    LedgerEntry, MachineActionId, MachineId, ReleaseTerms, Report, Ruling,
+    LedgerEntry, MachineActionId, MachineId, NamedIsolation, ReleaseTerms, Report, Ruling,
 };
 use proptest::prelude::*;
 
@@ -288,6 +288,32 @@ fn of_every_kind_that_defender_lists_somebody_elses_answer_is_not_ours() {
             }
         }
     }
+}
+
+#[test]
+fn a_bulk_release_knows_our_isolation_by_its_mark_where_its_id_was_lost() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::Misapplied("nobody knows".into()));
+    let isolated = entry(&world).clone();
+    assert_eq!((isolated.machine_action_id, isolated.attempt), (None, 1));
+    let isolations = vec![NamedIsolation { key: isolated.key.clone(), machine: machine("m1") }];
+    world.say(signed(ANN, Command::ReleaseEach { isolations, count: 1 }, "c1", world.at.wall));
+    while !matches!(world.waiting.front(), None | Some(Effect::Read { .. })) {
+        world.step(&mut |key| Answer::Accepted(pending(key)));
+    }
+    let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
+    let stands = MachineAction { status: ActionStatus::Succeeded, ..answered(&isolated.key, ActionType::Isolate) };
+    let facts = Facts {
+        alert: None,
+        machine: decision("a1", "m1").machine,
+        isolation: Isolation::Isolated { id: stands.id.clone() },
+        newest: Some(stands),
+        ..Facts::missing()
+    };
+    world.give(Event::Facts(key, Ok(Box::new(facts))));
+    world.run();
+    assert_eq!(world.called().last(), Some(&ActionKind::Release), "{:?}", last(&world).reason);
 }
 
 #[test]
