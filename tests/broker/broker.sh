@@ -9,6 +9,9 @@
 # `--relay PORT` (one node only) adds a second listener for clients, which the broker advertises as 127.0.0.1:PORT:
 # whoever listens there can come between. The listener's own port is in DIR/relayed.
 #
+# `--listener NAME` (one node only) adds a listener for clients, `--scram USER=PASSWORD` a user of SCRAM-SHA-512; what the
+# listener needs beside that is given by `--set`. Its port is in DIR/listener-NAME.
+#
 # DIR holds `bootstrap`, one `N/pid` and `N/log` a node, and the data; it must be outside of a checkout. `run` prints
 # `READY HOST:PORT,… PID…` and then obeys lines on stdin: `kill N` (SIGKILL), `start N…`; it answers `KILLED N`,
 # `STARTED N PID` for each. Whoever starts `run` holds its stdin: if that process dies, however it dies, the brokers go too.
@@ -62,7 +65,7 @@ free_port() {
 
 # Writes the properties of every node and formats its storage.
 prepare() {
-  local node id voters="" bootstrap="" factor=$nodes in_sync=1 ports=() controllers=() relayed=""
+  local node id name port user voters="" bootstrap="" factor=$nodes in_sync=1 ports=() controllers=() relayed="" more="" scram=()
   ((nodes < 3)) || in_sync=2
   for node in $(seq "$nodes"); do
     ports[node]=$(free_port)
@@ -74,6 +77,14 @@ prepare() {
     relayed=$(free_port)
     echo "$relayed" >"$dir/relayed"
   fi
+  for name in ${listeners[@]+"${listeners[@]}"}; do
+    port=$(free_port)
+    echo "$port" >"$dir/listener-$name"
+    more+=,$name://127.0.0.1:$port
+  done
+  for user in ${users[@]+"${users[@]}"}; do
+    scram+=(--add-scram "SCRAM-SHA-512=[name=${user%%=*},password=${user#*=}]")
+  done
   id=$(java "${small[@]}" -cp "$libs/*" kafka.tools.StorageTool random-uuid)
   for node in $(seq "$nodes"); do
     rm -rf "${dir:?}/$node"
@@ -82,8 +93,8 @@ prepare() {
       cat "$here/server.properties"
       echo "node.id=$node"
       echo "controller.quorum.voters=$voters"
-      echo "listeners=PLAINTEXT://127.0.0.1:${ports[node]},CONTROLLER://127.0.0.1:${controllers[node]}${relayed:+,RELAYED://127.0.0.1:$relayed}"
-      echo "advertised.listeners=PLAINTEXT://127.0.0.1:${ports[node]}${relay:+,RELAYED://127.0.0.1:$relay}"
+      echo "listeners=PLAINTEXT://127.0.0.1:${ports[node]},CONTROLLER://127.0.0.1:${controllers[node]}${relayed:+,RELAYED://127.0.0.1:$relayed}$more"
+      echo "advertised.listeners=PLAINTEXT://127.0.0.1:${ports[node]}${relay:+,RELAYED://127.0.0.1:$relay}$more"
       echo "log.dirs=$dir/$node/data"
       for setting in default.replication.factor offsets.topic.replication.factor \
         transaction.state.log.replication.factor share.coordinator.state.topic.replication.factor; do
@@ -97,7 +108,7 @@ prepare() {
   done
   for node in $(seq "$nodes"); do
     java "${small[@]}" -cp "$libs/*" kafka.tools.StorageTool format -t "$id" -c "$dir/$node/server.properties" \
-      >"$dir/$node/format.log" 2>&1 || fail "format of node $node failed: $(cat "$dir/$node/format.log")"
+      ${scram[@]+"${scram[@]}"} >"$dir/$node/format.log" 2>&1 || fail "format of node $node failed: $(cat "$dir/$node/format.log")"
   done
   echo "$bootstrap" >"$dir/bootstrap"
 }
@@ -190,19 +201,22 @@ obey() {
 
 verb=${1:-}
 shift || true
-nodes=1 dir="" relay="" settings=() die_with_us=()
+nodes=1 dir="" relay="" settings=() listeners=() users=() die_with_us=()
 while (($#)); do
   case $1 in
     --nodes) nodes=$2 ;;
     --dir) dir=$2 ;;
     --set) settings+=("$2") ;;
     --relay) relay=$2 ;;
+    --listener) listeners+=("$2") ;;
+    --scram) users+=("$2") ;;
     *) fail "unknown argument '$1'" ;;
   esac
   shift 2
 done
 [[ $nodes == 1 || $nodes == 3 ]] || fail "--nodes is 1 or 3"
 [[ -z $relay || $nodes == 1 ]] || fail "--relay is for one node"
+((${#listeners[@]} == 0 || nodes == 1)) || fail "--listener is for one node"
 
 case $verb in
   jars) jars ;;

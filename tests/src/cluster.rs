@@ -39,6 +39,14 @@ impl Cluster {
         Self::run(&["--nodes", "1", "--relay", &relay.to_string()], [])
     }
 
+    /// Starts one broker with these arguments of `broker.sh` beside: `--listener`, `--scram`, `--set`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        Self::run(&["--nodes", "1"], arguments)
+    }
+
     fn run<'a>(arguments: &[&str], settings: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         java_is_new_enough()?;
         // The script removes the folder, also when nothing of this process is dropped.
@@ -78,6 +86,40 @@ impl Cluster {
     pub fn relayed(&self) -> u16 {
         let port = std::fs::read_to_string(self.folder.join("relayed")).expect("the broker stands behind a relay");
         port.trim().parse().expect("a port")
+    }
+
+    /// The address of a listener that was asked for by `--listener NAME`.
+    ///
+    /// # Panics
+    /// When the broker was started without it.
+    #[must_use]
+    pub fn listener(&self, name: &str) -> String {
+        let port =
+            std::fs::read_to_string(self.folder.join(format!("listener-{name}"))).expect("the listener is there");
+        format!("127.0.0.1:{}", port.trim())
+    }
+
+    /// Runs Kafka's own `kafka-acls` on the ordinary listener, once for each list of arguments, in one process.
+    ///
+    /// # Panics
+    /// When one of them fails; what it said is printed.
+    pub fn acls(&self, commands: &[Vec<String>]) {
+        let broker = Path::new(env!("CARGO_MANIFEST_DIR")).join("broker");
+        let jars = Command::new("bash").arg(script()).arg("jars").output().expect("bash starts");
+        let jars = String::from_utf8(jars.stdout).expect("a path");
+        let mut java = Command::new("java");
+        java.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &format!("{}/*", jars.trim())]);
+        java.arg(broker.join("Acls.java")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut java = java.spawn().expect("`java` is there: the broker runs on it");
+        let lines: Vec<String> = commands
+            .iter()
+            .map(|arguments| format!("--bootstrap-server\t{}\t{}\n", self.bootstrap, arguments.join("\t")))
+            .collect();
+        // Where it has ended before, what it said tells why.
+        let _ = java.stdin.take().expect("stdin is piped").write_all(lines.concat().as_bytes());
+        let ended = java.wait_with_output().expect("java is waited for");
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned() + &String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "kafka-acls failed: {said}");
     }
 
     /// The process of node `node` (1, 2, 3), to be frozen and thawed with [`crate::processes::signal`].

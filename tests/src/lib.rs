@@ -1,6 +1,7 @@
 //! Support for the tests of the whole pipeline: real brokers, real processes, waiting with a deadline.
 //!
-//! [`broker`] finds or starts Apache Kafka, [`engine`] does it in containers, [`cluster`] from jars. [`processes`] runs
+//! [`broker`] finds or starts Apache Kafka, [`engine`] does it in containers, [`cluster`] from jars, [`secured`] with TLS,
+//! logins and access lists. [`processes`] runs
 //! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
 //! deletes them, behind the stages' backs; [`load`] keeps alerts coming,
 //! [`relay`] comes between clients and a broker and cuts them off; [`groups`] knows what is committed, [`progress`]
@@ -23,6 +24,7 @@ pub mod pipeline;
 pub mod processes;
 pub mod progress;
 pub mod relay;
+pub mod secured;
 pub mod soak;
 pub mod usage;
 pub mod wait;
