@@ -2,7 +2,8 @@
 //!
 //! While the way out is closed every mail waits. A reader whom the server puts off waits alone, until the mail's deadline
 //! (`notify.give_up_after`); then, as with a reader who is refused, the mail goes to the dead letters and a metric counts
-//! it. The value of such a dead letter is the mail itself: it came from no topic, and nothing sends it back. A mail that
+//! it. The value of such a dead letter is the mail itself: it came from no topic, and nothing sends it back. Where every
+//! reader refuses a mail, the reports that it tells are the dead letters, each by itself, and can be sent back. A mail that
 //! tells of dead letters makes none, or each would bring the next.
 
 use std::future::Future;
@@ -27,6 +28,15 @@ use crate::waiting::Delivery;
 const LONGEST_ASKED: std::time::Duration = std::time::Duration::from_secs(600);
 /// A mail on which the connection breaks so often, after the server had begun to take it, waits beside the others.
 const MOST_BREAKS: u32 = 3;
+
+/// What came of a mail about many things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Somebody has it, or waits for it.
+    Taken,
+    /// Every reader was refused for good; what was said.
+    Refused(String),
+}
 
 impl<T: Transport> Session<'_, T> {
     /// Hands one mail over, however long the way out is closed. Readers that rest are not tried: they are put off, unless
@@ -73,39 +83,58 @@ impl<T: Transport> Session<'_, T> {
 
     /// Says that no reader takes a mail.
     pub(crate) fn nobody_takes(&self, report: &str, refusals: &str, readers: usize) {
-        tracing::error!(report, why = refusals, "nobody takes this mail; it goes to the dead letters");
+        tracing::error!(report, why = refusals, "nobody takes this mail; what it tells goes to the dead letters");
         self.mailer.metrics.lost(Lost::Refused, readers);
         self.mailer.context.health.set_ready(COMPONENT, false, &format!("the last mail was refused: {refusals}"));
     }
 
-    /// Sends a mail about many things: first it is written down as planned, so that a crash repeats this very mail.
-    /// `false` when nobody takes it.
-    pub(crate) async fn plan_and_send(&mut self, message: &Message, tells: Tells) -> Result<bool, Stop> {
-        let now = self.mailer.context.clock.now();
-        let mail = self.mailer.renderer.mail(message, &self.mailer.terms.parties, now).map_err(NotifyError::from)?;
+    /// Sends a mail about many things: first it is written down as planned, so that a crash repeats this very mail, and
+    /// read back, so that whoever was replaced meanwhile sends nothing.
+    pub(crate) async fn plan_and_send(
+        &mut self,
+        message: &Message,
+        mail: &Mail,
+        tells: Tells,
+    ) -> Result<Outcome, Stop> {
         let planned = Planned {
             message_id: mail.message_id.clone(),
-            mail: Stored::of(&mail),
+            mail: Stored::of(mail),
             tells: tells.clone(),
             epoch: self.notified.epoch(),
             at: message.happened_at,
         };
-        self.note(&message.key, MailRecord::Planned(planned)).await?;
-        let letter = Letter { key: &message.key, report: &message.key, mail: &mail, tells };
+        let offset = self.note(&message.key, MailRecord::Planned(planned)).await?;
+        let stands = tokio::select! {
+            biased;
+            stands = self.notified.stands(offset) => stands?,
+            () = lost_for(self.tenure, GRACE) => return Err(Stop::TenureOver),
+        };
+        if !stands {
+            tracing::warn!(key = message.key, "another holder has taken over: it tells what this digest was to tell");
+            return Err(Stop::TenureOver);
+        }
+        let letter = Letter { key: &message.key, report: &message.key, mail, tells };
         self.send_letter(letter, message.happened_at).await
     }
 
-    /// Sends a mail that is written down as planned. `false` when nobody takes it: then it goes to the dead letters itself,
-    /// since its reports are many.
-    pub(crate) async fn send_letter(&mut self, letter: Letter<'_>, happened_at: Timestamp) -> Result<bool, Stop> {
-        let handover = self.hand_over(letter.mail, letter.report).await?;
-        let taken = handover.taken > 0 || !handover.put_off.is_empty();
-        if !taken {
-            let refusals = handover.refusals();
-            self.mailer.context.health.set_ready(COMPONENT, false, &format!("the last mail was refused: {refusals}"));
+    /// Sends a mail that is written down as planned. When nobody takes it, it is written down as telling no report: each
+    /// is still to be told, or put aside by itself.
+    pub(crate) async fn send_letter(
+        &mut self,
+        mut letter: Letter<'_>,
+        happened_at: Timestamp,
+    ) -> Result<Outcome, Stop> {
+        let mut handover = self.hand_over(letter.mail, letter.report).await?;
+        if handover.taken > 0 || !handover.put_off.is_empty() {
+            self.write_down(letter, handover, happened_at).await?;
+            return Ok(Outcome::Taken);
         }
+        let refusals = handover.refusals();
+        self.nobody_takes(letter.report, &refusals, handover.refused.len());
+        handover.refused.clear();
+        self.notified.forget(&std::mem::take(&mut letter.tells.keys));
         self.write_down(letter, handover, happened_at).await?;
-        Ok(taken)
+        Ok(Outcome::Refused(refusals))
     }
 
     /// Writes down who has the mail and who waits for it, and gives up on who refuses it.
@@ -215,7 +244,7 @@ impl<T: Transport> Session<'_, T> {
         if !delivery.sent.tells.dead_letters.is_empty() {
             return Ok(());
         }
-        let letter = dead_letter(delivery, &why, self.mailer.context.clock.now());
+        let letter = letter_of(delivery, &why, self.mailer.context.clock.now());
         self.insist("write a dead letter", || async {
             self.mailer.context.producer.send(letter.clone()).await?;
             Ok(())
@@ -223,18 +252,18 @@ impl<T: Transport> Session<'_, T> {
         .await
     }
 
-    /// Writes to `notified` what became of a mail, and remembers it.
-    async fn note(&mut self, key: &str, mail: MailRecord) -> Result<(), Stop> {
-        self.insist("write down a mail", || self.notified.write(key, &mail)).await?;
+    /// Writes to `notified` what became of a mail, and remembers it. Gives the record's offset.
+    async fn note(&mut self, key: &str, mail: MailRecord) -> Result<i64, Stop> {
+        let offset = self.insist("write down a mail", || self.notified.write(key, &mail)).await?;
         self.notified.insert(key, mail.tells());
-        Ok(())
+        Ok(offset)
     }
 
     /// Repeats a write to Kafka until it is confirmed. Repeating a doubtful one does no harm here.
-    async fn insist<W, F>(&self, what: &str, mut write: W) -> Result<(), Stop>
+    pub(crate) async fn insist<W, F, R>(&self, what: &str, mut write: W) -> Result<R, Stop>
     where
         W: FnMut() -> F,
-        F: Future<Output = Result<(), NotifyError>>,
+        F: Future<Output = Result<R, NotifyError>>,
     {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -244,7 +273,7 @@ impl<T: Transport> Session<'_, T> {
                 () = lost_for(self.tenure, GRACE) => return Err(Stop::TenureOver),
             };
             match written {
-                Ok(()) => return Ok(()),
+                Ok(written) => return Ok(written),
                 Err(error) => worth_repeating(error, what)?,
             }
             unless_lost(self.tenure, pause).await?;
@@ -264,7 +293,7 @@ fn record_of(delivery: &Delivery) -> MailRecord {
 }
 
 /// The dead letter of a mail that somebody did not get.
-fn dead_letter(delivery: &Delivery, why: &str, now: Timestamp) -> Outbound {
+fn letter_of(delivery: &Delivery, why: &str, now: Timestamp) -> Outbound {
     let (key, id) = (&delivery.key, &delivery.mail.message_id);
     let mut headers = Headers::event("notify", "mail.undelivered", id, now, key);
     headers.set(header::STAGE, "notify");

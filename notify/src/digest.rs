@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::clean;
+use crate::error::RenderError;
 use crate::facts;
 use crate::message::{MAX_LINE, MAX_SUBJECT, Message};
 use crate::parts::Section;
+use crate::render::Mail;
 use crate::wording::{self, Tone, Wording};
 
 /// How many of the worst a digest shows.
@@ -127,16 +129,67 @@ pub struct Item {
     pub command: String,
 }
 
-/// The mail that tells of all these reports. `None` for none.
+/// What a mail about many things tells, and what it cannot.
+#[derive(Debug)]
+pub struct PutTogether<T> {
+    /// The mail; `None` where nothing is left to be told.
+    pub mail: Option<(Message, Mail)>,
+    /// What it tells.
+    pub told: Vec<T>,
+    /// What no mail can be made of, and why.
+    pub left_out: Vec<(T, RenderError)>,
+}
+
+/// Makes one mail of many things. Those of which no mail can be made even by themselves are left out, and `message` says how
+/// many; where that is nobody's own fault, all are.
+pub fn put_together<T>(
+    all: Vec<T>,
+    message: impl Fn(&[&T], usize) -> Option<Message>,
+    render: impl Fn(&Message) -> Result<Mail, RenderError>,
+) -> PutTogether<T> {
+    let make = |things: &[&T], left_out| {
+        let Some(message) = message(things, left_out) else { return Ok(None) };
+        render(&message).map(|mail| Some((message, mail)))
+    };
+    if let Ok(mail) = make(&all.iter().collect::<Vec<_>>(), 0) {
+        return PutTogether { mail, told: all, left_out: Vec::new() };
+    }
+    let (mut told, mut left_out) = (Vec::new(), Vec::new());
+    for thing in all {
+        match make(&[&thing], 0) {
+            Ok(_) => told.push(thing),
+            Err(error) => left_out.push((thing, error)),
+        }
+    }
+    let mail = match make(&told.iter().collect::<Vec<_>>(), left_out.len()) {
+        Ok(mail) => mail,
+        Err(error) => {
+            let why = error.to_string();
+            left_out.extend(told.drain(..).map(|thing| (thing, RenderError::Together(why.clone()))));
+            None
+        }
+    };
+    PutTogether { mail, told, left_out }
+}
+
+/// The mail that tells of all these reports, and of how many it tells nothing. `None` for none.
 #[must_use]
-pub fn message(series: Series, lines: &[&Line]) -> Option<Message> {
+pub fn message(series: Series, lines: &[&Line], left_out: usize) -> Option<Message> {
     let (first, newest) = (lines.first()?, lines.iter().map(|line| line.at).max()?);
     let words = wording::of_digest(series, lines);
     let mut message = folded(words, format!("digest|{}|{}", series.as_str(), first.key), newest);
-    message.sections = vec![Section { title: "In numbers", facts: counts(lines), link: None }];
+    let facts = counts(lines).into_iter().chain(not_shown(left_out)).collect();
+    message.sections = vec![Section { title: "In numbers", facts, link: None }];
     message.items_title = if lines.len() > WORST { "The worst ten" } else { "One by one" };
     message.items = worst(lines).into_iter().map(|line| item(series, line)).collect();
     Some(message)
+}
+
+/// How many are not told, and where they are.
+pub fn not_shown(left_out: usize) -> Option<(&'static str, String)> {
+    let are = if left_out == 1 { "1 more, which" } else { &format!("{left_out} more, which") };
+    let text = format!("{are} could not be put into words: see cordon dlq list");
+    (left_out > 0).then_some(("Not told here", text))
 }
 
 /// A mail about many things: no alert, rule or guard of its own.

@@ -11,6 +11,9 @@ pub enum RenderError {
     /// A template does not parse, or asks for what is not there.
     #[error("mail template failed: {0:#}")]
     Template(#[from] minijinja::Error),
+    /// Each of many things makes a mail, but all of them together do not.
+    #[error("{0}")]
+    Together(String),
     /// The parts do not make a mail.
     #[error("mail could not be put together: {0}")]
     Mime(#[from] lettre::error::Error),
@@ -19,7 +22,7 @@ pub enum RenderError {
 impl Classified for RenderError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Template(_) | Self::Mime(_) => ErrorClass::Poison,
+            Self::Template(_) | Self::Together(_) | Self::Mime(_) => ErrorClass::Poison,
         }
     }
 }

@@ -103,9 +103,9 @@ impl DeadLetter {
     }
 }
 
-/// The mail that tells of these; `None` for none.
+/// The mail that tells of these, and of how many it tells nothing; `None` for none.
 #[must_use]
-pub fn message(letters: &[DeadLetter]) -> Option<Message> {
+pub fn message(letters: &[&DeadLetter], left_out: usize) -> Option<Message> {
     let (first, newest) = (letters.first()?, letters.iter().map(|letter| letter.at).max()?);
     let key = format!("dead-letters|{}/{}", first.partition, first.offset);
     let mut message = digest::folded(wording::of_dead_letters(letters), key, newest);
@@ -114,6 +114,7 @@ pub fn message(letters: &[DeadLetter]) -> Option<Message> {
     counts.extend((lost > 0).then(|| ("Deleted unread", lost.to_string())));
     counts.extend(letters.iter().map(|letter| letter.at).min().map(|at| ("First", facts::instant(at))));
     counts.extend((letters.len() > 1).then(|| ("Last", facts::instant(newest))));
+    counts.extend(digest::not_shown(left_out));
     message.sections = vec![Section { title: "In numbers", facts: counts, link: None }];
     message.items_title = if letters.len() > WORST { "Examples" } else { "One by one" };
     message.items = examples(letters).into_iter().map(item).collect();
@@ -122,21 +123,22 @@ pub fn message(letters: &[DeadLetter]) -> Option<Message> {
 
 /// Stage and reason with the number of records, the most frequent first.
 #[must_use]
-pub fn causes(letters: &[DeadLetter]) -> String {
-    let causes: Vec<String> = letters.iter().map(DeadLetter::cause).collect();
+pub fn causes(letters: &[&DeadLetter]) -> String {
+    let causes: Vec<String> = letters.iter().map(|letter| letter.cause()).collect();
     digest::weighed(causes.iter().zip(letters).map(|(cause, letter)| (cause.as_str(), letter.records)))
 }
 
 /// How many records of a sort there are.
 #[must_use]
-pub fn count(letters: &[DeadLetter], sort: Sort) -> usize {
+pub fn count(letters: &[&DeadLetter], sort: Sort) -> usize {
     letters.iter().filter(|letter| letter.sort == sort).fold(0, |sum, letter| sum.saturating_add(letter.records))
 }
 
 /// One of each cause first.
-fn examples(letters: &[DeadLetter]) -> Vec<&DeadLetter> {
+fn examples<'a>(letters: &[&'a DeadLetter]) -> Vec<&'a DeadLetter> {
     let mut causes = BTreeSet::new();
-    let (mut shown, others): (Vec<_>, Vec<_>) = letters.iter().partition(|letter| causes.insert(letter.cause()));
+    let (mut shown, others): (Vec<_>, Vec<_>) =
+        letters.iter().copied().partition(|letter: &&DeadLetter| causes.insert(letter.cause()));
     shown.extend(others);
     shown.truncate(WORST);
     shown

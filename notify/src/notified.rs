@@ -5,8 +5,12 @@
 //! `Message-ID` in both mailboxes, and neither is lost.
 //!
 //! A digest is written down twice: as planned with its bytes before it is sent, so that whoever takes over sends that very
-//! mail and tells none of its reports otherwise, and as sent afterwards. A mail that some readers do not have yet carries
-//! its bytes too, and who they are. What was sent longer ago than a report is kept gets a tombstone: it cannot come again.
+//! mail and tells none of its reports otherwise, and as sent afterwards. The plan is read back first: where a newer claim
+//! stands before it, the newer holder tells these reports, and the plan of the older one counts for nobody. One that
+//! froze later sends the very mail that its successor found planned. A digest that every reader refuses is written down
+//! as telling nothing: its reports are dead letters, and are told when they come back. A mail that some readers do not
+//! have yet carries its bytes too, and who they are. What was sent longer ago than a report is kept gets a tombstone: it
+//! cannot come again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -224,6 +228,8 @@ impl ToldLetters {
 /// What the topic says, read in its order. Keys of mails are kept as hashes: there may be a million.
 #[derive(Debug, Default)]
 pub struct Memory {
+    /// The highest epoch of the claims so far.
+    claimed: u64,
     known: HashSet<[u8; 16]>,
     unfinished: HashMap<String, (i64, Unfinished)>,
     dead_letters: ToldLetters,
@@ -243,10 +249,19 @@ impl Memory {
     /// Takes the next record; those of mails that were sent before `horizon` are to be forgotten. The Kafka key of a mail
     /// counts also where the value is of a later version; a tombstone is no mail.
     fn fold(&mut self, record: &Inbound, horizon: Timestamp) {
+        self.claimed = self.claimed.max(epoch_of(record).unwrap_or_default());
         let Some(key) = mail_key(record).map(str::to_owned) else { return };
+        let read = record.json();
+        if let Ok(NotifiedRecord::Planned(planned)) = &read
+            && planned.epoch < self.claimed
+        {
+            return self.pass_over(key);
+        }
         self.known.insert(hash(&key));
-        self.unfinished.remove(&key);
-        let (tells, at, unfinished) = match record.json() {
+        if let Some((_, Unfinished::Planned(planned))) = self.unfinished.remove(&key) {
+            self.forget(&planned.tells.keys);
+        }
+        let (tells, at, unfinished) = match read {
             Ok(NotifiedRecord::Sent(mut sent)) => {
                 let waiting = sent.waiting.take();
                 let unfinished = waiting.map(|waiting| Unfinished::Waiting(Box::new(sent.clone()), waiting));
@@ -268,6 +283,21 @@ impl Memory {
         }
     }
 
+    /// The plan of a holder that woke up too late. It goes before compaction takes away the claim that tells so, but for
+    /// what waits under the same key: that is written down anew when it is tried.
+    fn pass_over(&mut self, key: String) {
+        tracing::warn!(key, "a former holder planned a digest after it was replaced; it is not sent");
+        if !self.unfinished.contains_key(&key) {
+            self.outdated.push(key);
+        }
+    }
+
+    fn forget(&mut self, keys: &[String]) {
+        keys.iter().for_each(|key| {
+            self.known.remove(&hash(key));
+        });
+    }
+
     /// Whether a mail under this notification key is done with, or a digest tells of it.
     #[must_use]
     pub fn knows(&self, key: &str) -> bool {
@@ -287,6 +317,8 @@ pub struct Notified {
     log: StateLog,
     memory: Memory,
     epoch: u64,
+    /// The newest offset that was read.
+    read: i64,
 }
 
 impl Notified {
@@ -299,13 +331,18 @@ impl Notified {
         let horizon = horizon(context.clock.now());
         let mut memory = Memory::default();
         let make = |epoch| claim_record(context, epoch);
-        let epoch = claim(&mut log, make, epoch_of, |record| memory.fold(&record, horizon)).await?;
+        let mut read = -1;
+        let fold = |record: Inbound| {
+            read = record.offset;
+            memory.fold(&record, horizon);
+        };
+        let epoch = claim(&mut log, make, epoch_of, fold).await?;
         for key in std::mem::take(&mut memory.outdated) {
             let key = Some(format!("{MAIL}{key}"));
             let headers = Headers::default();
             context.producer.send(Outbound { topic: Topic::Notified, key, headers, value: None }).await?;
         }
-        Ok(Self { log, memory, epoch })
+        Ok(Self { log, memory, epoch, read })
     }
 
     /// The epoch of the claim.
@@ -331,26 +368,44 @@ impl Notified {
         &self.memory.dead_letters
     }
 
-    /// Writes down a mail. Repeating it after a doubtful failure does no harm: the topic keeps the newest record of each
-    /// key.
+    /// Writes down a mail and gives the record's offset. Repeating it after a doubtful failure does no harm: the topic
+    /// keeps the newest record of each key.
     ///
     /// # Errors
     /// [`NotifyError`] when the record cannot be made or written.
-    pub async fn write(&self, key: &str, mail: &MailRecord) -> Result<(), NotifyError> {
+    pub async fn write(&self, key: &str, mail: &MailRecord) -> Result<i64, NotifyError> {
         let (kind, id, at) = match mail {
             MailRecord::Sent(sent) => ("mail.sent", &sent.message_id, sent.at),
             MailRecord::Planned(planned) => ("mail.planned", &planned.message_id, planned.at),
         };
         let headers = Headers::event("notify", kind, id, at, key);
         let value = serde_json::to_vec(&NotifiedRecord::from(mail.clone()))?;
-        self.log.append(&format!("{MAIL}{key}"), headers, value).await?;
-        Ok(())
+        Ok(self.log.append(&format!("{MAIL}{key}"), headers, value).await?)
+    }
+
+    /// Reads the topic up to what was written at `offset`: `false` when somebody with a higher epoch has claimed it before
+    /// that, so that what was written counts for nothing. Waits for as long as the topic cannot be read.
+    ///
+    /// # Errors
+    /// [`NotifyError`] when it cannot be read for good.
+    pub async fn stands(&mut self, offset: i64) -> Result<bool, NotifyError> {
+        while self.read < offset {
+            let record = self.log.next().await?;
+            self.read = record.offset;
+            self.memory.claimed = self.memory.claimed.max(epoch_of(&record).unwrap_or_default());
+        }
+        Ok(self.memory.claimed <= self.epoch)
     }
 
     /// Remembers a mail that was written down, and what it tells.
     pub fn insert(&mut self, key: &str, tells: &Tells) {
         self.memory.known.insert(hash(key));
         self.memory.known.extend(tells.keys.iter().map(|key| hash(key)));
+    }
+
+    /// Nobody took the digest that was to tell these.
+    pub fn forget(&mut self, keys: &[String]) {
+        self.memory.forget(keys);
     }
 }
 

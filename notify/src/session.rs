@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use std::future::pending;
 
 use cordon_records::{DeadLetterReason, Report};
-use cordon_runtime::kafka::{Fate as Settled, Inbound, Inbox, Settler, Tenure, Undecodable};
+use cordon_runtime::kafka::{Fate as Settled, Inbound, Inbox, Settler, Tenure, Undecodable, dead_letter};
 use tokio::time::{Instant, sleep_until};
 
+use crate::delivery::Outcome;
 use crate::digest::{self, Line, Series};
 use crate::hold::{GRACE, Mailer, Stop, lost_for};
 use crate::letters::{self, DeadLetter, Letters};
@@ -56,11 +57,10 @@ pub struct Session<'a, T> {
     letters: Letters,
 }
 
-/// A report that waits for its digest.
+/// A report that waits for its digest, as it came: what no digest can tell is a dead letter of its own.
 #[derive(Debug)]
 struct Kept {
-    offset: i64,
-    bytes: usize,
+    record: Inbound,
     line: Line,
 }
 
@@ -102,8 +102,9 @@ impl<'a, T: Transport> Session<'a, T> {
             match came {
                 Came::Report(None) => return Ok(()),
                 Came::Report(Some(record)) => {
-                    self.handle(&record).await?;
-                    self.relieve(record.offset).await?;
+                    let newest = record.offset;
+                    self.handle(record).await?;
+                    self.relieve(newest).await?;
                 }
                 Came::Letter(letter) => self.tell_of(&letter).await?,
                 Came::Time => {}
@@ -152,26 +153,34 @@ impl<'a, T: Transport> Session<'a, T> {
 
     /// One mail for these dead letters; with it is written down how far they are told.
     async fn send_letters(&mut self, letters: &[DeadLetter]) -> Result<(), Stop> {
-        let Some(message) = letters::message(letters) else { return Ok(()) };
+        let (renderer, parties) = (&self.mailer.renderer, &self.mailer.terms.parties);
+        let date = self.mailer.context.clock.now();
+        let told =
+            digest::put_together(letters.to_vec(), letters::message, |message| renderer.mail(message, parties, date));
+        for (letter, error) in &told.left_out {
+            let DeadLetter { partition, offset, .. } = letter;
+            tracing::error!(partition, offset, %error, "no mail could be made of this dead letter; it is only counted");
+        }
+        let Some((message, mail)) = told.mail else { return Ok(()) };
         let dead_letters = self.letters.position();
-        self.plan_and_send(&message, Tells { dead_letters, ..Tells::default() }).await.map(|_| ())
+        self.plan_and_send(&message, &mail, Tells { dead_letters, ..Tells::default() }).await.map(|_| ())
     }
 
-    async fn handle(&mut self, record: &Inbound) -> Result<(), Stop> {
+    async fn handle(&mut self, record: Inbound) -> Result<(), Stop> {
         let report: Report = match record.json() {
             Ok(report) => report,
             Err(error @ Undecodable::Empty) => {
-                return self.bury(record, DeadLetterReason::Empty, &error.to_string()).await;
+                return self.bury(&record, DeadLetterReason::Empty, &error.to_string()).await;
             }
             Err(error @ Undecodable::Shape(_)) => {
-                return self.bury(record, DeadLetterReason::Decode, &error.to_string()).await;
+                return self.bury(&record, DeadLetterReason::Decode, &error.to_string()).await;
             }
         };
         match message_for(&report) {
-            Fate::Skip(reason) => self.skip(record, reason),
-            Fate::Mail(message) if self.is_told(&message.key) => self.skip(record, "already_sent"),
-            Fate::Fold(folded) if self.is_told(&folded.message.key) => self.skip(record, "already_sent"),
-            Fate::Mail(message) => return self.send(record, &message).await,
+            Fate::Skip(reason) => self.skip(&record, reason),
+            Fate::Mail(message) if self.is_told(&message.key) => self.skip(&record, "already_sent"),
+            Fate::Fold(folded) if self.is_told(&folded.message.key) => self.skip(&record, "already_sent"),
+            Fate::Mail(message) => return self.send(&record, &message).await,
             Fate::Fold(folded) => return self.fold(record, *folded).await,
         }
         Ok(())
@@ -188,14 +197,14 @@ impl<'a, T: Transport> Session<'a, T> {
         self.settler.settle(record.offset, Settled::Skipped(reason));
     }
 
-    async fn fold(&mut self, record: &Inbound, folded: Folded) -> Result<(), Stop> {
+    async fn fold(&mut self, record: Inbound, folded: Folded) -> Result<(), Stop> {
         let Folded { series, leads, line, message } = folded;
         let now = Instant::now();
-        let kept = Kept { offset: record.offset, bytes: record.size(), line };
+        let kept = Kept { record, line };
         let window =
             self.windows.entry(series).or_insert_with(|| Window::new(self.mailer.terms.digest_after, window::MOST));
-        if window.offer(kept, leads, now).is_some() {
-            return self.send(record, &message).await;
+        if let Some(first) = window.offer(kept, leads, now) {
+            return self.send(&first.record, &message).await;
         }
         self.settler.sound();
         Ok(())
@@ -212,14 +221,14 @@ impl<'a, T: Transport> Session<'a, T> {
     /// The digest that must not wait any longer.
     fn pressed(&self, newest: i64) -> Option<Series> {
         let all = || self.windows.values().flat_map(Window::kept);
-        let oldest = |window: &Window<Kept>| window.kept().iter().map(|kept| kept.offset).min();
+        let oldest = |window: &Window<Kept>| window.kept().iter().map(|kept| kept.record.offset).min();
         let (series, first) = self
             .windows
             .iter()
             .filter_map(|(series, window)| Some((*series, oldest(window)?)))
             .min_by_key(|(_, at)| *at)?;
         let pressed = all().count() >= PRESSURE.reports
-            || all().map(|kept| kept.bytes).sum::<usize>() >= PRESSURE.bytes
+            || all().map(|kept| kept.record.size()).sum::<usize>() >= PRESSURE.bytes
             || newest - first >= PRESSURE.span;
         pressed.then_some(series)
     }
@@ -249,17 +258,38 @@ impl<'a, T: Transport> Session<'a, T> {
     /// One mail for all that the window has kept: written down as planned, sent, written down as sent, settled.
     async fn send_digest(&mut self, series: Series, now: Instant) -> Result<(), Stop> {
         let kept = self.windows.get_mut(&series).map(|window| window.take(now)).unwrap_or_default();
-        let lines: Vec<&Line> = kept.iter().map(|kept| &kept.line).collect();
-        let Some(message) = digest::message(series, &lines) else { return Ok(()) };
-        let keys = lines.iter().map(|line| line.key.clone()).collect();
-        let fate = if self.plan_and_send(&message, Tells { keys, ..Tells::default() }).await? {
-            Settled::Sent
-        } else {
-            Settled::DeadLettered(DeadLetterReason::Rejected)
-        };
-        for kept in &kept {
-            self.settler.settle(kept.offset, fate);
+        let (renderer, parties) = (&self.mailer.renderer, &self.mailer.terms.parties);
+        let date = self.mailer.context.clock.now();
+        let digest = digest::put_together(
+            kept,
+            |kept, left_out| digest::message(series, &kept.iter().map(|kept| &kept.line).collect::<Vec<_>>(), left_out),
+            |message| renderer.mail(message, parties, date),
+        );
+        for (kept, error) in &digest.left_out {
+            tracing::error!(report = kept.line.key, %error, "this report cannot be told in a digest");
+            self.put_aside(&kept.record, &error.to_string()).await?;
         }
+        let Some((message, mail)) = digest.mail else { return Ok(()) };
+        let keys = digest.told.iter().map(|kept| kept.line.key.clone()).collect();
+        match self.plan_and_send(&message, &mail, Tells { keys, ..Tells::default() }).await? {
+            Outcome::Taken => digest.told.iter().for_each(|kept| {
+                self.settler.settle(kept.record.offset, Settled::Sent);
+            }),
+            Outcome::Refused(why) => {
+                for kept in &digest.told {
+                    self.put_aside(&kept.record, &why).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A report that was kept for a digest becomes a dead letter of its own, which can be sent back. There may be hundreds
+    /// for one cause, which is no sign that this stage is broken.
+    async fn put_aside(&self, record: &Inbound, why: &str) -> Result<(), Stop> {
+        let (context, reason) = (&self.mailer.context, DeadLetterReason::Rejected);
+        self.insist("write a dead letter", || async { Ok(dead_letter(context, record, reason, why).await?) }).await?;
+        self.settler.settle(record.offset, Settled::DeadLettered(reason));
         Ok(())
     }
 

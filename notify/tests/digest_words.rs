@@ -3,7 +3,8 @@
 
 mod support;
 
-use cordon_notify::digest::{Line, Series, message};
+use cordon_notify::digest::{Line, Series, message, put_together};
+use cordon_notify::error::RenderError;
 use cordon_notify::message::{Fate, message_for};
 use cordon_notify::render::Renderer;
 use cordon_records::{ActionKey, ActionKind, ActionRecord, ActionState, AlertId, Ruling, Severity};
@@ -67,7 +68,7 @@ fn each_digest_counts_what_it_tells_and_shows_the_worst_ten() {
     ] {
         let lines = lines(records);
         let series = lines[0].0;
-        let digest = message(series, &lines.iter().map(|(_, line)| line).collect::<Vec<_>>()).unwrap();
+        let digest = message(series, &lines.iter().map(|(_, line)| line).collect::<Vec<_>>(), 0).unwrap();
         assert_eq!(digest.subject, subject, "{name}");
         assert_eq!(digest.items.len(), lines.len().min(10));
         insta::assert_snapshot!(format!("text_{name}"), renderer.text(&digest).unwrap());
@@ -79,9 +80,9 @@ fn each_digest_counts_what_it_tells_and_shows_the_worst_ten() {
 #[test]
 fn the_worst_are_the_severe_ones_and_a_severity_that_is_new_to_us_stands_among_them() {
     let lines = lines(many(ActionState::Held, 120));
-    let digest = message(Series::Held, &lines.iter().map(|(_, line)| line).collect::<Vec<_>>()).unwrap();
+    let digest = message(Series::Held, &lines.iter().map(|(_, line)| line).collect::<Vec<_>>(), 0).unwrap();
     assert!(digest.items.iter().all(|item| item.head.starts_with("High: ")), "{:?}", digest.items);
-    let few = message(Series::Held, &lines.iter().take(8).map(|(_, line)| line).collect::<Vec<_>>()).unwrap();
+    let few = message(Series::Held, &lines.iter().take(8).map(|(_, line)| line).collect::<Vec<_>>(), 0).unwrap();
     let heads: Vec<&str> = few.items.iter().map(|item| item.head.split(':').next().unwrap()).collect();
     assert_eq!(heads, ["High", "High", "Critical", "Medium", "Medium", "Low", "Low", "Informational"]);
 }
@@ -90,7 +91,46 @@ fn the_worst_are_the_severe_ones_and_a_severity_that_is_new_to_us_stands_among_t
 fn the_same_reports_make_the_same_digest_and_none_makes_none() {
     let lines = lines(many(ActionState::Held, 3));
     let lines: Vec<&Line> = lines.iter().map(|(_, line)| line).collect();
-    assert_eq!(mail(&message(Series::Held, &lines).unwrap()), mail(&message(Series::Held, &lines).unwrap()));
-    assert_ne!(message(Series::Held, &lines[..1]).unwrap().key, message(Series::Held, &lines[1..]).unwrap().key);
-    assert_eq!(message(Series::Held, &[]), None);
+    assert_eq!(mail(&message(Series::Held, &lines, 0).unwrap()), mail(&message(Series::Held, &lines, 0).unwrap()));
+    assert_ne!(message(Series::Held, &lines[..1], 0).unwrap().key, message(Series::Held, &lines[1..], 0).unwrap().key);
+    assert_eq!(message(Series::Held, &[], 0), None);
+}
+
+type Facts = Vec<(&'static str, String)>;
+
+/// What cannot be rendered: a mail that shows a machine of this name, and every mail of more than `most` reports.
+fn put(names: &[&str], broken: &str, most: usize) -> (Option<Facts>, Vec<String>, Vec<String>) {
+    let records = names.iter().map(|name| step(ActionState::Held, name)).collect();
+    let lines: Vec<Line> = lines(records).into_iter().map(|(_, line)| line).collect();
+    let renderer = Renderer::new().unwrap();
+    let put = put_together(
+        lines,
+        |lines, left_out| message(Series::Held, lines, left_out),
+        |message| {
+            let wrong = renderer.text(message)?.contains(broken) || message.items.len() > most;
+            let fail = || RenderError::Together("the template failed".into());
+            if wrong { Err(fail()) } else { renderer.mail(message, &support::parties(), message.happened_at) }
+        },
+    );
+    let names = |lines: Vec<Line>| lines.into_iter().map(|line| line.machine).collect();
+    let left_out = put.left_out.into_iter().map(|(line, _)| line).collect();
+    (put.mail.map(|(message, _)| message.sections[0].facts.clone()), names(put.told), names(left_out))
+}
+
+#[test]
+fn a_report_that_cannot_be_rendered_is_left_out_and_the_digest_of_the_others_says_how_many_are() {
+    let (facts, told, left_out) = put(&["srv-1", "broken-1", "srv-2", "broken-2"], "broken", 10);
+    assert_eq!((told, left_out), (vec!["srv-1".into(), "srv-2".into()], vec!["broken-1".into(), "broken-2".into()]));
+    let facts = facts.unwrap();
+    assert!(facts.contains(&("Reports", "2".into())), "{facts:?}");
+    let said = "2 more, which could not be put into words: see cordon dlq list";
+    assert!(facts.contains(&("Not told here", said.into())), "{facts:?}");
+}
+
+#[test]
+fn a_digest_that_cannot_be_rendered_although_each_of_its_reports_can_tells_none_of_them() {
+    let (facts, told, left_out) = put(&["srv-1", "srv-2", "srv-3"], "broken", 2);
+    assert_eq!((facts, told.len(), left_out.len()), (None, 0, 3));
+    let (facts, told, left_out) = put(&["broken"], "broken", 2);
+    assert_eq!((facts, told.len(), left_out.len()), (None, 0, 1));
 }

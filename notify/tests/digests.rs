@@ -9,8 +9,12 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cordon_records::{ActionKey, ActionRecord, ActionState, AlertId, IntentHash, MachineId, Report, Ruling, Topic};
-use cordon_runtime::kafka::read_all;
+use cordon_notify::notified::{MailRecord, Notified, Planned, Reader, Stored, Tells};
+use cordon_records::{
+    ActionKey, ActionRecord, ActionState, AlertId, IntentHash, MachineId, Report, Ruling, SystemClock, Topic,
+};
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{Inbound, read_all};
 use cordon_simulator::{SmtpFault, SmtpFaultKind, SmtpPhase};
 use support::{report, step, verdict};
 use world::{Running, World, until};
@@ -163,4 +167,81 @@ async fn a_report_that_waits_for_its_digest_holds_up_nothing_however_many_report
     )
     .await;
     running.stop().await;
+}
+
+/// The reports among the dead letters; the others are mails.
+async fn dead_reports(world: &World) -> Vec<Inbound> {
+    let dead = read_all(&world.kafka(), Topic::DeadLetters).await.unwrap();
+    dead.into_iter().filter(|record| record.json::<Report>().is_ok()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reports_of_a_digest_that_everybody_refuses_are_dead_letters_each_by_itself_and_are_told_when_sent_back() {
+    let world = World::start();
+    let running = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 1s"));
+    world.publish(&all(held, 1)).await;
+    settled(&running, 1).await;
+    let refusal = SmtpFaultKind::Reply("554 5.7.1 looks like spam".into());
+    world.tenant.script_smtp(SmtpFault::at(SmtpPhase::Message, refusal).times(1_000));
+    // More than the runtime takes for a fault of the stage.
+    let refused: Vec<Report> = (1..31).map(|number| report(held(number))).collect();
+    world.publish(&refused).await;
+    settled(&running, 31).await;
+    let dead = dead_reports(&world).await;
+    assert_eq!(dead.len(), 30, "{:?}", running.health.missing());
+    for (record, report) in dead.iter().zip(&refused) {
+        assert_eq!(record.json::<Report>().unwrap(), *report);
+        assert_eq!(record.headers.text("x-error-class"), Some("rejected"));
+        assert!(record.headers.text("x-error-detail").unwrap().contains("looks like spam"));
+    }
+    world.tenant.clear_faults();
+    running.stop().await;
+    // Whoever takes over tells them too: what nobody took tells nothing.
+    let again = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 1s"));
+    world.publish(&refused).await;
+    settled(&again, 30).await;
+    let told = told(&world).await;
+    let of_reports = told.iter().filter(|(key, _)| key.contains("|held|") && !key.starts_with("digest"));
+    assert_eq!(of_reports.map(|(_, mails)| *mails).collect::<Vec<_>>(), vec![1; 31]);
+    again.stop().await;
+}
+
+async fn claim(world: &World) -> Notified {
+    let context =
+        Context::open("notify", world.kafka(), prometheus::Registry::new(), std::sync::Arc::new(SystemClock)).unwrap();
+    Notified::claim(&context).await.unwrap()
+}
+
+fn plan(epoch: u64, report: &str) -> MailRecord {
+    let reader = Reader("soc@contoso.com".parse().unwrap());
+    MailRecord::Planned(Planned {
+        message_id: "<a@cordon>".into(),
+        mail: Stored { from: reader.clone(), to: vec![reader], mime: "Subject: a\r\n\r\na".into() },
+        tells: Tells { keys: vec![report.to_owned()], dead_letters: Vec::new() },
+        epoch,
+        at: "2026-11-20T09:00:00Z".parse().unwrap(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_wakes_after_another_has_claimed_sends_no_digest_and_nobody_takes_over_what_it_planned() {
+    let world = World::start();
+    let mut frozen = claim(&world).await;
+    let offset = frozen.write("digest|held|a", &plan(frozen.epoch(), "a")).await.unwrap();
+    assert!(frozen.stands(offset).await.unwrap(), "nobody else has claimed");
+    let mut next = claim(&world).await;
+    assert_eq!(next.take_unfinished().len(), 1, "what was planned in time is sent by whoever takes over");
+    // It wakes, and does not know yet that it was replaced.
+    let offset = frozen.write("digest|held|b", &plan(frozen.epoch(), "b")).await.unwrap();
+    assert!(!frozen.stands(offset).await.unwrap(), "the other one tells these reports");
+    let offset = next.write("digest|held|c", &plan(next.epoch(), "c")).await.unwrap();
+    assert!(next.stands(offset).await.unwrap());
+    let mut third = claim(&world).await;
+    let unfinished: Vec<String> = third.take_unfinished().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(unfinished, ["digest|held|a", "digest|held|c"]);
+    assert_eq!((third.knows("a"), third.knows("b"), third.knows("c")), (true, false, true));
+    // Compaction takes the claim away that tells why the plan does not count, so the plan goes first.
+    let left = read_all(&world.kafka(), Topic::Notified).await.unwrap();
+    let newest = left.iter().rev().find(|record| record.key_text() == Some("mail/digest|held|b"));
+    assert_eq!(newest.map(|record| record.value.is_none()), Some(true));
 }

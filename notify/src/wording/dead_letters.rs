@@ -15,14 +15,14 @@ const UNDELIVERED: &str = "That a mail was not delivered changes nothing about w
 
 /// The words for a mail about these.
 #[must_use]
-pub fn of_dead_letters(letters: &[DeadLetter]) -> Wording {
+pub fn of_dead_letters(letters: &[&DeadLetter]) -> Wording {
     let [records, lost, mails] = [Sort::Record, Sort::Lost, Sort::Mail].map(|sort| count(letters, sort));
     let put_aside = if letters.len() == 1 { ONE } else { MANY };
     let said = [(records, put_aside), (lost, LOST), (mails, UNDELIVERED)];
     let summary: Vec<&str> = said.into_iter().filter(|(count, _)| *count > 0).map(|(_, said)| said).collect();
     let words = Wording::new(Tone::Alarm, "Dead letters", headline(letters), summary.join(" "))
         .run("See which there are, and why:", "cordon dlq list".to_owned());
-    let goes_back = |letter: &DeadLetter| match letter.sort {
+    let goes_back = |letter: &&DeadLetter| match letter.sort {
         Sort::Record => true,
         Sort::Lost => false,
         Sort::Mail => letter.origin.is_some(),
@@ -51,7 +51,7 @@ pub fn of_dead_letters(letters: &[DeadLetter]) -> Wording {
     words.run("Until you say that you have seen them, cordon status ends with 1:", "cordon dlq seen --all".to_owned())
 }
 
-fn headline(letters: &[DeadLetter]) -> String {
+fn headline(letters: &[&DeadLetter]) -> String {
     if let [letter] = letters {
         return headline_of_one(letter);
     }
