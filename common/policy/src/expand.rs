@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use cordon_records::{Action, Alert, Evidence, IndicatorType, Sha1};
 
-use crate::observable::{Unfit, domain_of, normal};
+use crate::observable::{Unfit, cut, domain_of, normal};
 use crate::rules::{FromEvidence, Source, Template};
 
 /// At most so many actions come of one entry of a rule. An alert may name hundreds of files; a rule's author had a few
@@ -98,11 +98,6 @@ fn named(value: &str, normal: Result<String, Unfit>) -> Option<Named<String>> {
         Err(why @ Unfit::IdentifiesNothing(_)) => Some(Err(format!("{} {why}", cut(value)))),
         Err(Unfit::Malformed(_)) => None,
     }
-}
-
-/// A URL may be of any length.
-fn cut(value: &str) -> String {
-    value.trim().chars().take(64).collect()
 }
 
 /// What Defender says of a file that it has dealt with itself. Source: Microsoft's page "Alert evidence".

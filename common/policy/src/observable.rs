@@ -54,6 +54,11 @@ pub fn domain_of(text: &str) -> Result<String, Unfit> {
     }
 }
 
+/// The value as people are told of it: a URL may be of any length.
+pub fn cut(value: &str) -> String {
+    value.trim().chars().take(64).collect()
+}
+
 /// MD5, SHA-1 and SHA-256 of no bytes at all: the hash of every empty file.
 const EMPTY: [&str; 3] = [
     "d41d8cd98f00b204e9800998ecf8427e",

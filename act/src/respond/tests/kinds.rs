@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use cordon_defender::{ActionStatus, ActionType, MachineAction};
-use cordon_records::{ActionKind, ActionState, LedgerRecord, MachineActionId};
+use cordon_records::{Action, ActionKind, ActionState, LedgerRecord, MachineActionId, Mode, Sha1};
 use cordon_runtime::kafka::Fate;
 
+use super::office::{ANN, terms_of_the_office};
 use super::world::{World, an, pending, plan, start, terms};
 use crate::respond::event::{Answer, Effect, Event};
 
@@ -286,4 +287,26 @@ fn a_restart_while_the_link_is_asked_for_loses_no_success() {
     world.run();
     assert_eq!(world.states(), [ActionState::Succeeded]);
     assert!(world.link_reported().is_some());
+}
+
+#[test]
+fn what_an_older_build_holds_and_identifies_nothing_is_refused_when_it_is_approved() {
+    let sha1 = Sha1::new("da39a3ee5e6b4b0d3255bfef95601890afd80709").unwrap();
+    let empty = Action::StopFile { sha1, comment: "named by the alert".into() };
+    let mut before = World::restored(terms_of_the_office(), Vec::new());
+    let mut asking = plan("a1", "m1", vec![an(ActionKind::StopFile)]);
+    asking.planned[0].mode = Mode::Approve;
+    before.decide(asking);
+    before.run();
+    let Some(LedgerRecord::Action(mut held)) = before.log.last().cloned() else { panic!("nothing is held") };
+    held.action = empty.clone();
+    let mut world = World::restored(terms_of_the_office(), vec![LedgerRecord::Action(held)]);
+    let approval = world.approval();
+    world.says(ANN, approval, "c-1");
+    assert_eq!(world.states(), [ActionState::Approved, ActionState::Refused], "{:?}", world.reasons());
+    assert!(world.reasons()[1].starts_with("observable: da39a3ee5e"), "{:?}", world.reasons());
+    world.decide(plan("a2", "m2", vec![empty]));
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Refused), "and what it planned");
+    assert!(world.orders.is_empty());
 }

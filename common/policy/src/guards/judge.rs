@@ -5,7 +5,9 @@ use cordon_records::{GuardVerdict, Ruling};
 use super::caps::{self, Counted, Trip};
 use super::table::Guard;
 use super::word::Word;
-use super::{Case, Consent, Guards, alert, history, machine, maintenance::maintenance, switches};
+use super::{
+    Case, Consent, Guards, alert, history, machine, maintenance::maintenance, observable::observable, switches,
+};
 
 /// The guards' judgement of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,7 @@ fn ask(guard: Guard, guards: &Guards, case: &Case) -> Counted {
         Guard::Breaker => word(switches::breaker(case)),
         Guard::Mode => word(switches::mode(case)),
         Guard::HoldKinds => word(switches::hold_kinds(guards, case)),
+        Guard::Observable => word(observable(case)),
         Guard::Closed => word(alert::closed(case)),
         Guard::MachineFacts => word(machine::facts(case)),
         Guard::Scope => word(machine::scope(guards, case)),

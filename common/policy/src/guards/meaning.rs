@@ -18,6 +18,7 @@ impl Guards {
             ("scope", scope(&self.scope_tags)),
             ("allow_os", allow_os(&self.allow_os)),
             ("never", never(&self.never)),
+            ("observable", OBSERVABLE.to_owned()),
             ("hold", hold(&self.hold)),
             ("all_rules", cap("actions that take something away", &caps.all_rules, "held, and the breaker latches")),
             ("fleet_share", share(&caps.fleet_share, caps.floor)),
@@ -30,6 +31,10 @@ impl Guards {
         lines
     }
 }
+
+/// No setting changes it.
+pub const OBSERVABLE: &str = "refused, even if approved: stop_file and indicator on what identifies nothing (the hash of an empty \
+                          file, an internal address, localhost)";
 
 fn joined<T: Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

@@ -15,6 +15,7 @@ mod judge;
 mod machine;
 mod maintenance;
 mod meaning;
+mod observable;
 mod print;
 mod settings;
 mod switches;

@@ -6,6 +6,7 @@ use cordon_records::digest;
 use serde_json::Value;
 
 use super::flow::Flow;
+use super::meaning::OBSERVABLE;
 use super::settings::{Approvals, Cap, Guards, Maintenance};
 use crate::window;
 
@@ -46,10 +47,11 @@ impl Guards {
         digest(&[&self.to_string()], 16)
     }
 
-    /// The YAML of the guards, in which a comment marks each setting that is the built-in one.
+    /// The YAML of the guards, in which a comment marks each setting that is the built-in one, and the last one tells what
+    /// no setting changes.
     #[must_use]
     pub fn annotated(&self) -> String {
-        yaml(&self.settings(), |setting| setting.is_default)
+        format!("{}# always: {OBSERVABLE}\n", yaml(&self.settings(), |setting| setting.is_default))
     }
 }
 

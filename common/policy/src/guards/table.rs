@@ -14,6 +14,8 @@ pub mod guard {
     pub const MODE: &str = "mode";
     /// Kinds of action for which a person decides.
     pub const HOLD_KINDS: &str = "hold-kinds";
+    /// Whether the file, address or name to be acted on identifies anything.
+    pub const OBSERVABLE: &str = "observable";
     /// Whether people closed the alert.
     pub const CLOSED: &str = "closed";
     /// Whether the machine could be read.
@@ -61,6 +63,7 @@ pub enum Guard {
     Breaker,
     Mode,
     HoldKinds,
+    Observable,
     Closed,
     MachineFacts,
     Scope,
@@ -118,11 +121,12 @@ const N: bool = false;
 
 impl Guard {
     /// Every guard, in the order in which they are asked. The guards whose caps latch the breaker come last.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Pause,
         Self::Breaker,
         Self::Mode,
         Self::HoldKinds,
+        Self::Observable,
         Self::Closed,
         Self::MachineFacts,
         Self::Scope,
@@ -156,6 +160,7 @@ impl Guard {
             Self::Breaker        => [Y,       Y,          Y,         Y,      Y,     N,       N],
             Self::Mode           => [Y,       Y,          Y,         Y,      Y,     Y,       Y],
             Self::HoldKinds      => [Y,       Y,          Y,         Y,      Y,     N,       N],
+            Self::Observable     => [N,       Y,          Y,         N,      N,     N,       N],
             Self::Closed         => [Y,       Y,          Y,         Y,      Y,     N,       N],
             Self::MachineFacts   => [Y,       Y,          N,         Y,      N,     Y,       N],
             Self::Scope          => [Y,       Y,          N,         Y,      N,     Y,       N],
@@ -180,9 +185,12 @@ impl Guard {
 
     /// Whether this guard is asked about an action of this kind.
     pub const fn is_asked(self, kind: ActionKind, asker: Asker) -> bool {
-        // Of all that gives back, only a release is about the network.
-        if matches!(self, Self::Standing) && !matches!(kind, ActionKind::Release) {
-            return false;
+        match self {
+            // Of all that gives back, only a release is about the network.
+            Self::Standing if !matches!(kind, ActionKind::Release) => return false,
+            // Only these name a file, an address or a name.
+            Self::Observable if !matches!(kind, ActionKind::StopFile | ActionKind::Indicator) => return false,
+            _ => {}
         }
         let [isolate, disrupting, indicator, gentle, alert, freeing, ending] = self.row();
         match column(kind, asker) {
@@ -216,6 +224,7 @@ impl Guard {
             Self::Breaker => guard::BREAKER,
             Self::Mode => guard::MODE,
             Self::HoldKinds => guard::HOLD_KINDS,
+            Self::Observable => guard::OBSERVABLE,
             Self::Closed => guard::CLOSED,
             Self::MachineFacts => guard::MACHINE_FACTS,
             Self::Scope => guard::SCOPE,

@@ -12,6 +12,7 @@ mod asked;
 mod blank;
 mod counting;
 mod identity;
+mod observable;
 mod properties;
 mod reading;
 mod readings;

@@ -52,12 +52,16 @@ fn the_guards_are_listed_once_each() {
 }
 
 #[test]
-fn every_action_on_a_machine_that_takes_away_meets_every_guard_but_those_of_isolation_and_of_gentle_actions() {
+fn every_action_on_a_machine_that_takes_away_meets_every_guard_but_those_of_isolation_of_files_and_of_gentle_actions() {
     let only_isolate = [guard::RELEASED, guard::ISOLATION];
     let others = [guard::GENTLE_CAPS, guard::STANDING];
     for kind in of_impact(Impact::Disrupting).into_iter().filter(|kind| *kind != ActionKind::Indicator) {
         for guard in Guard::ALL.into_iter().map(Guard::name) {
-            let expected = !others.contains(&guard) && (kind == ActionKind::Isolate || !only_isolate.contains(&guard));
+            let of_this_kind = match guard {
+                guard::OBSERVABLE => kind == ActionKind::StopFile,
+                guard => kind == ActionKind::Isolate || !only_isolate.contains(&guard),
+            };
+            let expected = !others.contains(&guard) && of_this_kind;
             assert_eq!(names(kind, Asker::Rules).contains(&guard.to_owned()), expected, "{kind}: {guard}");
         }
     }
