@@ -1,10 +1,10 @@
 //! What is recorded from now on can be judged again: the topics alone give the decision and the guards' verdicts back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
-use cordon_policy::{Asker, Case, Guards, RuleSet, decide, judge};
+use cordon_policy::{Guards, Recorded, RuleSet, decide, judge};
 use cordon_records::{
-    ActionRecord, ActionState, DecisionRecord, EnrichedRecord, GuardVerdict, Latch, PolicyKind, PolicyRecord,
-    PolicyTexts, Ruling, Topic,
+    ActionRecord, ActionState, DecisionRecord, EnrichedRecord, GuardVerdict, PolicyKind, PolicyRecord, PolicyTexts,
+    Ruling, Topic,
 };
 use cordon_simulator::SimAlert;
 use cordon_tests::oracle;
@@ -26,32 +26,8 @@ fn rulings(verdicts: &[GuardVerdict]) -> Vec<(String, Ruling)> {
 
 /// What the guards say to a recorded action when they are told what was recorded, and nothing else.
 fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)> {
-    let facts = report.facts.as_ref().expect("the report has facts");
-    let latch = |on: bool| Latch { on, by: String::new(), why: String::new(), at: facts.at, window_s: None };
-    let (breaker, pause) = (latch(facts.latched), latch(facts.paused));
-    let case = Case {
-        action: report.action.as_ref().unwrap(),
-        mode: report.mode,
-        asker: Asker::Rules,
-        consent: cordon_policy::Consent::None,
-        limits: &[],
-        rules: &report.rules,
-        alert: &facts.alert,
-        machine: facts.machine.as_ref(),
-        polled: facts.polled.as_ref(),
-        users: &facts.users,
-        isolation: &facts.isolation,
-        ours: facts.ours,
-        narrower: facts.narrower,
-        isolated_by: facts.isolated_by.as_deref(),
-        elsewhere: facts.elsewhere.as_deref(),
-        now: facts.at,
-        attempts: &[],
-        fleet: facts.fleet,
-        breaker: Some(&breaker),
-        pause: Some(&pause),
-    };
-    rulings(&judge(guards, &case).verdicts)
+    let recorded = Recorded::of(report).expect("the report has facts");
+    rulings(&judge(guards, &recorded.case()).verdicts)
 }
 
 async fn texts(pipeline: &Pipeline) -> PolicyTexts {

@@ -1,16 +1,11 @@
 //! Who asks for an action, and who has agreed to it: what the ledger's entry says. Pure.
 
 use cordon_policy::Asker;
-use cordon_records::{Action, Approval, LedgerEntry};
+use cordon_records::{Approval, LedgerEntry};
 
 /// Who asks for an action.
 pub(super) const fn asker(entry: &LedgerEntry) -> Asker {
-    match (&entry.requested_by, &entry.about, &entry.action) {
-        (Some(_), Some(_), Action::Release { .. }) => Asker::Undo,
-        (Some(_), _, _) => Asker::Person,
-        (None, Some(_), Action::Release { .. }) => Asker::Timer,
-        (None, _, _) => Asker::Rules,
-    }
+    Asker::of(&entry.action, entry.requested_by.is_some(), entry.about.is_some())
 }
 
 /// Whether people have approved the action of this job. What is still held has no job.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Asker, Case, Consent, Isolation, Judgement, guard, judge};
+use cordon_policy::{Asker, Case, Consent, Judgement, guard, judge};
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, GuardFacts, GuardVerdict, Latch, LedgerEntry, MachineSummary,
     Mode, Ruling,
@@ -13,7 +13,6 @@ use super::asker::{asker, is_approved, names};
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::Facts;
 use super::responder::{Phase, Responder};
-use super::switches::latched_at;
 
 /// Failed reads in a row before the missing facts count as missing and the action is held.
 const READ_TRIES: u32 = 5;
@@ -87,7 +86,7 @@ impl Responder {
             action: &entry.action,
             mode: entry.mode,
             asker,
-            consent: consent(entry, &isolation),
+            consent: Consent::of(&entry.approvals, &isolation),
             limits: &entry.limits,
             rules: &entry.rules,
             alert: &entry.alert,
@@ -106,7 +105,7 @@ impl Responder {
             pause: self.book.pause.as_ref(),
         };
         let judgement = judge(&self.terms.guards, &case);
-        let told = told(&case, facts, &self.guard_set);
+        let told = told(&case, facts, (&self.guard_set, entry.about.is_some()));
         let judgement = if facts.alert.is_some() || asker != Asker::Rules {
             judgement
         } else {
@@ -191,7 +190,7 @@ impl Responder {
 }
 
 /// What the guards were told of this case, for the record.
-fn told(case: &Case, facts: &Facts, guard_set: &str) -> GuardFacts {
+fn told(case: &Case, facts: &Facts, (guard_set, about_another): (&str, bool)) -> GuardFacts {
     let is_on = |latch: Option<&Latch>| latch.is_some_and(|latch| latch.on);
     GuardFacts {
         guard_set: guard_set.to_owned(),
@@ -211,6 +210,8 @@ fn told(case: &Case, facts: &Facts, guard_set: &str) -> GuardFacts {
         fleet: case.fleet,
         paused: is_on(case.pause),
         latched: is_on(case.breaker),
+        latched_at: case.breaker.filter(|latch| latch.on).map(|latch| latch.at),
+        about_another,
         left_out: 0,
     }
     .bounded()
@@ -227,27 +228,6 @@ fn read_afresh(entry: &mut LedgerEntry, facts: &Facts) {
         if fresh != entry.machine {
             let earlier = std::mem::replace(&mut entry.machine, fresh);
             entry.polled.get_or_insert(earlier);
-        }
-    }
-}
-
-/// How people approved it, unless somebody let the machine back after that. Of two ways the one that lifts less counts.
-fn consent(entry: &LedgerEntry, isolation: &Isolation) -> Consent {
-    let by_notice = entry.approvals.iter().filter_map(|yes| yes.notice.as_deref()).find_map(latched_at);
-    match (is_approved_since(entry, isolation), by_notice) {
-        (false, _) => Consent::None,
-        (true, Some(latched)) => Consent::Breaker(latched),
-        (true, None) => Consent::Own,
-    }
-}
-
-/// Whether people approved it, and nobody let the machine back after that.
-fn is_approved_since(entry: &LedgerEntry, isolation: &Isolation) -> bool {
-    let newest = entry.approvals.iter().map(|yes| yes.at).max();
-    match isolation {
-        Isolation::Released { at, .. } => newest.is_some_and(|newest| newest > *at),
-        Isolation::Unknown | Isolation::None | Isolation::Running { .. } | Isolation::Isolated { .. } => {
-            newest.is_some()
         }
     }
 }

@@ -125,11 +125,6 @@ fn one_line(name: &str) -> String {
         .join(" ")
 }
 
-/// When the breaker latched that this notice told of.
-pub(super) fn latched_at(notice: &str) -> Option<Timestamp> {
-    notice.strip_prefix(NoticeKind::BreakerLatched.as_str())?.strip_prefix('@')?.parse().ok()
-}
-
 /// Whether this waits for a person because that breaker latched, and for nothing else.
 #[must_use]
 pub fn waits_for_the_breaker(entry: &LedgerEntry, latched: Timestamp) -> bool {

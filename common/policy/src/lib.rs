@@ -23,8 +23,8 @@ pub use decide::{DecideError, decide};
 pub use explain::{RuleExplanation, explain};
 pub use facts::Facts;
 pub use guards::{
-    Approvals, Asker, Attempt, Case, Consent, Doubt, Fleet, Guards, Isolation, Judgement, Setting, Trip, guard, judge,
-    within_caps,
+    Approvals, Asker, Attempt, Case, Consent, Doubt, Fleet, Guards, Isolation, Judgement, Recorded, Setting, Trip,
+    guard, judge, within_caps,
 };
 pub use rules::{
     FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, Template, TestFailure, TestOutcome, format,

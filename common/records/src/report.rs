@@ -226,6 +226,12 @@ impl NoticeKind {
             Self::PolicyRefused => "policy_refused",
         }
     }
+
+    /// When the breaker latched that the notice of this id told of; `None` where it told of something else.
+    #[must_use]
+    pub fn latched_at(notice: &str) -> Option<Timestamp> {
+        notice.strip_prefix(Self::BreakerLatched.as_str())?.strip_prefix('@')?.parse().ok()
+    }
 }
 
 /// Something about the whole responder rather than one action.

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, Approval, Command, CommandRecord, LedgerEntry, MAX_NAMED,
-    MachineId, NamedApproval, NamedIsolation,
+    MachineId, NamedApproval, NamedIsolation, NoticeKind,
 };
 use jiff::Timestamp;
 
 use super::super::event::Moment;
 use super::super::responder::Responder;
 use super::super::room::room_for;
-use super::super::switches::{latched_at, waits_for_the_breaker};
+use super::super::switches::waits_for_the_breaker;
 use super::authority::Person;
 use super::command::{Done, Written};
 
@@ -129,7 +129,8 @@ impl Responder {
 
     /// When the breaker latched that this notice told of, if it is the one that holds now.
     fn latched_by(&self, notice: &str) -> Result<Timestamp, String> {
-        let latch = self.book.breaker.as_ref().filter(|latch| latch.on && latched_at(notice) == Some(latch.at));
+        let latch =
+            self.book.breaker.as_ref().filter(|latch| latch.on && NoticeKind::latched_at(notice) == Some(latch.at));
         latch.map(|latch| latch.at).ok_or_else(|| format!("{notice} is not the breaker that holds now"))
     }
 
@@ -137,7 +138,7 @@ impl Responder {
     /// instant is spelt.
     fn needed_for_each(&self, latched: Timestamp, entries: &[&LedgerEntry], at: Moment) -> usize {
         let is_among = |key: &ActionKey| entries.iter().any(|entry| &entry.key == key);
-        let is_under = |yes: &Approval| yes.notice.as_deref().and_then(latched_at) == Some(latched);
+        let is_under = |yes: &Approval| yes.notice.as_deref().and_then(NoticeKind::latched_at) == Some(latched);
         let under = |entry: &&LedgerEntry| entry.approvals.iter().any(is_under);
         let before = self.book.entries().filter(under).filter(|entry| !is_among(&entry.key)).count();
         let many = before + entries.len() > ALONE;

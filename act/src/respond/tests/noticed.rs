@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use cordon_policy::{Recorded, judge};
 use cordon_records::{
-    ActionKey, ActionState, Command, CommandId, CommandRecord, LedgerEntry, LedgerRecord, NamedApproval, Report,
+    ActionKey, ActionState, Command, CommandId, CommandRecord, GuardVerdict, LedgerEntry, LedgerRecord, NamedApproval,
+    Report, Ruling,
 };
 
 use super::office::{ANN, BOB, signed, terms_with, unsigned};
@@ -221,4 +223,27 @@ fn a_crash_anywhere_in_it_begins_each_once() {
         called.dedup();
         assert_eq!((called.len(), next.calls.len(), next.told().len()), (3, 3, 0), "cut at {cut}: {:?}", next.told());
     }
+}
+
+#[test]
+fn what_was_approved_by_notice_is_judged_the_same_again_from_its_report() {
+    let (mut world, notice) = latched("all_rules: {10m: 1}", 2);
+    let held = waiting(&world);
+    world.pass(minutes(11));
+    world.says(ANN, approve(&notice, &held[..1]), "c-1");
+    let judged = world.reports.iter().filter_map(|report| match report {
+        Report::Action(record) if record.facts.is_some() && !record.approvals.is_empty() => Some(record),
+        Report::Action(_) | Report::Notice(_) => None,
+    });
+    let [record] = judged.collect::<Vec<_>>()[..] else { panic!("{:?}", world.states()) };
+    assert_eq!(record.state, ActionState::Accepted);
+    let guards = terms("all_rules: {10m: 1}").guards;
+    let again = judge(&guards, &Recorded::of(record).unwrap().case());
+    let rulings =
+        |verdicts: &[GuardVerdict]| -> Vec<_> { verdicts.iter().map(|it| (it.guard.clone(), it.ruling)).collect() };
+    assert_eq!(rulings(&again.verdicts), rulings(&record.guards));
+    let mut another = record.as_ref().clone();
+    another.facts.as_mut().unwrap().latched_at = Some(world.at.wall);
+    let again = judge(&guards, &Recorded::of(&another).unwrap().case());
+    assert_eq!(again.ruling, Ruling::Hold, "the yes lifts no other breaker: {again:?}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordon_defender::{ActionStatus, ActionType};
-use cordon_policy::{Asker, Case, Fleet, Guards, Isolation, judge};
+use cordon_policy::{Fleet, Guards, Isolation, Recorded, judge};
 use cordon_records::{
     ActionRecord, ActionState, AlertStatus, AttemptState, GuardVerdict, Latch, LedgerEntry, LedgerRecord, Report,
     Ruling,
@@ -37,32 +37,8 @@ fn rulings(verdicts: &[GuardVerdict]) -> Vec<(String, Ruling)> {
 
 /// What these guards say to a recorded action when they are told what was recorded, and nothing else.
 fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)> {
-    let facts = report.facts.as_ref().expect("the report has facts");
-    let latch = |on: bool| Latch { on, by: String::new(), why: String::new(), at: facts.at, window_s: None };
-    let (breaker, pause) = (latch(facts.latched), latch(facts.paused));
-    let case = Case {
-        action: report.action.as_ref().unwrap(),
-        mode: report.mode,
-        asker: Asker::Rules,
-        consent: if report.approvals.is_empty() { cordon_policy::Consent::None } else { cordon_policy::Consent::Own },
-        limits: &[],
-        rules: &report.rules,
-        alert: &facts.alert,
-        machine: facts.machine.as_ref(),
-        polled: facts.polled.as_ref(),
-        users: &facts.users,
-        isolation: &facts.isolation,
-        ours: facts.ours,
-        narrower: facts.narrower,
-        isolated_by: facts.isolated_by.as_deref(),
-        elsewhere: facts.elsewhere.as_deref(),
-        now: facts.at,
-        attempts: &[],
-        fleet: facts.fleet,
-        breaker: Some(&breaker),
-        pause: Some(&pause),
-    };
-    rulings(&judge(guards, &case).verdicts)
+    let recorded = Recorded::of(report).expect("the report has facts");
+    rulings(&judge(guards, &recorded.case()).verdicts)
 }
 
 /// A world with one decision, whose fresh read brings this.

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use cordon_records::{Action, ActionKind, AlertSummary, Fleet, Isolation, Latch, MachineSummary, Mode, RuleId};
+use cordon_records::{
+    Action, ActionKind, AlertSummary, Approval, Fleet, Isolation, Latch, MachineSummary, Mode, NoticeKind, RuleId,
+};
 use jiff::Timestamp;
 
 /// An attempt that was made: each INTENT that was written counts, whatever came of it.
@@ -32,6 +34,18 @@ pub enum Asker {
 }
 
 impl Asker {
+    /// Who asks for this action: whether a person does, and whether it is about another one, which is to be taken back or
+    /// whose time is over.
+    #[must_use]
+    pub const fn of(action: &Action, by_person: bool, about_another: bool) -> Self {
+        match (by_person, about_another, action) {
+            (true, true, Action::Release { .. }) => Self::Undo,
+            (true, _, _) => Self::Person,
+            (false, true, Action::Release { .. }) => Self::Timer,
+            (false, _, _) => Self::Rules,
+        }
+    }
+
     /// Whether a person asks.
     #[must_use]
     pub const fn is_person(self) -> bool {
@@ -49,6 +63,25 @@ pub enum Consent {
     /// They approved all that the breaker holds which latched at this instant: for this action that breaker counts as
     /// lifted, and so do the rule's mode and the alert's age. Caps and everything else stay as they are.
     Breaker(Timestamp),
+}
+
+impl Consent {
+    /// How people approved an action by these yeses, unless somebody let the machine back after them. Of two ways the one
+    /// that lifts less counts.
+    #[must_use]
+    pub fn of(approvals: &[Approval], isolation: &Isolation) -> Self {
+        let Some(newest) = approvals.iter().map(|yes| yes.at).max() else { return Self::None };
+        match isolation {
+            Isolation::Released { at, .. } if newest <= *at => return Self::None,
+            Isolation::Released { .. }
+            | Isolation::Unknown
+            | Isolation::None
+            | Isolation::Running { .. }
+            | Isolation::Isolated { .. } => {}
+        }
+        let by_notice = approvals.iter().filter_map(|yes| yes.notice.as_deref()).find_map(NoticeKind::latched_at);
+        by_notice.map_or(Self::Own, Self::Breaker)
+    }
 }
 
 /// One action that the rules ask for, and the facts of the moment.

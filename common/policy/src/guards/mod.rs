@@ -17,6 +17,7 @@ mod maintenance;
 mod meaning;
 mod observable;
 mod print;
+mod recorded;
 mod settings;
 mod switches;
 mod table;
@@ -28,6 +29,7 @@ pub use cordon_records::{Fleet, Isolation};
 pub use doubts::Doubt;
 pub use judge::{Judgement, judge, within_caps};
 pub use print::Setting;
+pub use recorded::Recorded;
 pub use settings::{Approvals, Guards};
 pub use table::guard;
 

@@ -16,6 +16,7 @@ mod observable;
 mod properties;
 mod reading;
 mod readings;
+mod recorded;
 
 /// A case that the built-in guards pass; tests change what they are about.
 #[derive(Debug, Clone)]
