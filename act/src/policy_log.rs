@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use cordon_records::{
-    Fleet, Headers, PolicyFile, PolicyKind, PolicyRecord, PolicyText, PolicyTexts, Topic, policy_texts,
+    CountedFleet, Fleet, Headers, PolicyFile, PolicyKind, PolicyRecord, PolicyText, PolicyTexts, Topic, policy_texts,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Inbound, KafkaFailure, Outbound, StateLog};
@@ -99,18 +99,56 @@ fn outbound(record: &PolicyRecord, stage: &'static str, at: Timestamp) -> Result
     Outbound::json(Topic::Policies, &key, headers, record)
 }
 
-/// Tells decide how many machines there are.
-pub async fn publish_fleet(context: Context, fleet: Fleet) {
-    let sent = match outbound(&PolicyRecord::Fleet(fleet), context.stage, fleet.at) {
-        Ok(outbound) => context.producer.send(outbound).await.map(|_| ()).map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+/// How often the newest count is written again. A former holder that was frozen may write its own after it, and compaction
+/// keeps the last record of a key: whoever starts to read later would take that for the true one. Writing again needs no
+/// right to read the topic and no view of who else writes there.
+const TELL_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Tells decide how many machines there are, as long as the holder that counts them lives.
+pub async fn publish_fleet(counts: watch::Receiver<Option<CountedFleet>>, context: Context) {
+    let send = |counted: CountedFleet| {
+        let record = outbound(&PolicyRecord::Fleet(counted), context.stage, counted.at);
+        let context = &context;
+        async move {
+            let sent = context.producer.send(record.map_err(|error| error.to_string())?).await;
+            sent.map(|_| ()).map_err(|error| error.to_string())
+        }
     };
-    if let Err(error) = sent {
-        tracing::warn!(%error, machines = fleet.machines, "the fleet's size could not be told to decide");
+    tell(counts, send).await;
+}
+
+/// Sends each count, and the newest again and again; one that failed sooner. Ends with the sender of the counts.
+async fn tell<S>(mut counts: watch::Receiver<Option<CountedFleet>>, send: impl Fn(CountedFleet) -> S)
+where
+    S: Future<Output = Result<(), String>>,
+{
+    loop {
+        let newest = *counts.borrow_and_update();
+        let said = async {
+            match newest {
+                None => std::future::pending().await,
+                Some(counted) => tokio::time::sleep(say(counted, &send).await).await,
+            }
+        };
+        tokio::select! {
+            changed = counts.changed() => if changed.is_err() { return },
+            () = said => {}
+        }
     }
 }
 
-/// Follows the fleet's size until `shutdown`. What a respond that was frozen says late is older, and passed over.
+/// Sends a count; says how long to wait before it is sent again.
+async fn say<S>(counted: CountedFleet, send: impl Fn(CountedFleet) -> S) -> Duration
+where
+    S: Future<Output = Result<(), String>>,
+{
+    let Err(error) = send(counted).await else { return TELL_EVERY };
+    tracing::warn!(%error, machines = counted.machines, "the fleet's size could not be told to decide; trying again");
+    AGAIN
+}
+
+/// Follows the fleet's size until `shutdown`. What a respond that was frozen says late is of an earlier claim, and passed
+/// over.
 pub async fn follow_fleet(fleet: watch::Sender<Option<Fleet>>, context: &Context, shutdown: CancellationToken) {
     loop {
         let failure = tokio::select! {
@@ -127,24 +165,30 @@ pub async fn follow_fleet(fleet: watch::Sender<Option<Fleet>>, context: &Context
 
 async fn read_fleet(fleet: &watch::Sender<Option<Fleet>>, context: &Context) -> Result<(), KafkaFailure> {
     let mut log = StateLog::open(context, Topic::Policies).await?;
+    let mut known = None;
     loop {
-        if let Ok(PolicyRecord::Fleet(counted)) = log.next().await?.json() {
-            fleet.send_if_modified(|known| take(known, counted));
+        if let Ok(PolicyRecord::Fleet(counted)) = log.next().await?.json()
+            && take(&mut known, counted)
+        {
+            fleet.send_replace(Some(counted.fleet()));
         }
     }
 }
 
-/// Takes a later count; says whether it was one.
-fn take(known: &mut Option<Fleet>, counted: Fleet) -> bool {
-    let is_later = known.is_none_or(|known| known.at < counted.at);
-    if is_later {
+/// Takes a count in the order of the log, unless one of a higher claim is known; says whether it was taken. Whose clock is
+/// ahead does not matter.
+fn take(known: &mut Option<CountedFleet>, counted: CountedFleet) -> bool {
+    let stands = known.is_none_or(|known| known.by <= counted.by);
+    if stands {
         *known = Some(counted);
     }
-    is_later
+    stands
 }
 
 #[cfg(test)]
 mod tests {
+    use cordon_records::Counter;
+
     use super::*;
     use crate::policy::PolicyFiles;
 
@@ -189,13 +233,73 @@ mod tests {
         assert_eq!((again.hash(), again), (policy.guards.hash(), policy.guards));
     }
 
-    #[test]
-    fn an_older_count_that_comes_later_does_not_replace_a_newer_one() {
-        let fleet = |machines, time| Fleet { machines, at: at(time) };
+    fn counted(machines: u64, time: &str, epoch: Option<u64>) -> CountedFleet {
+        let by = epoch.map(|epoch| Counter { ledger: at("00:00:00"), epoch });
+        CountedFleet { machines, at: at(time), by }
+    }
+
+    /// What is known after these counts, in the order of the log.
+    fn taken(counts: &[CountedFleet]) -> Option<u64> {
         let mut known = None;
-        assert!(take(&mut known, fleet(3_000, "03:00:00")));
-        assert!(take(&mut known, fleet(3_100, "04:00:00")));
-        assert!(!take(&mut known, fleet(2_000, "03:30:00")));
-        assert_eq!(known, Some(fleet(3_100, "04:00:00")));
+        for count in counts {
+            take(&mut known, *count);
+        }
+        known.map(|known: CountedFleet| known.machines)
+    }
+
+    #[test]
+    fn the_last_count_of_the_highest_claim_stands_whatever_the_clocks_say() {
+        let first = counted(3_000, "03:00:00", Some(4));
+        let later = counted(3_100, "04:00:00", Some(4));
+        assert_eq!(taken(&[first, later]), Some(3_100));
+        let frozen = counted(2_000, "05:00:00", Some(3));
+        assert_eq!(taken(&[first, frozen]), Some(3_000), "a former holder that wakes");
+        let ahead = counted(2_500, "23:00:00", Some(3));
+        assert_eq!(taken(&[ahead, first]), Some(3_000), "one whose clock was ahead");
+        assert_eq!(taken(&[ahead, counted(3_200, "03:30:00", Some(3))]), Some(3_200), "and whose clock was set right");
+        let older_build = counted(1_000, "06:00:00", None);
+        assert_eq!(taken(&[older_build, counted(1_100, "02:00:00", None)]), Some(1_100), "of older builds the last");
+        assert_eq!((taken(&[first, older_build]), taken(&[older_build, first])), (Some(3_000), Some(3_000)));
+    }
+
+    #[test]
+    fn a_ledger_that_was_made_anew_counts_its_claims_anew() {
+        let before = counted(3_000, "03:00:00", Some(57));
+        let by = Some(Counter { ledger: at("06:00:00"), epoch: 1 });
+        let anew = CountedFleet { machines: 10, at: at("06:00:01"), by };
+        assert_eq!((taken(&[before, anew]), taken(&[anew, before])), (Some(10), Some(10)));
+    }
+
+    /// What is sent, and when; the first so many times it fails.
+    async fn told(fails: usize, counts: watch::Receiver<Option<CountedFleet>>) -> Vec<(u64, Duration)> {
+        let began = tokio::time::Instant::now();
+        let sent = std::sync::Mutex::new(Vec::new());
+        let send = |counted: CountedFleet| {
+            let mut sent = sent.lock().unwrap();
+            sent.push((counted.machines, began.elapsed()));
+            let answer = if sent.len() > fails { Ok(()) } else { Err("the broker is away".to_owned()) };
+            async move { answer }
+        };
+        tell(counts, send).await;
+        sent.into_inner().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_count_that_could_not_be_sent_is_sent_again_and_the_newest_again_and_again_until_its_holder_ends() {
+        let (holder, counts) = watch::channel(None);
+        let of_the_holder = async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            holder.send_replace(Some(counted(3_000, "03:00:00", Some(1))));
+            tokio::time::sleep(Duration::from_secs(1_500)).await;
+            holder.send_replace(Some(counted(3_100, "04:00:00", Some(1))));
+            tokio::time::sleep(Duration::from_secs(700)).await;
+            drop(holder);
+        };
+        let (told, ()) = tokio::join!(told(2, counts), of_the_holder);
+        let told: Vec<(u64, u64)> = told.into_iter().map(|(machines, after)| (machines, after.as_secs())).collect();
+        assert_eq!(
+            told,
+            [(3_000, 30), (3_000, 90), (3_000, 150), (3_000, 750), (3_000, 1_350), (3_100, 1_530), (3_100, 2_130)]
+        );
     }
 }

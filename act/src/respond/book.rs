@@ -41,8 +41,11 @@ pub struct Book {
     entries: BTreeMap<ActionKey, LedgerEntry>,
     /// What has ended for good and is kept in short.
     closed: BTreeMap<ActionKey, ClosedEntry>,
+    /// Signed commands of which only a stale writer said that they were obeyed.
+    not_obeyed: BTreeMap<CommandId, Obeyed>,
     /// Kafka keys whose newest record does not say what this book does, so that compaction would keep the wrong one.
-    astray: BTreeSet<String>,
+    /// Of a switch, what that record says.
+    astray: BTreeMap<String, Option<Latch>>,
     /// The keys of the entries, machine by machine.
     on: BTreeMap<MachineId, BTreeSet<ActionKey>>,
     /// The keys of the isolations, alert by alert: an alert whose machine has changed has another key.
@@ -212,7 +215,9 @@ impl Book {
 
     /// Remembers that a command was obeyed, and forgets those that would do nothing any more.
     pub fn obey(&mut self, id: CommandId, obeyed: Obeyed, now: Timestamp) {
-        self.obeyed.retain(|_, other| other.until >= now);
+        for known in [&mut self.obeyed, &mut self.not_obeyed] {
+            known.retain(|other, it| it.until >= now && *other != id);
+        }
         self.obeyed.insert(id, obeyed);
     }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use cordon_defender::MachineAction;
 use cordon_records::{
-    Action, ActionKey, AlertId, CommandRecord, DecisionRecord, Fleet, LedgerEntry, MachineActionId, MachineId, Report,
-    StampedRecord,
+    Action, ActionKey, AlertId, CommandRecord, CountedFleet, DecisionRecord, Latch, LedgerEntry, MachineActionId,
+    MachineId, Report, StampedRecord,
 };
 use cordon_runtime::kafka::Fate;
 use jiff::Timestamp;
@@ -140,6 +140,17 @@ impl Order {
     }
 }
 
+/// A switch of which the log's newest record was not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwitchSetRight {
+    /// Its key in the ledger: `breaker` or `pause`.
+    pub switch: String,
+    /// What was found there; absent where the record was deleted.
+    pub found: Option<Latch>,
+    /// What stands.
+    pub stands: Latch,
+}
+
 /// Something to be done by the shell.
 #[derive(Debug)]
 pub enum Effect {
@@ -192,7 +203,9 @@ pub enum Effect {
     /// Count the onboarded machines.
     CountFleet,
     /// Tell decide, on `policies`, how many there are. Nothing waits for it.
-    PublishFleet(Fleet),
+    PublishFleet(CountedFleet),
+    /// Say that a switch was not as we left it, and is written again as we have it.
+    SwitchSetRight(SwitchSetRight),
     /// The decision at this offset is done with.
     Settle(i64, Fate),
     /// Stop: another process holds a higher claim.

@@ -4,13 +4,11 @@
 //! a lost tenure first, then the ledger's tail (a higher claim must be seen before anything is begun), then
 //! outcomes, time, and last of all new work.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
 use cordon_records::{
-    Action, ActionKind, AttemptState, Classified, ErrorClass, Headers, LedgerRecord, Report, StampedRecord, TenantId,
+    AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord, TenantId,
     Topic,
 };
 use cordon_runtime::context::Context;
@@ -18,7 +16,8 @@ use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::event::{Effect, Event, Moment, Order};
+use super::calls::Calls;
+use super::event::{Effect, Event, Moment, SwitchSetRight};
 use super::responder::{Responder, Terms};
 use super::tenant::Tenant;
 use super::writes::Writes;
@@ -59,7 +58,7 @@ pub struct Respond<T> {
 
 /// What one tenure works with.
 struct Post<T> {
-    tenant: T,
+    calls: Calls<T>,
     tenant_id: TenantId,
     context: Context,
     metrics: ActMetrics,
@@ -68,8 +67,8 @@ struct Post<T> {
     work: JoinSet<Result<Event, ActError>>,
     writes: Writes,
     policy: watch::Receiver<InForce>,
-    /// The pause switch, for calls that are already on their way to the socket.
-    paused: Arc<AtomicBool>,
+    /// The newest count of the fleet. What tells it to decide ends with this.
+    fleet: watch::Sender<Option<CountedFleet>>,
 }
 
 impl<T: Tenant> Holder for Respond<T> {
@@ -109,8 +108,10 @@ impl<T: Tenant> Respond<T> {
         let at = self.moment();
         self.tenant.acted_before(&book.calls_of_the_last_hour(self.terms.lease, at.wall));
         let mut responder = Responder::new(self.terms.clone(), book, epoch, tailed_to, at);
+        let (fleet, counts) = watch::channel(None);
+        tokio::spawn(policy_log::publish_fleet(counts, self.context.clone()));
         let mut post = Post {
-            tenant: self.tenant.clone(),
+            calls: Calls::new(self.tenant.clone(), tenure.clone()),
             context: self.context.clone(),
             metrics: self.metrics.clone(),
             tenure,
@@ -118,8 +119,8 @@ impl<T: Tenant> Respond<T> {
             tenant_id: self.tenant_id.clone(),
             work: JoinSet::new(),
             writes: Writes::default(),
-            paused: Arc::default(),
             policy,
+            fleet,
         };
         post.advance(&mut responder, Event::Policy(Box::new(standing)))?;
         for command in said {
@@ -149,6 +150,20 @@ fn say_in_doubt(record: &StampedRecord) {
     tracing::warn!(
         key = %entry.key, %kind, machine = %entry.machine.id, %since, %until, reason = %entry.reason,
         "action in doubt: it rests until then, then Defender's list of actions is read"
+    );
+}
+
+/// Says that a switch was not as we left it: somebody may have believed what was found there.
+fn say_set_right(switch: &SwitchSetRight) {
+    let SwitchSetRight { switch, found, stands } = switch;
+    let told = |latch: &Latch| {
+        let on = if latch.on { "on" } else { "off" };
+        format!("{on} since {} by {}: {}", latch.at, latch.by, latch.why)
+    };
+    let found = found.as_ref().map_or_else(|| "deleted".to_owned(), told);
+    tracing::warn!(
+        %switch, found, stands = told(stands),
+        "the ledger's newest record of this switch was not the holder's; what stands was written again"
     );
 }
 
@@ -209,7 +224,7 @@ impl<T: Tenant> Post<T> {
 
     fn advance(&mut self, responder: &mut Responder, event: Event) -> Result<(), ActError> {
         let effects = responder.on(event, self.moment());
-        self.paused.store(responder.is_paused(), Ordering::Relaxed);
+        self.calls.set_paused(responder.is_paused());
         self.carry_out(effects)
     }
 
@@ -272,19 +287,36 @@ impl<T: Tenant> Post<T> {
                     #[cfg(feature = "failpoints")]
                     failpoint::hit_soon(Point::C6);
                 }
-                Effect::PublishFleet(fleet) => {
-                    tokio::spawn(policy_log::publish_fleet(self.context.clone(), fleet));
+                Effect::PublishFleet(counted) => {
+                    self.fleet.send_replace(Some(counted));
                 }
+                Effect::SwitchSetRight(switch) => say_set_right(&switch),
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,
                 Effect::Record { ticket, reports, ledger } => self.write(ticket, &reports, &ledger)?,
-                Effect::Act { order, until } => self.act(*order, until),
-                Effect::ActTogether { orders, until } => self.act_together(orders, until),
-                Effect::Read { .. }
-                | Effect::Look(..)
-                | Effect::Follow { .. }
-                | Effect::FetchLink(..)
-                | Effect::CountFleet => self.read(effect),
+                Effect::Act { order, until } => {
+                    self.work.spawn(self.calls.act(*order, until));
+                }
+                Effect::ActTogether { orders, until } => {
+                    if let Some(call) = self.calls.act_together(orders, until) {
+                        self.work.spawn(call);
+                    }
+                }
+                Effect::Read { key, alert, machine } => {
+                    self.work.spawn(self.calls.facts(key, alert, machine));
+                }
+                Effect::Look(key, machine) => {
+                    self.work.spawn(self.calls.look(key, machine));
+                }
+                Effect::Follow { ids, since } => {
+                    self.work.spawn(self.calls.follow(ids, since));
+                }
+                Effect::FetchLink(key, action) => {
+                    self.work.spawn(self.calls.link(key, action));
+                }
+                Effect::CountFleet => {
+                    self.work.spawn(self.calls.count_fleet());
+                }
             }
         }
         Ok(())
@@ -339,82 +371,6 @@ impl<T: Tenant> Post<T> {
             Ok(Event::Recorded(ticket))
         });
         Ok(())
-    }
-
-    /// What is asked right before a request is sent.
-    fn permission(&self, until: Instant, by_person: bool) -> impl Fn() -> bool + Send + Sync + use<T> {
-        let (tenure, paused) = (self.tenure.clone(), Arc::clone(&self.paused));
-        move || tenure.is_held() && Instant::now() < until && (by_person || !paused.load(Ordering::Relaxed))
-    }
-
-    fn act(&mut self, order: Order, until: Instant) {
-        let (tenant, permitted) = (self.tenant.clone(), self.permission(until, order.by_person));
-        let kind = order.action.kind();
-        tracing::info!(key = %order.key, machine = %order.machine, %kind, "acting");
-        self.work.spawn(async move {
-            #[cfg(feature = "failpoints")]
-            failpoint::hit(Point::C2);
-            let call = tenant.act(&order, permitted);
-            #[cfg(feature = "failpoints")]
-            let call = failpoint::during(Point::C3, failpoint::UNDER_WAY, call);
-            let answer = call.await;
-            #[cfg(feature = "failpoints")]
-            failpoint::hit(Point::C4);
-            tracing::info!(key = %order.key, machine = %order.machine, %kind, %answer, "answered");
-            Ok(Event::Answered(order.key, answer))
-        });
-    }
-
-    /// Changes several alerts with one call: the orders of such an effect are for that, and equal.
-    fn act_together(&mut self, orders: Vec<Order>, until: Instant) {
-        let Some(Action::UpdateAlert(changes)) = orders.first().map(|order| order.action.clone()) else { return };
-        let (tenant, permitted) = (self.tenant.clone(), self.permission(until, false));
-        let (keys, alerts): (Vec<_>, Vec<_>) = orders.into_iter().map(|order| (order.key, order.alert)).unzip();
-        tracing::info!(alerts = alerts.len(), kind = %ActionKind::UpdateAlert, "acting");
-        self.work.spawn(async move {
-            #[cfg(feature = "failpoints")]
-            failpoint::hit(Point::C2);
-            let call = tenant.update_alerts(&alerts, &changes, permitted);
-            #[cfg(feature = "failpoints")]
-            let call = failpoint::during(Point::C3, failpoint::UNDER_WAY, call);
-            let answer = call.await;
-            #[cfg(feature = "failpoints")]
-            failpoint::hit(Point::C4);
-            tracing::info!(alerts = alerts.len(), kind = %ActionKind::UpdateAlert, %answer, "answered");
-            Ok(Event::AnsweredTogether(keys, answer))
-        });
-    }
-
-    fn read(&mut self, effect: Effect) {
-        let tenant = self.tenant.clone();
-        self.work.spawn(async move {
-            Ok(match effect {
-                Effect::Read { key, alert, machine } => {
-                    let facts = tenant.facts(alert, &machine).await.map(Box::new);
-                    if let Err(failure) = &facts {
-                        tracing::warn!(%key, %machine, why = failure.why, "the alert and its machine cannot be read; the action waits");
-                    }
-                    Event::Facts(key, facts)
-                }
-                Effect::Look(key, machine) => Event::Looked(key, tenant.actions(&machine).await),
-                Effect::Follow { ids, since } => {
-                    let standings = tenant.standings(&ids, since).await;
-                    if let Err(failure) = &standings {
-                        tracing::warn!(actions = ids.len(), why = failure.why, "what became of accepted actions cannot be read; they are looked at again");
-                    }
-                    Event::Followed(standings)
-                }
-                Effect::FetchLink(key, action) => Event::Linked(key, tenant.package_link(&action).await),
-                Effect::CountFleet => Event::Counted(tenant.count_machines().await),
-                Effect::Act { .. }
-                | Effect::ActTogether { .. }
-                | Effect::WriteIntent(_)
-                | Effect::Record { .. }
-                | Effect::Settle(..)
-                | Effect::PublishFleet(_)
-                | Effect::Superseded(_) => Event::Tick,
-            })
-        });
     }
 }
 

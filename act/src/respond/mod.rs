@@ -7,6 +7,7 @@ mod asker;
 mod attempt;
 mod batch;
 mod book;
+mod calls;
 mod cancel;
 mod doubt;
 mod event;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cordon_policy::{Fleet, Trip, guard};
 use cordon_records::{
-    ActionKey, ActionState, AttemptState, Impact, Latch, LedgerEntry, LedgerRecord, Mode, Notice, NoticeKind,
-    PolicyStanding, Report, Ruling, SCHEMA_VERSION,
+    ActionKey, ActionState, AttemptState, CountedFleet, Counter, Impact, Latch, LedgerEntry, LedgerRecord, Mode,
+    Notice, NoticeKind, PolicyStanding, Report, Ruling, SCHEMA_VERSION,
 };
 use jiff::Timestamp;
 
@@ -111,7 +111,8 @@ impl Responder {
         if let Ok(machines) = machines {
             let fleet = Fleet { machines, at: at.wall };
             self.book.fleet = Some(fleet);
-            self.effects.push(Effect::PublishFleet(fleet));
+            let by = self.book.genesis.as_ref().map(|genesis| Counter { ledger: genesis.at, epoch: self.epoch });
+            self.effects.push(Effect::PublishFleet(CountedFleet { machines, at: at.wall, by }));
             self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], Afterwards::default());
         }
     }

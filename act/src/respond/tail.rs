@@ -8,7 +8,7 @@
 use cordon_records::{Latch, LedgerEntry, LedgerRecord, StampedRecord};
 use cordon_runtime::kafka::Fate;
 
-use super::event::{Effect, Moment};
+use super::event::{Effect, Moment, SwitchSetRight};
 use super::responder::{Afterwards, Phase, Responder};
 
 impl Responder {
@@ -32,14 +32,16 @@ impl Responder {
         self.tailed_to = self.tailed_to.max(offset);
         if self.book.record(key).is_some() {
             self.write_again(key, at);
+            self.tell_set_right(key, None);
         }
         self.call_read_back(at);
     }
 
     /// Writes again every key of which the restored log's newest record is not the true one.
     pub(super) fn write_again_what_is_astray(&mut self, at: Moment) {
-        for key in self.book.take_astray() {
+        for (key, found) in self.book.take_astray() {
             self.write_again(&key, at);
+            self.tell_set_right(&key, found);
         }
     }
 
@@ -49,21 +51,34 @@ impl Responder {
             LedgerRecord::Action(entry) => return self.rewrite(entry.as_ref().clone(), &key, at),
             // What we know in full we bring to its end ourselves.
             LedgerRecord::Closed(closed) if !self.book.knows(&closed.key) => self.book.apply(stale),
+            LedgerRecord::Breaker(found) | LedgerRecord::Pause(found) => {
+                self.write_again(&key, at);
+                return self.tell_set_right(&key, Some(found.clone()));
+            }
+            said @ LedgerRecord::Obeyed { .. } => self.book.set_aside(said),
             LedgerRecord::Closed(_)
             | LedgerRecord::Claim(_)
             | LedgerRecord::Genesis(_)
-            | LedgerRecord::Breaker(_)
-            | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
-            | LedgerRecord::Obeyed { .. }
             | LedgerRecord::Policy(_)
             | LedgerRecord::FleetSize { .. } => {}
         }
         self.write_again(&key, at);
     }
 
-    /// Writes what we know of a key. Of a command that we have not obeyed, and of a count that we have not made, we know
-    /// nothing: we shall write it when we have.
+    /// A switch that holds everything, or lets it go, is not put right in silence.
+    fn tell_set_right(&mut self, switch: &str, found: Option<Latch>) {
+        let stands = match switch {
+            "breaker" => self.book.breaker.clone(),
+            "pause" => self.book.pause.clone(),
+            _ => None,
+        };
+        if let Some(stands) = stands {
+            self.effects.push(Effect::SwitchSetRight(SwitchSetRight { switch: switch.to_owned(), found, stands }));
+        }
+    }
+
+    /// Writes what we know of a key. Of a count that we have not made we know nothing: we shall write it when we have.
     fn write_again(&mut self, key: &str, at: Moment) {
         let Some(mut record) = self.book.record(key).or_else(|| self.never_put_on(key, at)) else { return };
         if let LedgerRecord::Action(entry) = &mut record {

@@ -55,6 +55,10 @@ pub enum LedgerRecord {
         until: Timestamp,
         /// Its offset on `commands`: read again there after a crash it is the same command, anywhere else a copy.
         offset: i64,
+        /// It was not obeyed: only a writer said so that another had taken over from, and this is written over its word,
+        /// which compaction would keep. Builds that do not know the field take the command for obeyed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        set_aside: bool,
     },
     /// Which rules and guards the writer has in force.
     Policy(PolicyStanding),

@@ -56,7 +56,9 @@ pub use ledger::{
     StampedRecord,
 };
 pub use machine::{Machine, MachineSummary};
-pub use policy::{PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts};
+pub use policy::{
+    CountedFleet, Counter, PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts,
+};
 pub use report::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, OtherAction, Report, Ruling};
 pub use sighting::{AlertRecord, Change, Source};
 pub use topics::{Cleanup, Topic, TopicSpec};

@@ -16,7 +16,37 @@ pub enum PolicyRecord {
     Text(PolicyText),
     /// How many machines there are. respond counts them; decide, which has no credential, reads it here and notes it on
     /// each decision.
-    Fleet(Fleet),
+    Fleet(CountedFleet),
+}
+
+/// Who counted the fleet: the ledger, by the instant at which it was made, and the epoch of the claim there. A later one
+/// beats an earlier one; a ledger that was made anew counts its claims from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Counter {
+    /// When the ledger was made.
+    pub ledger: Timestamp,
+    /// The epoch of the claim.
+    pub epoch: u64,
+}
+
+/// The number of onboarded machines, and who counted them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedFleet {
+    /// How many.
+    pub machines: u64,
+    /// When they were counted, by the counter's clock.
+    pub at: Timestamp,
+    /// Who counted. Absent where an older build did: any other beats it, and builds that do not know the field pass over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Counter>,
+}
+
+impl CountedFleet {
+    /// The count alone.
+    #[must_use]
+    pub const fn fleet(self) -> Fleet {
+        Fleet { machines: self.machines, at: self.at }
+    }
 }
 
 impl PolicyRecord {

@@ -1,9 +1,9 @@
 //! From the records of the log to the book, and back: what is written again when the log's newest word is not the true one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use cordon_policy::Fleet;
-use cordon_records::{ActionKey, CommandId, LedgerRecord, StampedRecord};
+use cordon_records::{ActionKey, CommandId, Latch, LedgerRecord, StampedRecord};
 
 use super::{Book, Obeyed};
 
@@ -18,12 +18,18 @@ impl Book {
         self.epoch = self.epoch.max(read.epoch().unwrap_or(0));
         let record = read.into_record();
         let key = record.key();
+        let switch = match &record {
+            LedgerRecord::Breaker(latch) | LedgerRecord::Pause(latch) => Some(latch.clone()),
+            _ => None,
+        };
         let stands = match record {
             LedgerRecord::Action(entry) => self.merge(*entry) && !is_stale,
             LedgerRecord::Closed(closed) if is_stale && self.knows(&closed.key) => false,
             LedgerRecord::Closed(closed) => self.close(closed) && !is_stale,
             other => {
-                if !is_stale {
+                if is_stale {
+                    self.set_aside(&other);
+                } else {
                     self.take(other);
                 }
                 !is_stale
@@ -32,7 +38,17 @@ impl Book {
         if stands {
             self.astray.remove(&key);
         } else {
-            self.astray.insert(key);
+            self.astray.insert(key, switch);
+        }
+    }
+
+    /// Notes what a stale writer says of a command that was not obeyed as far as we know: of that, too, a record is to be
+    /// written, since nothing else keeps compaction from keeping the stale one.
+    pub fn set_aside(&mut self, stale: &LedgerRecord) {
+        if let LedgerRecord::Obeyed { id, until, offset, set_aside: false } = stale
+            && !self.obeyed.contains_key(id)
+        {
+            self.not_obeyed.insert(id.clone(), Obeyed { until: *until, offset: *offset });
         }
     }
 
@@ -40,12 +56,13 @@ impl Book {
     /// what was done would be done again: what is known stays known.
     pub fn erased(&mut self, key: &str) {
         if self.record(key).is_some() {
-            self.astray.insert(key.to_owned());
+            self.astray.insert(key.to_owned(), None);
         }
     }
 
-    /// The keys whose newest record in the log is not what this book says, once.
-    pub fn take_astray(&mut self) -> BTreeSet<String> {
+    /// The keys whose newest record in the log is not what this book says, once; of a switch also what that record says,
+    /// where it was not deleted.
+    pub fn take_astray(&mut self) -> BTreeMap<String, Option<Latch>> {
         std::mem::take(&mut self.astray)
     }
 
@@ -72,8 +89,11 @@ impl Book {
 
     fn command(&self, key: &str) -> Option<LedgerRecord> {
         let id = CommandId::new(key.strip_prefix("command/")?).ok()?;
-        let Obeyed { until, offset } = self.obeyed(&id)?;
-        Some(LedgerRecord::Obeyed { id, until, offset })
+        let (Obeyed { until, offset }, set_aside) = match (self.obeyed(&id), self.not_obeyed.get(&id)) {
+            (Some(obeyed), _) => (obeyed, false),
+            (None, not_obeyed) => (*not_obeyed?, true),
+        };
+        Some(LedgerRecord::Obeyed { id, until, offset, set_aside })
     }
 
     /// What a writer whose claim stood says.
@@ -84,8 +104,13 @@ impl Book {
             LedgerRecord::Breaker(latch) => self.breaker = Some(latch),
             LedgerRecord::Pause(latch) => self.pause = Some(latch),
             LedgerRecord::CommandsPosition { next } => self.commands_next = next,
-            LedgerRecord::Obeyed { id, until, offset } => {
+            LedgerRecord::Obeyed { id, until, offset, set_aside: false } => {
+                self.not_obeyed.remove(&id);
                 self.obeyed.insert(id, Obeyed { until, offset });
+            }
+            LedgerRecord::Obeyed { id, until, offset, set_aside: true } => {
+                self.obeyed.remove(&id);
+                self.not_obeyed.insert(id, Obeyed { until, offset });
             }
             LedgerRecord::Policy(standing) => self.policy = Some(standing),
             LedgerRecord::FleetSize { machines, at } => self.fleet = Some(Fleet { machines, at }),

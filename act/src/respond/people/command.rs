@@ -100,7 +100,7 @@ impl Responder {
         let mut written = done.unwrap_or_else(|why| refused(offset, record, &why, at));
         if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, obeyed) {
             self.book.obey(id.clone(), Obeyed { until, offset }, at.wall);
-            written.ledger.push(LedgerRecord::Obeyed { id, until, offset });
+            written.ledger.push(LedgerRecord::Obeyed { id, until, offset, set_aside: false });
         }
         Ok(written)
     }

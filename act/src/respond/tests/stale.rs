@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use super::office::{ANN, signed, terms_of_the_office, unsigned};
 use super::world::{World, decision, start, terms};
 use crate::respond::book::Book;
-use crate::respond::event::{Answer, Event};
+use crate::respond::event::{Answer, Event, SwitchSetRight};
 
 fn latch(on: bool, why: &str) -> Latch {
     Latch { on, by: "ann".into(), why: why.into(), at: start(), window_s: None }
@@ -121,7 +121,7 @@ fn of_every_kind(of: &LedgerRecord) -> Vec<LedgerRecord> {
         LedgerRecord::Breaker(latch(true, "stale")),
         LedgerRecord::Pause(latch(true, "stale")),
         LedgerRecord::CommandsPosition { next: 99 },
-        LedgerRecord::Obeyed { id: CommandId::new("c-1").unwrap(), until: start(), offset: 7 },
+        LedgerRecord::Obeyed { id: CommandId::new("c-1").unwrap(), until: start(), offset: 7, set_aside: false },
         LedgerRecord::Policy(policy),
         LedgerRecord::FleetSize { machines: 1, at: start() },
     ]
@@ -196,7 +196,7 @@ fn a_tombstone_makes_nobody_forget() {
     let mut book = fold(&world.stamped);
     assert!(book.take_astray().is_empty());
     book.erased(&action.key());
-    assert_eq!(book.take_astray().into_iter().collect::<Vec<_>>(), [action.key()], "also one found at a restart");
+    assert_eq!(book.take_astray().into_keys().collect::<Vec<_>>(), [action.key()], "also one found at a restart");
 }
 
 #[test]
@@ -213,6 +213,68 @@ fn a_command_that_only_a_stale_holder_obeyed_is_obeyed() {
     world.give(Event::Command(0, Ok(unsigned(Command::Pause, "p-1", at))));
     world.run();
     assert_eq!(on(world.responder.book()), (false, true), "the position was a stale one's, and so was the pause");
+}
+
+#[test]
+fn a_command_that_only_a_stale_writer_said_was_obeyed_is_obeyed_whenever_the_true_holder_reads_it() {
+    let release = signed(ANN, Command::Release { machine: super::office::machine("m9") }, "c-1", start());
+    let until = release.expires_at.unwrap();
+    let late = || LedgerRecord::Obeyed { id: CommandId::new("c-1").unwrap(), until, offset: 0, set_aside: false };
+    let obeyed = |log: &[StampedRecord]| fold(log).obeyed(&CommandId::new("c-1").unwrap());
+    // Found in the log, or written beside a living holder, by a build with or without the stamp. That holder dies before it
+    // reads the command.
+    let found = vec![claim(1), claim(2), late().stamped(1)];
+    let mut beside = World::restored_from(terms_of_the_office(), vec![claim(1)], start());
+    beside.append_stamped(late().stamped(1));
+    let mut of_an_older_build = World::restored_from(terms_of_the_office(), vec![claim(1)], start());
+    of_an_older_build.append(late());
+    let mut found = World::restored_from(terms_of_the_office(), found, start());
+    for world in [&mut found, &mut beside, &mut of_an_older_build] {
+        world.run();
+        for log in however_compacted(&world.stamped) {
+            assert_eq!(obeyed(&log), None, "{log:?}");
+            let mut next = World::restored_from(terms_of_the_office(), log, start());
+            next.give(Event::Command(0, Ok(release.clone())));
+            next.run();
+            let states: Vec<_> = next.responder.book().entries().map(|entry| entry.requested_by.clone()).collect();
+            assert_eq!(states, [Some("ann@example.com".to_owned())], "it is done");
+            let end = compacted(&next.stamped);
+            assert_eq!(obeyed(&end).map(|obeyed| obeyed.offset), Some(0), "and it is known that it was");
+            // Of what was obeyed a stale writer's word, that it was not, counts as little.
+            let LedgerRecord::Obeyed { id, until, offset, .. } = late() else { panic!() };
+            next.append_stamped(LedgerRecord::Obeyed { id, until, offset, set_aside: true }.stamped(1));
+            next.run();
+            assert_eq!(obeyed(&compacted(&next.stamped)).map(|obeyed| obeyed.offset), Some(0));
+        }
+    }
+}
+
+#[test]
+fn a_switch_that_was_not_as_the_holder_left_it_is_told_with_what_was_found_and_what_stands() {
+    let told = |world: &World| -> Vec<(String, Option<bool>, bool)> {
+        let one = |it: &SwitchSetRight| (it.switch.clone(), it.found.as_ref().map(|latch| latch.on), it.stands.on);
+        world.set_right.iter().map(one).collect()
+    };
+    let holder =
+        || World::restored_from(terms(), vec![claim(1), LedgerRecord::Pause(latch(true, "ours")).stamped(1)], start());
+    let mut live = holder();
+    live.append_stamped(LedgerRecord::Pause(latch(false, "lifted late")).stamped(1));
+    live.append_stamped(LedgerRecord::Breaker(latch(true, "latched late")).stamped(1));
+    live.give(Event::Erased(i64::try_from(live.stamped.len()).unwrap(), "pause".into()));
+    live.run();
+    let expected = [("pause", Some(false), true), ("breaker", Some(true), false), ("pause", None, true)];
+    assert_eq!(told(&live), expected.map(|(key, found, stands)| (key.to_owned(), found, stands)));
+    assert_eq!(
+        (live.set_right[0].stands.why.as_str(), live.set_right[0].found.as_ref().unwrap().why.as_str()),
+        ("ours", "lifted late")
+    );
+    let log = vec![claim(1), claim(2), LedgerRecord::Pause(latch(true, "written late")).stamped(1)];
+    let mut at_a_restart = World::restored_from(terms(), log, start());
+    at_a_restart.run();
+    assert_eq!(told(&at_a_restart), [("pause".to_owned(), Some(true), false)]);
+    let mut undisturbed = holder();
+    undisturbed.run();
+    assert_eq!(told(&undisturbed), []);
 }
 
 #[test]

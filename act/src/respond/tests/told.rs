@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use cordon_defender::{ActionStatus, ActionType};
-use cordon_policy::{Fleet, Guards, Isolation, Recorded, judge};
+use cordon_policy::{Guards, Isolation, Recorded, judge};
 use cordon_records::{
-    ActionRecord, ActionState, AlertStatus, AttemptState, GuardVerdict, Latch, LedgerEntry, LedgerRecord, Report,
-    Ruling,
+    ActionRecord, ActionState, AlertStatus, AttemptState, CountedFleet, Counter, Genesis, GuardVerdict, Latch,
+    LedgerEntry, LedgerRecord, Report, Ruling,
 };
 use jiff::SignedDuration;
 
@@ -182,14 +182,21 @@ fn an_intent_that_another_process_left_is_written_down_as_in_doubt_from_the_own_
 }
 
 #[test]
-fn each_count_of_the_fleet_is_told_to_decide_and_a_count_that_failed_is_not() {
-    let mut world = World::new();
+fn each_count_of_the_fleet_is_told_to_decide_with_who_counted_and_a_count_that_failed_is_not() {
+    let made = start() - SignedDuration::from_hours(24);
+    let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "ours".into(), at: made });
+    let mut world = World::restored(terms(), vec![genesis]);
     world.give(Event::Counted(Err(Unreadable { why: "503".into(), retry_after: None })));
     world.run();
     assert_eq!(world.published, []);
     world.give(Event::Counted(Ok(3_000)));
     world.run();
-    assert_eq!(world.published, [Fleet { machines: 3_000, at: world.at.wall }]);
+    let counted = |at, epoch| CountedFleet { machines: 3_000, at, by: Some(Counter { ledger: made, epoch }) };
+    assert_eq!(world.published, [counted(world.at.wall, 1)]);
+    let mut next = world.restarted(terms());
+    next.give(Event::Counted(Ok(3_000)));
+    next.run();
+    assert_eq!(next.published, [counted(next.at.wall, 2)], "the next holder's beats it");
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_defender::ActionStatus;
-use cordon_policy::{Fleet, Guards, Isolation};
+use cordon_policy::{Guards, Isolation};
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AlertStatus, AlertSummary, AttemptState, Claim,
-    CommandRecord, DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LedgerRecord,
-    LiveCommand, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId, SCHEMA_VERSION, ScanType,
-    Severity, Sha1, StampedRecord, TagChange, TenantId, Verdict,
+    CommandRecord, CountedFleet, DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType,
+    LedgerRecord, LiveCommand, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId,
+    SCHEMA_VERSION, ScanType, Severity, Sha1, StampedRecord, TagChange, TenantId, Verdict,
 };
 use cordon_runtime::kafka::Fate;
 use cordon_signing::AllowedSigners;
@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::respond::Retry;
 use crate::respond::book::Book;
-use crate::respond::event::{Answer, Effect, Event, Moment, Order, Unreadable};
+use crate::respond::event::{Answer, Effect, Event, Moment, Order, SwitchSetRight, Unreadable};
 use crate::respond::facts::{Facts, Standing};
 use crate::respond::responder::{Responder, Terms};
 
@@ -166,7 +166,9 @@ pub struct World {
     pub link: Result<String, Unreadable>,
     pub reports: Vec<Report>,
     /// What decide was told of the fleet.
-    pub published: Vec<Fleet>,
+    pub published: Vec<CountedFleet>,
+    /// The switches of which was said that they were set right.
+    pub set_right: Vec<SwitchSetRight>,
     pub settled: Vec<(i64, Fate)>,
     pub superseded: bool,
     /// How the tenant says that machines stand.
@@ -214,6 +216,7 @@ impl World {
             link: Ok("https://packages.example.com/one".into()),
             reports: Vec::new(),
             published: Vec::new(),
+            set_right: Vec::new(),
             settled: Vec::new(),
             isolated: BTreeMap::new(),
             superseded: false,
@@ -286,7 +289,8 @@ impl World {
             Effect::FetchLink(key, _) => self.give(Event::Linked(key, self.link.clone())),
             Effect::Look(key, _) => self.give(Event::Looked(key, Ok(Vec::new()))),
             Effect::Follow { .. } => self.give(Event::Followed(Ok(Vec::new()))),
-            Effect::PublishFleet(fleet) => self.published.push(fleet),
+            Effect::PublishFleet(counted) => self.published.push(counted),
+            Effect::SwitchSetRight(switch) => self.set_right.push(switch),
             Effect::CountFleet => {
                 self.give(Event::Counted(Err(Unreadable { why: "not counted here".into(), retry_after: None })));
             }
