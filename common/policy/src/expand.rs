@@ -118,10 +118,10 @@ fn at_large(item: &Evidence) -> Option<Named<Sha1>> {
 
 /// What the evidence items of one type name, each once, in their order, and what of it is refused. A process's item names
 /// the program that ran, often one of the system's own, so only items of the very type count.
-fn distinct<T: Clone + Eq + Hash>(
+fn distinct<T: Clone + Eq + Hash, W: Clone + Eq + Hash + Into<String>>(
     alert: &Alert,
     entity_type: &str,
-    read: impl Fn(&Evidence) -> Option<Named<T>>,
+    read: impl Fn(&Evidence) -> Option<Result<T, W>>,
 ) -> (Vec<T>, Refused) {
     let of_type = |item: &&Evidence| item.entity_type.as_deref().is_some_and(|is| is.eq_ignore_ascii_case(entity_type));
     let mut seen = HashSet::new();
@@ -130,7 +130,7 @@ fn distinct<T: Clone + Eq + Hash>(
     for thing in named {
         match thing {
             Ok(thing) => found.push(thing),
-            Err(why) => refused.add(why),
+            Err(why) => refused.add(why.into()),
         }
     }
     (found, refused)

@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use cordon_records::{
-    AlertRecord, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord, LedgerRecord, Machine, PolicyRecord,
-    Report, StampedRecord,
+    AlertRecord, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord, Fleet, LedgerRecord, Machine,
+    PolicyRecord, Report, StampedRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -16,7 +16,7 @@ fn files(prefix: &str) -> Vec<PathBuf> {
         .into_iter()
         .flat_map(|version| std::fs::read_dir(examples.join(version)).unwrap())
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.file_stem().unwrap().to_str().unwrap().starts_with(prefix))
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix))
         .collect();
     files.sort();
     assert!(!files.is_empty(), "no example of {prefix}");
@@ -68,6 +68,48 @@ fn the_ledger_stays_readable() {
 #[test]
 fn policies_stay_readable() {
     stay_readable::<PolicyRecord>("policy");
+}
+
+/// The example of this name, in whatever version's folder.
+fn example<T: DeserializeOwned>(name: &str) -> T {
+    let [path] = &files(name)[..] else { panic!("not one example of {name}") };
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn what_somebody_else_did_is_read_as_theirs_and_never_as_ours() {
+    let Report::Action(report) = example("action-other") else { panic!("no action") };
+    let LedgerRecord::Action(entry) = example("ledger-other") else { panic!("no action") };
+    let (told, kept) = (report.other_action.unwrap(), entry.other_action.unwrap());
+    assert_eq!((report.machine_action_id, entry.machine_action_id), (None, None));
+    assert_eq!(told.to_string(), "analyst@example.com (Full)");
+    assert_eq!((kept.to_string(), kept.id), ("Automated investigation".to_owned(), told.id), "a scope may be missing");
+}
+
+#[test]
+fn an_alert_that_was_read_without_evidence_says_so_on_every_record_of_its_way() {
+    let seen: AlertRecord = example("alert-without-evidence");
+    assert!(!seen.asked_with_evidence());
+    assert!(example::<AlertRecord>("alert.").asked_with_evidence());
+    let enriched: EnrichedRecord = example("enriched-without-evidence");
+    let decided: DecisionRecord = example("decision-without-evidence");
+    for cut in [&seen.cut, &enriched.cut, &decided.alert.cut] {
+        assert_eq!(cut.iter().map(ToString::to_string).collect::<Vec<_>>(), ["evidence was not asked for"]);
+    }
+    assert!(decided.alert.people_cut().is_some(), "it may have named somebody");
+}
+
+#[test]
+fn the_fleets_size_is_read_with_and_without_who_counted_and_an_older_build_reads_both() {
+    let fleet = |name: &str| match example(name) {
+        PolicyRecord::Fleet(counted) => counted,
+        PolicyRecord::Text(text) => panic!("{text:?}"),
+    };
+    assert!(fleet("policy-fleet.").by < fleet("policy-fleet-by").by, "whoever says who counted beats who does not");
+    for name in ["policy-fleet.", "policy-fleet-by"] {
+        let read: Fleet = example(name);
+        assert_eq!(read, fleet(name).fleet());
+    }
 }
 
 #[test]

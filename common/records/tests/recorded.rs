@@ -122,19 +122,8 @@ fn the_names_of_kinds_notices_and_topics_never_change() {
         "isolate release restrict_code unrestrict_code scan collect_package investigate stop_file live_response \
          offboard tag set_device_value update_alert indicator cancel"
     );
-    let topics = [
-        Topic::Alerts,
-        Topic::Enriched,
-        Topic::Decisions,
-        Topic::Commands,
-        Topic::Ledger,
-        Topic::Actions,
-        Topic::Cursors,
-        Topic::Notified,
-        Topic::DeadLetters,
-    ];
     assert_eq!(
-        topics.map(Topic::suffix).join(" "),
-        "alerts enriched decisions commands ledger actions cursors notified dead-letters"
+        Topic::ALL.map(Topic::suffix).join(" "),
+        "alerts enriched decisions actions commands dead-letters ledger cursors notified policies"
     );
 }

@@ -8,7 +8,7 @@ pub(crate) mod machine;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cordon_records::{AlertId, MachineActionId, MachineId};
+use cordon_records::{AlertId, IdError, MachineActionId, MachineId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -132,14 +132,21 @@ impl Tenant {
         id
     }
 
-    #[expect(clippy::expect_used, reason = "hexadecimal digits, dashes and a letter always make an id")]
     fn alert_id(&mut self) -> AlertId {
-        AlertId::new(format!("da{}_1", self.guid())).expect("a generated id is an id")
+        self.made(|guid| AlertId::new(format!("da{guid}_1")))
     }
 
-    #[expect(clippy::expect_used, reason = "hexadecimal digits and dashes always make an id")]
     fn action_id(&mut self) -> MachineActionId {
-        MachineActionId::new(self.guid()).expect("a generated id is an id")
+        self.made(MachineActionId::new)
+    }
+
+    /// The next id of this form. Hexadecimal digits and dashes always make one, so the first is it.
+    fn made<T>(&mut self, form: impl Fn(String) -> Result<T, IdError>) -> T {
+        loop {
+            if let Ok(id) = form(self.guid()) {
+                return id;
+            }
+        }
     }
 
     pub(crate) fn alert(&self, id: &str) -> Option<&SimAlert> {
