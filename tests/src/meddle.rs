@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
@@ -108,6 +108,21 @@ pub async fn set(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
     for answer in admin(bootstrap).alter_configs([&change], &options).await.expect("the broker answers") {
         answer.expect("the settings are taken");
     }
+}
+
+/// Changes one setting of a topic, and leaves what was set before as it is.
+///
+/// # Panics
+/// When the broker refuses.
+pub async fn change(bootstrap: &str, topic: &str, (key, value): (&str, &str)) {
+    let options = AdminOptions::new().request_timeout(Some(WITHIN));
+    let found = admin(bootstrap).describe_configs([&ResourceSpecifier::Topic(topic)], &options).await;
+    let found = found.expect("the broker answers").remove(0).expect("the settings of a topic");
+    let own = found.entries.iter().filter(|entry| entry.source == ConfigSource::DynamicTopic && entry.name != key);
+    let mut settings: Vec<(&str, &str)> =
+        own.filter_map(|entry| Some((entry.name.as_str(), entry.value.as_deref()?))).collect();
+    settings.push((key, value));
+    set(bootstrap, topic, &settings).await;
 }
 
 /// Deletes every record that a topic holds now, as retention does when its time has come. Returns where each partition

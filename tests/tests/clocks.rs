@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use cordon_records::{ActionState, Clock, SystemClock, Topic};
-use cordon_runtime::kafka::{BrokerClock, broker_clock, read_all};
+use cordon_runtime::kafka::{BrokerClock, broker_clock, check_topics, read_all};
 use cordon_simulator::{SimAlert, SimMachine};
 use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
+use cordon_tests::wait::until;
 use tokio::sync::Mutex;
 
 /// Pipelines take turns on the machine.
@@ -21,9 +22,8 @@ const TAKEN: &str = "9223372036854775807";
 const SETTLED: Duration = Duration::from_secs(180);
 
 async fn takes(pipeline: &Pipeline, topic: Topic, before: &str) {
-    let cleanup = if matches!(topic, Topic::Ledger | Topic::Notified | Topic::Cursors) { "compact" } else { "delete" };
-    let settings = [("cleanup.policy", cleanup), ("message.timestamp.before.max.ms", before)];
-    meddle::set(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(topic), &settings).await;
+    let change = ("message.timestamp.before.max.ms", before);
+    meddle::change(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(topic), change).await;
 }
 
 fn high(pipeline: &Pipeline, number: u32, name: &str) -> SimMachine {
@@ -42,14 +42,18 @@ async fn refused(pipeline: &mut Pipeline, (number, topic, stage): (u32, Topic, &
         pipeline.tenant.add_alert(SimAlert::on(&first).severity("Low"));
     }
     let machine = high(pipeline, number, &format!("LAPTOP-{number}"));
-    let name = pipeline.kafka.topic(topic);
-    let said = pipeline.unready(stage, 0, &name).await;
-    for words in ["clock", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"] {
-        assert!(said.contains(words), "{stage} does not name {words}: {said}");
-    }
+    says_why(pipeline, topic, stage).await;
     pipeline.all_are_running();
     takes(pipeline, topic, TAKEN).await;
     machine
+}
+
+/// Waits until `stage` is unready since the broker refuses what it writes to `topic`, and says what to look at.
+async fn says_why(pipeline: &mut Pipeline, topic: Topic, stage: &'static str) {
+    let said = pipeline.unready(stage, 0, &pipeline.kafka.topic(topic)).await;
+    for words in ["clock", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"] {
+        assert!(said.contains(words), "{stage} does not name {words}: {said}");
+    }
 }
 
 async fn nothing_died(pipeline: &Pipeline) {
@@ -69,6 +73,8 @@ async fn alerts_wait_while_the_broker_refuses_their_time_stamps_and_are_isolated
         (3, Topic::Enriched, "cordon-enrich"),
         (4, Topic::Decisions, "cordon-act"),
         (5, Topic::Ledger, "cordon-act"),
+        (6, Topic::Cursors, "cordon-ingest"),
+        (7, Topic::Notified, "cordon-notify"),
     ];
     for case in cases {
         let machine = refused(&mut pipeline, case).await;
@@ -76,7 +82,29 @@ async fn alerts_wait_while_the_broker_refuses_their_time_stamps_and_are_isolated
         assert_eq!(pipeline.tenant.isolate_posts(&machine.id), 1, "{case:?}");
         pipeline.ready(case.2, 0).await;
         nothing_died(&pipeline).await;
+        pipeline.mailed(&format!("LAPTOP-{}", case.0), SOON).await;
     }
+    pipeline.all_are_running();
+    check_topics(&pipeline.kafka, &Topic::ALL).await.expect("the topics are as they were but for the stamps");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_waits_while_the_broker_refuses_dead_letters_and_is_one_when_it_takes_them() {
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::start("letter-stamps", Setup::default()).await else { return };
+    takes(&pipeline, Topic::DeadLetters, REFUSED).await;
+    meddle::write(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(Topic::Alerts), "k", b"not json");
+    says_why(&mut pipeline, Topic::DeadLetters, "cordon-enrich").await;
+    let machine = high(&pipeline, 1, "LAPTOP-1");
+    pipeline.reported(&machine.id, ActionState::Succeeded, SOON).await;
+    takes(&pipeline, Topic::DeadLetters, TAKEN).await;
+    until(SOON, "the one dead letter", async || {
+        let dead = read_all(&pipeline.kafka, Topic::DeadLetters).await.map_err(|error| error.to_string())?;
+        let values: Vec<_> = dead.iter().map(|letter| letter.value.clone()).collect();
+        if values == [Some(b"not json".to_vec())] { Ok(()) } else { Err(format!("{values:?}")) }
+    })
+    .await;
+    pipeline.ready("cordon-enrich", 0).await;
     pipeline.all_are_running();
 }
 

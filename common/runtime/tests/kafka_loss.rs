@@ -136,3 +136,64 @@ async fn a_stage_that_ends_where_records_are_lost_tells_of_them_before_it_ends_a
         assert_eq!(letters(&kafka).await.len(), 1, "after start {start}");
     }
 }
+
+/// The group's coordinator tells librdkafka where the stage stands, which asks first, and nobody who asks after that: the
+/// stage reads, and cannot look whether records are lost.
+async fn doubtful(broker: &FaultyBroker) {
+    let mut answers = vec![RD_KAFKA_RESP_ERR_INVALID_REQUEST; 1_000];
+    answers[0] = RD_KAFKA_RESP_ERR_NO_ERROR;
+    broker.does(move |cluster| cluster.request_errors(RDKafkaApiKey::OffsetFetch, &answers)).await;
+}
+
+async fn answers_again(broker: &FaultyBroker) {
+    broker.does(|cluster| cluster.clear_request_errors(RDKafkaApiKey::OffsetFetch)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_committed_while_nobody_can_say_where_the_stage_stands_and_the_next_one_reads_it_again() {
+    let broker = FaultyBroker::start(1);
+    let kafka = broker.settings(&[]);
+    for text in ["one", "two", "three"] {
+        process(kafka.clone()).producer.send(record(Topic::Alerts, "a", text)).await.unwrap();
+    }
+    doubtful(&broker).await;
+    let stage = skipping(&kafka);
+    stage.settled(3).await;
+    stage.stop().await.unwrap();
+    answers_again(&broker).await;
+    assert_eq!(broker.committed("enrich", Topic::Alerts).await.values().max(), None);
+    doubtful(&broker).await;
+    let stage = skipping(&kafka);
+    stage.settled(3).await;
+    answers_again(&broker).await;
+    until("what was settled long ago is committed", || async {
+        let committed = broker.committed("enrich", Topic::Alerts).await;
+        if committed.values().max() == Some(&3) { Ok(()) } else { Err(format!("{committed:?}")) }
+    })
+    .await;
+    stage.stop().await.unwrap();
+    assert_eq!(letters(&kafka).await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_learns_late_where_it_stands_tells_of_what_is_lost_before_the_first_record_that_came() {
+    let broker = FaultyBroker::start(1);
+    let kafka = broker.settings(&[]);
+    behind(&kafka).await;
+    doubtful(&broker).await;
+    let stage = skipping(&kafka);
+    until("a record comes", || holds(counts(&stage.context)[0] > 0, counts(&stage.context))).await;
+    answers_again(&broker).await;
+    // Of the thirteen the first was read before.
+    until("all others are read or counted as lost", || {
+        let (read, lost) = (counts(&stage.context)[2], metric(&stage.context, "cordon_records_lost_total"));
+        holds(lost > 0 && read + lost == 12, (read, lost))
+    })
+    .await;
+    let lost = metric(&stage.context, "cordon_records_lost_total");
+    stage.stop().await.unwrap();
+    let [letter] = &letters(&kafka).await[..] else { panic!("not one letter") };
+    let places = [header::OFFSET, header::LAST_OFFSET].map(|name| letter.headers.text(name).unwrap().to_owned());
+    assert_eq!(places, ["1".to_owned(), lost.to_string()]);
+    assert_eq!(broker.committed("enrich", Topic::Alerts).await.values().max(), Some(&13));
+}
