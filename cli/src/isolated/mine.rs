@@ -22,15 +22,19 @@ enum Outcome {
 
 const fn outcome(entry: &LedgerEntry) -> Outcome {
     // Whatever became of somebody else's action, ours was covered by it.
-    if entry.other_action.is_some() {
-        return Outcome::Covered;
-    }
+    if entry.other_action.is_some() { Outcome::Covered } else { course(entry) }
+}
+
+/// How far it got, whoever's action it is.
+const fn course(entry: &LedgerEntry) -> Outcome {
     match entry.state {
         AttemptState::Intent | AttemptState::InDoubt => Outcome::Unknown,
         AttemptState::Reported(state) => match state {
             ActionState::Accepted | ActionState::Overdue | ActionState::ClosedMeanwhile => Outcome::OnItsWay,
             ActionState::InDoubt => Outcome::Unknown,
             ActionState::Succeeded => Outcome::Done,
+            // Somebody else's action is followed from then on.
+            ActionState::Covered if entry.other_action.is_some() => Outcome::OnItsWay,
             ActionState::Covered => Outcome::Covered,
             ActionState::Cancelled => Outcome::Cancelled,
             // Nobody knows what came of an attempt that was made.
@@ -97,9 +101,8 @@ fn of(isolation: &LedgerEntry, entries: &[&LedgerEntry]) -> Standing {
     };
     if state == State::LetBack {
         standing.end = Some(cancellation(isolation, entries));
-    } else if let Some((release, end)) = release_of(isolation, entries) {
-        standing.state = if release == Outcome::OnItsWay { State::Releasing } else { State::LetBack };
-        standing.end = Some(end);
+    } else if let Some(told) = told_by_releases(isolation, entries) {
+        (standing.state, standing.end, standing.note) = (told.state, told.end, told.note);
     }
     standing
 }
@@ -120,27 +123,45 @@ pub fn cancellation(isolation: &LedgerEntry, entries: &[&LedgerEntry]) -> End {
     End { by, at: Some(isolation.at), cancelled: true }
 }
 
-/// Our newest release of this isolation that came to something, or is on its way.
-fn release_of(isolation: &LedgerEntry, entries: &[&LedgerEntry]) -> Option<(Outcome, End)> {
-    let ends = |entry: &&&LedgerEntry| {
-        let is_later = entry.action.kind() == ActionKind::Release && entry.at >= begun(isolation);
-        // That there was nothing to end says of no other isolation than the one that it was about.
-        let is_about = entry.about.as_ref().is_none_or(|about| *about == isolation.key);
-        match outcome(entry) {
-            Outcome::Done | Outcome::OnItsWay | Outcome::Unknown => is_later,
-            Outcome::Covered => is_later && is_about,
-            Outcome::Cancelled | Outcome::Nothing => false,
-        }
+/// How a release says that an isolation stands.
+struct Told {
+    state: State,
+    end: Option<End>,
+    note: Option<String>,
+}
+
+/// What the newest release that came to something, or is on its way, says of this isolation. One that was left alone says
+/// nothing of an end: where no other one does, nobody knows.
+fn told_by_releases(isolation: &LedgerEntry, entries: &[&LedgerEntry]) -> Option<Told> {
+    let releases = || {
+        let releases = entries.iter().copied().filter(|entry| entry.action.kind() == ActionKind::Release);
+        releases.filter(|entry| entry.at >= begun(isolation))
     };
-    let release = entries.iter().filter(ends).max_by_key(|entry| entry.at)?;
-    Some(match outcome(release) {
-        Outcome::Covered => {
-            let by = Author::Somebody("somebody else".to_owned());
-            (Outcome::Covered, End { by, at: Some(release.at), cancelled: false })
-        }
-        Outcome::Done => (Outcome::Done, End { by: Author::of_entry(release), at: Some(release.at), cancelled: false }),
-        Outcome::OnItsWay | Outcome::Unknown | Outcome::Cancelled | Outcome::Nothing => {
-            (Outcome::OnItsWay, End { by: Author::of_entry(release), at: Some(begun(release)), cancelled: false })
-        }
-    })
+    let telling = releases().filter_map(|release| Some((release.at, told_by(release)?)));
+    let newest = telling.max_by_key(|(at, _)| *at).map(|(_, told)| told);
+    // That there was nothing to end says of no other isolation than the one that it was about.
+    let is_about = |release: &&LedgerEntry| release.about.as_ref().is_none_or(|about| *about == isolation.key);
+    let left_alone = releases().filter(|release| course(release) == Outcome::Covered).filter(is_about);
+    newest.or_else(|| left_alone.max_by_key(|release| release.at).map(left))
+}
+
+fn told_by(release: &LedgerEntry) -> Option<Told> {
+    let (state, at) = match course(release) {
+        Outcome::Done => (State::LetBack, release.at),
+        Outcome::OnItsWay => (State::Releasing, begun(release)),
+        Outcome::Unknown => (State::Unknown, begun(release)),
+        Outcome::Covered | Outcome::Cancelled | Outcome::Nothing => return None,
+    };
+    let by = match &release.other_action {
+        Some(other) => Author::named(Some(&other.by), None),
+        None => Author::of_entry(release),
+    };
+    let note = (state == State::Unknown)
+        .then(|| format!("whether the release asked for by {by} was done is not known: {}", release.reason));
+    Some(Told { state, end: Some(End { by, at: Some(at), cancelled: false }), note })
+}
+
+fn left(release: &LedgerEntry) -> Told {
+    let note = format!("its release was left alone, so the ledger does not say whether it stands: {}", release.reason);
+    Told { state: State::Unknown, end: None, note: Some(note) }
 }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cordon_act::respond::Book;
 use cordon_defender::{ActionStatus, ActionType, IsolationStep};
 use cordon_records::{LedgerEntry, MachineActionId, MachineId};
+use jiff::Timestamp;
 
 use super::mine;
 use super::standing::{Author, End, Standing, State, Until, ours};
+use crate::people::seconds;
 
 /// Every machine that is or was cut off: by the tenant's list, and what our ledger knows beside it. `steps` come newest
 /// first.
@@ -27,7 +29,8 @@ pub fn standings(steps: &[IsolationStep], book: &Book) -> Vec<Standing> {
             continue;
         }
         if found.get(&mine.machine).is_none_or(|other| is_older(other, &mine)) {
-            mine.note = Some("our ledger says so; Defender's list does not have it".to_owned());
+            let said = "our ledger says so; Defender's list does not have it".to_owned();
+            mine.note = Some([Some(said), mine.note].into_iter().flatten().collect::<Vec<_>>().join("; "));
             found.insert(mine.machine.clone(), mine);
         }
     }
@@ -75,34 +78,84 @@ fn isolates(step: &IsolationStep) -> bool {
     step.action.kind == ActionType::Isolate
 }
 
-/// The newest step that succeeded says how the machine stands; what is newer and has not ended, what becomes of it.
-fn standing(steps: &[&IsolationStep], book: &Book) -> Option<Standing> {
-    let done = steps.iter().position(|step| stage(step) == Stage::Done);
-    let (newer, older) = steps.split_at(done.unwrap_or(steps.len()));
-    let open = newer.iter().copied().find(|step| stage(step) == Stage::Open);
-    let open_isolation = newer.iter().copied().find(|step| stage(step) == Stage::Open && isolates(step));
-    match (older.first().copied(), open) {
-        (Some(base), open) if isolates(base) => Some(cut_off(base, (newer, open), book)),
-        (_, Some(open)) if isolates(open) => Some(isolating(open, book)),
-        // Its isolation is on its way, and so is its release.
-        (_, Some(open)) => open_isolation.map(|isolation| {
-            let end = Some(End { by: Author::of_step(open, book), at: open.action.created, cancelled: false });
-            Standing { state: State::Releasing, end, ..isolating(isolation, book) }
-        }),
-        (Some(release), None) => Some(released(release, older, book)),
-        (None, None) => {
-            newer.iter().copied().find(|step| isolates(step) && stage(step) == Stage::Cancelled).map(|cancelled| {
-                let standing = of(cancelled, book, State::LetBack);
-                Standing { end: Some(cancellation(cancelled, book)), ..standing }
-            })
-        }
+/// When it ended, for all that is known.
+fn ended(step: &IsolationStep) -> Option<Timestamp> {
+    step.action.updated.map(|updated| step.action.created.map_or(updated, |created| updated.max(created)))
+}
+
+/// How the machine stands by what succeeded.
+enum Base<'a> {
+    Nothing,
+    CutOff(&'a IsolationStep),
+    LetBack(&'a IsolationStep),
+    /// By one order this isolation came last, by the other this release did.
+    Either(&'a IsolationStep, &'a IsolationStep),
+}
+
+/// Two opposite steps that were on their way at the same time have been seen to end in either order. So the machine stands
+/// as the last one left it only where the order of asking and the order of ending agree on the last.
+fn base<'a>(steps: &[&'a IsolationStep]) -> Base<'a> {
+    let done: Vec<&IsolationStep> = steps.iter().copied().filter(|step| stage(step) == Stage::Done).collect();
+    let last = [latest(&done, |step| step.action.created), latest(&done, ended)].concat();
+    let isolation = last.iter().copied().find(|step| isolates(step));
+    let release = last.iter().copied().find(|step| !isolates(step));
+    match (isolation, release) {
+        (Some(isolation), Some(release)) => Base::Either(isolation, release),
+        (Some(isolation), None) => Base::CutOff(isolation),
+        (None, Some(release)) => Base::LetBack(release),
+        (None, None) => Base::Nothing,
     }
 }
 
-fn cut_off(base: &IsolationStep, (newer, open): (&[&IsolationStep], Option<&IsolationStep>), book: &Book) -> Standing {
+/// Those that may be the last by this time: the latest, and whatever does not have it.
+fn latest<'a>(steps: &[&'a IsolationStep], time: fn(&IsolationStep) -> Option<Timestamp>) -> Vec<&'a IsolationStep> {
+    let latest = steps.iter().filter_map(|step| time(step)).max();
+    steps.iter().copied().filter(|step| time(step).is_none_or(|at| Some(at) == latest)).collect()
+}
+
+/// What succeeded says how the machine stands; what has not ended, what becomes of it.
+fn standing(steps: &[&IsolationStep], book: &Book) -> Option<Standing> {
+    match base(steps) {
+        Base::CutOff(isolation) => Some(cut_off(isolation, steps, book)),
+        Base::Either(isolation, release) => Some(either((isolation, release), steps, book)),
+        Base::LetBack(release) => Some(coming(steps, book).unwrap_or_else(|| released(release, steps, book))),
+        Base::Nothing => coming(steps, book).or_else(|| cancelled(steps, book)),
+    }
+}
+
+/// The newest step that has not ended.
+fn open<'a>(steps: &[&'a IsolationStep]) -> Option<&'a IsolationStep> {
+    steps.iter().copied().find(|step| stage(step) == Stage::Open)
+}
+
+/// An isolation that is on its way to a machine that is connected: also where a release has ended since it was asked for.
+fn coming(steps: &[&IsolationStep], book: &Book) -> Option<Standing> {
+    let isolation = steps.iter().copied().find(|step| stage(step) == Stage::Open && isolates(step))?;
+    let mut standing = isolating(isolation, book);
+    let newest = open(steps).filter(|newest| !isolates(newest));
+    if let Some(release) = newest {
+        // Its isolation is on its way, and so is its release.
+        standing.state = State::Releasing;
+        standing.end = Some(End { by: Author::of_step(release, book), at: release.action.created, cancelled: false });
+    }
+    let since = steps.iter().take_while(|step| **step != isolation).find(|step| stage(step) == Stage::Done);
+    let since = since.map(|release| {
+        format!("a release by {} has ended since it was asked for, and it has not", Author::of_step(release, book))
+    });
+    let notes: Vec<String> = standing.note.take().into_iter().chain(since).collect();
+    standing.note = (!notes.is_empty()).then(|| notes.join("; "));
+    Some(standing)
+}
+
+fn cancelled(steps: &[&IsolationStep], book: &Book) -> Option<Standing> {
+    let cancelled = steps.iter().copied().find(|step| isolates(step) && stage(step) == Stage::Cancelled)?;
+    Some(Standing { end: Some(cancellation(cancelled, book)), ..of(cancelled, book, State::LetBack) })
+}
+
+fn cut_off(base: &IsolationStep, steps: &[&IsolationStep], book: &Book) -> Standing {
     let mut standing = of(base, book, State::Isolated);
     standing.since = base.action.updated.or(base.action.created);
-    match open {
+    match open(steps) {
         Some(open) if isolates(open) => {
             standing.note = Some(format!("another isolation is on its way, by {}", Author::of_step(open, book)));
         }
@@ -112,13 +165,37 @@ fn cut_off(base: &IsolationStep, (newer, open): (&[&IsolationStep], Option<&Isol
             standing.note = unknown_status(open);
         }
         None => {
-            let failed = newer.iter().find(|step| !isolates(step));
+            let mut newer = steps.iter().take_while(|step| **step != base);
+            let failed = newer.find(|step| !isolates(step) && matches!(stage(step), Stage::Failed | Stage::Cancelled));
             standing.note = failed.map(|step| {
                 format!("a release by {} came to nothing: {}", Author::of_step(step, book), step.action.status)
             });
         }
     }
     standing
+}
+
+/// Both are named, so that somebody can ask.
+fn either((isolation, release): (&IsolationStep, &IsolationStep), steps: &[&IsolationStep], book: &Book) -> Standing {
+    let by = Author::of_step(release, book);
+    let note = format!(
+        "isolated by {} ({}) and released by {by} ({}): nobody knows which of them came last",
+        Author::of_step(isolation, book),
+        times(isolation),
+        times(release)
+    );
+    let coming = open(steps).map(|step| {
+        let what = if isolates(step) { "another isolation" } else { "another release" };
+        format!("; {what} is on its way, by {}", Author::of_step(step, book))
+    });
+    let end = Some(End { by, at: release.action.updated.or(release.action.created), cancelled: false });
+    Standing { end, note: Some(note + &coming.unwrap_or_default()), ..of(isolation, book, State::Unknown) }
+}
+
+/// From when to when a step was on its way.
+fn times(step: &IsolationStep) -> String {
+    let time = |at: Option<Timestamp>| at.map_or_else(|| "unknown".to_owned(), seconds);
+    format!("asked for {}, ended {}", time(step.action.created), time(ended(step)))
 }
 
 fn isolating(open: &IsolationStep, book: &Book) -> Standing {
@@ -139,8 +216,8 @@ fn unknown_status(step: &IsolationStep) -> Option<String> {
     }
 }
 
-fn released(release: &IsolationStep, older: &[&IsolationStep], book: &Book) -> Standing {
-    let isolation = older.iter().copied().find(|step| isolates(step) && stage(step) == Stage::Done);
+fn released(release: &IsolationStep, steps: &[&IsolationStep], book: &Book) -> Standing {
+    let isolation = steps.iter().copied().find(|step| isolates(step) && stage(step) == Stage::Done);
     let by = Author::of_step(release, book);
     let end = Some(End { by, at: release.action.updated.or(release.action.created), cancelled: false });
     match isolation {

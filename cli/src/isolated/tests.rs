@@ -1,3 +1,5 @@
+mod orders;
+
 use cordon_act::respond::Book;
 use cordon_defender::{ActionStatus, ActionType, IsolationStep, MachineAction};
 use cordon_records::{
@@ -239,7 +241,7 @@ fn the_ledger_alone_tells_of_ours_in_every_state() {
         (ours(), Some(our_release(ActionState::Succeeded, None, None)), Some(State::LetBack)),
         (ours(), Some(our_release(ActionState::Accepted, None, None)), Some(State::Releasing)),
         (ours(), Some(our_release(ActionState::Failed, None, None)), Some(State::Isolated)),
-        (ours(), Some(our_release(ActionState::Covered, None, Some("acee6df23fcd80b6"))), Some(State::LetBack)),
+        (ours(), Some(our_release(ActionState::InDoubt, None, None)), Some(State::Unknown)),
         // That another isolation had ended already says nothing of this one.
         (ours(), Some(our_release(ActionState::Covered, None, Some("cccc6df23fcd80b6"))), Some(State::Isolated)),
     ];
@@ -248,6 +250,58 @@ fn the_ledger_alone_tells_of_ours_in_every_state() {
         let entries: Vec<LedgerEntry> = [isolation].into_iter().chain(release).collect();
         let found = mine::standings(&book(&entries));
         assert_eq!(found.first().map(|standing| standing.state), state, "{what:?}");
+    }
+}
+
+/// A later release that was left alone: there was nothing to end, or somebody else had isolated the machine anew.
+fn left_alone(person: Option<&str>, about: Option<&str>) -> LedgerEntry {
+    let mut release = our_release(ActionState::Covered, person, about);
+    release.key = ActionKey::new("dddd6df23fcd80b6").unwrap();
+    (release.intents, release.at, release.machine_action_id) = (Vec::new(), at(30), None);
+    release.reason = "isolated anew by bert@example.com, which is not the one that was to be taken back".to_owned();
+    release
+}
+
+#[test]
+fn a_release_that_was_left_alone_says_nothing_of_an_end_and_what_else_the_ledger_knows_counts() {
+    let alone =
+        [left_alone(Some("ann@example.com"), Some("acee6df23fcd80b6")), left_alone(Some("ann@example.com"), None)];
+    for alone in alone {
+        let found = &mine::standings(&book(&[ours(), alone.clone()]))[0];
+        assert_eq!((found.state, &found.end), (State::Unknown, &None), "{found:?}");
+        assert!(found.note.as_ref().unwrap().contains("isolated anew by bert@example.com"), "{found:?}");
+
+        // An earlier release of ours says who ended it; one that came to nothing does not.
+        let released = our_release(ActionState::Succeeded, Some("eve@example.com"), None);
+        let found = &mine::standings(&book(&[ours(), released, alone.clone()]))[0];
+        let end = found.end.as_ref().unwrap();
+        assert_eq!((found.state, end.by.to_string().as_str()), (State::LetBack, "Cordon, for eve@example.com"));
+        let failed = our_release(ActionState::Failed, None, None);
+        assert_eq!(mine::standings(&book(&[ours(), failed, alone.clone()]))[0].state, State::Unknown);
+
+        // So does a cancellation.
+        let mut cancelled = ours();
+        cancelled.state = AttemptState::Reported(ActionState::Cancelled);
+        assert_eq!(mine::standings(&book(&[cancelled, alone]))[0].state, State::LetBack);
+    }
+}
+
+#[test]
+fn somebody_elses_release_that_covered_ours_ends_the_isolation_when_it_has_succeeded() {
+    let by = OtherAction { id: MachineActionId::new("by-hand").unwrap(), by: "bert@example.com".into(), scope: None };
+    let cases = [
+        (ActionState::Covered, State::Releasing),
+        (ActionState::Succeeded, State::LetBack),
+        (ActionState::Failed, State::Isolated),
+        (ActionState::Overdue, State::Releasing),
+    ];
+    for (state, expected) in cases {
+        let mut release = our_release(state, Some("ann@example.com"), None);
+        (release.machine_action_id, release.other_action) = (None, Some(by.clone()));
+        let found = &mine::standings(&book(&[ours(), release]))[0];
+        assert_eq!(found.state, expected, "{state:?}");
+        let who = found.end.as_ref().map(|end| end.by.clone());
+        assert_eq!(who, (expected != State::Isolated).then(|| Author::Person("bert@example.com".to_owned())));
     }
 }
 
