@@ -22,7 +22,8 @@ pub async fn picture(kafka: &KafkaSettings) -> Result<Picture, KafkaFailure> {
         kafka::read_newest(kafka, Topic::Decisions),
         seen::up_to(kafka),
     )?;
-    let dead_letters = kafka::fold_all(kafka, Topic::DeadLetters, DeadLetters::default(), move |dead, record| {
+    let dead = DeadLetters { void: seen.void().to_vec(), ..DeadLetters::default() };
+    let dead_letters = kafka::fold_all(kafka, Topic::DeadLetters, dead, move |dead, record| {
         dead.take(Letter(&record), &seen);
     });
     let mut picture = Picture { dead_letters: dead_letters.await?, ..Picture::default() };

@@ -10,7 +10,7 @@ use cordon_records::{
 use jiff::Timestamp;
 
 use crate::dlq::Letter;
-use crate::dlq::seen::{SeenUpTo, is_unseen};
+use crate::dlq::seen::{SeenUpTo, Void};
 use crate::escape;
 
 /// The installation as its topics show it.
@@ -55,13 +55,15 @@ pub struct DeadLetters {
     pub unseen: BTreeMap<String, usize>,
     /// When the oldest of those died.
     pub oldest: Option<Timestamp>,
+    /// What people said they had seen of a topic that is gone.
+    pub void: Vec<Void>,
 }
 
 impl DeadLetters {
     /// Takes one up.
     pub fn take(&mut self, letter: Letter<'_>, seen: &SeenUpTo) {
         self.kept += 1;
-        if !is_unseen(seen, letter.place()) {
+        if !seen.is_unseen(letter.place()) {
             return;
         }
         let word = |name| letter.said(name).map_or_else(|| "unknown".to_owned(), escape::text);

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::picture::{DeadLetters, InDoubt, Picture};
+use crate::dlq::seen::told_of;
 use crate::escape;
 
 /// Alerts are polled every few seconds; coverage that is older than this has stopped.
@@ -188,9 +189,10 @@ fn lag(picture: &Picture) -> Line {
 /// Whatever died and was not seen wants a person: the mail about it may have been refused too.
 fn dead_letters(dead: &DeadLetters, now: Timestamp) -> Line {
     let (kept, unseen) = (dead.kept, dead.unseen_count());
+    let void = told_of(&dead.void).map(|told| format!("; {told}")).unwrap_or_default();
     if unseen == 0 {
         let text = if kept == 0 { "no dead letters".to_owned() } else { format!("{kept} dead letters, all seen") };
-        return good("dead", text);
+        return good("dead", text + &void);
     }
     let mut causes: Vec<(&String, &usize)> = dead.unseen.iter().collect();
     causes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -198,7 +200,7 @@ fn dead_letters(dead: &DeadLetters, now: Timestamp) -> Line {
     let age = dead.oldest.map(|oldest| format!(", the oldest {} old", ago(oldest, now))).unwrap_or_default();
     look(
         "dead",
-        format!("{unseen} dead letters that nobody has seen{age}: {}", causes.join(", ")),
+        format!("{unseen} dead letters that nobody has seen{age}: {}{void}", causes.join(", ")),
         "cordon dlq list shows them, cordon dlq redrive sends them back; then cordon dlq seen --all",
     )
 }
@@ -235,7 +237,7 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
         "dead_letters": picture.dead_letters.kept,
         "dead_letters_unseen": {
             "count": picture.dead_letters.unseen_count(), "oldest": picture.dead_letters.oldest,
-            "by": picture.dead_letters.unseen,
+            "by": picture.dead_letters.unseen, "void": picture.dead_letters.void,
         },
     })
 }
@@ -293,6 +295,7 @@ mod tests {
             kept: 9,
             unseen: [("enrich decode".to_owned(), 1), ("notify rejected".to_owned(), 4)].into(),
             oldest: Some(at("01:01:00")),
+            void: Vec::new(),
         };
         picture.timers = Some((4, "2026-11-24T09:30:00Z".parse().unwrap()));
         insta::assert_snapshot!(told(&picture));
