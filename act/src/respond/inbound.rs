@@ -204,10 +204,10 @@ mod tests {
         newer.run();
         let entry = |record: &LedgerRecord| matches!(record, LedgerRecord::Action(_)).then(|| record.clone());
         let Some(LedgerRecord::Action(mut entry)) = newer.log.iter().find_map(entry) else { panic!("no entry") };
-        entry.schema_version += 1;
+        entry.schema_version += 2;
         let value = serde_json::to_vec(&LedgerRecord::Action(entry)).unwrap();
         let refused = tail(&inbound("action/k", Some(value.clone()))).map(|_| ()).unwrap_err().to_string();
-        assert!(refused.contains("schema_version 2 is newer than 1"), "{refused}");
+        assert!(refused.contains("schema_version 3 is newer than 2"), "{refused}");
         let mut restoring = Restoring::new();
         restoring.take(&inbound("action/k", Some(value)));
         assert!(restoring.finish().is_err(), "what a newer respond has done would be forgotten");

@@ -179,10 +179,10 @@ impl Responder {
         job.entry.rests_until = None;
         job.entry.intents.push(at.wall);
         job.entry.state = AttemptState::Intent;
-        job.entry.epoch = epoch;
         job.entry.reason = reason;
         job.entry.at = at.wall;
         job.entry.expires_at = None;
+        job.entry.stamp(epoch);
         job.phase = Phase::IntentSent(at.mono);
         self.book.put(job.entry.clone());
         self.effects.push(Effect::WriteIntent(Box::new(job.entry.clone())));

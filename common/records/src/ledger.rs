@@ -20,7 +20,7 @@ use crate::facts::GuardFacts;
 use crate::ids::{ActionKey, CommandId, IntentHash, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
 use crate::report::{ActionState, GuardVerdict, OtherAction};
-use crate::{known_version, schema_version};
+use crate::{known_version_of_entry, schema_version};
 
 mod stamped;
 
@@ -93,7 +93,7 @@ impl LedgerRecord {
     #[must_use]
     pub fn stamped(mut self, epoch: u64) -> StampedRecord {
         match &mut self {
-            Self::Action(entry) => entry.epoch = epoch,
+            Self::Action(entry) => entry.stamp(epoch),
             Self::Closed(closed) => closed.epoch = epoch,
             // A claim is its own stamp.
             Self::Claim(_)
@@ -255,7 +255,7 @@ pub enum FailureCause {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// Version of this record's shape.
-    #[serde(default = "schema_version", deserialize_with = "known_version")]
+    #[serde(default = "schema_version", deserialize_with = "known_version_of_entry")]
     pub schema_version: u32,
     /// The action.
     pub key: ActionKey,
@@ -390,6 +390,24 @@ impl LedgerEntry {
             asked_again: None,
             at,
         }
+    }
+
+    /// Makes this what the holder of the claim of `epoch` writes: under that epoch, and in the version that a reader must
+    /// know to get it right.
+    pub fn stamp(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.schema_version =
+            if self.is_bulk_and_not_ended() { crate::BULK_SCHEMA_VERSION } else { crate::SCHEMA_VERSION };
+    }
+
+    /// Whether it is held or on its way by a command about many: the release of one isolation and of no other, or a yes that
+    /// lifts one breaker and no other guard.
+    fn is_bulk_and_not_ended(&self) -> bool {
+        let releases = matches!(self.action, Action::Release { .. });
+        let takes_back = releases && self.requested_by.is_some() && self.about.is_some();
+        let by_notice = self.approvals.iter().any(|yes| yes.notice.is_some());
+        let is_held = self.state == AttemptState::Reported(ActionState::Held);
+        (takes_back || by_notice) && (is_held || self.is_open())
     }
 
     /// When the newest attempt was begun; without one, when this was written.

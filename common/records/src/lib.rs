@@ -75,6 +75,10 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// would take the part for the whole, so it refuses the record.
 const CUT_SCHEMA_VERSION: u32 = 2;
 
+/// The version of a ledger entry that a build from before bulk commands would get wrong: it would take it for what one person
+/// asked for, or said yes to, by itself. So it refuses the ledger.
+const BULK_SCHEMA_VERSION: u32 = 2;
+
 /// The version that a record of an alert, or of a decision on one, is written with, by what was cut of the alert.
 #[must_use]
 pub const fn schema_version_of(cut: &[Cut]) -> u32 {
@@ -94,6 +98,11 @@ pub(crate) fn known_version<'de, D: serde::Deserializer<'de>>(from: D) -> Result
 /// The same for a record that may be of a cut alert.
 pub(crate) fn known_version_of_alert<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     version_up_to(CUT_SCHEMA_VERSION, from)
+}
+
+/// The same for an entry of the ledger.
+pub(crate) fn known_version_of_entry<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    version_up_to(BULK_SCHEMA_VERSION, from)
 }
 
 fn version_up_to<'de, D: serde::Deserializer<'de>>(newest: u32, from: D) -> Result<u32, D::Error> {
