@@ -8,7 +8,7 @@ use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, L
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::{Standing, in_effect};
-use super::ours::{Asked, find_ours};
+use super::ours::{Asked, Listed, find_ours, misapplied};
 use super::responder::{Afterwards, Job, Phase, Responder};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
@@ -130,11 +130,19 @@ impl Responder {
     }
 
     fn found(&mut self, key: &ActionKey, actions: &[MachineAction], settled: bool, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Some(job) = self.jobs.get(key) else { return };
         let asked = Asked { key, machine: &job.entry.machine.id, action: &job.entry.action };
-        if let Some(ours) = find_ours(actions, &asked, job.entry.attempt) {
-            self.accept(key, &Standing::from(ours), at);
-        } else if job.entry.state == ACCEPTED {
+        match find_ours(actions, &asked, job.entry.attempt) {
+            Listed::Ours(ours) => self.accept(key, &Standing::from(ours), at),
+            Listed::Misapplied(how) => self.finish(key, ActionState::NeedsHuman, misapplied(&how), at),
+            Listed::Nothing => self.not_listed(key, actions, settled, at),
+        }
+    }
+
+    /// The list does not show ours. Somebody else's may do instead.
+    fn not_listed(&mut self, key: &ActionKey, actions: &[MachineAction], settled: bool, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if job.entry.state == ACCEPTED {
             let why = "Defender took the request, but its list does not show it; look at the machine".into();
             self.finish(key, ActionState::NeedsHuman, why, at);
         } else if let Some(other) = in_effect(actions, &job.entry.action) {

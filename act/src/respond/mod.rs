@@ -39,6 +39,7 @@ mod writes;
 pub use book::Book;
 pub use genesis::init_ledger;
 pub use hold::Respond;
+pub use ours::{Mark, mark_in};
 pub use responder::Terms;
 pub use retry::Retry;
 pub use room::room_for;

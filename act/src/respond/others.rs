@@ -8,7 +8,7 @@ use cordon_records::{ActionKey, ActionKind, ActionState, LedgerEntry};
 
 use super::event::Moment;
 use super::facts::{Facts, Standing, in_effect};
-use super::ours::{mark_of, other};
+use super::ours::{mark_in, other};
 use super::responder::Responder;
 
 /// The longest comment of somebody else's that a reason repeats, in characters.
@@ -74,10 +74,11 @@ impl Responder {
     ) -> Option<String> {
         let (Isolation::Running { id } | Isolation::Isolated { id }) = stands else { return None };
         let mut on = self.book.entries_on(&entry.machine.id);
-        if let Some(own) = on.find(|own| own.machine_action_id.as_ref() == Some(id)) {
-            return Some(format!("Cordon for alert {}", own.alert.id));
-        }
-        newest.filter(|newest| newest.id == *id).map(|newest| other(newest).to_string())
+        let newest = newest.filter(|newest| newest.id == *id);
+        let by_id = on.find(|own| own.machine_action_id.as_ref() == Some(id));
+        let own = by_id.or_else(|| newest.and_then(|newest| self.own(entry, newest)));
+        let cordon = own.map(|own| format!("Cordon for alert {}", own.alert.id));
+        cordon.or_else(|| newest.map(|newest| other(newest).to_string()))
     }
 
     /// What the fresh read says of the machine's isolation; a release of our own is none by people.
@@ -93,7 +94,7 @@ impl Responder {
     /// The action of ours on this machine that this one is: by Defender's id, or, where that was lost, by the mark. A mark
     /// that people copied names an action whose id is another.
     pub(super) fn own<'a>(&'a self, entry: &LedgerEntry, found: &MachineAction) -> Option<&'a LedgerEntry> {
-        let mark = found.comment.as_deref().and_then(mark_of);
+        let mark = mark_in(found);
         let is = |own: &&LedgerEntry| match &own.machine_action_id {
             Some(id) => *id == found.id,
             None => mark.as_ref().is_some_and(|mark| mark.key == own.key) && own.attempt > 0,

@@ -1,8 +1,8 @@
 //! Whose a machine action is: the one that we asked for, or one that somebody else did. Pure.
 //!
 //! Defender may answer a request with an action of that kind which is on its way already, and lists show what everybody
-//! asked for. Ours is what ends in our mark and fits the request. Only a field that is there and differs speaks against
-//! us: servers leave out the scope, and some the comment.
+//! asked for. Ours is what ends in our mark and fits the request. What ends in it and differs is ours with something wrong,
+//! and never somebody else's. Only a field that is there can differ: servers leave out the scope, and some the comment.
 
 use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_records::{Action, ActionKey, IsolationType, MachineId, OtherAction, ScanType};
@@ -25,9 +25,15 @@ pub fn comment(words: &str, key: &str, attempt: u32) -> String {
     format!("{words} {MARK}{key}#{attempt}]")
 }
 
-/// The mark in which a comment ends. One that is merely quoted, with other words behind it, is none.
+/// The mark that an action bears. One that a person asked for, by a sign-in name, bears none: they copied our comment.
 #[must_use]
-pub fn mark_of(comment: &str) -> Option<Mark> {
+pub fn mark_in(action: &MachineAction) -> Option<Mark> {
+    let by_person = action.requestor.as_deref().is_some_and(|name| name.contains('@'));
+    action.comment.as_deref().filter(|_| !by_person).and_then(mark_of)
+}
+
+/// The mark in which a comment ends. One that is merely quoted, with other words behind it, is none.
+fn mark_of(comment: &str) -> Option<Mark> {
     let (_, mark) = comment.trim_end().strip_suffix(']')?.rsplit_once(MARK)?;
     let (key, attempt) = mark.split_once('#')?;
     Some(Mark { key: ActionKey::new(key).ok()?, attempt: attempt.parse().ok()? })
@@ -49,9 +55,9 @@ pub struct Asked<'a> {
 pub enum Whose {
     /// Ours: it bears our mark, and nothing speaks against it.
     Ours,
-    /// Somebody else asked for it, or for another extent of it.
+    /// Somebody else asked for it.
     Others,
-    /// It bears our mark, but is of another kind or about another machine than was asked for: in which way.
+    /// It bears our mark, but is of another kind or scope or about another machine than was asked for: in which way.
     Misapplied(String),
     /// It is of another kind or about another machine, and not ours: no answer to what was asked. In which way.
     Unrelated(String),
@@ -63,12 +69,12 @@ pub enum Whose {
 #[must_use]
 pub fn whose(found: &MachineAction, asked: &Asked<'_>) -> Whose {
     let comment = found.comment.as_deref().filter(|text| !text.trim().is_empty());
-    let ours = comment.map(|text| mark_of(text).is_some_and(|mark| mark.key == *asked.key));
+    let ours = comment.map(|_| mark_in(found).is_some_and(|mark| mark.key == *asked.key));
     match (ours, difference(found, asked)) {
         (Some(true), Some(difference)) => Whose::Misapplied(difference),
+        (Some(true), None) => other_scope(found, asked.action).map_or(Whose::Ours, Whose::Misapplied),
         (Some(false) | None, Some(difference)) => Whose::Unrelated(difference),
-        (Some(true), None) if !has_other_scope(found, asked.action) => Whose::Ours,
-        (Some(true | false), None) => Whose::Others,
+        (Some(false), None) => Whose::Others,
         (None, None) => Whose::Unsaid,
     }
 }
@@ -85,15 +91,15 @@ fn difference(found: &MachineAction, asked: &Asked<'_>) -> Option<String> {
     differs.then(|| format!("action {id} is about machine {other}, not {}", asked.machine))
 }
 
-/// Whether it is known to reach less or further than was asked for. A scope that we have no name for says nothing.
-fn has_other_scope(found: &MachineAction, wanted: &Action) -> bool {
-    let Some(scope) = found.scope.as_deref().map(str::trim) else { return false };
+/// In which way it reaches less or further than was asked for. A scope that we have no name for says nothing.
+fn other_scope(found: &MachineAction, wanted: &Action) -> Option<String> {
+    let scope = found.scope.as_deref().map(str::trim)?;
     let is = |name: &str| name.eq_ignore_ascii_case(scope);
-    match wanted {
+    let (wanted, known) = match wanted {
         Action::Isolate { isolation, .. } => {
-            IsolationType::ALL.iter().any(|known| is(known.as_str())) && !is(isolation.as_str())
+            (isolation.as_str(), IsolationType::ALL.iter().any(|known| is(known.as_str())))
         }
-        Action::Scan { scan, .. } => ScanType::ALL.iter().any(|known| is(known.as_str())) && !is(scan.as_str()),
+        Action::Scan { scan, .. } => (scan.as_str(), ScanType::ALL.iter().any(|known| is(known.as_str()))),
         Action::Release { .. }
         | Action::RestrictCode { .. }
         | Action::UnrestrictCode { .. }
@@ -106,23 +112,45 @@ fn has_other_scope(found: &MachineAction, wanted: &Action) -> bool {
         | Action::SetDeviceValue { .. }
         | Action::UpdateAlert(_)
         | Action::Indicator(_)
-        | Action::Cancel { .. } => false,
-    }
+        | Action::Cancel { .. } => return None,
+    };
+    (known && !is(wanted)).then(|| format!("action {} has scope {scope}, not {wanted}", found.id))
+}
+
+/// What a list shows of an action of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Listed<'a> {
+    /// The action that this key caused.
+    Ours(&'a MachineAction),
+    /// One under our mark that is not what was asked for: in which way.
+    Misapplied(String),
+    /// Nothing of ours.
+    Nothing,
 }
 
 /// The action that this key caused: of this attempt, or else of an earlier one that the list shows only now. An earlier
 /// one that came to nothing is no answer to this attempt.
 #[must_use]
-pub fn find_ours<'a>(actions: &'a [MachineAction], asked: &Asked<'_>, attempt: u32) -> Option<&'a MachineAction> {
+pub fn find_ours<'a>(actions: &'a [MachineAction], asked: &Asked<'_>, attempt: u32) -> Listed<'a> {
     let ours = || actions.iter().filter(|action| whose(action, asked) == Whose::Ours);
-    let of_this = |action: &&MachineAction| {
-        let mark = action.comment.as_deref().and_then(mark_of);
-        mark.is_some_and(|mark| mark.attempt == attempt)
-    };
+    let of_this = |action: &&MachineAction| mark_in(action).is_some_and(|mark| mark.attempt == attempt);
     let came_to_something = |action: &&MachineAction| {
         matches!(action.status, ActionStatus::Pending | ActionStatus::InProgress | ActionStatus::Succeeded)
     };
-    ours().find(of_this).or_else(|| ours().find(came_to_something))
+    if let Some(found) = ours().find(of_this).or_else(|| ours().find(came_to_something)) {
+        return Listed::Ours(found);
+    }
+    let misapplied = actions.iter().filter(came_to_something).find_map(|action| match whose(action, asked) {
+        Whose::Misapplied(how) => Some(how),
+        Whose::Ours | Whose::Others | Whose::Unrelated(_) | Whose::Unsaid => None,
+    });
+    misapplied.map_or(Listed::Nothing, Listed::Misapplied)
+}
+
+/// That something else stands under our mark, for people.
+#[must_use]
+pub fn misapplied(how: &str) -> String {
+    format!("Defender did something else under our mark: {how}; look at what it did, and set it right by hand")
 }
 
 /// Somebody else's action, for the ledger and for reports.

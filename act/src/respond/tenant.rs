@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::event::{Answer, Order, Unreadable};
 use super::facts::{self, Facts, Standing};
-use super::ours::{Whose, whose};
+use super::ours::{Whose, misapplied, whose};
 
 /// How long a call that was certainly not done rests when the server names no time.
 const REST: Duration = Duration::from_secs(5);
@@ -218,9 +218,7 @@ fn sorted(found: Whose, action: MachineAction) -> Answer {
     match found {
         Whose::Ours => Answer::Accepted(Standing::from(&action)),
         Whose::Others => Answer::Others(Box::new(action)),
-        Whose::Misapplied(how) => {
-            Answer::Misapplied(format!("Defender did something else under our mark: {how}; look at both machines"))
-        }
+        Whose::Misapplied(how) => Answer::Misapplied(misapplied(&how)),
         Whose::Unrelated(how) => Answer::Lost(format!("Defender answered with something else: {how}")),
         Whose::Unsaid => {
             Answer::Lost(format!("action {} in the answer has no comment that says whose it is", action.id))

@@ -1,6 +1,6 @@
 //! How one machine stands, and who wanted it so. Pure.
 
-use cordon_act::respond::Book;
+use cordon_act::respond::{Book, mark_in};
 use cordon_defender::IsolationStep;
 use cordon_records::{Action, ActionKey, ActionKind, AlertId, LedgerEntry, MachineActionId, MachineId, RuleId};
 use jiff::Timestamp;
@@ -158,11 +158,7 @@ pub fn ours<'a>(step: &IsolationStep, book: &'a Book) -> Option<&'a LedgerEntry>
 
 /// The key in the mark that every comment of ours ends in.
 fn marked(step: &IsolationStep) -> Option<ActionKey> {
-    if step.action.requestor.as_deref().is_some_and(|name| name.contains('@')) {
-        return None;
-    }
-    let (_, mark) = step.action.comment.as_deref()?.trim_end().strip_suffix(']')?.rsplit_once("[cordon:")?;
-    ActionKey::new(mark.split('#').next()?).ok()
+    mark_in(&step.action).map(|mark| mark.key)
 }
 
 /// When a machine is let back without anybody's doing.

@@ -128,7 +128,11 @@ async fn an_answer_without_a_comment_is_read_by_its_id_and_in_doubt_when_that_ha
 }
 
 #[tokio::test]
-async fn an_answer_about_another_machine_or_of_another_type_is_no_success() {
+async fn an_answer_about_another_machine_or_of_another_type_or_scope_is_no_success() {
+    let scoped = bench();
+    scoped.answers(json!({"scope": "Selective"}));
+    let answer = scoped.isolate().await;
+    assert!(matches!(&answer, Answer::Misapplied(why) if why.contains("scope Selective, not Full")), "{answer}");
     for fields in [json!({"machineId": "m2"}), json!({"type": "Unisolate"})] {
         let marked = bench();
         marked.answers(fields.clone());

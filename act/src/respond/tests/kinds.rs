@@ -16,7 +16,7 @@ fn listed(kind: ActionKind, status: ActionStatus, comment: &str) -> MachineActio
         kind: ActionType::of(kind).unwrap_or_else(|| ActionType::Other("None".into())),
         status,
         machine_id: None,
-        requestor: Some("bert@example.com".into()),
+        requestor: Some(if comment.contains("[cordon:") { "cordon" } else { "bert@example.com" }.into()),
         comment: Some(comment.into()),
         scope: None,
         created: Some(start()),

@@ -15,7 +15,7 @@ use super::world::{World, an, decision, pending, plan, start, terms};
 use crate::respond::Terms;
 use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::facts::{Facts, Standing, isolation, newest};
-use crate::respond::ours::{Asked, Whose, find_ours, whose};
+use crate::respond::ours::{Asked, Listed, Whose, find_ours, whose};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -86,7 +86,10 @@ fn another_comment_scope_type_or_machine_speaks_against_us_and_no_comment_says_n
     ] {
         assert_eq!(after(|found| found.comment = Some(comment.clone())), Whose::Others, "{comment}");
     }
-    assert_eq!(after(|found| found.scope = Some("Selective".into())), Whose::Others);
+    let other_scope = Whose::Misapplied("action ours has scope Selective, not Full".into());
+    assert_eq!(after(|found| found.scope = Some("Selective".into())), other_scope);
+    // A person copied our comment: their sign-in name says so.
+    assert_eq!(after(|found| found.requestor = Some("analyst@example.com".into())), Whose::Others);
     for comment in [None, Some(""), Some(" \t")] {
         assert_eq!(after(|found| found.comment = comment.map(str::to_owned)), Whose::Unsaid, "{comment:?}");
     }
@@ -124,12 +127,21 @@ fn the_list_is_searched_with_the_same_care_and_an_earlier_attempt_is_found_too()
     let mut quoted = MachineAction { kind: ActionType::Unisolate, ..ours.clone() };
     quoted.id = MachineActionId::new("release").unwrap();
     let retold = MachineAction { comment: Some(format!("why [cordon:{key}#1]?")), ..by_hand() };
-    let narrower = MachineAction { scope: Some("Selective".into()), ..ours.clone() };
-    for others in [vec![quoted.clone()], vec![retold.clone()], vec![by_hand()], vec![narrower]] {
-        assert_eq!(find_ours(&others, &asked, 1), None, "{others:?}");
+    let copied = MachineAction { requestor: Some("analyst@example.com".into()), ..ours.clone() };
+    for others in [vec![retold.clone()], vec![by_hand()], vec![copied.clone()]] {
+        assert_eq!(find_ours(&others, &asked, 1), Listed::Nothing, "{others:?}");
     }
-    let list = [quoted, retold, by_hand(), ours];
-    assert_eq!(find_ours(&list, &asked, 2).map(|found| found.id.as_str()), Some("ours"));
+    let narrower = MachineAction { scope: Some("Selective".into()), ..ours.clone() };
+    let failed = MachineAction { status: ActionStatus::Failed, ..narrower.clone() };
+    assert_eq!(find_ours(&[failed], &asked, 1), Listed::Nothing);
+    for (list, differs) in [
+        (vec![copied, narrower], "action ours has scope Selective, not Full"),
+        (vec![by_hand(), quoted.clone()], "action release is of type Unisolate, not Isolate"),
+    ] {
+        assert_eq!(find_ours(&list, &asked, 1), Listed::Misapplied(differs.into()), "{list:?}");
+    }
+    let list = [quoted, retold, by_hand(), ours.clone()];
+    assert_eq!(find_ours(&list, &asked, 2), Listed::Ours(&ours));
 }
 
 /// An isolation of m1 with an end of its own.
@@ -397,4 +409,31 @@ fn theirs_that_a_fresh_read_finds_on_its_way_is_followed_and_its_failure_told() 
     world.until_followed(&[Standing::from(&MachineAction { status: ActionStatus::TimeOut, ..running })]);
     world.run();
     assert_eq!((world.states(), world.calls.len()), (vec![ActionState::TimedOut], 0));
+}
+
+#[test]
+fn our_mark_on_another_scope_asks_for_a_person_and_is_never_said_to_be_somebody_elses() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    world.pass(Duration::from_secs(121));
+    let asked = super::doubt::look(&mut world).expect("the settled look");
+    let narrower = MachineAction { scope: Some("Selective".into()), ..answered(&asked, ActionType::Isolate) };
+    world.give(Event::Looked(asked, Ok(vec![narrower])));
+    world.run();
+    assert_eq!((world.calls.len(), world.states().last()), (1, Some(&ActionState::NeedsHuman)));
+    let reason = &last(&world).reason;
+    assert!(reason.contains("action ours has scope Selective, not Full"), "{reason}");
+    assert!(last(&world).other_action.is_none() && !reason.contains("already isolated by"), "{reason}");
+}
+
+#[test]
+fn an_isolation_of_ours_whose_id_was_lost_is_said_to_be_cordons() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::Misapplied("nobody knows".into()));
+    let (key, ..) = isolate();
+    let stands = MachineAction { status: ActionStatus::Succeeded, ..answered(&key, ActionType::Isolate) };
+    assert_eq!(judged(&mut world, &[stands]), ActionState::Covered);
+    assert!(last(&world).reason.contains("already isolated by Cordon for alert a1"), "{}", last(&world).reason);
 }
