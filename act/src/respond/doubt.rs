@@ -147,6 +147,8 @@ impl Responder {
             self.finish(key, ActionState::NeedsHuman, why, at);
         } else if let Some(other) = in_effect(actions, &job.entry.action) {
             self.covered_by(key, other, at);
+        } else if let Some(why) = job.needless.take() {
+            self.finish(key, ActionState::Covered, why, at);
         } else if !settled {
             self.unlisted(key, format!("{RUNNING}, but its list does not show one yet"), at);
         } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.terms.retry.attempts) {

@@ -48,7 +48,10 @@ impl Responder {
         job.entry.facts = Some(told);
         match (judgement.ruling, job.entry.mode) {
             // It may be our own earlier attempt, which the list shows only now: then it is ours to follow.
-            (Ruling::Covered, _) if job.entry.attempt > 0 => self.look(key, true),
+            (Ruling::Covered, _) if job.entry.attempt > 0 => {
+                job.needless = Some(judgement.reason);
+                self.look(key, true);
+            }
             (Ruling::Covered, mode) => {
                 if mode != Mode::Shadow {
                     self.note_others(key, &facts);

@@ -92,13 +92,16 @@ pub(super) struct Job {
     pub busy: u32,
     /// Its call is not shared with others.
     pub alone: bool,
+    /// Why a fresh read found it needless, while the list is searched for an earlier attempt of it.
+    pub needless: Option<String>,
 }
 
 impl Job {
     /// A job that has not begun; `offset` is that of the decision that waits for it.
     pub(super) const fn new(entry: LedgerEntry, offset: Option<i64>) -> Self {
         let phase = Phase::Queued;
-        Self { entry, offset, after: None, phase, tries: 0, again: false, numbered: false, busy: 0, alone: false }
+        let (again, numbered, alone) = (false, false, false);
+        Self { entry, offset, after: None, phase, tries: 0, again, numbered, busy: 0, alone, needless: None }
     }
 }
 

@@ -321,3 +321,17 @@ fn of_two_actions_in_doubt_on_one_machine_one_is_done_and_then_covers_the_other(
     }
     assert_eq!((world.calls.len(), world.states()), (1, vec![ActionState::Accepted, ActionState::Covered]));
 }
+
+#[test]
+fn a_release_in_doubt_that_a_fresh_read_finds_needless_ends_and_is_not_read_for_ever() {
+    let mut world = World::ready_for(ActionKind::Release);
+    world.decide(super::world::plan("a1", "m1", vec![super::world::an(ActionKind::Release)]));
+    world.run_with(&mut |_| lost());
+    // Somebody isolated the machine once more and cancelled that: it is connected, and no release is listed.
+    let machine = cordon_records::MachineId::new("m1").unwrap();
+    world.isolated.insert(machine, Isolation::Released { at: world.at.wall, by: "bert".into() });
+    world.pass(Duration::from_secs(121));
+    world.run();
+    assert_eq!((world.calls.len(), world.states().last()), (1, Some(&ActionState::Covered)), "{:?}", world.reasons());
+    assert!(world.reasons().last().unwrap().contains("the machine is not isolated"), "{:?}", world.reasons());
+}
