@@ -4,6 +4,7 @@ use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineActionId, Mode,
 };
 
+use super::doubt::where_to_look;
 use super::event::Moment;
 use super::people::{Done, Person, Written};
 use super::responder::{Job, Phase, Responder};
@@ -44,6 +45,14 @@ impl Job {
             Phase::Queued | Phase::Reading | Phase::Resting(_) => false,
         }
     }
+
+    /// Whether nobody knows what came of an attempt before the one that waits.
+    fn leaves_doubt(&self) -> bool {
+        match self.entry.state {
+            AttemptState::Intent | AttemptState::InDoubt => self.entry.intents.len() > usize::from(self.again),
+            AttemptState::Reported(_) => false,
+        }
+    }
 }
 
 impl Responder {
@@ -55,12 +64,14 @@ impl Responder {
         let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
         let action = Action::Cancel { what: entry.action.kind(), comment: person.why.clone() };
         let cancel = ActionKey::derive(&self.terms.tenant, &named, &entry.machine.id, &action);
-        if self.knows(&cancel) || entry.state == AttemptState::Reported(ActionState::Cancelled) {
+        let why = format!("cancelled by {}: {}", person.name, person.why);
+        // A crash came before the command was done with.
+        let stopped = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&why);
+        if self.knows(&cancel) || stopped || entry.state == AttemptState::Reported(ActionState::Cancelled) {
             return Ok(Written::default());
         }
-        let why = format!("cancelled by {}: {}", person.name, person.why);
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
-            self.finish(key, ActionState::Cancelled, why, at);
+            self.stop(key, &why, at);
             return Ok(Written::again(self.book.get(key)));
         }
         if self.drop_retry(key, &why, at) {
@@ -119,6 +130,20 @@ impl Responder {
         waiting.filter(|other| cancels(entry, other)).map(|other| other.key.clone()).next()
     }
 
+    /// Ends an action of which no call is under way. It is cancelled only where nobody need ask what came of an earlier
+    /// attempt; says whether that is so.
+    pub(super) fn stop(&mut self, key: &ActionKey, why: &str, at: Moment) -> bool {
+        let Some(job) = self.jobs.get(key) else { return true };
+        if !job.leaves_doubt() {
+            self.finish(key, ActionState::Cancelled, why.to_owned(), at);
+            return true;
+        }
+        let place = where_to_look(&job.entry);
+        let why = format!("{why}; no further attempt is made, but nobody knows what came of an earlier one: {place}");
+        self.finish(key, ActionState::NeedsHuman, why, at);
+        false
+    }
+
     /// The guards let this cancellation pass. What was not called yet ends without a call; only what Defender has
     /// taken needs one.
     pub(super) fn cancel(&mut self, key: &ActionKey, reason: String, at: Moment) {
@@ -132,15 +157,18 @@ impl Responder {
             return;
         }
         let (uncalled, failed) = (self.uncalled(&entry), self.failed_before(&entry));
-        let mut stopped = !uncalled.is_empty();
+        let (mut stopped, mut all_known) = (!uncalled.is_empty(), true);
         for other in uncalled {
-            self.finish(&other, ActionState::Cancelled, "cancelled before Defender was called".into(), at);
+            all_known &= self.stop(&other, "cancelled before Defender was called", at);
         }
         if let Some(failed) = failed {
             stopped |= self.drop_retry(&failed, "cancelled before a new attempt was made", at);
         }
         if self.target(&entry).is_some() {
             self.write_intent(key, reason, at);
+        } else if !all_known {
+            let why = format!("an earlier call may have come through; {}", where_to_look(&entry));
+            self.finish(key, ActionState::NeedsHuman, why, at);
         } else if stopped {
             self.finish(key, ActionState::Succeeded, "Defender had not been called yet; now it is not".into(), at);
         } else {

@@ -15,7 +15,7 @@ use super::asker::names;
 use super::event::Moment;
 use super::facts;
 use super::people::{Done, Person, Written};
-use super::responder::{Phase, Responder};
+use super::responder::{Job, Phase, Responder};
 
 impl Responder {
     /// A person wants this machine connected.
@@ -29,7 +29,7 @@ impl Responder {
         let stopped = self.stop_isolations(isolates, &why, at);
         let isolation = self.newest_isolation(machine).cloned();
         let release = self.release_entry((key, machine), isolation.as_ref(), person, at)?;
-        let written = Written::again(stopped.iter().filter_map(|key| self.book.get(key)));
+        let written = Written::again(stopped.keys.iter().filter_map(|key| self.book.get(key)));
         Ok(written.and(self.begin_release(release)))
     }
 
@@ -69,24 +69,23 @@ impl Responder {
         Written::entry(release)
     }
 
-    /// Ends those of these isolations that have not been called yet, and gives back what that was.
-    pub(super) fn stop_isolations(
-        &mut self,
-        these: impl Fn(&LedgerEntry) -> bool,
-        why: &str,
-        at: Moment,
-    ) -> Vec<ActionKey> {
-        let uncalled = self.jobs.values().filter(|job| these(&job.entry) && !job.is_under_way());
-        let uncalled: Vec<ActionKey> = uncalled.map(|job| job.entry.key.clone()).collect();
-        let failed = self.retries.waiting().filter(|key| self.book.get(key).is_some_and(&these));
-        let failed: Vec<ActionKey> = failed.cloned().collect();
-        for key in &uncalled {
-            self.finish(key, ActionState::Cancelled, why.to_owned(), at);
+    /// Ends those of these isolations of which no call is under way, and gives back what that was.
+    pub(super) fn stop_isolations(&mut self, these: impl Fn(&LedgerEntry) -> bool, why: &str, at: Moment) -> Stopped {
+        let waiting = self.jobs.values().filter(|job| these(&job.entry) && !job.is_under_way());
+        let waiting: Vec<&Job> = waiting.collect();
+        let failed = self.retries.waiting().filter_map(|key| self.book.get(key)).filter(|entry| these(entry));
+        let failed: Vec<&LedgerEntry> = failed.collect();
+        let may_stand = waiting.iter().any(|job| may_stand(&job.entry, job.again))
+            || failed.iter().any(|entry| may_stand(entry, false));
+        let waiting: Vec<ActionKey> = waiting.iter().map(|job| job.entry.key.clone()).collect();
+        let failed: Vec<ActionKey> = failed.iter().map(|entry| entry.key.clone()).collect();
+        for key in &waiting {
+            self.stop(key, why, at);
         }
         for key in &failed {
             self.drop_retry(key, why, at);
         }
-        uncalled.into_iter().chain(failed).collect()
+        Stopped { keys: waiting.into_iter().chain(failed).collect(), may_stand }
     }
 
     fn newest_on(&self, machine: &MachineId) -> Option<&LedgerEntry> {
@@ -224,6 +223,27 @@ impl Responder {
         };
         (read.clone(), ours)
     }
+}
+
+/// Isolations that were stopped before their next call.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    pub keys: Vec<ActionKey>,
+    /// Whether an earlier call of one of them may have cut the machine off, or may do so yet.
+    pub may_stand: bool,
+}
+
+/// Whether an attempt may have reached Defender of which nobody has seen the end. Of the newest it is known where it was
+/// certainly not done or has failed; of those before it nothing is.
+fn may_stand(entry: &LedgerEntry, undone: bool) -> bool {
+    let failed = match entry.state {
+        AttemptState::Intent | AttemptState::InDoubt => false,
+        AttemptState::Reported(ActionState::Failed | ActionState::TimedOut) => true,
+        // What a person asks for anew was refused.
+        AttemptState::Reported(ActionState::Approved) => entry.asked_again.is_some(),
+        AttemptState::Reported(_) => false,
+    };
+    entry.intents.len() > usize::from(undone || failed)
 }
 
 /// Whether the machine of this isolation is cut off by it, may be, or will be; or was, and people or its time have ended

@@ -75,11 +75,11 @@ impl Responder {
         let isolation = self.book.get(&named.key).filter(|entry| is_of(entry, &named.machine)).cloned();
         let mut release = self.release_entry((key, &named.machine), isolation.as_ref(), person, at)?;
         release.about = Some(named.key.clone());
-        let written = Written::again(stopped.iter().filter_map(|key| self.book.get(key)));
+        let written = Written::again(stopped.keys.iter().filter_map(|key| self.book.get(key)));
         let ended = if isolation.is_none() {
             let why = format!("the ledger has no isolation {} of this machine: nothing is taken back", named.key);
             Some((ActionState::Refused, why))
-        } else if stopped.is_empty() {
+        } else if stopped.keys.is_empty() || stopped.may_stand {
             None
         } else {
             Some((ActionState::Covered, "its isolation was stopped before Defender was called".to_owned()))

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use super::office::{ANN, BOB, machine, signed, terms_of_the_office, terms_with, unsigned};
 use super::world::{World, an, decision, pending, plan};
 use crate::respond::event::{Answer, Effect, Event};
+use crate::respond::facts::Facts;
 use crate::respond::{Retry, Terms};
 
 /// A world in which these machines were isolated by us.
@@ -275,4 +276,105 @@ fn a_crash_anywhere_in_a_retry_asks_once() {
         let stands = next.responder.book().get(&key).unwrap().state;
         assert_eq!(stands, AttemptState::Reported(ActionState::Accepted));
     }
+}
+
+/// A world in which the answer to the isolation of m1 was lost, the settled list does not show it, and the second attempt
+/// waits; in its fresh read, or, with the quota spent, in its queue.
+fn second_attempt(read: bool) -> World {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    world.decide(decision("a-m1", "m1"));
+    world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+    if !read {
+        world.decide(decision("a-m2", "m2"));
+        world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(900), spent: true });
+    }
+    world.pass(Duration::from_secs(121));
+    let key = super::doubt::look(&mut world).expect("the settled look");
+    world.give(Event::Looked(key, Ok(Vec::new())));
+    assert_eq!(matches!(world.waiting.front(), Some(Effect::Read { .. })), read, "{:?}", world.waiting);
+    world.orders.clear();
+    world
+}
+
+#[test]
+fn a_second_attempt_that_is_stopped_does_not_hide_the_first_which_may_still_come_through() {
+    for read in [true, false] {
+        let mut world = second_attempt(read);
+        // The first call shows in Defender only now.
+        let late = MachineActionId::new("late").unwrap();
+        world.say(signed(ANN, release_each(&["m1"]), "c-1", world.at.wall));
+        while !matches!(world.waiting.back(), Some(Effect::Read { .. })) || world.waiting.len() > 1 {
+            assert!(world.step(&mut |_| panic!("nothing is called")), "no fresh read: {:?}", world.reasons());
+        }
+        let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
+        let mark = format!("High severity alert [cordon:{}#1]", isolation("m1").key);
+        let kind = cordon_defender::ActionType::Isolate;
+        let stands = super::doubt::listed("late", kind, ActionStatus::Succeeded, mark);
+        let facts = Facts {
+            machine: decision("a-m1", "m1").machine,
+            isolation: Isolation::Isolated { id: late },
+            newest: Some(stands),
+            ..Facts::missing()
+        };
+        world.give(Event::Facts(key, Ok(Box::new(facts))));
+        world.run();
+        assert_eq!(released(&world), ["m1"], "{:?}", world.reasons());
+        let told = (ActionKind::Isolate, ActionState::NeedsHuman);
+        assert!(world.steps().contains(&told), "nobody says that it was cancelled: {:?}", world.steps());
+    }
+}
+
+#[test]
+fn a_crash_after_any_write_of_it_releases_each_machine_exactly_once() {
+    let names = ["m1", "m2", "m3"];
+    let mut world = isolated(&names);
+    let command = signed(ANN, release_each(&names), "c-1", world.at.wall);
+    let (before, stands) = (world.log.len(), world.isolated.clone());
+    world.say(command.clone());
+    // What was called when the log had come so far.
+    let mut called = vec![(before, Vec::new())];
+    while world.step(&mut |key| Answer::Accepted(pending(key))) {
+        called.push((world.log.len(), released(&world)));
+    }
+    assert_eq!(released(&world).len(), 3);
+    // The call after the last record may have been made, or not.
+    for (cut, made) in (before..=world.log.len()).flat_map(|cut| [(cut, true), (cut, false)]) {
+        let until = |(at, _): &&(usize, Vec<String>)| *at < cut || (made && *at == cut);
+        let done = called.iter().rfind(until).map(|(_, done)| done.clone()).unwrap_or_default();
+        let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
+        next.isolated.clone_from(&stands);
+        for name in &done {
+            next.isolated.insert(machine(name), Isolation::None);
+        }
+        if next.responder.book().commands_next == 0 {
+            next.give(Event::Command(0, Ok(command.clone())));
+        }
+        for _ in 0..3 {
+            next.run();
+            next.pass(Duration::from_secs(121));
+        }
+        let mut all: Vec<String> = done.into_iter().chain(released(&next)).collect();
+        all.sort();
+        assert_eq!((all, next.told().len()), (names.map(str::to_owned).to_vec(), 0), "cut at {cut}, {made}");
+    }
+}
+
+#[test]
+fn who_approved_what_failed_for_a_missing_permission_has_not_approved_what_is_asked_for_again() {
+    let terms = || Terms { mode: cordon_records::Mode::Approve, ..terms_of_the_office() };
+    let mut world = World::restored(terms(), Vec::new());
+    world.decide(decision("a1", "m1"));
+    world.run();
+    let approval = world.approval();
+    world.say(signed(BOB, approval, "c-1", world.at.wall));
+    world.run_with(&mut |_| Answer::Forbidden("HTTP 403 Forbidden".into()));
+    let key = world.calls[0].0.clone();
+    world.says(ANN, Command::Retry { key: key.clone() }, "c-2");
+    let entry = world.responder.book().get(&key).unwrap();
+    assert_eq!((world.calls.len(), entry.approvals.len()), (1, 0), "{:?}", world.reasons());
+    assert_eq!(entry.state, AttemptState::Reported(ActionState::Held), "{:?}", world.reasons());
+    // The same word by which Bob approved the attempt before is none for this one.
+    let approval = world.approval();
+    world.says(BOB, approval, "c-3");
+    assert_eq!(world.calls.len(), 2, "{:?} {:?}", world.reasons(), world.told());
 }

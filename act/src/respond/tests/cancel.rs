@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use cordon_defender::ActionStatus;
-use cordon_records::{Action, ActionKind, ActionState, DecisionRecord};
+use cordon_records::{Action, ActionKind, ActionState, Command, DecisionRecord, LedgerRecord};
 
-use super::world::{World, an, pending, plan, terms};
+use super::office::{ANN, signed, terms_of_the_office};
+use super::world::{World, an, decision, pending, plan, terms};
 use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::{Retry, Terms};
 
@@ -112,13 +113,10 @@ fn a_cancellation_waits_for_an_action_in_doubt_and_takes_no_room() {
         world.pass(Duration::from_secs(121));
         healthy(&mut world);
     }
-    // Nothing was found: the new attempt had not been made, and is not made now.
-    let cancelled = (ActionKind::Isolate, ActionState::Cancelled);
-    assert!(
-        world.steps().contains(&cancelled) || world.called().last() == Some(&ActionKind::Cancel),
-        "{:?}",
-        world.steps()
-    );
+    // Nothing was found: no new attempt is made, and nobody says that the first came to nothing.
+    let ends = [(ActionKind::Isolate, ActionState::NeedsHuman), (ActionKind::Cancel, ActionState::NeedsHuman)];
+    assert!(ends.iter().all(|end| world.steps().contains(end)), "{:?}", world.steps());
+    assert_eq!(world.called(), [ActionKind::Isolate]);
 }
 
 #[test]
@@ -190,4 +188,39 @@ fn rules_do_not_call_back_what_a_person_asked_for() {
     world.decide(plan("a0", "m1", vec![Action::Cancel { what: ActionKind::Release, comment: "no".into() }]));
     world.run();
     assert_eq!(world.called(), [ActionKind::Release], "{:?}", world.steps());
+}
+
+#[test]
+fn what_is_cancelled_after_an_attempt_that_nobody_saw_the_end_of_is_said_to_be_so() {
+    for by_person in [true, false] {
+        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        world.decide(decision("a1", "m1"));
+        world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
+        world.pass(Duration::from_secs(121));
+        let key = super::doubt::look(&mut world).expect("the settled look");
+        world.give(Event::Looked(key.clone(), Ok(Vec::new())));
+        let command = signed(ANN, Command::Cancel { key }, "c-1", world.at.wall);
+        if by_person {
+            world.say(command.clone());
+        } else {
+            world.decide(plan("a1", "m1", vec![an(ActionKind::Cancel)]));
+            // Its fresh read comes back before that of the isolation.
+            world.waiting.rotate_left(1);
+        }
+        world.run();
+        let told = world.steps();
+        assert!(told.contains(&(ActionKind::Isolate, ActionState::NeedsHuman)), "{told:?}");
+        assert!(!told.contains(&(ActionKind::Cancel, ActionState::Succeeded)), "{told:?}");
+        assert_eq!(world.orders.len(), 1, "{:?}", world.reasons());
+        assert!(world.reasons().iter().any(|why| why.contains("nobody knows what came of an earlier one")));
+        if by_person {
+            // Killed before the command was done with: it is read again, and done already.
+            let until = |record: &LedgerRecord| matches!(record, LedgerRecord::Obeyed { .. });
+            let log = world.log[..world.log.iter().position(until).unwrap()].to_vec();
+            let mut next = World::restored_at(terms_of_the_office(), log, world.at.wall);
+            next.say(command);
+            next.run();
+            assert!(next.told().is_empty() && next.orders.is_empty(), "{:?}", next.told());
+        }
+    }
 }
