@@ -42,7 +42,7 @@ pub use hold::Respond;
 pub use ours::{Mark, mark_in};
 pub use responder::Terms;
 pub use retry::Retry;
-pub use room::room_for;
+pub use room::{Room, room_for};
 pub use switches::waits_for_the_breaker;
 pub use tenant::{DefenderTenant, Tenant};
 

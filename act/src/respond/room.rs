@@ -1,4 +1,4 @@
-//! How many of what is held the caps leave room for. Pure; `cordon approve --notice` asks the same before it is signed.
+//! What of all that is held the caps leave room for. Pure; `cordon approve --notice` asks the same before it is signed.
 
 use std::borrow::Cow;
 
@@ -9,25 +9,46 @@ use jiff::{SignedDuration, Timestamp};
 use super::asker::asker;
 use super::book::Book;
 
-/// How many of these, in this order, fit every cap and limit when they are all begun now; and why the next does not.
+/// What of some actions fits every cap and limit.
+#[derive(Debug)]
+pub struct Room<'a> {
+    /// Those that may be begun now, all of them, in the order in which they were given.
+    pub fitting: Vec<&'a LedgerEntry>,
+    /// Why the first of the others does not fit.
+    pub why: Option<String>,
+}
+
+/// Which of these, in this order, fit when they are all begun now. One that does not fit, by its rule or its group, say, is
+/// passed over.
 #[must_use]
-pub fn room_for(book: &Book, guards: &Guards, entries: &[&LedgerEntry], now: Timestamp) -> (usize, Option<String>) {
+pub fn room_for<'a>(book: &Book, guards: &Guards, entries: &[&'a LedgerEntry], now: Timestamp) -> Room<'a> {
     let limits = entries.iter().flat_map(|entry| entry.limits.iter().map(|(window_s, _)| *window_s));
     let longest = limits.chain([guards.longest_window()]).max().unwrap_or(0);
     let length = SignedDuration::from_secs(i64::try_from(longest).unwrap_or(i64::MAX));
     let mut attempts = book.attempts(now.checked_sub(length).unwrap_or(Timestamp::MIN), Mode::Auto);
-    for (fitting, entry) in entries.iter().enumerate() {
-        if let Err(why) = within_caps(guards, &case(book, entry, &attempts, now)) {
-            return (fitting, Some(why));
+    let mut room = Room { fitting: Vec::new(), why: None };
+    for &entry in entries {
+        match within_caps(guards, &case(book, entry, &attempts, now)) {
+            Ok(()) => {
+                room.fitting.push(entry);
+                attempts.push(attempt_of(entry, now));
+            }
+            Err(why) => {
+                room.why.get_or_insert(why);
+            }
         }
-        attempts.push(Attempt {
-            at: now,
-            rules: Cow::Borrowed(&entry.rules[..]),
-            kind: entry.action.kind(),
-            group: entry.machine.group.as_deref().map(Cow::Borrowed),
-        });
     }
-    (entries.len(), None)
+    room
+}
+
+/// What it would count as.
+fn attempt_of(entry: &LedgerEntry, now: Timestamp) -> Attempt<'_> {
+    Attempt {
+        at: now,
+        rules: Cow::Borrowed(&entry.rules[..]),
+        kind: entry.action.kind(),
+        group: entry.machine.known_group().map(Cow::Borrowed),
+    }
 }
 
 /// The entry as the counting guards see it: they ask neither alert nor isolation.

@@ -90,9 +90,10 @@ impl Asked {
     fn notice(&self, notice: &Notice) -> Option<Heard> {
         match (&self.command, notice.kind) {
             (_, NoticeKind::CommandRefused) => {
-                // A refusal names the place that the command has on its topic.
-                let named = notice.id == format!("{}@commands/0/{}", notice.kind.as_str(), self.offset)
-                    || notice.text.contains(self.id.as_str());
+                // A refusal names the place that the command has on its topic, and the action where it is of that one alone.
+                let place = format!("{}@commands/0/{}", notice.kind.as_str(), self.offset);
+                let alone = self.key.as_ref().is_some_and(|key| notice.id == format!("{place}/{key}"));
+                let named = notice.id == place || alone || notice.text.contains(self.id.as_str());
                 named.then(|| Heard::Refused(notice.text.clone()))
             }
             (Command::Resume { notice: lifted }, NoticeKind::Resumed) => {

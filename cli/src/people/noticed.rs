@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cordon_act::respond::{Book, room_for, waits_for_the_breaker};
+use cordon_act::respond::{Book, Room, room_for, waits_for_the_breaker};
 use cordon_policy::Guards;
 use cordon_records::{LedgerEntry, MAX_NAMED, NamedApproval, NoticeKind};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ pub struct Noticed<'a> {
     pub others: usize,
 }
 
-/// What this notice's breaker holds, as many as the caps leave and no more than `at_most`.
+/// What this notice's breaker holds, each that the caps leave room for and no more than `at_most`.
 ///
 /// # Errors
 /// Why there is nothing to approve by it.
@@ -41,15 +41,15 @@ pub fn of<'a>(
         since.partition(|entry| waits_for_the_breaker(entry, latch.at));
     waiting.sort_by_key(|entry| entry.at);
     let all = waiting.len();
-    let (room, why) = room_for(book, guards, &waiting, now);
+    let Room { mut fitting, why } = room_for(book, guards, &waiting, now);
     let most = at_most.unwrap_or(MAX_NAMED).min(MAX_NAMED);
-    waiting.truncate(room.min(most));
-    let more = all - waiting.len();
-    let why = why.filter(|_| room < most).unwrap_or_else(|| format!("at most {most} were asked for"));
-    if waiting.is_empty() && all > 0 {
+    let why = why.filter(|_| fitting.len() <= most).unwrap_or_else(|| format!("at most {most} were asked for"));
+    fitting.truncate(most);
+    let more = all - fitting.len();
+    if fitting.is_empty() && all > 0 {
         return Err(format!("{all} wait for it, and the caps leave none now ({why})"));
     }
-    Ok(Noticed { actions: waiting, more: (more > 0).then_some((more, why)), others: others.len() })
+    Ok(Noticed { actions: fitting, more: (more > 0).then_some((more, why)), others: others.len() })
 }
 
 /// As the command names them.
@@ -81,4 +81,47 @@ fn row(entry: &LedgerEntry) -> [String; 6] {
         entry.approvals.len().to_string(),
         entry.key.to_string(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_policy::guard;
+    use cordon_records::{ActionKey, GuardVerdict, Latch, Ruling};
+
+    use super::super::ledger::tests::{book, entry};
+    use super::*;
+
+    /// What this breaker holds, of a machine of this group.
+    fn held(number: u32, group: &str, latched: Timestamp) -> LedgerEntry {
+        let mut entry = entry(&format!("{number:016x}"), &format!("m{number}"), &format!("PC-{number}"));
+        entry.machine.group = Some(group.to_owned());
+        entry.at = latched + jiff::SignedDuration::from_secs(i64::from(number));
+        entry.guards = vec![GuardVerdict { guard: guard::BREAKER.into(), ruling: Ruling::Hold, why: "latched".into() }];
+        entry
+    }
+
+    #[test]
+    fn each_that_fits_is_offered_also_behind_one_that_does_not() {
+        let latched: Timestamp = "2026-11-22T22:41:08Z".parse().unwrap();
+        let entries = ["Clients", "clients", "Kiosks", "kiosks", "Lab"];
+        let entries: Vec<LedgerEntry> =
+            entries.iter().zip(1..).map(|(group, number)| held(number, group, latched)).collect();
+        let mut book = book(&entries);
+        let why = "all_rules 10m reached".to_owned();
+        book.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        let guards = Guards::load("guards.yaml", "caps: {per_device_group: {10m: 1}}").unwrap();
+        let notice = format!("breaker_latched@{latched}");
+        let now = latched + jiff::SignedDuration::from_mins(1);
+        let keys = |noticed: &Noticed| noticed.actions.iter().map(|it| it.key.clone()).collect::<Vec<ActionKey>>();
+        let picked = |numbers: &[usize]| numbers.iter().map(|it| entries[*it].key.clone()).collect::<Vec<ActionKey>>();
+
+        let noticed = of(&book, &guards, (&notice, None), now).unwrap();
+        assert_eq!(keys(&noticed), picked(&[0, 2, 4]));
+        let (more, why) = noticed.more.unwrap();
+        assert!(more == 2 && why.contains("per_device_group clients"), "{more}: {why}");
+
+        let noticed = of(&book, &guards, (&notice, Some(2)), now).unwrap();
+        assert_eq!(keys(&noticed), picked(&[0, 2]));
+        assert_eq!(noticed.more, Some((3, "at most 2 were asked for".to_owned())));
+    }
 }

@@ -21,6 +21,13 @@ use super::command::{Done, Written};
 /// So many may one person approve by one notice of the breaker.
 const ALONE: usize = 10;
 
+/// What a command named, and is not done for it after all.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    pub key: ActionKey,
+    pub why: String,
+}
+
 /// Whether the list is what the signer saw.
 ///
 /// # Errors
@@ -92,56 +99,74 @@ impl Responder {
     }
 
     /// A person says yes to all of this that the breaker holds, and to nothing else. The breaker stays on for the rest. As
-    /// many as the tightest cap leaves may be named, and more than ten take two people.
+    /// many as the caps leave may be named, and more than ten take two people. It is all or nothing, unless a crash came in
+    /// between: then what no longer fits is left out and told, one by one, and the rest is done.
     pub(super) fn approve_each(
         &mut self,
         notice: &str,
         (actions, count): (&[NamedApproval], u32),
         (person, begun): (&Person, bool),
         at: Moment,
-    ) -> Done {
+    ) -> Result<(Written, Vec<LeftOut>), String> {
         whole(actions.iter().map(|named| &named.key), count)?;
-        let latched = self.latched_by(notice)?;
-        let is_said = |yes: &Approval| yes.command == person.command;
-        let mut entries = Vec::new();
-        for named in actions {
-            let entry = self.book.get(&named.key).ok_or_else(|| format!("there is no action {}", named.key))?;
-            if !entry.approvals.iter().any(is_said) {
-                let entry = self.may_say_yes(&named.key, &named.intent, person, at)?;
-                if !waits_for_the_breaker(&entry, latched) {
-                    return Err(format!("{} is held for another reason, too: look at it by itself", named.key));
-                }
-                entries.push(entry);
+        let latched = if begun { NoticeKind::latched_at(notice) } else { self.latched_by(notice) };
+        let latched = latched.ok_or_else(|| format!("{notice} is not the breaker that holds now"))?;
+        let (mut entries, mut left_out) = (Vec::new(), Vec::new());
+        for named in actions.iter().filter(|named| !self.has_said_yes(&named.key, person)) {
+            match self.may_say_yes_by_notice(named, latched, person, at) {
+                Ok(entry) => entries.push(entry),
+                Err(why) if begun => left_out.push(LeftOut { key: named.key.clone(), why }),
+                Err(why) => return Err(why),
             }
         }
         let named: Vec<&LedgerEntry> = entries.iter().collect();
-        let (room, why) = room_for(&self.book, &self.terms.guards, &named, at.wall);
-        if let Some(why) = why.filter(|_| !begun) {
-            return Err(format!("{} are named, and the caps leave {room} now ({why}): name no more", named.len()));
+        let room = room_for(&self.book, &self.terms.guards, &named, at.wall);
+        if let Some(why) = room.why.filter(|_| !begun) {
+            let (named, left) = (named.len(), room.fitting.len());
+            return Err(format!("{named} are named, and the caps leave {left} now ({why}): name no more"));
         }
-        let needed = self.needed_for_each(latched, &named, at);
+        let needed = self.needed_for_each(latched, (&named, left_out.len()), at);
         let mut written = Written::default();
         for entry in entries {
             written = written.and(self.say_yes(entry, (person, Some(notice)), needed, at));
         }
-        Ok(written)
+        Ok((written, left_out))
+    }
+
+    /// Whether this command's yes to it is written down already.
+    fn has_said_yes(&self, key: &ActionKey, person: &Person) -> bool {
+        let entry = self.book.get(key);
+        entry.is_some_and(|entry| entry.approvals.iter().any(|yes| yes.command == person.command))
+    }
+
+    fn may_say_yes_by_notice(
+        &self,
+        named: &NamedApproval,
+        latched: Timestamp,
+        person: &Person,
+        at: Moment,
+    ) -> Result<LedgerEntry, String> {
+        let entry = self.may_say_yes(&named.key, &named.intent, person, at)?;
+        if !waits_for_the_breaker(&entry, latched) {
+            return Err(format!("{} is held for another reason, too: look at it by itself", named.key));
+        }
+        Ok(entry)
     }
 
     /// When the breaker latched that this notice told of, if it is the one that holds now.
-    fn latched_by(&self, notice: &str) -> Result<Timestamp, String> {
-        let latch =
-            self.book.breaker.as_ref().filter(|latch| latch.on && NoticeKind::latched_at(notice) == Some(latch.at));
-        latch.map(|latch| latch.at).ok_or_else(|| format!("{notice} is not the breaker that holds now"))
+    fn latched_by(&self, notice: &str) -> Option<Timestamp> {
+        let at = NoticeKind::latched_at(notice);
+        self.book.breaker.as_ref().filter(|latch| latch.on && at == Some(latch.at)).map(|latch| latch.at)
     }
 
     /// How many people these take: two above ten under one notice, however they are portioned out and however the notice's
     /// instant is spelt.
-    fn needed_for_each(&self, latched: Timestamp, entries: &[&LedgerEntry], at: Moment) -> usize {
+    fn needed_for_each(&self, latched: Timestamp, (entries, left_out): (&[&LedgerEntry], usize), at: Moment) -> usize {
         let is_among = |key: &ActionKey| entries.iter().any(|entry| &entry.key == key);
         let is_under = |yes: &Approval| yes.notice.as_deref().and_then(NoticeKind::latched_at) == Some(latched);
         let under = |entry: &&LedgerEntry| entry.approvals.iter().any(is_under);
         let before = self.book.entries().filter(under).filter(|entry| !is_among(&entry.key)).count();
-        let many = before + entries.len() > ALONE;
+        let many = before + entries.len() + left_out > ALONE;
         let each = entries.iter().map(|entry| self.approvals_needed(entry, entries.len() - 1, at.wall));
         each.max().unwrap_or(1).max(if many { 2 } else { 1 })
     }

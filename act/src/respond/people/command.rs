@@ -14,6 +14,7 @@ use super::super::report;
 use super::super::responder::{Afterwards, Job, Responder};
 use super::super::switches::{notice, notice_of};
 use super::authority::{self, Before, Person};
+use super::bulk::LeftOut;
 
 /// The longest word of a person's that is taken over, in characters.
 const WORDS: usize = 1_000;
@@ -95,7 +96,8 @@ impl Responder {
         let signer = authority::signer(record, &self.terms.signers, at.wall).map_err(|error| error.to_string())?;
         let before = Before { obeyed, begun: self.has_begun(record) };
         let person = authority::person(record, signer, (&self.terms.guards, before), at.wall);
-        let done = person.map_err(|error| error.to_string()).and_then(|person| self.do_for(&person, record, at));
+        let done =
+            person.map_err(|error| error.to_string()).and_then(|person| self.do_for(&person, (offset, record), at));
         // Also what was refused is done with: a copy of it must not find a better moment.
         let mut written = done.unwrap_or_else(|why| refused(offset, record, &why, at));
         if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, obeyed) {
@@ -105,12 +107,14 @@ impl Responder {
         Ok(written)
     }
 
-    fn do_for(&mut self, person: &Person, record: &CommandRecord, at: Moment) -> Done {
+    fn do_for(&mut self, person: &Person, (offset, record): (i64, &CommandRecord), at: Moment) -> Done {
         match &record.command {
             Command::Approve { key, intent } => self.approve(key, intent, person, at),
             Command::ApproveEach { notice, actions, count } => {
                 let begun = self.has_begun(record);
-                self.approve_each(notice, (actions, *count), (person, begun), at)
+                let (written, left_out) = self.approve_each(notice, (actions, *count), (person, begun), at)?;
+                let told = left_out.iter().map(|one| one_refused((offset, record), one, at));
+                Ok(told.fold(written, Written::and))
             }
             Command::Release { machine } => self.release(machine, person, at),
             Command::ReleaseEach { isolations, count } => self.release_each(isolations, *count, person, at),
@@ -182,6 +186,14 @@ fn does_nothing(offset: i64, text: String, at: Moment) -> Written {
 fn refused(offset: i64, record: &CommandRecord, why: &str, at: Moment) -> Written {
     let (command, by) = (record.command.as_str(), words(&record.by));
     does_nothing(offset, format!("{command} by {by} was refused: {why}"), at)
+}
+
+/// The notice of one action that a command names, and that nothing is done with for it. It is named by both.
+fn one_refused((offset, record): (i64, &CommandRecord), one: &LeftOut, at: Moment) -> Written {
+    let id = format!("{}@commands/0/{offset}/{}", NoticeKind::CommandRefused.as_str(), one.key);
+    let (command, by) = (record.command.as_str(), words(&record.by));
+    let text = format!("{command} by {by} was refused for {}: {}", one.key, one.why);
+    Written { reports: vec![notice_of((NoticeKind::CommandRefused, id), text, at)], ledger: Vec::new() }
 }
 
 /// A person's text as far as it is taken over. The signature is over all of it.

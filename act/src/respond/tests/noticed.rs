@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use cordon_policy::{Recorded, judge};
 use cordon_records::{
-    ActionKey, ActionState, Command, CommandId, CommandRecord, GuardVerdict, LedgerEntry, LedgerRecord, NamedApproval,
-    Report, Ruling,
+    ActionKey, ActionState, AttemptState, Command, CommandId, CommandRecord, GuardVerdict, LedgerEntry, LedgerRecord,
+    NamedApproval, Report, Ruling,
 };
 
 use super::office::{ANN, BOB, signed, terms_with, unsigned};
 use super::world::{World, decision};
 use crate::respond::event::Event;
-use crate::respond::{Terms, waits_for_the_breaker};
+use crate::respond::{Terms, room_for, waits_for_the_breaker};
 
 fn terms(caps: &str) -> Terms {
     terms_with(&format!("{{hold: {{kinds: []}}, caps: {{{caps}, fleet_share: {{1d: 1%, floor: 1000}}}}}}"))
@@ -151,11 +151,7 @@ fn a_list_with_anything_wrong_in_it_does_nothing_at_all() {
     world.pass(minutes(11));
     let held = waiting(&world);
     let mut vip = held[1].clone();
-    vip.guards.push(cordon_records::GuardVerdict {
-        guard: "hold-users".into(),
-        ruling: cordon_records::Ruling::Hold,
-        why: "ceo".into(),
-    });
+    vip.guards.push(GuardVerdict { guard: "hold-users".into(), ruling: Ruling::Hold, why: "ceo".into() });
     let mut log = world.log.clone();
     log.push(LedgerRecord::Action(Box::new(vip)));
     let world = World::restored_at(terms("all_rules: {10m: 2}"), log, world.at.wall);
@@ -246,4 +242,86 @@ fn what_was_approved_by_notice_is_judged_the_same_again_from_its_report() {
     another.facts.as_mut().unwrap().latched_at = Some(world.at.wall);
     let again = judge(&guards, &Recorded::of(&another).unwrap().case());
     assert_eq!(again.ruling, Ruling::Hold, "the yes lifts no other breaker: {again:?}");
+}
+
+#[test]
+fn exactly_ten_are_approved_by_one_person_and_the_eleventh_takes_two() {
+    let (mut world, notice) = latched("all_rules: {10m: 20}", 11);
+    world.pass(minutes(11));
+    let (held, before) = (waiting(&world), world.orders.len());
+    world.says(ANN, approve(&notice, &held[..10]), "c-1");
+    assert_eq!(world.orders.len(), before + 10, "{:?} {:?}", world.reasons(), world.told());
+    world.says(ANN, approve(&notice, &held[10..]), "c-2");
+    assert_eq!(world.orders.len(), before + 10, "{:?}", world.told());
+    assert!(world.reasons().last().unwrap().contains("it takes 2 people"), "{:?}", world.reasons());
+    world.says(BOB, approve(&notice, &held[10..]), "c-3");
+    assert_eq!(world.orders.len(), before + 11, "{:?}", world.told());
+}
+
+#[test]
+fn one_that_does_not_fit_is_passed_over_and_a_later_one_of_another_group_fits() {
+    let caps = "all_rules: {10m: 4}, per_device_group: {10m: 1}";
+    let (mut world, _) = latched("all_rules: {10m: 1}", 4);
+    world.pass(minutes(11));
+    let mut held = waiting(&world);
+    for (entry, group) in held.iter_mut().zip(["Clients", "clients", "Kiosks", " "]) {
+        entry.machine.group = Some(group.to_owned());
+    }
+    let all: Vec<&LedgerEntry> = held.iter().collect();
+    let room = room_for(world.responder.book(), &terms(caps).guards, &all, world.at.wall);
+    let fitting: Vec<&ActionKey> = room.fitting.iter().map(|entry| &entry.key).collect();
+    assert_eq!(fitting, [&held[0].key, &held[2].key], "{:?}", room.why);
+    assert!(room.why.as_ref().unwrap().contains("per_device_group clients"), "{:?}", room.why);
+}
+
+type Change = fn(&mut LedgerEntry);
+
+#[test]
+fn after_a_crash_in_the_middle_what_no_longer_fits_is_left_out_and_told_alone_and_the_rest_is_done() {
+    let caps = "all_rules: {10m: 3}";
+    let (mut world, notice) = latched(caps, 3);
+    world.pass(minutes(11));
+    let held = waiting(&world);
+    let command = signed(ANN, approve(&notice, &held), "c-1", world.at.wall);
+    world.say(command.clone());
+    world.run();
+    let is_said = |record: &LedgerRecord| matches!(record, LedgerRecord::Action(entry) if !entry.approvals.is_empty());
+    let first = world.log.iter().position(is_said).unwrap();
+    let Some(LedgerRecord::Action(said)) = world.log.get(first).cloned() else { panic!("an action") };
+    let rest: Vec<&LedgerEntry> = held.iter().filter(|entry| entry.key != said.key).collect();
+    let (gone, stays) = (rest[0], rest[1]);
+    let cases: [(Change, &str); 3] = [
+        (|entry| entry.state = AttemptState::Reported(ActionState::Denied), "waits for nobody: it stands at denied"),
+        (|entry| entry.expires_at = Some(entry.at), "which is over"),
+        (
+            |entry| {
+                let (guard, why) = ("hold-users".into(), "ceo".into());
+                entry.guards.push(GuardVerdict { guard, ruling: Ruling::Hold, why });
+            },
+            "held for another reason, too",
+        ),
+    ];
+    for (change, part) in cases {
+        let mut log = world.log[..=first].to_vec();
+        let mut changed = gone.clone();
+        change(&mut changed);
+        // What is approved names the instant at which the hold ends.
+        let named = changed.expires_at == gone.expires_at;
+        log.push(LedgerRecord::Action(Box::new(changed)));
+        let mut next = World::restored_at(terms(caps), log, world.at.wall);
+        let offset = next.say(command.clone());
+        next.run();
+        let called: Vec<&ActionKey> = next.calls.iter().map(|(key, ..)| key).collect();
+        let mut expected = [&said.key, &stays.key];
+        expected.sort();
+        let mut sorted = called.clone();
+        sorted.sort();
+        assert_eq!(sorted, expected, "{part}: {:?}", next.told());
+        let told = next.told();
+        assert!(told.len() == 1 && told[0].contains(gone.key.as_str()), "{told:?}");
+        assert!(told[0].contains(part) || !named, "{part} is not in {told:?}");
+        let id = format!("command_refused@commands/0/{offset}/{}", gone.key);
+        let is_its = |report: &Report| matches!(report, Report::Notice(notice) if notice.id == id);
+        assert!(next.reports.iter().any(is_its), "{id}: {:?}", next.reports);
+    }
 }
