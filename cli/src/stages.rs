@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cordon_act::{Act, ActArgs, ActSettings};
 use cordon_defender::DefenderSettings;
@@ -99,6 +100,17 @@ pub fn read<T>(config: &Path, read: impl FnOnce(&mut Section) -> Option<T>) -> a
 /// The section `kafka`.
 pub fn kafka(config: &Path) -> anyhow::Result<KafkaSettings> {
     read(config, |root| KafkaSettings::read(&mut root.section("kafka")))
+}
+
+/// The section `kafka`, and how often ingest polls, if the file says so. The rest of the section `ingest` is that stage's
+/// business.
+pub fn kafka_and_poll_interval(config: &Path) -> anyhow::Result<(KafkaSettings, Duration)> {
+    read(config, |root| {
+        let kafka = KafkaSettings::read(&mut root.section("kafka"));
+        let mut ingest = root.section("ingest");
+        let interval = ingest.duration("poll_interval").optional();
+        Some((kafka?, interval.unwrap_or_default()))
+    })
 }
 
 /// The guards that the section `act` names, or the built-in ones.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cordon_records::{ActionRecord, ActionState, MachineId, Report, Topic};
+use cordon_records::{ActionRecord, ActionState, MachineId, Report, StageHealth, Topic};
 use cordon_runtime::kafka::{KafkaSettings, apply_topics, read_all};
 use cordon_simulator::{CLIENT_ID, CLIENT_SECRET, Options, SimMachine, Simulator, TENANT_ID};
 use serde::de::DeserializeOwned;
@@ -267,10 +267,12 @@ impl Pipeline {
         sum as u64
     }
 
-    /// Every record of a topic, read as `T`.
+    /// Every record of a topic, read as `T`; on `policies` what processes say of their health is left out.
     pub async fn records<T: DeserializeOwned>(&self, topic: Topic) -> Vec<T> {
         let records = read_all(&self.kafka, topic).await.expect("the topic can be read");
-        records.iter().map(|record| record.json().expect("our own record")).collect()
+        let is_health = |key: &str| topic == Topic::Policies && key.starts_with(StageHealth::KEY_PREFIX);
+        let records = records.iter().filter(|record| !record.key_text().is_some_and(is_health));
+        records.map(|record| record.json().expect("our own record")).collect()
     }
 
     /// Every step of an action reported so far.

@@ -1,45 +1,165 @@
-//! Reads the picture from the topics.
+//! Reads the picture from the topics. What cannot be read is left out of it with the reason, and the rest is told.
 
-use cordon_records::{Clock, CursorRecord, DecisionRecord, StampedRecord, SystemClock, Topic};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use cordon_records::{Clock, CursorRecord, DecisionRecord, StageHealth, StampedRecord, SystemClock, Topic};
 use cordon_runtime::kafka::{self, KafkaFailure, KafkaSettings, Position};
 
-use super::picture::{DeadLetters, Picture};
+use super::picture::{DeadLetters, Ledger, Looked, Picture, Stage, Unread};
 use crate::dlq::{Letter, seen};
 
-/// Every reader whose lag says something: its name for people, its group, and what it reads.
-const READERS: [(&str, &str, Topic); 4] = [
-    ("enrich", "enrich", Topic::Alerts),
-    ("decide", "act-decide", Topic::Enriched),
-    ("respond", "act-respond", Topic::Decisions),
-    ("notify", "notify", Topic::Actions),
+/// A stage, or a role of one.
+struct Reader {
+    /// Its name for people.
+    name: &'static str,
+    /// Its group, without the prefix.
+    group: &'static str,
+    /// What it settles record by record.
+    topic: Option<Topic>,
+}
+
+/// Those of which it matters whether they live, in the order of an alert's way.
+const READERS: [Reader; 5] = [
+    Reader { name: "ingest", group: "ingest", topic: None },
+    Reader { name: "enrich", group: "enrich", topic: Some(Topic::Alerts) },
+    Reader { name: "decide", group: "act-decide", topic: Some(Topic::Enriched) },
+    Reader { name: "respond", group: cordon_act::respond::GROUP, topic: Some(Topic::Decisions) },
+    Reader { name: "notify", group: "notify", topic: Some(Topic::Actions) },
 ];
 
 /// Everything at once.
+///
+/// # Errors
+/// When the broker cannot be reached at all.
 pub async fn picture(kafka: &KafkaSettings) -> Result<Picture, KafkaFailure> {
-    let (ledger, cursors, decisions, seen) = tokio::try_join!(
-        kafka::read_all(kafka, Topic::Ledger),
-        kafka::read_all(kafka, Topic::Cursors),
-        kafka::read_newest(kafka, Topic::Decisions),
-        seen::up_to(kafka),
-    )?;
-    let dead = DeadLetters { void: seen.void().to_vec(), ..DeadLetters::default() };
-    let dead_letters = kafka::fold_all(kafka, Topic::DeadLetters, dead, move |dead, record| {
-        dead.take(Letter(&record), &seen);
-    });
-    let mut picture = Picture { dead_letters: dead_letters.await?, ..Picture::default() };
+    kafka::cluster_id(kafka).await?;
+    let (ledger, cursor, decided, dead_letters, health) = tokio::join!(
+        ledger(kafka),
+        cursor(kafka),
+        decided(kafka),
+        dead_letters(kafka),
+        kafka::fold_all(kafka, Topic::Policies, BTreeMap::new(), |words, record| newest(words, record.json().ok())),
+    );
+    let health = told(health);
+    let [ingest, enrich, decide, respond, notify] = READERS.map(|reader| stage(kafka, reader, &health));
+    let (ingest, enrich, decide, respond, notify) = tokio::join!(ingest, enrich, decide, respond, notify);
+    let commands = match &ledger {
+        Ok(ledger) => unread(kafka, Topic::Commands, |_| ledger.commands_next).await,
+        Err(why) => Err(format!("how far respond has read is in the ledger: {why}")),
+    };
+    let stages = vec![ingest, enrich, decide, respond, notify];
+    Ok(Picture { stages, ledger, cursor, decided, commands, dead_letters, ..Picture::default() })
+}
+
+fn told<T>(looked: Result<T, impl Display>) -> Looked<T> {
+    looked.map_err(|why| why.to_string())
+}
+
+async fn ledger(kafka: &KafkaSettings) -> Looked<Ledger> {
+    let records = told(kafka::read_all(kafka, Topic::Ledger).await)?;
     // What cannot be read stops respond itself, which says so; here it is passed over.
-    let records = ledger.iter().filter_map(|record| record.json::<StampedRecord>().ok());
-    picture.take_ledger(records, SystemClock.now());
-    let polls = cursors.iter().filter_map(|record| match record.json().ok()? {
+    let records = records.iter().filter_map(|record| record.json::<StampedRecord>().ok());
+    Ok(Ledger::read(records, SystemClock.now()))
+}
+
+async fn cursor(kafka: &KafkaSettings) -> Looked<Option<cordon_records::PollCursor>> {
+    let records = told(kafka::read_all(kafka, Topic::Cursors).await)?;
+    let polls = records.iter().filter_map(|record| match record.json().ok()? {
         CursorRecord::Poll(cursor) => Some(cursor),
         CursorRecord::Claim(_) => None,
     });
-    picture.cursor = polls.max_by_key(|cursor| cursor.epoch);
-    let decided = decisions.iter().filter_map(|record| record.json::<DecisionRecord>().ok());
-    picture.decided = decided.map(|decision| (decision.rule_set, decision.decided_at)).max_by_key(|(_, at)| *at);
-    for (name, group, topic) in READERS {
-        let positions = kafka::positions(kafka, Some(group), topic).await?;
-        picture.lag.insert(name, positions.iter().map(Position::lag).sum());
+    Ok(polls.max_by_key(|cursor| cursor.epoch))
+}
+
+async fn decided(kafka: &KafkaSettings) -> Looked<Option<(String, jiff::Timestamp)>> {
+    let records = told(kafka::read_newest(kafka, Topic::Decisions).await)?;
+    let decided = records.iter().filter_map(|record| record.json::<DecisionRecord>().ok());
+    Ok(decided.map(|decision| (decision.rule_set, decision.decided_at)).max_by_key(|(_, at)| *at))
+}
+
+async fn dead_letters(kafka: &KafkaSettings) -> Looked<DeadLetters> {
+    let seen = told(seen::up_to(kafka).await)?;
+    let none = DeadLetters { void: seen.void().to_vec(), ..DeadLetters::default() };
+    let dead = kafka::fold_all(kafka, Topic::DeadLetters, none, move |dead, record| {
+        dead.take(Letter(&record), &seen);
+    });
+    told(dead.await)
+}
+
+/// Keeps the newest word of each process.
+fn newest(words: &mut BTreeMap<String, StageHealth>, word: Option<StageHealth>) {
+    if let Some(word) = word
+        && words.get(&word.owner).is_none_or(|known| known.at <= word.at)
+    {
+        words.insert(word.owner.clone(), word);
     }
-    Ok(picture)
+}
+
+async fn stage(kafka: &KafkaSettings, reader: Reader, health: &Looked<BTreeMap<String, StageHealth>>) -> Stage {
+    let of_ours = |words: &BTreeMap<String, StageHealth>| -> Vec<StageHealth> {
+        let ours = words.values().filter(|word| word.groups.iter().any(|group| group == reader.group));
+        ours.cloned().collect()
+    };
+    let unsettled = async {
+        match reader.topic {
+            None => None,
+            Some(topic) => Some(unsettled(kafka, reader.group, topic).await),
+        }
+    };
+    let (members, unsettled) = tokio::join!(kafka::members(kafka, reader.group), unsettled);
+    Stage {
+        name: reader.name,
+        members: told(members),
+        words: health.as_ref().map(of_ours).map_err(Clone::clone),
+        unsettled,
+    }
+}
+
+async fn unsettled(kafka: &KafkaSettings, group: &str, topic: Topic) -> Looked<Unread> {
+    let positions = told(kafka::positions(kafka, Some(group), topic).await)?;
+    counted(kafka, topic, &positions).await
+}
+
+/// What nobody has read of a topic from these offsets on.
+async fn unread(kafka: &KafkaSettings, topic: Topic, from: impl Fn(i32) -> i64) -> Looked<Unread> {
+    let mut positions = told(kafka::positions(kafka, None, topic).await)?;
+    positions.iter_mut().for_each(|position| position.committed = Some(from(position.partition)));
+    counted(kafka, topic, &positions).await
+}
+
+async fn counted(kafka: &KafkaSettings, topic: Topic, positions: &[Position]) -> Looked<Unread> {
+    if positions.is_empty() {
+        return Err(format!("{} is not there, or may not be looked at", kafka.topic(topic)));
+    }
+    let records = positions.iter().map(Position::lag).sum();
+    let behind = positions.iter().filter(|position| position.lag() > 0);
+    let behind: BTreeMap<i32, i64> =
+        behind.map(|at| (at.partition, at.committed.unwrap_or(at.low).max(at.low))).collect();
+    let oldest = if behind.is_empty() { None } else { told(kafka::oldest_at(kafka, topic, behind).await)? };
+    Ok(Unread { records, oldest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_words_of_one_process_the_newest_stands_in_whatever_order_they_come() {
+        let word = |owner: &str, at: &str| StageHealth {
+            schema_version: 1,
+            stage: "act".into(),
+            owner: owner.into(),
+            groups: Vec::new(),
+            not_ready: Vec::new(),
+            at: format!("2026-11-24T{at}Z").parse().unwrap(),
+        };
+        let mut words = BTreeMap::new();
+        for (owner, at) in [("a-1-1", "03:00:30"), ("a-1-1", "03:00:00"), ("b-1-1", "03:00:10")] {
+            newest(&mut words, Some(word(owner, at)));
+        }
+        newest(&mut words, None);
+        assert_eq!(words["a-1-1"], word("a-1-1", "03:00:30"));
+        assert_eq!(words.len(), 2);
+    }
 }

@@ -1,27 +1,94 @@
 //! What there is to tell.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use cordon_act::respond::Book;
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, Claim, Latch, LedgerEntry, PolicyStanding, PollCursor,
-    StampedRecord, dead_letter_header as header,
+    ActionKey, ActionKind, ActionState, AttemptState, Claim, DeadLetterReason, Latch, LedgerEntry, PolicyStanding,
+    PollCursor, StageHealth, StampedRecord, dead_letter_header as header,
 };
+use cordon_runtime::kafka::Membership;
 use jiff::Timestamp;
 
 use crate::dlq::Letter;
 use crate::dlq::seen::{SeenUpTo, Void};
 use crate::escape;
 
+/// What was found out, or why it could not be.
+pub type Looked<T> = Result<T, String>;
+
 /// The installation as its topics show it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Picture {
+    /// The stages and roles, in the order of an alert's way.
+    pub stages: Vec<Stage>,
+    /// What respond remembers.
+    pub ledger: Looked<Ledger>,
+    /// Rule set and time of the newest decision.
+    pub decided: Looked<Option<(String, Timestamp)>>,
+    /// How far the poll has come.
+    pub cursor: Looked<Option<PollCursor>>,
+    /// How often ingest polls, by this configuration file.
+    pub poll_interval: Duration,
+    /// What people asked for and respond has not read.
+    pub commands: Looked<Unread>,
+    /// Records that no stage could handle.
+    pub dead_letters: Looked<DeadLetters>,
+}
+
+impl Default for Picture {
+    fn default() -> Self {
+        Self {
+            stages: Vec::new(),
+            ledger: Ok(Ledger::default()),
+            decided: Ok(None),
+            cursor: Ok(None),
+            poll_interval: Duration::ZERO,
+            commands: Ok(Unread::default()),
+            dead_letters: Ok(DeadLetters::default()),
+        }
+    }
+}
+
+/// A stage, or a role of one.
+#[derive(Debug)]
+pub struct Stage {
+    /// Its name for people.
+    pub name: &'static str,
+    /// Who stands in its group.
+    pub members: Looked<Membership>,
+    /// The newest word of each of its processes.
+    pub words: Looked<Vec<StageHealth>>,
+    /// What it has yet to settle; `None` of one that settles no records.
+    pub unsettled: Option<Looked<Unread>>,
+}
+
+/// Records that wait to be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// How many.
+    pub records: i64,
+    /// When the oldest was written.
+    pub oldest: Option<Timestamp>,
+}
+
+/// An action that waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Held {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it stops waiting.
+    pub until: Option<Timestamp>,
+}
+
+/// What the ledger says.
+#[derive(Debug, Default)]
+pub struct Ledger {
     /// Who writes the ledger.
     pub claim: Option<Claim>,
     /// The writer's rules and guards.
     pub policy: Option<PolicyStanding>,
-    /// Rule set and time of the newest decision.
-    pub decided: Option<(String, Timestamp)>,
     /// The breaker.
     pub breaker: Option<Latch>,
     /// The pause switch.
@@ -34,16 +101,12 @@ pub struct Picture {
     pub overdue: usize,
     /// Actions of which nobody knows whether they were done, the oldest first.
     pub doubts: Vec<InDoubt>,
-    /// Actions that wait for a person.
-    pub held: usize,
+    /// Actions that wait for a person, the oldest first.
+    pub held: Vec<Held>,
     /// Isolations that end by themselves: how many, and when the next one does.
     pub timers: Option<(usize, Timestamp)>,
-    /// How far the poll has come.
-    pub cursor: Option<PollCursor>,
-    /// Records that each reader has yet to settle.
-    pub lag: BTreeMap<&'static str, i64>,
-    /// Records that no stage could handle.
-    pub dead_letters: DeadLetters,
+    /// The next command to be read.
+    pub commands_next: i64,
 }
 
 /// The dead letters that are kept.
@@ -57,6 +120,10 @@ pub struct DeadLetters {
     pub oldest: Option<Timestamp>,
     /// What people said they had seen of a topic that is gone.
     pub void: Vec<Void>,
+    /// Words that records were deleted before they were read, which nobody has seen, by stage.
+    pub lost: BTreeMap<String, usize>,
+    /// When the oldest of those was said.
+    pub oldest_lost: Option<Timestamp>,
 }
 
 impl DeadLetters {
@@ -67,8 +134,13 @@ impl DeadLetters {
             return;
         }
         let word = |name| letter.said(name).map_or_else(|| "unknown".to_owned(), escape::text);
-        *self.unseen.entry(format!("{} {}", word(header::STAGE), word(header::REASON))).or_default() += 1;
         let died = letter.said(header::FAILED_AT).and_then(|at| at.parse().ok()).or(letter.0.timestamp);
+        if letter.said(header::REASON) == Some(DeadLetterReason::Lost.as_str()) {
+            *self.lost.entry(word(header::STAGE)).or_default() += 1;
+            self.oldest_lost = [self.oldest_lost, died].into_iter().flatten().min();
+            return;
+        }
+        *self.unseen.entry(format!("{} {}", word(header::STAGE), word(header::REASON))).or_default() += 1;
         self.oldest = [self.oldest, died].into_iter().flatten().min();
     }
 
@@ -108,22 +180,31 @@ impl From<&LedgerEntry> for InDoubt {
     }
 }
 
-impl Picture {
-    /// Takes the ledger, in log order.
-    pub fn take_ledger(&mut self, records: impl IntoIterator<Item = StampedRecord>, now: Timestamp) {
+impl Ledger {
+    /// Reads it, in log order.
+    pub fn read(records: impl IntoIterator<Item = StampedRecord>, now: Timestamp) -> Self {
         let mut book = Book::default();
         records.into_iter().for_each(|record| book.apply(record));
         let waits = |expires_at: Option<Timestamp>| expires_at.is_none_or(|until| now < until);
-        self.held = book
+        let held = book
             .entries()
-            .filter(|entry| entry.state == AttemptState::Reported(ActionState::Held) && waits(entry.expires_at))
-            .count();
-        self.timers = book.timers().first().map(|(next, _)| (book.timers().len(), *next));
-        self.open = book.open_count();
-        self.doubts = book.in_doubt().map(InDoubt::from).collect();
-        self.doubts.sort_by_key(|doubt| doubt.since);
-        self.overdue = book.open().filter(|entry| entry.alarmed).count();
-        self.fleet = book.fleet.map(|fleet| (fleet.machines, fleet.at));
-        (self.claim, self.policy, self.breaker, self.pause) = (book.claim, book.policy, book.breaker, book.pause);
+            .filter(|entry| entry.state == AttemptState::Reported(ActionState::Held) && waits(entry.expires_at));
+        let mut held: Vec<Held> = held.map(|entry| Held { since: entry.at, until: entry.expires_at }).collect();
+        held.sort_by_key(|held| held.since);
+        let mut doubts: Vec<InDoubt> = book.in_doubt().map(InDoubt::from).collect();
+        doubts.sort_by_key(|doubt| doubt.since);
+        Self {
+            held,
+            doubts,
+            timers: book.timers().first().map(|(next, _)| (book.timers().len(), *next)),
+            open: book.open_count(),
+            overdue: book.open().filter(|entry| entry.alarmed).count(),
+            fleet: book.fleet.map(|fleet| (fleet.machines, fleet.at)),
+            commands_next: book.commands_next,
+            claim: book.claim,
+            policy: book.policy,
+            breaker: book.breaker,
+            pause: book.pause,
+        }
     }
 }

@@ -1,92 +1,85 @@
 //! The picture as lines for people and as a document for programs.
 
-use cordon_records::{Latch, NoticeKind};
+use std::collections::BTreeMap;
+
+use cordon_records::{Latch, NoticeKind, PollCursor};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::picture::{DeadLetters, InDoubt, Picture};
+use super::line::{Line, ago, count, good, look, looked, seconds, when};
+use super::picture::{DeadLetters, Held, InDoubt, Ledger, Picture, Stage, Unread};
+use super::stages;
 use crate::dlq::seen::told_of;
 use crate::escape;
 
-/// Alerts are polled every few seconds; coverage that is older than this has stopped.
-const COVERAGE_STALE: SignedDuration = SignedDuration::from_mins(10);
+/// Coverage that is older than this has stopped, unless polls are further apart.
+const COVERAGE_STALE: SignedDuration = SignedDuration::from_mins(5);
+/// Or than so many polls.
+const POLLS: i32 = 4;
 
 /// More stages and reasons than this are not named.
 const CAUSES: usize = 4;
 
-/// One line.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Whether nothing about it wants a person.
-    pub good: bool,
-    /// What it is about.
-    pub about: &'static str,
-    /// What it says.
-    pub text: String,
-    /// What to do.
-    pub help: Option<String>,
-}
+/// What people asked for is read within this, by whoever is alive.
+const COMMANDS: SignedDuration = SignedDuration::from_secs(15);
 
-impl std::fmt::Display for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}  {:<10} {}", if self.good { "ok  " } else { "LOOK" }, self.about, self.text)?;
-        self.help.iter().try_for_each(|help| write!(f, "\n                 {help}"))
-    }
-}
-
-fn good(about: &'static str, text: impl Into<String>) -> Line {
-    Line { good: true, about, text: text.into(), help: None }
-}
-
-fn look(about: &'static str, text: impl Into<String>, help: impl Into<String>) -> Line {
-    Line { good: false, about, text: text.into(), help: Some(help.into()) }
-}
+/// What waits for a person for longer than this has been overlooked.
+const HELD_LONG: SignedDuration = SignedDuration::from_mins(15);
 
 /// Everything, gravest or not, in a fixed order.
 pub fn lines(picture: &Picture, now: Timestamp) -> Vec<Line> {
-    vec![
-        respond(picture),
-        switch("breaker", picture.breaker.as_ref(), NoticeKind::BreakerLatched),
-        switch("pause", picture.pause.as_ref(), NoticeKind::Paused),
-        rules(picture),
-        decide(picture, now),
-        actions(picture),
-        doubt(picture, now),
-        coverage(picture, now),
-        fleet(picture, now),
-        lag(picture),
-        dead_letters(&picture.dead_letters, now),
-    ]
+    let ledger = &picture.ledger;
+    let mut lines = stages::lines(picture, now);
+    lines.extend([
+        looked("breaker", ledger, |it| switch("breaker", it.breaker.as_ref(), NoticeKind::BreakerLatched, now)),
+        looked("pause", ledger, |it| switch("pause", it.pause.as_ref(), NoticeKind::Paused, now)),
+        looked("commands", &picture.commands, |it| commands(it, now)),
+        looked("rules", ledger, |it| rules(it, now)),
+        looked("held", ledger, |it| held(&it.held, now)),
+        looked("actions", ledger, |it| actions(it, now)),
+        looked("doubt", ledger, |it| doubt(&it.doubts, now)),
+        looked("coverage", &picture.cursor, |it| coverage(it.as_ref(), picture.poll_interval, now)),
+        looked("fleet", ledger, |it| fleet(it, now)),
+        looked("dead", &picture.dead_letters, |it| dead_letters(it, now)),
+        looked("lost", &picture.dead_letters, |it| lost(it, now)),
+    ]);
+    lines
 }
 
-fn respond(picture: &Picture) -> Line {
-    match &picture.claim {
-        Some(claim) => good("respond", format!("{} writes since {}, epoch {}", claim.owner, claim.at, claim.epoch)),
-        None => look("respond", "nobody has ever held the ledger", "start cordon-act once with --init-ledger"),
-    }
-}
-
-fn switch(about: &'static str, latch: Option<&Latch>, kind: NoticeKind) -> Line {
+fn switch(about: &'static str, latch: Option<&Latch>, kind: NoticeKind, now: Timestamp) -> Line {
     match latch.filter(|latch| latch.on) {
         None => good(about, "off"),
         Some(latch) => look(
             about,
-            format!("ON since {} by {}: {}", latch.at, latch.by, latch.why),
+            format!("ON for {} (since {}) by {}: {}", ago(latch.at, now), latch.at, latch.by, latch.why),
             format!("every action is held; cordon resume {}@{} --why … lets them go on", kind.as_str(), latch.at),
         ),
     }
 }
 
-fn rules(picture: &Picture) -> Line {
-    match &picture.policy {
+fn commands(unread: &Unread, now: Timestamp) -> Line {
+    if unread.records == 0 {
+        return good("commands", "all read");
+    }
+    let age =
+        unread.oldest.map_or_else(|| "of unknown age".to_owned(), |at| format!("the oldest {} old", ago(at, now)));
+    let text = format!("{} that respond has not read, {age}", count(unread.records, "command"));
+    if unread.oldest.is_some_and(|at| now.duration_since(at) <= COMMANDS) {
+        return good("commands", text);
+    }
+    look("commands", text, "what people approved, denied or released is not done: is cordon-act running?")
+}
+
+fn rules(ledger: &Ledger, now: Timestamp) -> Line {
+    match &ledger.policy {
         None => good("rules", "respond has not said yet which are in force"),
         Some(standing) => {
             let text = format!("{} in force, set {}", standing.rules, standing.rule_set);
             match &standing.refused {
-                None => good("rules", format!("{text}, since {}", standing.at)),
+                None => good("rules", format!("{text}, since {}", when(standing.at, now))),
                 Some(why) => {
                     let first = why.lines().next().unwrap_or_default();
-                    let text = format!("{text}, but the files were REFUSED at {}: {first}", standing.at);
+                    let text = format!("{text}, but the files were REFUSED at {}: {first}", when(standing.at, now));
                     look("rules", text, "cordon check --read-only names every mistake with its place")
                 }
             }
@@ -94,24 +87,39 @@ fn rules(picture: &Picture) -> Line {
     }
 }
 
-fn decide(picture: &Picture, now: Timestamp) -> Line {
-    let Some((rule_set, at)) = &picture.decided else { return good("decide", "no decision yet") };
-    let text = format!("newest decision {} ago, by set {rule_set}", ago(*at, now));
-    match &picture.policy {
-        Some(standing) if *at > standing.at && standing.rule_set != *rule_set => {
-            let help = "decide and respond run on different rules: one of them has not got the new files";
-            look("decide", text, help)
-        }
-        Some(_) | None => good("decide", text),
+/// What is held is normal while it is fresh: somebody has a mail about it. What has waited long was overlooked.
+fn held(all: &[Held], now: Timestamp) -> Line {
+    let Some(oldest) = all.first() else { return good("held", "nothing waits for a person") };
+    let next = all.iter().filter_map(|held| held.until).min();
+    let ends = next
+        .map(|at| format!(", the next runs out in {}", super::line::span(at.duration_since(now))))
+        .unwrap_or_default();
+    let waits = if all.len() == 1 { "action waits" } else { "actions wait" };
+    let text = format!("{} {waits} for a person, the oldest for {}{ends}", all.len(), ago(oldest.since, now));
+    if !all.iter().any(|held| is_overlooked(*held, now)) {
+        return good("held", text);
     }
+    look(
+        "held",
+        text,
+        "cordon approvals list shows them; cordon approve or cordon deny decides; what runs out is not done",
+    )
 }
 
-fn actions(picture: &Picture) -> Line {
-    let mut text = format!("{} on their way, {} held for a person", picture.open, picture.held);
-    if let Some((timers, next)) = picture.timers {
-        text += &format!(", {timers} machines let back by themselves, the next at {next}");
+/// Held for long, or in the last quarter of its time.
+fn is_overlooked(held: Held, now: Timestamp) -> bool {
+    let waited = now.duration_since(held.since);
+    let last_quarter =
+        held.until.is_some_and(|until| waited.saturating_mul(4) > until.duration_since(held.since).saturating_mul(3));
+    waited > HELD_LONG || last_quarter
+}
+
+fn actions(ledger: &Ledger, now: Timestamp) -> Line {
+    let mut text = format!("{} on their way", ledger.open);
+    if let Some((timers, next)) = ledger.timers {
+        text += &format!(", {timers} machines let back by themselves, the next at {}", when(next, now));
     }
-    match picture.overdue {
+    match ledger.overdue {
         0 => good("actions", text),
         overdue => {
             look("actions", format!("{text}, {overdue} OVERDUE"), "see in the portal whether these machines are online")
@@ -125,8 +133,7 @@ const NAMED: usize = 5;
 /// How long an action in doubt may stay so after its rest: Defender's list is read then, again and again while it cannot be.
 const READ_BY: SignedDuration = SignedDuration::from_mins(5);
 
-fn doubt(picture: &Picture, now: Timestamp) -> Line {
-    let doubts = &picture.doubts;
+fn doubt(doubts: &[InDoubt], now: Timestamp) -> Line {
     if doubts.is_empty() {
         return good("doubt", "no action is in doubt");
     }
@@ -139,7 +146,8 @@ fn doubt(picture: &Picture, now: Timestamp) -> Line {
             }
         };
         let (key, machine, why) = (&doubt.key, escape::text(&doubt.machine), escape::text(&doubt.why));
-        format!("{} on {machine} since {}{rests} ({key}): {why}", doubt.kind, seconds(doubt.since))
+        let (kind, since) = (doubt.kind, seconds(doubt.since));
+        format!("{kind} on {machine} since {since} ({} ago){rests} ({key}): {why}", ago(doubt.since, now))
     });
     let named: Vec<String> = named.collect();
     let more = match doubts.len().saturating_sub(NAMED) {
@@ -158,32 +166,23 @@ fn doubt(picture: &Picture, now: Timestamp) -> Line {
     good("doubt", text)
 }
 
-/// An instant, without what is below the second.
-fn seconds(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
-}
-
-fn coverage(picture: &Picture, now: Timestamp) -> Line {
-    let Some(cursor) = &picture.cursor else {
+fn coverage(cursor: Option<&PollCursor>, poll_interval: std::time::Duration, now: Timestamp) -> Line {
+    let Some(cursor) = cursor else {
         return look("coverage", "no alert was ever asked for", "start cordon-ingest, and see what its log says");
     };
-    let text = format!("every alert up to {} ({} ago)", cursor.covered_until, ago(cursor.covered_until, now));
-    if now.duration_since(cursor.covered_until) <= COVERAGE_STALE {
+    let polls = SignedDuration::try_from(poll_interval).unwrap_or_default().saturating_mul(POLLS);
+    let text = format!("every alert up to {}", when(cursor.covered_until, now));
+    if now.duration_since(cursor.covered_until) <= COVERAGE_STALE.max(polls) {
         return good("coverage", text);
     }
     look("coverage", text, "alerts are no longer fetched: is cordon-ingest running, and what does its log say?")
 }
 
-fn fleet(picture: &Picture, now: Timestamp) -> Line {
-    match picture.fleet {
+fn fleet(ledger: &Ledger, now: Timestamp) -> Line {
+    match ledger.fleet {
         Some((machines, at)) => good("fleet", format!("{machines} machines, counted {} ago", ago(at, now))),
         None => good("fleet", "not counted yet: the share of the fleet allows no more than its floor"),
     }
-}
-
-fn lag(picture: &Picture) -> Line {
-    let readers: Vec<String> = picture.lag.iter().map(|(name, records)| format!("{name} {records}")).collect();
-    good("lag", format!("records not yet settled: {}", readers.join(", ")))
 }
 
 /// Whatever died and was not seen wants a person: the mail about it may have been refused too.
@@ -194,164 +193,90 @@ fn dead_letters(dead: &DeadLetters, now: Timestamp) -> Line {
         let text = if kept == 0 { "no dead letters".to_owned() } else { format!("{kept} dead letters, all seen") };
         return good("dead", text + &void);
     }
-    let mut causes: Vec<(&String, &usize)> = dead.unseen.iter().collect();
-    causes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let causes: Vec<String> = causes.iter().take(CAUSES).map(|(cause, count)| format!("{cause} {count}")).collect();
     let age = dead.oldest.map(|oldest| format!(", the oldest {} old", ago(oldest, now))).unwrap_or_default();
     look(
         "dead",
-        format!("{unseen} dead letters that nobody has seen{age}: {}{void}", causes.join(", ")),
+        format!("{unseen} dead letters that nobody has seen{age}: {}{void}", causes(&dead.unseen)),
         "cordon dlq list shows them, cordon dlq redrive sends them back; then cordon dlq seen --all",
     )
 }
 
-/// An age for people: the largest unit that fits.
-fn ago(at: Timestamp, now: Timestamp) -> String {
-    match now.duration_since(at).as_secs().max(0) {
-        seconds @ ..120 => format!("{seconds} s"),
-        seconds @ ..7_200 => format!("{} min", seconds / 60),
-        seconds @ ..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} d", seconds / 86_400),
+/// Records that the broker deleted before a stage read them. Nothing brings them back, so this is no dead letter like others.
+fn lost(dead: &DeadLetters, now: Timestamp) -> Line {
+    let said: usize = dead.lost.values().sum();
+    if said == 0 {
+        return good("lost", "no records were deleted before they were read, or people have seen it");
     }
+    let age = dead.oldest_lost.map(|oldest| format!(", the first time {} ago", ago(oldest, now))).unwrap_or_default();
+    look(
+        "lost",
+        format!("records were DELETED before they were read{age}: {}", causes(&dead.lost)),
+        "cordon dlq list --reason lost names topics and offsets; give the topics a longer retention; then cordon dlq seen --all",
+    )
+}
+
+fn causes(counts: &BTreeMap<String, usize>) -> String {
+    let mut causes: Vec<(&String, &usize)> = counts.iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let causes: Vec<String> = causes.iter().take(CAUSES).map(|(cause, count)| format!("{cause} {count}")).collect();
+    causes.join(", ")
 }
 
 /// For programs; times as in records, and what wants a person by name.
 pub fn document(picture: &Picture, lines: &[Line]) -> Value {
     let look: Vec<&str> = lines.iter().filter(|line| !line.good).map(|line| line.about).collect();
+    let nothing = Ledger::default();
+    let ledger = picture.ledger.as_ref().unwrap_or(&nothing);
+    let dead = picture.dead_letters.as_ref().ok();
+    let lag =
+        picture.stages.iter().filter_map(|stage| Some((stage.name, stage.unsettled.as_ref()?.as_ref().ok()?.records)));
+    let lag: BTreeMap<&str, i64> = lag.collect();
+    let stages: serde_json::Map<String, Value> = picture.stages.iter().map(stage).collect();
+    let told = lines.iter().map(|line| json!({"about": line.about, "good": line.good, "text": line.text}));
+    let told: Vec<Value> = told.collect();
     json!({
         "schema_version": 1,
         "look": look,
-        "respond": picture.claim,
-        "breaker": picture.breaker,
-        "pause": picture.pause,
-        "policy": picture.policy,
-        "decided": picture.decided.as_ref().map(|(rule_set, at)| json!({"rule_set": rule_set, "at": at})),
+        "lines": told,
+        "stages": stages,
+        "respond": ledger.claim,
+        "breaker": ledger.breaker,
+        "pause": ledger.pause,
+        "policy": ledger.policy,
+        "decided": picture.decided.as_ref().ok().and_then(Option::as_ref).map(|(rule_set, at)| json!({"rule_set": rule_set, "at": at})),
+        "commands_unread": picture.commands.as_ref().ok().map(unread),
         "actions": {
-            "open": picture.open, "in_doubt": picture.doubts, "overdue": picture.overdue, "held": picture.held,
-            "timers": picture.timers.map_or(0, |(timers, _)| timers),
-            "next_timer": picture.timers.map(|(_, next)| next),
+            "open": ledger.open, "in_doubt": ledger.doubts, "overdue": ledger.overdue, "held": ledger.held.len(),
+            "waiting": ledger.held,
+            "timers": ledger.timers.map_or(0, |(timers, _)| timers),
+            "next_timer": ledger.timers.map(|(_, next)| next),
         },
-        "coverage": picture.cursor,
-        "fleet": picture.fleet.map(|(machines, at)| json!({"machines": machines, "at": at})),
-        "lag": picture.lag,
-        "dead_letters": picture.dead_letters.kept,
-        "dead_letters_unseen": {
-            "count": picture.dead_letters.unseen_count(), "oldest": picture.dead_letters.oldest,
-            "by": picture.dead_letters.unseen, "void": picture.dead_letters.void,
-        },
+        "coverage": picture.cursor.as_ref().ok(),
+        "fleet": ledger.fleet.map(|(machines, at)| json!({"machines": machines, "at": at})),
+        "lag": lag,
+        "dead_letters": dead.map(|dead| dead.kept),
+        "dead_letters_unseen": dead.map(|dead| json!({
+            "count": dead.unseen_count(), "oldest": dead.oldest, "by": dead.unseen, "void": dead.void,
+        })),
+        "lost": dead.map(|dead| json!({"by": dead.lost, "oldest": dead.oldest_lost})),
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use cordon_records::{Claim, LedgerRecord, PolicyStanding, PollCursor, StampedRecord};
-
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        format!("2026-11-24T{text}Z").parse().unwrap()
-    }
-
-    fn healthy() -> Picture {
-        let mut picture = Picture {
-            decided: Some(("a1".into(), at("03:00:50"))),
-            cursor: Some(PollCursor { watermark: at("03:00:00"), covered_until: at("03:00:45"), from: None, epoch: 4 }),
-            lag: [("decide", 0), ("notify", 2)].into(),
-            ..Picture::default()
-        };
-        let standing = PolicyStanding { rule_set: "a1".into(), rules: 11, refused: None, at: at("02:00:00") };
-        let claim = Claim { epoch: 3, owner: "act-1".into(), at: at("02:00:00") };
-        let older = Claim { epoch: 2, owner: "act-0".into(), at: at("01:00:00") };
-        let fleet = LedgerRecord::FleetSize { machines: 3_000, at: at("02:30:00") };
-        let records = [LedgerRecord::Claim(claim), LedgerRecord::Claim(older), LedgerRecord::Policy(standing), fleet];
-        let records = records.map(StampedRecord::from);
-        picture.take_ledger(records, at("03:01:00"));
-        picture
-    }
-
-    fn told(picture: &Picture) -> String {
-        lines(picture, at("03:01:00")).iter().map(|line| format!("{line}\n")).collect()
-    }
-
-    #[test]
-    fn a_healthy_installation_has_nothing_to_look_at() {
-        insta::assert_snapshot!(told(&healthy()));
-        assert!(lines(&healthy(), at("03:01:00")).iter().all(|line| line.good));
-    }
-
-    #[test]
-    fn whatever_wants_a_person_is_named_with_what_to_do() {
-        let mut picture = healthy();
-        let latch = |by: &str, why: &str| {
-            Some(Latch { on: true, by: by.into(), why: why.into(), at: at("02:40:00"), window_s: None })
-        };
-        picture.breaker = latch("breaker", "all_rules 10m reached: 10 attempts in 10 min");
-        picture.pause = latch("anna@soc-1", "maintenance");
-        let refused = Some("rules/a.yaml:2:7: unknown field `alert.severty`\n  2 | when: …".into());
-        picture.policy = Some(PolicyStanding { rule_set: "b2".into(), rules: 11, refused, at: at("02:50:00") });
-        picture.cursor.as_mut().unwrap().covered_until = at("01:00:00");
-        (picture.open, picture.overdue, picture.held) = (3, 1, 2);
-        picture.dead_letters = DeadLetters {
-            kept: 9,
-            unseen: [("enrich decode".to_owned(), 1), ("notify rejected".to_owned(), 4)].into(),
-            oldest: Some(at("01:01:00")),
-            void: Vec::new(),
-        };
-        picture.timers = Some((4, "2026-11-24T09:30:00Z".parse().unwrap()));
-        insta::assert_snapshot!(told(&picture));
-        let look = document(&picture, &lines(&picture, at("03:01:00")))["look"].clone();
-        assert_eq!(look, json!(["breaker", "pause", "rules", "decide", "actions", "coverage", "dead"]));
-    }
-
-    #[test]
-    fn dead_letters_that_people_have_seen_want_nobody() {
-        let mut picture = healthy();
-        picture.dead_letters.kept = 5;
-        assert!(told(&picture).contains("ok    dead       5 dead letters, all seen"), "{}", told(&picture));
-        picture.dead_letters.unseen.insert("enrich decode".to_owned(), 1);
-        let lines = lines(&picture, at("03:01:00"));
-        assert!(lines.iter().any(|line| line.about == "dead" && !line.good), "an age that is not known hides nothing");
-    }
-
-    /// What respond wrote of an isolation whose answer was lost.
-    fn in_doubt(until: &str) -> LedgerRecord {
-        let text = include_str!("../../../common/records/examples/v1/ledger-rests.json");
-        let LedgerRecord::Action(mut entry) = serde_json::from_str(text).unwrap() else { panic!("no action") };
-        entry.rests_until = Some(at(until));
-        LedgerRecord::Action(entry)
-    }
-
-    #[test]
-    fn an_action_in_doubt_is_named_with_its_machine_since_when_and_until_when_it_rests() {
-        let mut picture = healthy();
-        picture.take_ledger([StampedRecord::from(in_doubt("03:02:30"))], at("03:01:00"));
-        let line = doubt(&picture, at("03:01:00"));
-        let expected = "ok    doubt      1 IN DOUBT: isolate on LAPTOP-ANNA since 2026-11-24T03:00:30Z, rests until \
-                        2026-11-24T03:02:30Z (acee6df23fcd80b6): the answer was lost";
-        assert_eq!(line.to_string(), expected);
-        let document = document(&picture, &[]);
-        assert_eq!(document["actions"]["in_doubt"][0]["machine"], "LAPTOP-ANNA");
-        assert_eq!(document["actions"]["in_doubt"][0]["until"], "2026-11-24T03:02:30Z");
-    }
-
-    #[test]
-    fn an_action_that_stays_in_doubt_after_its_rest_wants_a_person() {
-        let mut picture = healthy();
-        picture.take_ledger([StampedRecord::from(in_doubt("03:02:30"))], at("03:01:00"));
-        let line = doubt(&picture, at("03:04:00"));
-        assert!(
-            line.good
-                && line
-                    .text
-                    .contains("rested until 2026-11-24T03:02:30Z; Defender's list is read, or a new attempt waits"),
-            "{line}"
-        );
-        let line = doubt(&picture, at("03:08:00"));
-        assert!(!line.good && line.help.is_some(), "{line}");
-    }
-
-    #[test]
-    fn a_new_installation_says_what_to_start() {
-        insta::assert_snapshot!(told(&Picture::default()));
-    }
+fn unread(unread: &Unread) -> Value {
+    json!({"records": unread.records, "oldest": unread.oldest})
 }
+
+/// A stage by its name. What could not be looked at is `null`.
+fn stage(stage: &Stage) -> (String, Value) {
+    use cordon_runtime::kafka::Membership;
+    let members = match stage.members {
+        Ok(Membership::Members(members)) => Some(members),
+        Ok(Membership::Hidden) | Err(_) => None,
+    };
+    let unsettled = stage.unsettled.as_ref().and_then(|looked| looked.as_ref().ok()).map(unread);
+    let value = json!({"members": members, "processes": stage.words.as_ref().ok(), "unsettled": unsettled});
+    (stage.name.to_owned(), value)
+}
+
+#[cfg(test)]
+mod tests;

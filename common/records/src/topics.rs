@@ -26,7 +26,7 @@ pub enum Topic {
     /// What has been mailed, compacted.
     Notified,
     /// Texts of rule sets and guards by hash, and the fleet's size, compacted: by them a recorded decision can be judged
-    /// again.
+    /// again. Each process says here, too, that it lives and whether it can work.
     Policies,
 }
 

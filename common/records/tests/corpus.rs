@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_records::{
     ActionState, AlertRecord, AttemptState, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord, Fleet,
-    LedgerRecord, Machine, PolicyRecord, Report, StampedRecord,
+    LedgerRecord, Machine, PolicyRecord, Report, StageHealth, StampedRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -53,6 +53,11 @@ fn enriched_alerts_stay_readable_and_so_does_what_is_in_them() {
 #[test]
 fn decisions_stay_readable() {
     stay_readable::<DecisionRecord>("decision");
+}
+
+#[test]
+fn what_processes_say_of_their_health_stays_readable() {
+    stay_readable::<StageHealth>("health");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cordon_records::{Classified, Clock, ErrorClass};
 use prometheus::Registry;
 
+use crate::heartbeat::Groups;
 use crate::kafka::{KafkaFailure, KafkaSettings, Producer};
 use crate::telemetry::{Health, StageMetrics};
 
@@ -26,6 +27,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// The stage's name.
     pub stage: &'static str,
+    /// The consumer groups that this stage has stood in.
+    pub(crate) groups: Groups,
     /// This process among its replicas: host, process id and a random part, so that a claim tells whose it is.
     pub owner: String,
 }
@@ -72,6 +75,7 @@ impl Context {
             producer: Producer::open(&kafka, stage)?.telling(health.clone()),
             metrics: StageMetrics::register(&registry, stage)?,
             health,
+            groups: Groups::default(),
             owner: owner(),
             kafka,
             registry,

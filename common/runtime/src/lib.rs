@@ -4,6 +4,7 @@
 //! Read in this order: [`process`] (how a stage starts), [`kafka`] (what it does with topics).
 
 pub mod context;
+mod heartbeat;
 pub mod kafka;
 pub mod process;
 pub mod telemetry;

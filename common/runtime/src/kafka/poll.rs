@@ -85,6 +85,7 @@ impl Poller {
     /// Joins the group and starts reading.
     pub(super) fn start(spec: PollSpec, context: &Context, shutdown: &CancellationToken) -> Result<Self, KafkaFailure> {
         let config = context.kafka.consumer(context.stage, &spec.group, spec.role, spec.reset)?;
+        context.groups.join(&spec.group);
         let topic_name: Arc<str> = context.kafka.topic(spec.topic).into();
         let (board, stop) = (Arc::new(Board::new(spec.limits)), shutdown.child_token());
         let ending = match spec.role {

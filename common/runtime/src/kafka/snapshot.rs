@@ -1,6 +1,6 @@
 //! The records that a topic holds now: all of them, or those since an instant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use cordon_records::Topic;
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::error::KafkaFailure;
@@ -34,15 +35,40 @@ pub async fn read_newest(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbo
     read_from(kafka, topic, Beginning::Newest).await
 }
 
+/// When the oldest of the records was written that are the first at or after these offsets, by partition; `None` where there
+/// is none, or none that says when.
+///
+/// # Errors
+/// Transient when the broker is silent for 15 s.
+pub async fn oldest_at(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    offsets: BTreeMap<i32, i64>,
+) -> Result<Option<Timestamp>, KafkaFailure> {
+    let kafka = kafka.clone();
+    let reading = move || {
+        let mut oldest: Option<Timestamp> = None;
+        let beginning = Beginning::At(&offsets);
+        read(&kafka, topic, beginning, |record| oldest = [oldest, record.timestamp].into_iter().flatten().min())?;
+        Ok(oldest)
+    };
+    match tokio::task::spawn_blocking(reading).await {
+        Ok(oldest) => oldest,
+        Err(_) => Err(KafkaFailure::Dead("a blocking call was aborted".to_owned())),
+    }
+}
+
 /// Where reading a partition begins.
 #[derive(Debug, Clone, Copy)]
-enum Beginning {
+enum Beginning<'a> {
     Oldest,
     Newest,
     Since(Timestamp),
+    /// At these offsets, and with one record of each partition it ends.
+    At(&'a BTreeMap<i32, i64>),
 }
 
-impl Beginning {
+impl Beginning<'static> {
     fn since(kafka: &KafkaSettings, since: Timestamp) -> Self {
         if kafka.in_memory { Self::Oldest } else { Self::Since(since) }
     }
@@ -77,7 +103,11 @@ pub async fn fold_since<T: Send + 'static>(
     fold_from(kafka, topic, Beginning::since(kafka, since), state, look).await
 }
 
-async fn read_from(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) -> Result<Vec<Inbound>, KafkaFailure> {
+async fn read_from(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    beginning: Beginning<'static>,
+) -> Result<Vec<Inbound>, KafkaFailure> {
     let mut records = fold_from(kafka, topic, beginning, Vec::new(), Vec::push).await?;
     records.sort_by_key(|record: &Inbound| (record.partition, record.offset));
     Ok(records)
@@ -86,7 +116,7 @@ async fn read_from(kafka: &KafkaSettings, topic: Topic, beginning: Beginning) ->
 async fn fold_from<T: Send + 'static>(
     kafka: &KafkaSettings,
     topic: Topic,
-    beginning: Beginning,
+    beginning: Beginning<'static>,
     mut state: T,
     mut look: impl FnMut(&mut T, Inbound) + Send + 'static,
 ) -> Result<T, KafkaFailure> {
@@ -101,7 +131,7 @@ async fn fold_from<T: Send + 'static>(
 fn read(
     kafka: &KafkaSettings,
     topic: Topic,
-    beginning: Beginning,
+    beginning: Beginning<'_>,
     mut look: impl FnMut(Inbound),
 ) -> Result<(), KafkaFailure> {
     let name: Arc<str> = kafka.topic(topic).into();
@@ -116,6 +146,9 @@ fn read(
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 heard = Instant::now();
+                if matches!(beginning, Beginning::At(_)) && !open.remove(&message.partition()) {
+                    continue;
+                }
                 look(Inbound::detach(&message, topic, &name));
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
@@ -132,14 +165,20 @@ fn read(
     Ok(())
 }
 
-fn assign(consumer: &BaseConsumer<Quiet>, name: &str, beginning: Beginning) -> Result<BTreeSet<i32>, KafkaError> {
+fn assign(consumer: &BaseConsumer<Quiet>, name: &str, beginning: Beginning<'_>) -> Result<BTreeSet<i32>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(name), SILENCE)?;
     let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
-    let partitions: BTreeSet<i32> = topics.flat_map(|topic| topic.partitions().iter().map(|p| p.id())).collect();
+    let mut partitions: BTreeSet<i32> = topics.flat_map(|topic| topic.partitions().iter().map(|p| p.id())).collect();
+    if let Beginning::At(offsets) = beginning {
+        partitions.retain(|partition| offsets.contains_key(partition));
+    }
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in &partitions {
         let start = match beginning {
             Beginning::Oldest => Offset::Beginning,
+            Beginning::At(offsets) => {
+                offsets.get(partition).map_or(Offset::Beginning, |offset| Offset::Offset(*offset))
+            }
             Beginning::Since(since) => Offset::Offset(since.as_millisecond()),
             Beginning::Newest => {
                 let (low, high) = consumer.fetch_watermarks(name, *partition, SILENCE)?;

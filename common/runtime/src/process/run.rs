@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Stage;
 use super::failure::StageFailure;
 use crate::context::Context;
+use crate::heartbeat;
 use crate::kafka::{TopicsError, check_topics};
 use crate::telemetry::Health;
 
@@ -37,12 +38,14 @@ pub async fn run_embedded<S: Stage>(
         return Ok(());
     }
     let (health, producer) = (context.health.clone(), context.producer.clone());
+    let beating = context.clone();
     let mut task = JoinSet::new();
     task.spawn(S::run(settings, args, context, shutdown.clone()));
     health.set_ready("process", true, "");
     let outcome = tokio::select! {
         Some(joined) = task.join_next() => finished::<S>(joined),
         () = drain_budget(&shutdown, &health) => Err(StageFailure::Overrun),
+        never = heartbeat::tell(&beating) => match never {},
     };
     task.abort_all();
     if let Err(error) = producer.flush(FLUSH_BUDGET).await {

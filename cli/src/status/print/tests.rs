@@ -1,0 +1,286 @@
+//! What the lines say of each kind of trouble.
+
+use cordon_records::{Claim, LedgerRecord, PolicyStanding, PollCursor, StageHealth, StampedRecord};
+use cordon_runtime::kafka::Membership;
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    format!("2026-11-24T{text}Z").parse().unwrap()
+}
+
+/// The word of a process, so many seconds before 03:01:00.
+fn word(owner: &str, group: &str, ago: i64, not_ready: &[&str]) -> StageHealth {
+    StageHealth {
+        schema_version: 1,
+        stage: "act".into(),
+        owner: owner.into(),
+        groups: vec![group.into()],
+        not_ready: not_ready.iter().map(|why| (*why).to_owned()).collect(),
+        at: at("03:01:00") - SignedDuration::from_secs(ago),
+    }
+}
+
+/// A stage of one process that is well.
+fn alive(name: &'static str) -> Stage {
+    let unsettled = (name != "ingest").then_some(Ok(Unread::default()));
+    Stage { name, members: Ok(Membership::Members(1)), words: Ok(vec![word("soc-1-7-a", name, 12, &[])]), unsettled }
+}
+
+fn healthy() -> Picture {
+    let standing = PolicyStanding { rule_set: "a1".into(), rules: 11, refused: None, at: at("02:00:00") };
+    let claim = Claim { epoch: 3, owner: "act-1".into(), at: at("02:00:00") };
+    let older = Claim { epoch: 2, owner: "act-0".into(), at: at("01:00:00") };
+    let fleet = LedgerRecord::FleetSize { machines: 3_000, at: at("02:30:00") };
+    let records = [LedgerRecord::Claim(claim), LedgerRecord::Claim(older), LedgerRecord::Policy(standing), fleet];
+    let mut stages = ["ingest", "enrich", "decide", "respond", "notify"].map(alive);
+    stages[4].unsettled = Some(Ok(Unread { records: 2, oldest: Some(at("03:00:58")) }));
+    Picture {
+        stages: stages.into(),
+        ledger: Ok(Ledger::read(records.map(StampedRecord::from), at("03:01:00"))),
+        decided: Ok(Some(("a1".into(), at("03:00:50")))),
+        cursor: Ok(Some(PollCursor { watermark: at("03:00:00"), covered_until: at("03:00:45"), from: None, epoch: 4 })),
+        ..Picture::default()
+    }
+}
+
+/// What wants a person.
+fn wanted(picture: &Picture) -> Vec<&'static str> {
+    lines(picture, at("03:01:00")).into_iter().filter(|line| !line.good).map(|line| line.about).collect()
+}
+
+fn line_of(picture: &Picture, about: &str) -> String {
+    let lines = lines(picture, at("03:01:00"));
+    lines.iter().find(|line| line.about == about).unwrap().to_string()
+}
+
+fn told(picture: &Picture) -> String {
+    lines(picture, at("03:01:00")).iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_healthy_installation_has_nothing_to_look_at() {
+    insta::assert_snapshot!(told(&healthy()));
+    assert!(lines(&healthy(), at("03:01:00")).iter().all(|line| line.good));
+}
+
+#[test]
+fn whatever_wants_a_person_is_named_with_what_to_do() {
+    let mut picture = healthy();
+    let latch = |by: &str, why: &str| {
+        Some(Latch { on: true, by: by.into(), why: why.into(), at: at("02:40:00"), window_s: None })
+    };
+    let refused = Some("rules/a.yaml:2:7: unknown field `alert.severty`\n  2 | when: …".into());
+    let ledger = picture.ledger.as_mut().unwrap();
+    ledger.breaker = latch("breaker", "all_rules 10m reached: 10 attempts in 10 min");
+    ledger.pause = latch("anna@soc-1", "maintenance");
+    ledger.policy = Some(PolicyStanding { rule_set: "b2".into(), rules: 11, refused, at: at("02:50:00") });
+    (ledger.open, ledger.overdue) = (3, 1);
+    ledger.held = vec![held_for("02:40:00", "06:40:00"), held_for("03:00:00", "07:00:00")];
+    ledger.timers = Some((4, "2026-11-24T09:30:00Z".parse().unwrap()));
+    picture.cursor.as_mut().unwrap().as_mut().unwrap().covered_until = at("01:00:00");
+    picture.commands = Ok(Unread { records: 1, oldest: Some(at("03:00:00")) });
+    picture.dead_letters = Ok(DeadLetters {
+        kept: 9,
+        unseen: [("enrich decode".to_owned(), 1), ("notify rejected".to_owned(), 4)].into(),
+        oldest: Some(at("01:01:00")),
+        void: Vec::new(),
+        lost: [("enrich".to_owned(), 2)].into(),
+        oldest_lost: Some(at("02:01:00")),
+    });
+    insta::assert_snapshot!(told(&picture));
+    let look = document(&picture, &lines(&picture, at("03:01:00")))["look"].clone();
+    let expected =
+        json!(["decide", "breaker", "pause", "commands", "rules", "held", "actions", "coverage", "dead", "lost"]);
+    assert_eq!(look, expected);
+}
+
+fn held_for(since: &str, until: &str) -> Held {
+    Held { since: at(since), until: Some(at(until)) }
+}
+
+/// Nobody in the group of this stage, and nothing heard for so many seconds.
+fn killed(picture: &mut Picture, name: &str, ago: i64) {
+    let stage = picture.stages.iter_mut().find(|stage| stage.name == name).unwrap();
+    stage.members = Ok(Membership::Members(0));
+    stage.words = Ok(vec![word("soc-1-7-a", name, ago, &[])]);
+}
+
+#[test]
+fn with_enrich_act_and_notify_dead_and_alerts_waiting_each_dead_stage_wants_a_person() {
+    let mut picture = healthy();
+    for name in ["enrich", "decide", "respond", "notify"] {
+        killed(&mut picture, name, 250);
+    }
+    picture.stages[1].unsettled = Some(Ok(Unread { records: 60, oldest: Some(at("02:57:00")) }));
+    assert_eq!(wanted(&picture), ["enrich", "decide", "respond", "notify"]);
+    insta::assert_snapshot!(told(&picture));
+}
+
+#[test]
+fn a_stage_without_members_is_dead_two_minutes_after_its_last_word_and_not_before() {
+    let mut picture = healthy();
+    killed(&mut picture, "enrich", 120);
+    assert_eq!(wanted(&picture), Vec::<&str>::new(), "it may be starting again");
+    killed(&mut picture, "enrich", 121);
+    assert_eq!(wanted(&picture), ["enrich"]);
+    picture.stages[1].words = Ok(Vec::new());
+    assert!(line_of(&picture, "enrich").contains("NOT RUNNING: no member in its group, never heard from"));
+}
+
+#[test]
+fn a_group_whose_members_the_broker_does_not_show_lives_by_its_words_alone() {
+    let mut picture = healthy();
+    picture.stages[1].members = Ok(Membership::Hidden);
+    assert_eq!(wanted(&picture), Vec::<&str>::new());
+    picture.stages[1].words = Ok(vec![word("soc-1-7-a", "enrich", 130, &[])]);
+    assert!(
+        line_of(&picture, "enrich")
+            .starts_with("LOOK  enrich     NOT HEARD FROM within 2 min (last heard from 2 min ago)")
+    );
+}
+
+#[test]
+fn records_that_wait_for_more_than_two_minutes_want_a_person_although_the_stage_lives() {
+    let mut picture = healthy();
+    let waiting = |oldest| Some(Ok(Unread { records: 1, oldest }));
+    picture.stages[1].unsettled = waiting(Some(at("02:59:00")));
+    assert_eq!(wanted(&picture), Vec::<&str>::new());
+    picture.stages[1].unsettled = waiting(Some(at("02:58:59")));
+    assert_eq!(wanted(&picture), ["enrich"]);
+    picture.stages[1].unsettled = waiting(None);
+    assert_eq!(wanted(&picture), ["enrich"], "an age that is not known hides nothing");
+}
+
+#[test]
+fn a_stage_that_says_it_cannot_work_wants_a_person_and_the_whole_cause_is_told() {
+    let mut picture = healthy();
+    let why = "act/defender: Entra gave no token for scope https://api.securitycenter.microsoft.com/.default (HTTP 401 \
+               invalid_client: AADSTS7000215: Invalid client secret provided.); check client_secret";
+    picture.stages[3].words = Ok(vec![word("a-1-1", "act-respond", 5, &[why]), word("b-1-1", "act-respond", 9, &[])]);
+    assert_eq!(wanted(&picture), ["respond"]);
+    let line = line_of(&picture, "respond");
+    assert!(
+        line.contains("NOT READY (1 of 2): act/defender: Entra gave no token") && line.contains("check client_secret"),
+        "{line}"
+    );
+    picture.stages[3].words = Ok(vec![word("a-1-1", "act-respond", 300, &[why]), word("b-1-1", "act-respond", 9, &[])]);
+    assert_eq!(wanted(&picture), Vec::<&str>::new(), "what a process said that is gone is over");
+}
+
+#[test]
+fn a_member_that_has_said_nothing_for_two_minutes_may_be_unable_to_write() {
+    let mut picture = healthy();
+    for words in [Vec::new(), vec![word("a-1-1", "enrich", 400, &[])]] {
+        picture.stages[1].words = Ok(words);
+        let line = line_of(&picture, "enrich");
+        assert!(
+            line.starts_with("LOOK") && line.contains("whether it can write and has a token cannot be told"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_said_with_its_reason_and_nothing_else_is_lost_by_it() {
+    let mut picture = healthy();
+    picture.ledger = Err("not permitted to read cordon.ledger".into());
+    picture.dead_letters = Err("not permitted to read cordon.dead-letters".into());
+    picture.cursor = Err("not permitted to read cordon.cursors".into());
+    picture.commands = Err("how far respond has read is in the ledger".into());
+    picture.decided = Err("not permitted to read cordon.decisions".into());
+    picture.stages[1].unsettled = Some(Err("not permitted to ask for group cordon.enrich".into()));
+    picture.stages[4].members = Err("no answer".into());
+    picture.stages[4].words = Err("not permitted to read cordon.policies".into());
+    insta::assert_snapshot!(told(&picture));
+    let good: Vec<&str> =
+        lines(&picture, at("03:01:00")).iter().filter(|line| line.good).map(|line| line.about).collect();
+    assert_eq!(good, ["ingest"]);
+}
+
+#[test]
+fn commands_that_nobody_reads_want_a_person_after_fifteen_seconds() {
+    let mut picture = healthy();
+    picture.commands = Ok(Unread { records: 2, oldest: Some(at("03:00:45")) });
+    assert!(
+        line_of(&picture, "commands")
+            .starts_with("ok    commands   2 commands that respond has not read, the oldest 15 s old")
+    );
+    picture.commands = Ok(Unread { records: 2, oldest: Some(at("03:00:44")) });
+    assert_eq!(wanted(&picture), ["commands"]);
+}
+
+#[test]
+fn a_fresh_hold_is_normal_and_one_that_is_old_or_soon_over_wants_a_person() {
+    let wants = |held: Vec<Held>| {
+        let mut picture = healthy();
+        picture.ledger.as_mut().unwrap().held = held;
+        (wanted(&picture) == ["held"], line_of(&picture, "held"))
+    };
+    let (fresh, line) = wants(vec![held_for("02:46:00", "06:46:00")]);
+    assert!(!fresh, "{line}");
+    assert_eq!(line, "ok    held       1 action waits for a person, the oldest for 15 min, the next runs out in 3 h");
+    assert!(wants(vec![held_for("02:45:59", "06:46:00")]).0);
+    assert!(!wants(vec![held_for("02:58:00", "03:02:00")]).0, "three quarters are just over");
+    assert!(wants(vec![held_for("02:57:59", "03:02:00")]).0);
+    assert!(wants(vec![held_for("03:00:00", "07:00:00"), held_for("02:58:00", "03:01:30")]).0);
+}
+
+#[test]
+fn coverage_that_stands_still_wants_a_person_after_five_minutes_or_four_polls() {
+    let mut picture = healthy();
+    picture.cursor.as_mut().unwrap().as_mut().unwrap().covered_until = at("02:55:59");
+    assert_eq!(wanted(&picture), ["coverage"]);
+    picture.poll_interval = std::time::Duration::from_secs(600);
+    assert_eq!(wanted(&picture), Vec::<&str>::new());
+}
+
+#[test]
+fn dead_letters_that_people_have_seen_want_nobody() {
+    let mut picture = healthy();
+    picture.dead_letters.as_mut().unwrap().kept = 5;
+    assert!(told(&picture).contains("ok    dead       5 dead letters, all seen"), "{}", told(&picture));
+    picture.dead_letters.as_mut().unwrap().unseen.insert("enrich decode".to_owned(), 1);
+    let lines = lines(&picture, at("03:01:00"));
+    assert!(lines.iter().any(|line| line.about == "dead" && !line.good), "an age that is not known hides nothing");
+}
+
+/// What respond wrote of an isolation whose answer was lost.
+fn in_doubt(until: &str) -> LedgerRecord {
+    let text = include_str!("../../../../common/records/examples/v1/ledger-rests.json");
+    let LedgerRecord::Action(mut entry) = serde_json::from_str(text).unwrap() else { panic!("no action") };
+    entry.rests_until = Some(at(until));
+    LedgerRecord::Action(entry)
+}
+
+#[test]
+fn an_action_in_doubt_is_named_with_its_machine_since_when_and_until_when_it_rests() {
+    let ledger = Ledger::read([StampedRecord::from(in_doubt("03:02:30"))], at("03:01:00"));
+    let line = doubt(&ledger.doubts, at("03:01:00"));
+    let expected = "ok    doubt      1 IN DOUBT: isolate on LAPTOP-ANNA since 2026-11-24T03:00:30Z (30 s ago), rests until \
+                    2026-11-24T03:02:30Z (acee6df23fcd80b6): the answer was lost";
+    assert_eq!(line.to_string(), expected);
+    let document = document(&Picture { ledger: Ok(ledger), ..healthy() }, &[]);
+    assert_eq!(document["actions"]["in_doubt"][0]["machine"], "LAPTOP-ANNA");
+    assert_eq!(document["actions"]["in_doubt"][0]["until"], "2026-11-24T03:02:30Z");
+}
+
+#[test]
+fn an_action_that_stays_in_doubt_after_its_rest_wants_a_person() {
+    let ledger = Ledger::read([StampedRecord::from(in_doubt("03:02:30"))], at("03:01:00"));
+    let line = doubt(&ledger.doubts, at("03:04:00"));
+    assert!(
+        line.good
+            && line.text.contains("rested until 2026-11-24T03:02:30Z; Defender's list is read, or a new attempt waits"),
+        "{line}"
+    );
+    let line = doubt(&ledger.doubts, at("03:08:00"));
+    assert!(!line.good && !line.help.is_empty(), "{line}");
+}
+
+#[test]
+fn a_new_installation_says_what_to_start() {
+    let never = |name| Stage { name, members: Ok(Membership::Members(0)), words: Ok(Vec::new()), unsettled: None };
+    let stages = ["ingest", "enrich", "decide", "respond", "notify"].map(never).into();
+    insta::assert_snapshot!(told(&Picture { stages, ..Picture::default() }));
+}
