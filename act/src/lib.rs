@@ -22,6 +22,7 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, Start, Subscription};
 use cordon_runtime::process::Stage;
 use cordon_runtime::telemetry::metrics::register;
+use cordon_runtime::telemetry::watch_need;
 use cordon_settings::Section;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -187,19 +188,31 @@ async fn respond(
         alarm_after: settings.alarm_after,
         retry: settings.retry,
     };
+    let holder = || Respond {
+        tenant: DefenderTenant(defender.clone()),
+        tenant_id: settings.tenant.clone(),
+        context: context.clone(),
+        terms: terms.clone(),
+        policy: policy.clone(),
+        resume: args.resume.clone(),
+        metrics: metrics.clone(),
+    };
+    tokio::select! {
+        ended = stand(holder, context, shutdown) => ended,
+        never = watch_need(&context.health, "token", || defender.ensure_token()) => match never {},
+    }
+}
+
+/// Stands for election as the one that acts, and again after every passing failure.
+async fn stand(
+    holder: impl Fn() -> Respond<DefenderTenant>,
+    context: &Context,
+    shutdown: CancellationToken,
+) -> Result<(), ActError> {
     loop {
-        let holder = Respond {
-            tenant: DefenderTenant(defender.clone()),
-            tenant_id: settings.tenant.clone(),
-            context: context.clone(),
-            terms: terms.clone(),
-            policy: policy.clone(),
-            resume: args.resume.clone(),
-            metrics: metrics.clone(),
-        };
         let election = Election { topic: Topic::Decisions, group: respond::GROUP.into(), start: Start::Committed };
         let ended: Result<(), ActError> =
-            kafka::elect(election, holder, context, shutdown.clone()).await.map_err(ActError::from);
+            kafka::elect(election, holder(), context, shutdown.clone()).await.map_err(ActError::from);
         let Err(error) = ended else { return Ok(()) };
         match error.class() {
             ErrorClass::Transient | ErrorClass::Ambiguous => {

@@ -13,6 +13,7 @@ pub mod lookup;
 pub mod machine_cache;
 mod metrics;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Subscription, consume};
 use cordon_runtime::process::{NoArgs, Stage};
 use cordon_runtime::telemetry::metrics::register;
+use cordon_runtime::telemetry::watch_need;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
@@ -58,15 +60,22 @@ impl Stage for Enrich {
         let calls = register(&context.registry, CallMetrics::new(Self::NAME)?)?;
         let ports = ports(settings.deadline, &context).observed_by(calls);
         let api = Defender::with(settings.defender, ports)?;
-        let machines = settings
-            .lookups
-            .contains(&Lookup::Machine)
-            .then(|| MachineCache::start(Arc::new(api), settings.cache_ttl, metrics));
+        let looks_up = settings.lookups.contains(&Lookup::Machine);
+        let needs_token = api.clone();
+        let machines = looks_up.then(|| MachineCache::start(Arc::new(api), settings.cache_ttl, metrics));
+        let token = async {
+            if looks_up {
+                match watch_need(&context.health, "token", || needs_token.ensure_token()).await {}
+            }
+            std::future::pending::<Infallible>().await
+        };
         let enricher = Enricher::new(machines, Arc::clone(&context.clock), context.health.clone());
         let subscription =
             Subscription { topic: Topic::Alerts, group: "enrich".to_owned(), concurrency: settings.concurrency };
-        consume(subscription, Arc::new(enricher), &context, shutdown).await?;
-        Ok(())
+        tokio::select! {
+            ended = consume(subscription, Arc::new(enricher), &context, shutdown) => Ok(ended?),
+            never = token => match never {},
+        }
     }
 }
 

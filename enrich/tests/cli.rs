@@ -5,7 +5,8 @@ use std::io::Write;
 use std::process::{Command, Output};
 
 fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cordon-enrich")).args(args).env_clear().env("COLUMNS", "100").output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cordon-enrich"));
+    command.args(args).env_clear().env("COLUMNS", "100").env("SECRET", "s").output().unwrap()
 }
 
 fn check(configuration: &str) -> Output {
@@ -43,4 +44,17 @@ fn defaults_are_enough_beside_broker_and_identity() {
          act: {mode: shadow}\n",
     );
     assert_eq!(answer.status.code(), Some(0), "{}", String::from_utf8_lossy(&answer.stderr));
+}
+
+#[test]
+fn secrets_that_cannot_be_had_are_told_by_check_each_with_its_place_and_its_cause() {
+    let answer = check(
+        "kafka: {bootstrap_servers: 'localhost:9092', properties: {sasl.password: 'env:NOBODY_SET_THIS'}}\n\
+         defender: {tenant_id: contoso.example, client_id: c, client_secret: 'file:/no/such/secret'}\n",
+    );
+    let text = String::from_utf8(answer.stderr).unwrap();
+    assert_eq!(answer.status.code(), Some(78), "{text}");
+    for part in ["NOBODY_SET_THIS", "kafka.properties.sasl.password", ":2:", "/no/such/secret", "No such file"] {
+        assert!(text.contains(part), "{part} is not complained about:\n{text}");
+    }
 }

@@ -24,6 +24,7 @@ use cordon_records::Topic;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{ElectError, Election, Start, elect};
 use cordon_runtime::process::{NoArgs, Stage};
+use cordon_runtime::telemetry::watch_need;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +53,12 @@ impl Stage for Ingest {
         shutdown: CancellationToken,
     ) -> Result<(), Self::Error> {
         let poller = poll::Poller::new(settings, context.clone()).map_err(ElectError::Holder)?;
+        let api = poller.api();
+        let token = watch_need(&context.health, "token", || api.ensure_token());
         let election = Election { topic: Topic::Cursors, group: "ingest".to_owned(), start: Start::Earliest };
-        elect(election, poller, &context, shutdown).await
+        tokio::select! {
+            ended = elect(election, poller, &context, shutdown) => ended,
+            never = token => match never {},
+        }
     }
 }

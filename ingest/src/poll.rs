@@ -49,6 +49,11 @@ impl Poller {
         Ok(Self { settings, api, context, metrics })
     }
 
+    /// The client that polls.
+    pub fn api(&self) -> Defender {
+        self.api.clone()
+    }
+
     /// Polls until something fatal happens; dropped when the tenure is lost.
     async fn poll(&self, tenure: &Tenure) -> Result<(), IngestError> {
         let Restored { log, epoch, cursor, watermark, reach, seen } = self.restore().await?;

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::process::{Command, Output};
 
 fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cordon-ingest")).args(args).env_clear().env("COLUMNS", "100").output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cordon-ingest"));
+    command.args(args).env_clear().env("COLUMNS", "100").env("SECRET", "s").output().unwrap()
 }
 
 fn check(configuration: &str) -> Output {

@@ -34,6 +34,7 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{ElectError, Election, Start, elect};
 use cordon_runtime::process::{NoArgs, Stage};
 use cordon_runtime::telemetry::metrics::register;
+use cordon_runtime::telemetry::watch_need;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +72,11 @@ impl Stage for Notify {
                 let calls = register(&context.registry, CallMetrics::new(Self::NAME)?)?;
                 let ports = Ports::new(Arc::clone(&context.clock)).observed_by(calls);
                 let graph = Graph::with(route.graph, ports)?;
-                send(GraphMail::new(graph, route.sender), settings.terms, context, shutdown).await
+                let (health, needs_token) = (context.health.clone(), graph.clone());
+                tokio::select! {
+                    ended = send(GraphMail::new(graph, route.sender), settings.terms, context, shutdown) => ended,
+                    never = watch_need(&health, "token", || needs_token.ensure_token()) => match never {},
+                }
             }
         }
     }

@@ -65,6 +65,8 @@ pub struct Unreadable {
     pub why: String,
     /// The server's wish.
     pub retry_after: Option<Duration>,
+    /// Whether the tenant refuses us (no token, no permission): then trying again helps only once people have fixed that.
+    pub refused: bool,
 }
 
 /// How a call that has an effect ended.

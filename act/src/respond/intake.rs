@@ -140,6 +140,7 @@ impl Responder {
         let Some(mut job) = self.jobs.remove(key) else { return };
         job.entry.state = AttemptState::Reported(state);
         job.entry.reason = reason;
+        job.entry.tenant_refuses &= state == ActionState::Held;
         job.entry.at = at.wall;
         job.entry.epoch = self.epoch;
         let follows = job.entry.awaited().is_some();
@@ -225,6 +226,7 @@ fn needs_human(decision: &DecisionRecord, mode: Mode, at: Moment) -> ActionRecor
         decision: decision.id.clone(),
         expires_at: None,
         intent: None,
+        tenant_refuses: false,
         requested_by: None,
         approvals: Vec::new(),
         link: None,

@@ -23,6 +23,7 @@ mod others;
 mod ours;
 mod people;
 mod preflight;
+mod refused;
 mod release;
 mod report;
 mod responder;

@@ -24,8 +24,10 @@ impl Responder {
         match facts {
             Ok(facts) => {
                 job.tries = 0;
+                self.taken_again(key, at);
                 self.rule(key, facts, at);
             }
+            Err(failure) if failure.refused => self.refused(key, failure.why, at),
             Err(failure) if job.tries + 1 < READ_TRIES => {
                 job.tries += 1;
                 let pause = failure.retry_after.unwrap_or(Duration::from_secs(5 << job.tries));
@@ -150,10 +152,11 @@ impl Responder {
             Some(trip) => self.latch_breaker(key, &trip, at),
             None => (Vec::new(), Vec::new()),
         };
-        let mut reason = judgement.reason;
+        let refusal = self.refusal(key);
+        let mut reason = refusal.clone().unwrap_or(judgement.reason);
         if let Some(job) = self.jobs.get_mut(key) {
             job.entry.expires_at = at.wall.checked_add(self.terms.hold_for).ok();
-            if is_approved(&job.entry) {
+            if is_approved(&job.entry) && refusal.is_none() {
                 let who = names(&job.entry.approvals);
                 reason =
                     format!("approved by {who}, but held all the same: {reason}; approve it anew once that is over");
@@ -179,6 +182,7 @@ impl Responder {
         job.entry.undone = false;
         job.entry.waited_s = 0;
         job.entry.cause = None;
+        job.entry.tenant_refuses = false;
         job.entry.rests_until = None;
         job.entry.intents.push(at.wall);
         job.entry.state = AttemptState::Intent;

@@ -12,6 +12,10 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         // Held on after a person's yes is a step of its own.
         id = format!("{id}#{intent}#{}", entry.approvals.len());
     }
+    if intent.is_some() && entry.tenant_refuses {
+        // What it is held for once it can be read is another step.
+        id.push_str("#refused");
+    }
     ActionRecord {
         schema_version: SCHEMA_VERSION,
         id,
@@ -32,6 +36,7 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         decision: entry.decision.clone(),
         expires_at: entry.expires_at,
         intent,
+        tenant_refuses: state == ActionState::Held && entry.tenant_refuses,
         requested_by: entry.requested_by.clone(),
         approvals: entry.approvals.clone(),
         link: None,

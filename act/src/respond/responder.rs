@@ -3,7 +3,7 @@
 //! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
 //! blocks nobody else. The shell (`hold.rs`) carries the effects out and brings their outcomes back as events.
 //! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`,
-//! `retry.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
+//! `refused.rs`, `retry.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
 //! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
 //! whether it counts, `approval.rs` decides what is held.
 //! Beside them `switches.rs` (breaker, pause, fleet size), and `tail.rs`, which follows the ledger and sets right what a
@@ -140,6 +140,8 @@ pub struct Responder {
     pub(super) timers: Timers,
     /// When the next of what is held stops waiting.
     pub(super) expire_at: Option<Instant>,
+    /// When to look whether the tenant takes us again.
+    pub(super) read_again_at: Option<Instant>,
     pub(super) links: Links,
     pub(super) gathering: Gathering,
     /// Kinds of action whose quota is spent, and until when. One whose time is over stays until a call goes through.
@@ -173,6 +175,7 @@ impl Responder {
             retries: Retries::default(),
             timers: Timers::default(),
             expire_at: None,
+            read_again_at: None,
             links: Links::default(),
             gathering: Gathering::default(),
             spent: BTreeMap::new(),
@@ -184,6 +187,7 @@ impl Responder {
         responder.resume_open(at);
         responder.resume_retries(at);
         responder.resume_timers(at);
+        responder.resume_refused(at);
         responder
     }
 
@@ -239,7 +243,7 @@ impl Responder {
         let timers =
             [self.follow.next_due(), self.retries.next_due(), self.links.next_due(), self.gathering.next_due()];
         let refilled = self.spent.values().filter(|until| **until > self.now).min().copied();
-        let others = [self.next_timer(), self.expire_at, self.count_at, refilled];
+        let others = [self.next_timer(), self.expire_at, self.read_again_at, self.count_at, refilled];
         jobs.chain(timers.into_iter().chain(others).flatten()).min()
     }
 
@@ -259,6 +263,7 @@ impl Responder {
         self.retry_when_due(at);
         self.release_when_due(at);
         self.expire_when_due(at);
+        self.read_again_when_due(at);
         self.fetch_links_when_due(at);
         self.send_gathered(at);
         self.count_when_due(at);

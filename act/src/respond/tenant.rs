@@ -227,7 +227,8 @@ fn sorted(found: Whose, action: MachineAction) -> Answer {
 }
 
 fn unreadable(error: &ApiError) -> Unreadable {
-    Unreadable { why: error.to_string(), retry_after: error.retry_after() }
+    let refused = error.class() == ErrorClass::Fatal;
+    Unreadable { why: error.to_string(), retry_after: error.retry_after(), refused }
 }
 
 fn answer(error: &ApiError) -> Answer {

@@ -21,6 +21,7 @@ mod people;
 mod policy;
 mod readings;
 mod recorded;
+mod refused;
 mod release;
 mod retry;
 mod shell;

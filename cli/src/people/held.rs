@@ -26,7 +26,8 @@ fn row(entry: &LedgerEntry) -> [String; 8] {
         seconds(entry.at),
         entry.expires_at.map_or_else(|| "-".to_owned(), seconds),
         entry.approvals.len().to_string(),
-        cell(&why(entry)),
+        // The cause stands at its end, and nothing comes after it in the line.
+        escape::text(&why(entry)),
     ]
 }
 
@@ -37,6 +38,9 @@ fn askers(entry: &LedgerEntry) -> String {
 
 /// The first guard that wants a person, else the reason as it was given.
 fn why(entry: &LedgerEntry) -> String {
+    if entry.tenant_refuses {
+        return format!("not to be approved: {}", entry.reason);
+    }
     let holds = entry.guards.iter().find(|verdict| verdict.ruling == Ruling::Hold);
     holds.map_or_else(|| entry.reason.clone(), |verdict| format!("{}: {}", verdict.guard, verdict.why))
 }
@@ -74,6 +78,7 @@ fn fields(entry: &LedgerEntry) -> Value {
         "approvals": entry.approvals,
         "since": entry.at,
         "expires_at": entry.expires_at,
+        "tenant_refuses": entry.tenant_refuses,
         "asked_at": entry.intents.last(),
         "rests_until": rests_until(entry),
     })

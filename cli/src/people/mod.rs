@@ -123,6 +123,10 @@ async fn approve_one(key: &ActionKey, args: &ApproveArgs) -> anyhow::Result<Exit
     }
     let ledger = ledger::read(&args.say.config).await?;
     let Some(entry) = waiting(&ledger, key) else { return Ok(Exit::Negative) };
+    if entry.tenant_refuses {
+        eprintln!("error: no approval lifts what holds {key}: {}", escape::text(&entry.reason));
+        return Ok(Exit::Negative);
+    }
     eprint!("{}", held::page(entry));
     let name = escape::text(entry.machine.label());
     let question = format!("Type the machine's name ({name}) to approve");

@@ -88,6 +88,14 @@ impl Defender {
         Ok(facts(&issue.secret, issue.expires_at))
     }
 
+    /// Gets a token if there is none, so that a wrong identity shows before the first call.
+    ///
+    /// # Errors
+    /// Fatal when Entra refuses the identity, Transient when it cannot be reached.
+    pub async fn ensure_token(&self) -> Result<(), ApiError> {
+        self.transport.tokens.get().await.map(|_| ())
+    }
+
     pub(crate) async fn get(&self, endpoint: Endpoint, path: &str, query: &Query) -> Result<Answer, ApiError> {
         self.get_url(endpoint, self.transport.base.join(path, query)).await
     }

@@ -67,4 +67,12 @@ impl Graph {
         let issue = self.transport.tokens.get().await?;
         Ok(facts(&issue.secret, issue.expires_at))
     }
+
+    /// Gets a token if there is none, so that a wrong identity shows before the first mail.
+    ///
+    /// # Errors
+    /// Fatal when Entra refuses the identity, Transient when it cannot be reached.
+    pub async fn ensure_token(&self) -> Result<(), ApiError> {
+        self.transport.tokens.get().await.map(|_| ())
+    }
 }

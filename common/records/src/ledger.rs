@@ -340,6 +340,10 @@ pub struct LedgerEntry {
     /// Why it failed, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<FailureCause>,
+    /// Held because the tenant refuses our application (no token, no permission to read), whatever the guards say: no
+    /// approval lifts that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tenant_refuses: bool,
     /// The signed command by which a person asked for this attempt anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_again: Option<CommandId>,
@@ -387,6 +391,7 @@ impl LedgerEntry {
             undone: false,
             waited_s: 0,
             cause: None,
+            tenant_refuses: false,
             asked_again: None,
             at,
         }

@@ -174,6 +174,9 @@ pub struct ActionRecord {
     /// What an approval of it must name, so that it approves this and nothing else. Only while it is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<IntentHash>,
+    /// Held because the tenant refuses our application (no token, no permission to read): no approval lifts that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tenant_refuses: bool,
     /// The person who asked for it, as their key is known; absent when rules asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,

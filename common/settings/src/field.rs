@@ -45,6 +45,14 @@ impl<T> Field<T> {
         }
     }
 
+    /// The value, while the field is not used up.
+    pub(crate) const fn given(&self) -> Option<&T> {
+        match &self.state {
+            State::Given(value) => Some(value),
+            State::Absent | State::Wrong => None,
+        }
+    }
+
     /// The value, or `default` when the key is absent (or wrong, which is reported anyway).
     pub fn or(self, default: T) -> T {
         self.optional().unwrap_or(default)

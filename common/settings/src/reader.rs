@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::document::Document;
 use crate::node::{Node, Source, Spot};
 use crate::problem::{Problem, Problems};
+use crate::secret::Secret;
 use crate::section::Section;
 use crate::suggest::closest;
 
@@ -31,6 +32,8 @@ struct Notes {
     found: Vec<(Problem, Option<Arc<Source>>)>,
     /// Values that are, or may be, secrets: never shown.
     veiled: Vec<(Arc<Source>, Range<usize>)>,
+    /// Every reference to a secret, with its place.
+    secrets: Vec<(Spot, String, Secret)>,
     /// Section path → keys that somebody asked for.
     asked: BTreeMap<String, BTreeSet<String>>,
     /// Section path → section whose reader is done.
@@ -50,6 +53,20 @@ impl Ledger {
 
     pub fn veil(&self, node: &Node) {
         self.0.borrow_mut().veiled.push((Arc::clone(&node.spot.source), node.veil()));
+    }
+
+    pub fn names_secret(&self, spot: Spot, path: String, secret: Secret) {
+        self.0.borrow_mut().secrets.push((spot, path, secret));
+    }
+
+    /// Every secret that cannot be had now.
+    fn report_missing_secrets(&self) {
+        let secrets = std::mem::take(&mut self.0.borrow_mut().secrets);
+        for (spot, path, secret) in secrets {
+            if let Err(error) = secret.reveal() {
+                self.report(&spot, &path, why(&error), None);
+            }
+        }
     }
 
     pub fn asked(&self, section: &str, key: &str) {
@@ -94,6 +111,14 @@ impl Ledger {
     }
 }
 
+/// An error with what is behind it.
+fn why(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 fn help(key: &str, known: &BTreeSet<String>) -> Option<String> {
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
     if let Some(name) = closest(key, &names) {
@@ -131,5 +156,15 @@ impl Reader {
     pub fn finish(self) -> Result<(), Problems> {
         self.ledger.report_unknown_keys();
         self.ledger.take().into_result()
+    }
+
+    /// Ends the reading as [`Reader::finish`] does, and looks whether every secret that the sections named can be had now.
+    /// A process that starts does without: a secret may be put in its place later, and it is read for each use.
+    ///
+    /// # Errors
+    /// The same, and every secret that cannot be read.
+    pub fn finish_with_secrets(self) -> Result<(), Problems> {
+        self.ledger.report_missing_secrets();
+        self.finish()
     }
 }

@@ -225,13 +225,18 @@ impl Section {
     /// message does not show it.
     pub fn secret(&mut self, key: &str) -> Field<Secret> {
         self.veil_if(key, |text| Secret::parse(text).is_none());
-        self.scalar(key, "env:NAME or file:/path", |text| {
+        let field = self.scalar(key, "env:NAME or file:/path", |text| {
             Secret::parse(text).ok_or_else(|| {
                 let help =
                     "write env:NAME or file:/path, and put the secret there; if this file was shared, replace it";
                 ("expected a reference to a secret, not the secret itself".to_owned(), Some(help.to_owned()))
             })
-        })
+        });
+        if let Some(secret) = field.given() {
+            let At { spot, path, .. } = self.at_unasked(key);
+            self.ledger.names_secret(spot, path, secret.clone());
+        }
+        field
     }
 
     /// Any value, as JSON: for data that has no fixed shape.

@@ -162,7 +162,24 @@ fn closed_meanwhile(phrases: &Phrases) -> Wording {
         .next("If it still is, reopen the alert so that others see what it was done for.")
 }
 
+/// Held because the tenant refuses our application: nobody can approve that away.
+fn refused_us(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let headline = format!("{}: Entra or Defender refuses Cordon", phrases.was_not());
+    let summary = format!(
+        "Cordon could not {}: its application is given no token or lacks a permission, as the reason below says. An \
+         approval would change nothing. Once that is fixed, Cordon goes on by itself, within two minutes.",
+        phrases.errand()
+    );
+    Wording::new(trouble(record), "Cordon is refused", headline, summary)
+        .run("To see what is missing, and whether it is fixed:", "cordon check --stage respond".to_owned())
+        .next(phrases.by_hand())
+        .then(waits_until(record))
+}
+
 fn held(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    if record.tenant_refuses {
+        return refused_us(phrases, record);
+    }
     let headline = format!("{}: a person must approve or deny it", phrases.was_not());
     let summary =
         format!("A person is to decide whether to {}. Until then Cordon asks Defender for nothing.", phrases.errand());

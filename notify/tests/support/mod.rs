@@ -75,6 +75,7 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
         decision: "cordon.enriched/3/1207".into(),
         expires_at: (state == ActionState::Held).then(|| instant("2026-11-21T09:13:10Z")),
         intent: (state == ActionState::Held).then(|| IntentHash::new("0f1e2d3c4b5a6978").unwrap()),
+        tenant_refuses: false,
         requested_by: None,
         approvals: Vec::new(),
         link: None,

@@ -44,6 +44,9 @@ impl Responder {
             return Err(format!("{key} is being judged anew: look at what comes of that"));
         }
         let mut entry = waiting(entry, at.wall)?.clone();
+        if entry.tenant_refuses {
+            return Err(format!("no approval lifts what holds {key}: {}", entry.reason));
+        }
         if &entry.intent() != intent {
             return Err(format!("what is held under {key} is no longer what was looked at"));
         }

@@ -17,7 +17,7 @@ fn lost() -> Answer {
 }
 
 fn broken() -> Unreadable {
-    Unreadable { why: "the server answered 403".into(), retry_after: None }
+    Unreadable { why: "the server answered 403".into(), retry_after: None, refused: false }
 }
 
 fn key(alert: &str, machine: &str) -> ActionKey {

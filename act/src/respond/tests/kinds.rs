@@ -234,7 +234,7 @@ fn a_package_is_reported_once_with_its_link_also_when_the_link_comes_at_the_seco
     let mut world = World::new();
     world.decide(plan("a1", "m1", vec![an(ActionKind::CollectPackage)]));
     world.run();
-    world.link = Err(crate::respond::event::Unreadable { why: "503".into(), retry_after: None });
+    world.link = Err(crate::respond::event::Unreadable { why: "503".into(), retry_after: None, refused: false });
     let mut end = pending(&world.calls[0].0);
     end.status = ActionStatus::Succeeded;
     world.until_followed(&[end]);
@@ -253,7 +253,7 @@ fn a_package_without_a_link_is_still_a_success_also_when_nobody_ever_answers() {
         let mut world = World::new();
         world.decide(plan("a1", "m1", vec![an(ActionKind::CollectPackage)]));
         world.run();
-        world.link = Err(crate::respond::event::Unreadable { why: "404".into(), retry_after: None });
+        world.link = Err(crate::respond::event::Unreadable { why: "404".into(), retry_after: None, refused: false });
         let mut end = pending(&world.calls[0].0);
         end.status = ActionStatus::Succeeded;
         world.until_followed(&[end]);

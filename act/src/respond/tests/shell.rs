@@ -121,7 +121,7 @@ impl Tenant for Held {
     }
 
     async fn package_link(&self, _: &MachineActionId) -> Result<String, Unreadable> {
-        Err(Unreadable { why: "there is no package".into(), retry_after: None })
+        Err(Unreadable { why: "there is no package".into(), retry_after: None, refused: false })
     }
 
     async fn actions(&self, _: &MachineId) -> Result<Vec<MachineAction>, Unreadable> {

@@ -216,7 +216,7 @@ fn a_pause_that_catches_a_release_half_way_only_delays_it() {
     world.pass(FOUR_HOURS);
     let read = world.waiting.iter().position(|effect| matches!(effect, Effect::Read { .. })).expect("a fresh read");
     let Some(Effect::Read { key, .. }) = world.waiting.remove(read) else { unreachable!() };
-    world.give(Event::Facts(key, Err(Unreadable { why: "503".into(), retry_after: None })));
+    world.give(Event::Facts(key, Err(Unreadable { why: "503".into(), retry_after: None, refused: false })));
     let now = world.at.wall;
     world.say(unsigned(Command::Pause, "p-1", now));
     world.run();

@@ -186,7 +186,7 @@ fn each_count_of_the_fleet_is_told_to_decide_with_who_counted_and_a_count_that_f
     let made = start() - SignedDuration::from_hours(24);
     let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "ours".into(), at: made });
     let mut world = World::restored(terms(), vec![genesis]);
-    world.give(Event::Counted(Err(Unreadable { why: "503".into(), retry_after: None })));
+    world.give(Event::Counted(Err(Unreadable { why: "503".into(), retry_after: None, refused: false })));
     world.run();
     assert_eq!(world.published, []);
     world.give(Event::Counted(Ok(3_000)));
@@ -208,7 +208,7 @@ fn what_is_held_since_no_fresh_read_succeeded_says_that_nothing_was_read() {
             Some(Effect::Read { key, .. }) => {
                 let key = key.clone();
                 world.waiting.pop_front();
-                world.give(Event::Facts(key, Err(Unreadable { why: "503".into(), retry_after: None })));
+                world.give(Event::Facts(key, Err(Unreadable { why: "503".into(), retry_after: None, refused: false })));
             }
             Some(_) => {
                 world.step(&mut |key| Answer::Accepted(pending(key)));
@@ -228,7 +228,7 @@ fn a_look_that_failed_says_until_when_it_rests_now_and_a_new_attempt_rests_no_mo
     world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
     world.pass(Duration::from_secs(121));
     let key = look(&mut world).expect("the settled look");
-    world.give(Event::Looked(key, Err(Unreadable { why: "503".into(), retry_after: None })));
+    world.give(Event::Looked(key, Err(Unreadable { why: "503".into(), retry_after: None, refused: false })));
     let until = Some(world.at.wall + SignedDuration::from_secs(30));
     world.run();
     assert_eq!(entries(&world).pop().unwrap().rests_until, until);

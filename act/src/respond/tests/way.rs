@@ -97,7 +97,7 @@ fn facts_that_cannot_be_read_hold_the_action_after_five_tries() {
     for _ in 0..5 {
         while let Some(effect) = world.waiting.pop_front() {
             if let Effect::Read { key, .. } = effect {
-                let failure = Unreadable { why: "the server answered 503".into(), retry_after: None };
+                let failure = Unreadable { why: "the server answered 503".into(), retry_after: None, refused: false };
                 world.give(Event::Facts(key, Err(failure)));
             }
         }

@@ -292,7 +292,11 @@ impl World {
             Effect::PublishFleet(counted) => self.published.push(counted),
             Effect::SwitchSetRight(switch) => self.set_right.push(switch),
             Effect::CountFleet => {
-                self.give(Event::Counted(Err(Unreadable { why: "not counted here".into(), retry_after: None })));
+                self.give(Event::Counted(Err(Unreadable {
+                    why: "not counted here".into(),
+                    retry_after: None,
+                    refused: false,
+                })));
             }
         }
         true

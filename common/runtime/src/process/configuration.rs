@@ -44,12 +44,22 @@ impl<S: Stage> Configuration<S> {
     /// # Errors
     /// Every mistake in the sections read, and unknown keys at the top.
     pub fn read(document: &Document) -> Result<Self, Problems> {
-        read_root(document, |root| {
-            let kafka = KafkaSettings::read(&mut root.section("kafka"));
-            let telemetry = TelemetrySettings::read(&mut root.section("telemetry"));
-            let settings = S::read(root);
-            Some(Self { kafka: kafka?, telemetry, settings: settings? })
-        })
+        read_root(document, Self::sections)
+    }
+
+    /// The same, looking also whether every secret that they name can be had.
+    ///
+    /// # Errors
+    /// Every mistake in the sections read, unknown keys at the top, and secrets that cannot be read.
+    pub fn check(document: &Document) -> Result<Self, Problems> {
+        check_root(document, Self::sections)
+    }
+
+    fn sections(root: &mut Section) -> Option<Self> {
+        let kafka = KafkaSettings::read(&mut root.section("kafka"));
+        let telemetry = TelemetrySettings::read(&mut root.section("telemetry"));
+        let settings = S::read(root);
+        Some(Self { kafka: kafka?, telemetry, settings: settings? })
     }
 }
 
@@ -66,6 +76,22 @@ pub fn read_stage<S: Stage>(document: &Document) -> Result<S::Settings, Problems
 /// # Errors
 /// Every mistake in the sections read, and unknown keys at the top.
 pub fn read_root<T>(document: &Document, read: impl FnOnce(&mut Section) -> Option<T>) -> Result<T, Problems> {
+    read_and(document, read, Reader::finish)
+}
+
+/// The same, looking also whether every secret that these sections name can be had.
+///
+/// # Errors
+/// Every mistake in the sections read, unknown keys at the top, and secrets that cannot be read.
+pub fn check_root<T>(document: &Document, read: impl FnOnce(&mut Section) -> Option<T>) -> Result<T, Problems> {
+    read_and(document, read, Reader::finish_with_secrets)
+}
+
+fn read_and<T>(
+    document: &Document,
+    read: impl FnOnce(&mut Section) -> Option<T>,
+    finish: impl FnOnce(Reader) -> Result<(), Problems>,
+) -> Result<T, Problems> {
     let reader = Reader::new(document);
     let mut root = reader.root();
     for section in SECTIONS {
@@ -74,7 +100,7 @@ pub fn read_root<T>(document: &Document, read: impl FnOnce(&mut Section) -> Opti
     let value = read(&mut root);
     let origin = root.place("").origin;
     root.finish();
-    reader.finish()?;
+    finish(reader)?;
     value.ok_or_else(|| {
         Problem::whole(origin, "a section was refused without a reason; this is a fault of cordon").into()
     })

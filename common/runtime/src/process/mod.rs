@@ -29,7 +29,7 @@ use command_line::CommandLine;
 use signals::Ended;
 
 pub use command_line::NoArgs;
-pub use configuration::{Configuration, SECTIONS, load, read_root, read_stage, warn_allow_http};
+pub use configuration::{Configuration, SECTIONS, check_root, load, read_root, read_stage, warn_allow_http};
 pub use failure::StageFailure;
 pub use run::{DRAIN_BUDGET, run_embedded};
 
@@ -72,7 +72,8 @@ pub fn main<S: Stage>() -> ExitCode {
         Ok(line) => line,
         Err(error) => return exit::usage(&error),
     };
-    let read = load(&line.config).and_then(|document| Ok((Configuration::<S>::read(&document)?, document)));
+    let read = if line.check { Configuration::<S>::check } else { Configuration::<S>::read };
+    let read = load(&line.config).and_then(|document| Ok((read(&document)?, document)));
     let (configuration, document) = match read {
         Ok(read) => read,
         Err(problems) => {

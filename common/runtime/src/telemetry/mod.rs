@@ -3,6 +3,7 @@
 pub mod health;
 pub mod logs;
 pub mod metrics;
+pub mod need;
 pub mod server;
 pub mod settings;
 
@@ -12,6 +13,7 @@ use cordon_records::{Classified, ErrorClass};
 
 pub use health::Health;
 pub use metrics::StageMetrics;
+pub use need::watch_need;
 pub use server::serve;
 pub use settings::{LogFormat, TelemetrySettings};
 

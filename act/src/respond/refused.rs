@@ -1,0 +1,91 @@
+//! What is held because the tenant refuses our application: it gives no token, or forbids what has to be read first. Pure.
+//!
+//! No approval lifts that, so none is asked for or taken. People are told once, with the cause; the actions are read again
+//! now and then, a few at a time, and all of them as soon as one read is answered. Every guard is asked anew then.
+
+use std::time::Duration;
+
+use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry};
+use jiff::Timestamp;
+
+use super::event::Moment;
+use super::facts::Facts;
+use super::responder::Responder;
+
+/// How long until the next look whether the tenant takes us again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// How many are read then: each asks for a token anew.
+const AT_ONCE: usize = 8;
+
+/// What is said after the cause.
+const NOT_YOURS: &str = "until that is fixed nothing can be read or done here, and approving would change nothing; it goes \
+                         on by itself after that";
+
+impl Responder {
+    /// The fresh read was refused to us. What the guards say without it stands, but for a hold the cause is this.
+    pub(super) fn refused(&mut self, key: &ActionKey, why: String, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        self.read_again_at.get_or_insert(at.mono + AGAIN);
+        if is_held_for_it(&job.entry, at.wall) {
+            // People were told, and the ledger says so already.
+            self.jobs.remove(key);
+            return;
+        }
+        job.entry.tenant_refuses = true;
+        job.entry.reason = why;
+        self.rule(key, Facts { read: false, ..Facts::missing() }, at);
+    }
+
+    /// Why it is held, if that is because the tenant refuses us.
+    pub(super) fn refusal(&self, key: &ActionKey) -> Option<String> {
+        let entry = &self.jobs.get(key)?.entry;
+        entry.tenant_refuses.then(|| format!("{}; {NOT_YOURS}", entry.reason))
+    }
+
+    /// A fresh read of this one was answered: if it was refused before, so were others.
+    pub(super) fn taken_again(&mut self, key: &ActionKey, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if std::mem::take(&mut job.entry.tenant_refuses) {
+            self.read_again(usize::MAX, at);
+        }
+    }
+
+    /// Takes up what the ledger holds for it.
+    pub(super) fn resume_refused(&mut self, at: Moment) {
+        let mut held = self.book.waiting().iter().filter_map(|(_, key)| self.book.get(key));
+        self.read_again_at = held.any(|entry| entry.tenant_refuses).then_some(at.mono);
+    }
+
+    pub(super) fn read_again_when_due(&mut self, at: Moment) {
+        if self.read_again_at.is_some_and(|due| due <= at.mono) {
+            self.read_again_at = None;
+            self.read_again(AT_ONCE, at);
+        }
+    }
+
+    fn read_again(&mut self, most: usize, at: Moment) {
+        let waiting = self.book.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
+        let entries = waiting.filter_map(|(_, key)| self.book.get(key));
+        let refused: Vec<LedgerEntry> =
+            entries.filter(|entry| is_held_for_it(entry, at.wall)).take(most).cloned().collect();
+        if refused.is_empty() {
+            return;
+        }
+        self.read_again_at = Some(at.mono + AGAIN);
+        if !self.book.holding().is_empty() {
+            // A pause or the breaker would hold them without a read, and people would be told again.
+            return;
+        }
+        for mut entry in refused {
+            entry.mode = entry.mode.min(self.terms.mode);
+            self.queue(entry);
+        }
+    }
+}
+
+fn is_held_for_it(entry: &LedgerEntry, now: Timestamp) -> bool {
+    entry.tenant_refuses
+        && entry.state == AttemptState::Reported(ActionState::Held)
+        && entry.expires_at.is_none_or(|until| now < until)
+}
