@@ -90,6 +90,26 @@ pub struct CheckArgs {
     /// Read the file and the rules and guards that it names, and try nothing else
     #[arg(long)]
     pub read_only: bool,
+    /// Check what this stage needs, and nothing else; `act` is `decide` and `respond`
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub stage: Option<StageName>,
+}
+
+/// A stage, or a role of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StageName {
+    /// Polls alerts
+    Ingest,
+    /// Looks up what they name
+    Enrich,
+    /// Both roles of cordon-act
+    Act,
+    /// Judges by the rules
+    Decide,
+    /// Acts
+    Respond,
+    /// Sends mail
+    Notify,
 }
 
 /// Flags of `cordon demo`.

@@ -3,97 +3,123 @@
 //! One line a check, with what to do under a failed one. No mail is sent and nothing is changed, but for two tombstones of a
 //! key that nobody uses, by which the broker tells its time.
 
+mod needs;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_act::respond::GROUP;
+use cordon_defender::permissions::{self, Permissions};
 use cordon_defender::{ApiError, Defender, Graph, TokenFacts};
-use cordon_notify::config::Route;
+use cordon_notify::config::{NotifySettings, Route};
 use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::Transport as _;
-use cordon_records::{Classified, ErrorClass, SystemClock, Topic};
+use cordon_policy::Doubt;
+use cordon_records::{Classified, Clock as _, ErrorClass, SystemClock, Topic};
 use cordon_runtime::kafka::{self, BrokerClock, KafkaSettings};
 use cordon_runtime::telemetry::TelemetrySettings;
+use cordon_settings::Section;
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
-use crate::stages::{self, Stages};
+use crate::{escape, stages};
+use needs::Wanted;
 
 /// Kafka and Entra refuse clients whose clocks are further off; leases do not care.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
-
-/// What each stage needs of Defender.
-const DEFENDER_ROLES: [(&str, &str); 4] = [
-    ("Alert.Read.All", "ingest, act"),
-    ("Machine.Read.All", "enrich, act"),
-    ("Machine.Isolate", "act"),
-    ("Mail.Send", "notify"),
-];
 
 /// One check's outcome.
 struct Finding {
     what: &'static str,
     /// `None` when it could not be found out.
     exit: Option<Exit>,
+    /// Whether it is allowed, and hardly meant.
+    is_warning: bool,
     text: String,
 }
 
 fn good(what: &'static str, text: impl Into<String>) -> Finding {
-    Finding { what, exit: Some(Exit::Ok), text: text.into() }
+    Finding { what, exit: Some(Exit::Ok), is_warning: false, text: text.into() }
 }
 
 fn bad(what: &'static str, exit: Exit, text: impl Into<String>) -> Finding {
-    Finding { what, exit: Some(exit), text: text.into() }
+    Finding { what, exit: Some(exit), is_warning: false, text: text.into() }
 }
 
 fn unknown(what: &'static str, text: impl Into<String>) -> Finding {
-    Finding { what, exit: None, text: text.into() }
+    Finding { what, exit: None, is_warning: false, text: text.into() }
+}
+
+fn warning(what: &'static str, text: impl Into<String>) -> Finding {
+    Finding { is_warning: true, ..good(what, text) }
 }
 
 /// Runs every check, also after one has failed. The exit code is the gravest finding's.
 pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     let config = args.config.as_path();
-    let (stages, kafka) = stages::read(config, |root| {
+    let sections = |root: &mut Section| {
         let kafka = root.is_present("kafka").then(|| KafkaSettings::read(&mut root.section("kafka")));
         TelemetrySettings::read(&mut root.section("telemetry"));
-        Some((Stages::read(root)?, kafka))
-    })?;
-    if args.read_only {
-        println!("ok    configuration    {}", config.display());
-        return Ok(Exit::Ok);
-    }
+        Some((Wanted::read(root, args.stage)?, kafka))
+    };
+    // Where only the file is looked at, its secrets need not be there.
+    let (wanted, kafka) =
+        if args.read_only { stages::read(config, sections)? } else { stages::check(config, sections)? };
+    let doubts = wanted.doubts(SystemClock.now());
     let mut findings = vec![good("configuration", config.display().to_string())];
+    findings.extend(doubts.iter().map(doubted));
+    if args.read_only {
+        return Ok(print(&findings));
+    }
     match kafka.flatten() {
-        Some(kafka) => findings.extend(broker(&kafka).await),
+        Some(kafka) => findings.extend(broker(&kafka, &wanted).await),
         None => findings.push(good("broker", "none configured: `cordon up` uses one in its own process, shadow only")),
     }
-    findings.extend(tenant(&stages).await);
-    findings.extend(mail(&stages).await);
-    for finding in &findings {
+    if wanted.asks_defender() {
+        findings.extend(tenant(&wanted).await);
+    }
+    if let Some(notify) = &wanted.notify {
+        findings.extend(mail(notify).await);
+    }
+    Ok(print(&findings))
+}
+
+/// Prints them; the exit code is the gravest one's.
+fn print(findings: &[Finding]) -> Exit {
+    for finding in findings {
         let mark = match finding.exit {
+            Some(Exit::Ok) if finding.is_warning => "WARN",
             Some(Exit::Ok) => "ok  ",
             Some(_) => "FAIL",
             None => "?   ",
         };
         println!("{mark}  {:<16} {}", finding.what, finding.text);
     }
-    Ok(findings.iter().filter_map(|finding| finding.exit).max().unwrap_or(Exit::Ok))
+    findings.iter().filter_map(|finding| finding.exit).max().unwrap_or(Exit::Ok)
 }
 
-async fn broker(kafka: &KafkaSettings) -> Vec<Finding> {
+fn doubted(doubt: &Doubt) -> Finding {
+    warning("rules and guards", escape::text(&format!("{}: {}", doubt.path, doubt.text)))
+}
+
+async fn broker(kafka: &KafkaSettings, wanted: &Wanted) -> Vec<Finding> {
     let cluster = match kafka::cluster_id(kafka).await {
         Ok(id) => good("broker", format!("cluster {id}")),
         Err(error) => return vec![bad("broker", Exit::Unreachable, error.to_string())],
     };
-    let topics = match kafka::check_topics(kafka, &Topic::ALL).await {
+    let topics = match kafka::check_topics(kafka, &wanted.topics()).await {
         Ok(()) => good("topics", "all there, as they should be"),
         Err(error) => bad("topics", Exit::Unreachable, format!("{error}; run `cordon topics apply`")),
     };
     let mut findings = vec![cluster];
     if topics.exit == Some(Exit::Ok) {
-        findings.push(broker_clock(kafka).await);
-        findings.push(ledger(kafka).await);
+        if wanted.topics().contains(&Topic::Cursors) {
+            findings.push(broker_clock(kafka).await);
+        }
+        if wanted.responds {
+            findings.push(ledger(kafka).await);
+        }
     }
     findings.insert(1, topics);
     findings
@@ -128,8 +154,8 @@ async fn ledger(kafka: &KafkaSettings) -> Finding {
     }
 }
 
-async fn tenant(stages: &Stages) -> Vec<Finding> {
-    let Some(identity) = &stages.act.defender else {
+async fn tenant(wanted: &Wanted) -> Vec<Finding> {
+    let Some(identity) = wanted.identity() else {
         return vec![bad("defender", Exit::Config, "no client_id and client_secret: nobody could act; give them")];
     };
     let defender = match Defender::new(identity.clone(), Arc::new(SystemClock)) {
@@ -148,17 +174,20 @@ async fn tenant(stages: &Stages) -> Vec<Finding> {
     match defender.token_facts().await {
         Ok(facts) => {
             findings.push(good("defender token", described(&facts)));
-            findings.extend(roles(&facts, &DEFENDER_ROLES[..3]));
+            findings
+                .extend(wanted.permissions().iter().flat_map(|(any, who)| permission(&facts, any, &who.join("; "))));
+            findings.extend(wanted.later().map(|text| good("permission", text)));
         }
         Err(error) => findings.push(refused("defender token", &error)),
     }
     findings
 }
 
-async fn mail(stages: &Stages) -> Vec<Finding> {
-    match &stages.notify.route {
+async fn mail(notify: &NotifySettings) -> Vec<Finding> {
+    match &notify.route {
         Route::Smtp(settings) => vec![match Smtp::new(settings.clone()).check().await {
-            Ok(()) => good("mail", "the SMTP server answers and takes the login"),
+            Ok(()) if settings.login.is_some() => good("mail", "the SMTP server answers and takes the login"),
+            Ok(()) => good("mail", "the SMTP server answers; no login is set, so none was tried"),
             Err(error) => bad("mail", Exit::Unreachable, error.to_string()),
         }],
         Route::Graph(route) => {
@@ -169,7 +198,7 @@ async fn mail(stages: &Stages) -> Vec<Finding> {
             match graph.token_facts().await {
                 Ok(facts) => {
                     let mut findings = vec![good("graph token", described(&facts))];
-                    findings.extend(roles(&facts, &DEFENDER_ROLES[3..]));
+                    findings.extend(permission(&facts, permissions::to_send_mail(), "notify"));
                     findings
                 }
                 Err(error) => vec![refused("graph token", &error)],
@@ -183,24 +212,18 @@ fn described(facts: &TokenFacts) -> String {
     format!("for {audience}, until {}", facts.expires_at)
 }
 
-/// A finding for each role that is missing; an opaque token cannot be judged.
-fn roles(facts: &TokenFacts, needed: &[(&str, &str)]) -> Vec<Finding> {
-    if facts.audience.is_none() {
-        return Vec::new();
-    }
+/// Whether one of these permissions is held; of an opaque token that cannot be told.
+fn permission(facts: &TokenFacts, any: Permissions, who: &str) -> Option<Finding> {
+    facts.audience.as_ref()?;
     let held: BTreeSet<&str> = facts.roles.iter().map(String::as_str).collect();
-    needed
-        .iter()
-        .map(|(role, stages)| {
-            if held.contains(role) {
-                good("permission", format!("{role} ({stages})"))
-            } else {
-                let text =
-                    format!("{role} is missing ({stages}): add the application permission in Entra and consent to it");
-                bad("permission", Exit::Denied, text)
-            }
-        })
-        .collect()
+    Some(match (any.iter().find(|name| held.contains(*name)), any.first()) {
+        (Some(name), _) => good("permission", format!("{name} ({who})")),
+        (None, Some(name)) => {
+            let text = format!("{name} is missing ({who}): add the application permission in Entra and consent to it");
+            bad("permission", Exit::Denied, text)
+        }
+        (None, None) => return None,
+    })
 }
 
 fn refused(what: &'static str, error: &ApiError) -> Finding {

@@ -97,6 +97,11 @@ pub fn read<T>(config: &Path, read: impl FnOnce(&mut Section) -> Option<T>) -> a
     Ok(process::read_root(&process::load(config)?, read)?)
 }
 
+/// The same, looking also whether every secret that is named can be had.
+pub fn check<T>(config: &Path, read: impl FnOnce(&mut Section) -> Option<T>) -> anyhow::Result<T> {
+    Ok(process::check_root(&process::load(config)?, read)?)
+}
+
 /// The section `kafka`.
 pub fn kafka(config: &Path) -> anyhow::Result<KafkaSettings> {
     read(config, |root| KafkaSettings::read(&mut root.section("kafka")))

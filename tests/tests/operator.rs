@@ -55,7 +55,7 @@ async fn topics_are_missing_until_they_are_applied_and_then_check_finds_everythi
         "ok    topics",
         "ok    clock",
         "ok    defender token",
-        "Machine.Isolate (act)",
+        "Machine.Isolate (respond: isolate)",
         "ok    mail",
     ] {
         assert!(told.contains(part), "{part} is not in:\n{told}");
@@ -76,7 +76,7 @@ async fn check_names_the_permission_that_is_missing_and_ends_with_77() {
     cordon(&config, &["topics", "apply"]).await;
     let (code, told) = cordon(&config, &["check"]).await;
     assert_eq!(code, Some(77), "{told}");
-    assert!(told.contains("FAIL  permission       Machine.Isolate is missing (act)"), "{told}");
+    assert!(told.contains("FAIL  permission       Machine.Isolate is missing (respond: isolate)"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -83,6 +83,38 @@ impl Endpoint {
         }
     }
 
+    /// The application permissions of which each is enough, the least first: Microsoft's page on the call. A cancellation
+    /// needs that of the action which is cancelled, so for that there is none here.
+    pub(crate) const fn permissions(self) -> &'static [&'static str] {
+        match self {
+            Self::AlertList | Self::Alert => &["Alert.Read.All", "Alert.ReadWrite.All"],
+            Self::MachineList
+            | Self::Machine
+            | Self::ActionList
+            | Self::Action
+            | Self::PackageUri
+            | Self::LiveResponseLink => &["Machine.Read.All", "Machine.ReadWrite.All"],
+            Self::Isolate | Self::Unisolate => &["Machine.Isolate"],
+            Self::RestrictCode | Self::UnrestrictCode => &["Machine.RestrictExecution"],
+            Self::Scan => &["Machine.Scan"],
+            Self::CollectPackage => &["Machine.CollectForensics"],
+            Self::StopFile => &["Machine.StopAndQuarantine"],
+            Self::LiveResponse => &["Machine.LiveResponse"],
+            Self::Offboard => &["Machine.Offboard"],
+            Self::Tags | Self::DeviceValue => &["Machine.ReadWrite.All"],
+            Self::Investigate | Self::UpdateAlert | Self::UpdateAlerts => &["Alert.ReadWrite.All"],
+            Self::Indicators => &["Ti.ReadWrite", "Ti.ReadWrite.All"],
+            Self::Cancel => &[],
+            Self::SendMail => &["Mail.Send"],
+        }
+    }
+
+    /// The permission that the call needs, for people.
+    pub(crate) fn permission(self) -> &'static str {
+        let none = "the application permission of the action that is cancelled";
+        self.permissions().first().copied().unwrap_or(none)
+    }
+
     /// The template's name in metrics, logs and errors.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -65,10 +65,12 @@ pub enum ApiError {
         refusal: Refusal,
     },
     /// The app lacks a permission, or the tenant forbids the action. Fatal.
-    #[error("{endpoint} is forbidden ({refusal}); grant the app role in Entra with admin consent")]
+    #[error("{endpoint} is forbidden ({refusal}); grant {permission} in Entra, with admin consent")]
     Forbidden {
         /// The path template.
         endpoint: &'static str,
+        /// The permission that the call needs, for people.
+        permission: &'static str,
         /// The answer.
         refusal: Refusal,
     },

@@ -34,6 +34,7 @@ mod next_link;
 mod observer;
 mod odata;
 mod page;
+pub mod permissions;
 mod probe;
 mod quota;
 mod respond;

@@ -240,7 +240,10 @@ impl Transport {
                 Err(ApiError::Redirected { endpoint, status, location })
             }
             401 => Err(ApiError::Unauthorized { endpoint, refusal: refusal() }),
-            403 => Err(ApiError::Forbidden { endpoint, refusal: refusal() }),
+            403 => {
+                let permission = call.endpoint.permission();
+                Err(ApiError::Forbidden { endpoint, permission, refusal: refusal() })
+            }
             429 => Err(self.throttled(call.endpoint, &answer)),
             408 | 500.. if call.endpoint.has_effect() => {
                 Err(ApiError::Lost { endpoint, why: format!("the server answered {}", refusal()) })

@@ -1,6 +1,7 @@
 //! What is allowed in a guards file and hardly meant: settings that contradict each other or do nothing are told here,
 //! [`names`] that fit nobody and [`wide`] openings beside it.
 
+mod limits;
 mod names;
 mod wide;
 
