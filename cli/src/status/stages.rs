@@ -81,7 +81,8 @@ fn life(parts: &mut Parts, stage: &Stage, (newest, stale): (Option<Timestamp>, b
         }
         (Ok(Membership::Hidden), true) => {
             let minutes = HEALTH_COUNTS_FOR.as_mins();
-            let text = format!("NOT HEARD FROM within {minutes} min ({heard}); the broker does not show its group's members");
+            let text =
+                format!("NOT HEARD FROM within {minutes} min ({heard}); the broker does not show its group's members");
             parts.look(text, start());
         }
         (Err(why), true) => {

@@ -9,8 +9,11 @@ use serde::Deserialize;
 use crate::error::Refusal;
 use crate::page::text_of;
 
-/// The longest text taken over from a server, in characters.
-const MAX_TEXT: usize = 300;
+/// The longest text taken over from a server that says what is wrong, in characters: Entra's are some 300 long, with the
+/// cause anywhere.
+const MAX_TEXT: usize = 1_000;
+/// The longest of a body that is something else, a page of a proxy mostly: its first words tell.
+const MAX_BODY: usize = 300;
 
 #[derive(Deserialize)]
 struct Body {
@@ -66,14 +69,18 @@ pub(crate) fn token_refusal(status: u16, body: &[u8]) -> Refusal {
 }
 
 fn unstructured(status: u16, body: &[u8]) -> Refusal {
-    Refusal { status, code: None, message: clean(&String::from_utf8_lossy(body)), target: None }
+    Refusal { status, code: None, message: clean_to(&String::from_utf8_lossy(body), MAX_BODY), target: None }
 }
 
 /// One line without control characters, cut to a length that a log line bears.
 pub(crate) fn clean(text: &str) -> String {
-    let spaced: String = text.chars().take(MAX_TEXT * 4).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    clean_to(text, MAX_TEXT)
+}
+
+fn clean_to(text: &str, most: usize) -> String {
+    let spaced: String = text.chars().take(most * 4).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(MAX_TEXT) {
+    match words.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }
@@ -122,6 +129,18 @@ mod tests {
         let read = token_refusal(401, body);
         assert_eq!(read.code.as_deref(), Some("invalid_client"));
         assert_eq!(read.message, "AADSTS7000215: Invalid client secret.");
+    }
+
+    #[test]
+    fn what_entra_says_is_kept_whole_and_a_page_of_a_proxy_by_its_first_words() {
+        let said = format!(
+            "AADSTS7000215: Invalid client secret provided. {}for a secret added to app 'x'.",
+            "Ensure it. ".repeat(30)
+        );
+        let body = serde_json::json!({"error": "invalid_client", "error_description": said}).to_string();
+        assert_eq!(token_refusal(401, body.as_bytes()).message, said);
+        let page = refusal(502, "<p>Bad Gateway</p> ".repeat(100).as_bytes()).message;
+        assert_eq!(page.chars().count(), MAX_BODY + 1);
     }
 
     proptest! {

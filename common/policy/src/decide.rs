@@ -19,7 +19,7 @@ use crate::condition::Judged;
 use crate::facts::Facts;
 use crate::plan::{self, Asking, Note, Plan};
 use crate::rules::{Rule, RuleSet};
-use crate::text::one_line;
+use crate::text::{one_line, reminder};
 
 /// Why no decision could be made at all.
 #[derive(Debug, thiserror::Error)]
@@ -208,7 +208,7 @@ fn reason(plan: &Plan, asking: &[Asking]) -> String {
     if let Some(first) = plan.actions.first() {
         let when = asking.iter().map(|asking| asking.rule).find(|rule| first.rules.contains(&rule.id));
         let when = when.map_or("", |rule| rule.when.as_str());
-        parts.push(format!("{}: {when}", first.action.kind()));
+        parts.push(format!("{}: {}", first.action.kind(), reminder(when)));
     } else if parts.is_empty() {
         parts.push(match asking.first() {
             Some(asking) => format!("rule {} matched and asks for no action", asking.rule.id),

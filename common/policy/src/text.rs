@@ -1,16 +1,30 @@
 //! Small helpers for texts that people read: one line, a bounded length.
 
-/// The longest reason, in characters.
-pub const REASON_CHARS: usize = 160;
+/// The longest reason, in characters. Causes stand at its end, so this is only what a record must bear when others wrote the
+/// text.
+pub const REASON_CHARS: usize = 4_000;
 
-/// All white space folded to single spaces, control characters made harmless, cut to [`REASON_CHARS`] characters with an ellipsis.
+/// The longest text that is only to remind of something said elsewhere, in characters.
+const REMINDER_CHARS: usize = 160;
+
+/// All white space folded to single spaces, control characters made harmless, cut to [`REASON_CHARS`] characters with an
+/// ellipsis.
 pub fn one_line(text: &str) -> String {
+    bounded(text, REASON_CHARS)
+}
+
+/// The same, cut where it has reminded: for a condition, which is recorded whole beside it.
+pub fn reminder(text: &str) -> String {
+    bounded(text, REMINDER_CHARS)
+}
+
+fn bounded(text: &str, most: usize) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let folded = folded.replace(char::is_control, "\u{fffd}");
-    if folded.chars().count() <= REASON_CHARS {
+    if folded.chars().count() <= most {
         return folded;
     }
-    let mut cut: String = folded.chars().take(REASON_CHARS - 1).collect();
+    let mut cut: String = folded.chars().take(most - 1).collect();
     cut.push('…');
     cut
 }
@@ -22,8 +36,10 @@ mod tests {
     #[test]
     fn a_text_becomes_one_harmless_line_and_a_long_one_is_cut() {
         assert_eq!(one_line("a\u{1b}[2J\tb"), "a\u{fffd}[2J b");
-        let cut = one_line(&"ä \n b".repeat(200));
-        assert_eq!(cut.chars().count(), REASON_CHARS);
-        assert!(cut.ends_with('…') && !cut.contains('\n'));
+        for (cut, most) in [(one_line(&"ä \n b".repeat(2_000)), REASON_CHARS), (reminder(&"ä \n b".repeat(200)), 160)]
+        {
+            assert_eq!(cut.chars().count(), most);
+            assert!(cut.ends_with('…') && !cut.contains('\n'));
+        }
     }
 }

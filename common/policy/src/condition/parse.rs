@@ -9,7 +9,7 @@ use cel::common::ast::SourceInfo;
 use cel::{Env, ParseErrors, Program};
 
 use super::Mistake;
-use crate::text::one_line;
+use crate::text::reminder;
 
 static PARSER: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_support(false));
 
@@ -45,13 +45,13 @@ fn plain(message: &str) -> String {
     let known =
         ["mismatched input", "extraneous input", "token recognition error at", "no viable alternative at input"];
     if !known.iter().any(|start| message.trim_start_matches("Syntax error: ").starts_with(start)) {
-        return one_line(message);
+        return reminder(message);
     }
     let quoted = message.split_once('\'').map_or("", |(_, rest)| rest);
     let end = quoted.find("' expecting").or_else(|| quoted.rfind('\'')).unwrap_or(quoted.len());
     match quoted.get(..end).unwrap_or_default().trim() {
         "" | "<EOF>" => "the condition ends where more is expected".to_owned(),
-        found => one_line(&format!("`{found}` does not fit here")),
+        found => reminder(&format!("`{found}` does not fit here")),
     }
 }
 

@@ -383,7 +383,7 @@ proptest! {
         let decision = decide(&set(&rules), &record, String::new(), Timestamp::UNIX_EPOCH).unwrap();
         prop_assert!(decision.planned.is_empty() || (machine.is_some() && decision.machine.is_some()));
         prop_assert_eq!(decision.verdict == Verdict::Act, !decision.planned.is_empty());
-        prop_assert!(decision.reason.chars().count() <= 160 && !decision.reason.contains('\n'));
+        prop_assert!(decision.reason.chars().count() <= 4_000 && !decision.reason.contains('\n'));
     }
 
     #[test]
