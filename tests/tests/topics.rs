@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
-use cordon_records::{ActionState, AlertId, AlertRecord, Topic, dead_letter_header as header};
+use cordon_records::{
+    ActionState, AlertId, AlertRecord, LedgerRecord, StampedRecord, Topic, dead_letter_header as header,
+};
 use cordon_runtime::kafka::apply_topics;
 use cordon_simulator::{SimAlert, SimMachine};
 use cordon_tests::invariants::{decided, each_is_isolated_once, every_alert_is_decided, further};
@@ -13,6 +16,7 @@ use cordon_tests::load::{Load, machines_of};
 use cordon_tests::meddle;
 use cordon_tests::oracle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
+use cordon_tests::processes::Binaries;
 use cordon_tests::wait::until;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use tokio::sync::Mutex;
@@ -260,4 +264,60 @@ async fn a_respond_whose_decisions_were_deleted_before_it_read_them_refuses_to_g
     lost_letters(&pipeline, "act", 1).await;
     let posts = [&before, &never].map(|machine| pipeline.tenant.isolate_posts(&machine.id));
     assert_eq!(posts, [1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn a_pause_counts_on_a_topic_of_commands_that_was_made_anew_under_respond_or_while_it_was_down() {
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::start("commands", Setup::default()).await else { return };
+    // So that the new topic ends below what was read of the old one.
+    for word in ["one", "two", "three"] {
+        pause(&pipeline, word).await;
+    }
+    let (bootstrap, topic) = (pipeline.kafka.bootstrap_servers.clone(), pipeline.kafka.topic(Topic::Commands));
+    meddle::delete_topic(&bootstrap, &topic).await;
+    apply_topics(&pipeline.kafka).await.unwrap();
+    pause(&pipeline, "on the new topic").await;
+    let told = says(&mut pipeline, "cordon-act", "the topic of commands was made anew").await;
+    assert!(told.contains("WARN") && told.contains("\"before\":3"), "{told}");
+
+    for word in ["two more", "three more"] {
+        pause(&pipeline, word).await;
+    }
+    assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
+    meddle::delete_topic(&bootstrap, &topic).await;
+    apply_topics(&pipeline.kafka).await.unwrap();
+    say_pause(&pipeline, "while respond was down").await;
+    pipeline.start_stage("cordon-act", 0, &[]);
+    paused_by(&pipeline, "while respond was down").await;
+}
+
+/// Says it, and waits until respond has obeyed.
+async fn pause(pipeline: &Pipeline, why: &str) {
+    say_pause(pipeline, why).await;
+    paused_by(pipeline, why).await;
+}
+
+async fn say_pause(pipeline: &Pipeline, why: &str) {
+    let (config, why) = (pipeline.config().to_owned(), why.to_owned());
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut cordon = Command::new(Binaries::find("cordon"));
+        cordon.args(["pause", "--why", &why]).arg("--config").arg(config).output().unwrap()
+    });
+    let ended = ended.await.unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+}
+
+async fn paused_by(pipeline: &Pipeline, why: &str) {
+    until(NOTICED, &format!("the pause {why:?} in the ledger"), async || {
+        let ledger: Vec<StampedRecord> = pipeline.records(Topic::Ledger).await;
+        let pauses = ledger.iter().filter_map(|record| match record.record() {
+            LedgerRecord::Pause(latch) => Some(latch.why.clone()),
+            _ => None,
+        });
+        let newest = pauses.last();
+        if newest.as_deref() == Some(why) { Ok(()) } else { Err(format!("{newest:?}")) }
+    })
+    .await;
 }

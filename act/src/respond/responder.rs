@@ -199,6 +199,7 @@ impl Responder {
             Event::Tailed(offset, record) => self.tailed(offset, *record, at),
             Event::Erased(offset, key) => self.erased(offset, &key, at),
             Event::Command(offset, command) => self.obey(offset, command, at),
+            Event::CommandsMadeAnew => self.commands_made_anew(),
             Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
             Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
             Event::Answered(key, answer) => self.answered(&key, answer, at),

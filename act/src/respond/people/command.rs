@@ -9,7 +9,7 @@ use cordon_records::{
 };
 
 use super::super::book::Obeyed;
-use super::super::event::Moment;
+use super::super::event::{Effect, Moment};
 use super::super::report;
 use super::super::responder::{Afterwards, Job, Responder};
 use super::super::switches::{notice, notice_of};
@@ -71,6 +71,14 @@ impl Responder {
         self.book.commands_next = offset + 1;
         written.ledger.push(LedgerRecord::CommandsPosition { next: offset + 1 });
         self.record(written.reports, written.ledger, Afterwards::default());
+    }
+
+    /// Offsets begin again: without this a person's words on the new topic would be passed over, a pause among them. What was
+    /// signed and obeyed is known by its id, so nothing of it is done twice.
+    pub(in crate::respond) fn commands_made_anew(&mut self) {
+        let before = std::mem::take(&mut self.book.commands_next);
+        self.effects.push(Effect::CommandsMadeAnew(before));
+        self.record(Vec::new(), vec![LedgerRecord::CommandsPosition { next: 0 }], Afterwards::default());
     }
 
     fn take_command(&mut self, offset: i64, record: &CommandRecord, at: Moment) -> Done {

@@ -291,3 +291,30 @@ fn a_decision_is_settled_only_after_its_outcome_is_durable() {
         assert_eq!(world.settled, [(0, Fate::Sent)]);
     }
 }
+
+#[test]
+fn what_people_say_on_a_topic_that_was_made_anew_is_not_taken_for_read() {
+    let mut world = World::restored(super::office::terms_of_the_office(), Vec::new());
+    let release = super::office::signed(
+        super::office::ANN,
+        Command::Release { machine: super::office::machine("m9") },
+        "c-1",
+        world.at.wall,
+    );
+    world.say(release.clone());
+    world.run();
+    world.say(CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start()));
+    world.run();
+    assert_eq!((world.responder.is_paused(), world.responder.book().commands_next), (true, 2));
+
+    world.give(Event::CommandsMadeAnew);
+    assert_eq!(world.responder.book().commands_next, 0);
+    // The new word counts; the copy of what was obeyed does nothing.
+    world.give(Event::Command(0, Ok(CommandRecord::unsigned(Command::Pause, "bob".into(), "again".into(), start()))));
+    world.give(Event::Command(1, Ok(release)));
+    world.run();
+    let by = world.responder.book().pause.as_ref().map(|latch| latch.by.clone());
+    assert_eq!((by, world.responder.book().commands_next), (Some("bob".to_owned()), 2));
+    let copies = world.told().iter().filter(|text| text.contains("this is a copy")).count();
+    assert_eq!((copies, world.responder.book().entries().count()), (1, 1), "{:?}", world.told());
+}

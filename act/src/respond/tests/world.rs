@@ -291,6 +291,8 @@ impl World {
             Effect::Follow { .. } => self.give(Event::Followed(Ok(Vec::new()))),
             Effect::PublishFleet(counted) => self.published.push(counted),
             Effect::SwitchSetRight(switch) => self.set_right.push(switch),
+            // What was read before is in the ledger.
+            Effect::CommandsMadeAnew(_) => {}
             Effect::CountFleet => {
                 self.give(Event::Counted(Err(Unreadable {
                     why: "not counted here".into(),
