@@ -4,20 +4,46 @@
 //! here, and `has()` tells whether the field was given. Names are Microsoft's.
 //! Sources: Microsoft's pages "Alert resource type" and "Machine resource type".
 
-use cordon_records::{AlertStatus, Classification, Severity};
+use cordon_records::spelling::{self, Values};
 
-/// Texts from a list that Microsoft documents as complete. A rule that compares such a field with a text outside the
-/// list has a slip of the pen; `string(alert.severity)` is a plain text and compares with anything.
+/// Texts from a list of Microsoft's, each of which may be spelt in several ways. Where the list is complete, a rule that
+/// compares the field with a text outside it has a slip of the pen; `string(alert.severity)` compares with anything.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Choice {
     /// What the list is called in messages: the field's name.
     pub name: &'static str,
-    /// The values; `""` (nothing given) is always allowed beside them.
-    pub known: &'static [&'static str],
+    /// The values and their spellings; `""` (nothing given) is always allowed beside them.
+    pub values: &'static Values,
     /// What stands in when the field is absent.
     pub default: &'static str,
     /// The list goes from low to high, so that "this and above" can be suggested.
     pub ranked: bool,
+    /// Microsoft leaves the list open: another text is no mistake.
+    pub open: bool,
+}
+
+impl Choice {
+    const fn closed(name: &'static str, values: &'static Values) -> Self {
+        Self { name, values, default: "", ranked: false, open: false }
+    }
+
+    /// Whether a record of Defender's may hold this text.
+    #[must_use]
+    pub fn takes(&self, text: &str) -> bool {
+        self.open || text.is_empty() || self.values.value(text).is_some()
+    }
+
+    const fn or(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    const fn ranked(self) -> Self {
+        Self { ranked: true, ..self }
+    }
+
+    const fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
 }
 
 /// The type of a field, with its default.
@@ -56,85 +82,17 @@ const fn field(name: &'static str, kind: FieldType, meaning: &'static str) -> Fi
 
 const TEXT: FieldType = FieldType::Text("");
 
-const SEVERITY: Choice = Choice { name: "severity", known: Severity::KNOWN, default: "UnSpecified", ranked: true };
-const STATUS: Choice = Choice { name: "status", known: AlertStatus::KNOWN, default: "Unknown", ranked: false };
-const CLASSIFICATION: Choice =
-    Choice { name: "classification", known: Classification::KNOWN, default: "", ranked: false };
-/// Today's values, the two that the pages spell in two ways, and the withdrawn ones that old alerts carry.
-const DETERMINATION: Choice = Choice {
-    name: "determination",
-    known: &[
-        "MultiStagedAttack",
-        "MaliciousUserActivity",
-        "CompromisedUser",
-        "Malware",
-        "Phishing",
-        "UnwantedSoftware",
-        "Other",
-        "SecurityTesting",
-        "LineOfBusinessApplication",
-        "ConfirmedUserActivity",
-        "ConfirmedActivity",
-        "Clean",
-        "NotMalicious",
-        "InsufficientData",
-        "NotAvailable",
-        "Apt",
-        "SecurityPersonnel",
-    ],
-    default: "",
-    ranked: false,
-};
-const INVESTIGATION_STATE: Choice = Choice {
-    name: "investigationState",
-    known: &[
-        "Unknown",
-        "Terminated",
-        "SuccessfullyRemediated",
-        "Benign",
-        "Failed",
-        "PartiallyRemediated",
-        "Running",
-        "PendingApproval",
-        "PendingResource",
-        "PartiallyInvestigated",
-        "TerminatedByUser",
-        "TerminatedBySystem",
-        "Queued",
-        "InnerFailure",
-        "PreexistingAlert",
-        "UnsupportedOs",
-        "UnsupportedAlertType",
-        "SuppressedAlert",
-    ],
-    default: "",
-    ranked: false,
-};
-const HEALTH_STATUS: Choice = Choice {
-    name: "healthStatus",
-    known: &[
-        "Active",
-        "Inactive",
-        "ImpairedCommunication",
-        "NoSensorData",
-        "NoSensorDataImpairedCommunication",
-        "Unknown",
-    ],
-    default: "",
-    ranked: false,
-};
-const ONBOARDING_STATUS: Choice = Choice {
-    name: "onboardingStatus",
-    known: &["Onboarded", "CanBeOnboarded", "Unsupported", "InsufficientInfo"],
-    default: "",
-    ranked: false,
-};
-const RISK_SCORE: Choice =
-    Choice { name: "riskScore", known: &["None", "Informational", "Low", "Medium", "High"], default: "", ranked: true };
-const EXPOSURE_LEVEL: Choice =
-    Choice { name: "exposureLevel", known: &["None", "Low", "Medium", "High"], default: "", ranked: true };
-const DEVICE_VALUE: Choice =
-    Choice { name: "deviceValue", known: &["Low", "Normal", "High"], default: "Normal", ranked: true };
+const SEVERITY: Choice = Choice::closed("severity", &spelling::SEVERITY).or("UnSpecified").ranked();
+const STATUS: Choice = Choice::closed("status", &spelling::STATUS).or("Unknown");
+const CLASSIFICATION: Choice = Choice::closed("classification", &spelling::CLASSIFICATION);
+const DETERMINATION: Choice = Choice::closed("determination", &spelling::DETERMINATION);
+const INVESTIGATION_STATE: Choice = Choice::closed("investigationState", &spelling::INVESTIGATION_STATE);
+const DETECTION_SOURCE: Choice = Choice::closed("detectionSource", &spelling::DETECTION_SOURCE).open();
+const HEALTH_STATUS: Choice = Choice::closed("healthStatus", &spelling::HEALTH_STATUS);
+const ONBOARDING_STATUS: Choice = Choice::closed("onboardingStatus", &spelling::ONBOARDING_STATUS);
+const RISK_SCORE: Choice = Choice::closed("riskScore", &spelling::RISK_SCORE).ranked();
+const EXPOSURE_LEVEL: Choice = Choice::closed("exposureLevel", &spelling::EXPOSURE_LEVEL).ranked();
+const DEVICE_VALUE: Choice = Choice::closed("deviceValue", &spelling::DEVICE_VALUE).or("Normal").ranked();
 
 /// The fields of `alert`.
 pub const ALERT: &[FieldSpec] = &[
@@ -158,7 +116,11 @@ pub const ALERT: &[FieldSpec] = &[
         "state of Defender's own automated investigation",
     ),
     field("assignedTo", TEXT, "who has it: a user principal name, or Automation"),
-    field("detectionSource", TEXT, "what raised it: WindowsDefenderAtp, CustomDetection …"),
+    field(
+        "detectionSource",
+        FieldType::Choice(&DETECTION_SOURCE),
+        "what raised it: WindowsDefenderAtp, CustomDetection …",
+    ),
     field("detectorId", TEXT, "the detector's GUID"),
     field("category", TEXT, "the kind of attack: Malware, LateralMovement …"),
     field("threatFamilyName", TEXT, "the malware family"),

@@ -9,12 +9,13 @@ use crate::cut::{Cut, CutUnit, EVIDENCE};
 use crate::ids::{AlertId, MachineId};
 use crate::machine::MachineSummary;
 use crate::open_enum;
+use crate::spelling::read;
 use crate::{known, lenient};
 
 open_enum!(
     /// How bad Defender thinks it is. Note the capital S of `UnSpecified`.
     /// Source: Microsoft's page "Alert resource type".
-    Severity {
+    Severity spelled crate::spelling::SEVERITY {
         /// Not said.
         UnSpecified,
         /// For information.
@@ -30,7 +31,7 @@ open_enum!(
 
 open_enum!(
     /// Where the alert stands with the people who work on it. Source: "Alert resource type".
-    AlertStatus {
+    AlertStatus spelled crate::spelling::STATUS {
         /// Not said.
         Unknown,
         /// Nobody has taken it.
@@ -44,7 +45,7 @@ open_enum!(
 
 open_enum!(
     /// What people found it to be. Source: "Alert resource type".
-    Classification {
+    Classification spelled crate::spelling::CLASSIFICATION {
         /// A real attack.
         TruePositive,
         /// Real, but expected (a test, a tool of the company's own).
@@ -65,25 +66,25 @@ pub struct Alert {
     #[serde(default, deserialize_with = "lenient::integer")]
     pub incident_id: Option<i64>,
     /// How bad it is.
-    #[serde(default, deserialize_with = "lenient::from_text")]
+    #[serde(default, deserialize_with = "read::severity")]
     pub severity: Option<Severity>,
     /// Where it stands.
-    #[serde(default, deserialize_with = "lenient::from_text")]
+    #[serde(default, deserialize_with = "read::status")]
     pub status: Option<AlertStatus>,
     /// What people found it to be.
-    #[serde(default, deserialize_with = "lenient::from_text")]
+    #[serde(default, deserialize_with = "read::classification")]
     pub classification: Option<Classification>,
     /// The finer finding under the classification.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::determination")]
     pub determination: Option<String>,
     /// State of Defender's own automated investigation.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::investigation_state")]
     pub investigation_state: Option<String>,
     /// Who has it: a user principal name, or `Automation`.
     #[serde(default, deserialize_with = "lenient::text")]
     pub assigned_to: Option<String>,
     /// What raised it (`WindowsDefenderAtp`, `CustomDetection` …).
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::detection_source")]
     pub detection_source: Option<String>,
     /// The detector's GUID.
     #[serde(default, deserialize_with = "lenient::text")]

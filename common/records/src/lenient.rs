@@ -30,14 +30,6 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     Ok(as_text(value(deserializer)?))
 }
 
-/// A value that is made of a text, such as an open enum: absent unless the text is there and not empty.
-///
-/// # Errors
-/// Only when the input is not JSON at all.
-pub fn from_text<'de, D: Deserializer<'de>, T: for<'a> From<&'a str>>(d: D) -> Result<Option<T>, D::Error> {
-    Ok(as_text(value(d)?).filter(|text| !text.is_empty()).map(|text| T::from(&text)))
-}
-
 /// An instant, RFC 3339 with any number of fractional digits; a text without an offset is read as UTC.
 ///
 /// # Errors

@@ -28,6 +28,7 @@ mod policy;
 mod repair;
 mod report;
 mod sighting;
+pub mod spelling;
 mod topics;
 mod verbatim;
 mod words;

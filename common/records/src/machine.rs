@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::MachineId;
+use crate::spelling::read;
 use crate::{known, lenient};
 
 /// Microsoft's machine as this build understands it. Every field but the id may be absent.
@@ -35,10 +36,10 @@ pub struct Machine {
     #[serde(default, deserialize_with = "lenient::text")]
     pub last_external_ip_address: Option<String>,
     /// `Active`, `Inactive`, `NoSensorData` …
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::health_status")]
     pub health_status: Option<String>,
     /// `Onboarded`, `CanBeOnboarded` …
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::onboarding_status")]
     pub onboarding_status: Option<String>,
     /// The device group.
     #[serde(default, deserialize_with = "lenient::text")]
@@ -47,13 +48,13 @@ pub struct Machine {
     #[serde(default, deserialize_with = "lenient::integer", skip_serializing_if = "Option::is_none")]
     pub rbac_group_id: Option<i64>,
     /// `None`, `Low`, `Medium`, `High`.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::risk_score")]
     pub risk_score: Option<String>,
     /// `None`, `Low`, `Medium`, `High`.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::exposure_level")]
     pub exposure_level: Option<String>,
     /// `Low`, `Normal`, `High`: what the company says the machine is worth.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "read::device_value")]
     pub device_value: Option<String>,
     /// Joined to Entra.
     #[serde(default, deserialize_with = "lenient::flag")]

@@ -4,7 +4,7 @@
 /// writes `High`); writing gives the documented spelling, and an unknown value comes out as it went in.
 #[macro_export]
 macro_rules! open_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident $(spelled $values:path)? { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
@@ -29,7 +29,9 @@ macro_rules! open_enum {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                $(if text.eq_ignore_ascii_case(stringify!($variant)) { return Self::$variant; })+
+                let value = text;
+                $(let value = $values.value(text).unwrap_or(value);)?
+                $(if value.eq_ignore_ascii_case(stringify!($variant)) { return Self::$variant; })+
                 Self::Other(text.to_owned())
             }
         }

@@ -5,6 +5,7 @@ mod differences;
 mod differential;
 mod explained;
 mod oracle;
+mod spellings;
 
 use super::*;
 
@@ -147,7 +148,7 @@ fn said(source: &str) -> Vec<String> {
 fn what_cannot_be_right_is_a_mistake_at_its_place_with_a_way_out() {
     for (source, expected) in [
         ("alert.severity == 'Hihg'", "1:19 \"Hihg\" is no value of severity | did you mean \"High\"?"),
-        ("'high' != alert.severity", "1:1 \"high\" is no value of severity | did you mean \"High\"?"),
+        ("'hig' != alert.severity", "1:1 \"hig\" is no value of severity | did you mean \"High\"?"),
         ("alert.status in ['New', 'Closed!']", "1:25 \"Closed!\" is no value of status | known are Unknown, New,"),
         (
             "alert.severity >= 'Medium'",

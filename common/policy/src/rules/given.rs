@@ -33,10 +33,11 @@ pub fn expected(kinds: &[String]) -> Result<(), String> {
     Err(format!("`{wrong}` cannot be expected; {hint}"))
 }
 
-/// A text of a closed list. Another one would make a test of a record that Defender never sends.
+/// A text of a list, in any of its spellings. Where the list is complete, another text would make a test of a record that
+/// Defender never sends.
 fn chosen(section: &mut Section, choice: &Choice) -> Option<String> {
     let text = section.text(choice.name).optional()?;
-    if text.is_empty() || choice.known.contains(&text.as_str()) {
+    if choice.takes(&text) {
         return Some(text);
     }
     let (message, help) = not_chosen(choice, &text);
@@ -46,8 +47,9 @@ fn chosen(section: &mut Section, choice: &Choice) -> Option<String> {
 
 /// What is wrong with a text that is not on a closed list, and what may be meant.
 pub fn not_chosen(choice: &Choice, text: &str) -> (String, String) {
-    let help = closest(text, choice.known)
-        .map_or_else(|| format!("known are {}", choice.known.join(", ")), |meant| format!("did you mean {meant:?}?"));
+    let known = choice.values.known();
+    let help = closest(text, known)
+        .map_or_else(|| format!("known are {}", known.join(", ")), |meant| format!("did you mean {meant:?}?"));
     (format!("{text:?} is no value of {}", choice.name), help)
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::actions::{ACTION_KINDS, schemas};
 use super::file::MODES;
 use super::given::NEEDS_HUMAN;
-use crate::schema::{ALERT, EVIDENCE, FieldSpec, FieldType, MACHINE};
+use crate::schema::{ALERT, Choice, EVIDENCE, FieldSpec, FieldType, MACHINE};
 
 /// The JSON Schema (draft 2020-12) of a rule file: one rule, or a list of rules under `rules`.
 #[must_use]
@@ -116,10 +116,12 @@ fn record(fields: &[FieldSpec]) -> Value {
 /// A text may be written without quotation marks, so that YAML takes it for a number or a boolean.
 fn property(field: &FieldSpec) -> Value {
     let mut property = match field.kind {
-        FieldType::Text(_) => json!({"type": ["string", "number", "boolean", "null"]}),
+        FieldType::Text(_) | FieldType::Choice(Choice { open: true, .. }) => {
+            json!({"type": ["string", "number", "boolean", "null"]})
+        }
         FieldType::Choice(choice) => {
-            let known = choice.known.iter().map(|known| json!(known));
-            json!({"enum": known.chain([json!(""), Value::Null]).collect::<Vec<_>>()})
+            let known = choice.values.known().iter().copied().chain(choice.values.also());
+            spelt(&known.chain([""]).collect::<Vec<_>>(), true)
         }
         FieldType::Integer => json!({"type": ["integer", "null"]}),
         FieldType::Flag => json!({"type": ["boolean", "null"]}),
@@ -129,6 +131,19 @@ fn property(field: &FieldSpec) -> Value {
     };
     property["description"] = json!(field.meaning);
     property
+}
+
+/// One of these texts in any spelling: editors offer the list, and take what the pattern takes.
+pub fn spelt(values: &[&str], or_null: bool) -> Value {
+    let listed: Vec<Value> = values.iter().copied().map(Value::from).chain(or_null.then_some(Value::Null)).collect();
+    let between = r"[-_,\s]*";
+    let letter = |c: char| match c.is_ascii_alphabetic() {
+        true => format!("[{}{}]{between}", c.to_ascii_uppercase(), c.to_ascii_lowercase()),
+        false => format!("{c}{between}"),
+    };
+    let letters = |value: &&str| value.chars().filter(char::is_ascii_alphanumeric).map(letter).collect::<String>();
+    let spellings: Vec<String> = values.iter().filter(|value| !value.is_empty()).map(letters).collect();
+    json!({"anyOf": [{"enum": listed}, {"type": "string", "pattern": format!("^{between}({})$", spellings.join("|"))}]})
 }
 
 #[cfg(test)]

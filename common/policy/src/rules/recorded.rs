@@ -141,14 +141,14 @@ fn machine(text: Text<'_>, raw: &RawValue, problems: &mut Problems) -> Option<Ve
     verbatim(raw)
 }
 
-/// Tells texts that are not on the closed list of their field: a slip of whoever changed what was pasted. Case does not
-/// count, since Defender's does not when a record is read.
+/// Tells texts that are not on the closed list of their field: a slip of whoever changed what was pasted. Every spelling
+/// counts that is understood when a record is read.
 fn chosen(text: Text<'_>, path: &'static str, raw: &RawValue, fields: &[FieldSpec], problems: &mut Problems) {
     let Some(record) = text.object(path, raw, problems) else { return };
     for field in fields {
         let (FieldType::Choice(choice), Some(raw)) = (field.kind, record.last(field.name)) else { continue };
         let Ok(given) = lenient::from_str::<String>(raw.get()) else { continue };
-        if given.is_empty() || choice.known.iter().any(|known| known.eq_ignore_ascii_case(&given)) {
+        if choice.takes(&given) {
             continue;
         }
         let (message, help) = not_chosen(choice, &given);

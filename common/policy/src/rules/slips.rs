@@ -1,8 +1,12 @@
 //! Misspelt values of text fields whose lists Microsoft leaves open. The checker cannot refuse them, since a value that
 //! is not known may be new; one that is nearly a known one is mostly a slip, and the rule would never match.
 
+use cordon_records::spelling::DETECTION_SOURCE;
+
 use super::tokens::{Kind, Token, tokens};
-use super::vocabulary::{CATEGORIES, DETECTION_SOURCES, DETECTION_STATUSES, ENTITY_TYPES, PLATFORMS};
+use super::vocabulary::{CATEGORIES, DETECTION_STATUSES, ENTITY_TYPES, PLATFORMS};
+
+const DETECTION_SOURCE_FIELD: &str = "alert.detectionSource";
 
 /// A text that is nearly a known value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +26,7 @@ pub fn slips(condition: &str) -> Vec<Slip<'_>> {
         let Kind::Word(path) = token.kind else { continue };
         let Some((field, known)) = vocabulary(path) else { continue };
         let (before, behind) = (tokens.get(..index).unwrap_or_default(), tokens.get(index + 1..).unwrap_or_default());
-        let texts = compared(before, behind);
+        let texts = compared(before, behind).filter(|(_, text)| !is_another_spelling(field, text));
         slips.extend(texts.filter_map(|(at, text)| Some(Slip { at, text, field, meant: meant(text, known)? })));
     }
     slips
@@ -32,13 +36,18 @@ fn vocabulary(path: &str) -> Option<(&'static str, &'static [&'static str])> {
     let (record, field) = path.rsplit_once('.').unwrap_or(("", path));
     match (record, field) {
         ("alert", "category") => Some(("alert.category", CATEGORIES)),
-        ("alert", "detectionSource") => Some(("alert.detectionSource", DETECTION_SOURCES)),
+        ("alert", "detectionSource") => Some((DETECTION_SOURCE_FIELD, DETECTION_SOURCE.known())),
         ("machine", "osPlatform") => Some(("machine.osPlatform", PLATFORMS)),
         // The variable of a loop over the evidence has any name.
         (_, "entityType") => Some(("evidence.entityType", ENTITY_TYPES)),
         (_, "detectionStatus") => Some(("evidence.detectionStatus", DETECTION_STATUSES)),
         _ => None,
     }
+}
+
+/// Whether a text is no slip but another API's name for a value.
+fn is_another_spelling(field: &str, text: &str) -> bool {
+    field == DETECTION_SOURCE_FIELD && DETECTION_SOURCE.value(text).is_some()
 }
 
 /// The texts that the field between these parts is compared with. A part that is added to is no whole value.
@@ -124,8 +133,8 @@ mod tests {
                 "alert.category Lateral Movement -> LateralMovement",
             ),
             (
-                "alert.detectionSource == 'WindowsDefenderATP'",
-                "alert.detectionSource WindowsDefenderATP -> WindowsDefenderAtp",
+                "alert.detectionSource == 'WindowsDefenderAtb'",
+                "alert.detectionSource WindowsDefenderAtb -> WindowsDefenderAtp",
             ),
             ("machine.osPlatform in ['Windows 11']", "machine.osPlatform Windows 11 -> Windows11"),
             ("machine.osPlatform == 'MacOS'", "machine.osPlatform MacOS -> macOS"),
@@ -147,6 +156,7 @@ mod tests {
         for condition in [
             "alert.category == 'Malware' || alert.category == '' || 'Exploit' == alert.category",
             "alert.category == 'QuantumTheft'",
+            "alert.detectionSource in ['customTi', 'windowsDefenderATP', 'microsoftDefenderForEndpoint']",
             "machine.osPlatform in ['Windows8', 'Windows12', 'WindowsServer2012', 'WindowsServer2028', 'Solaris']",
             "alert.evidence.exists(e, e.entityType == 'Os' || e.entityType == 'Mail')",
             "alert.category + 'x' == 'Malwre'",
@@ -169,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_known_value_is_never_a_slip() {
-        for list in [CATEGORIES, DETECTION_SOURCES, PLATFORMS, ENTITY_TYPES, DETECTION_STATUSES] {
+        for list in [CATEGORIES, DETECTION_SOURCE.known(), PLATFORMS, ENTITY_TYPES, DETECTION_STATUSES] {
             assert!(list.iter().all(|value| meant(value, list).is_none()), "{list:?}");
         }
     }

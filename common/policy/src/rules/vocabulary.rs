@@ -49,10 +49,6 @@ pub const CATEGORIES: &[&str] = &[
     "null",
 ];
 
-/// What raises alerts.
-pub const DETECTION_SOURCES: &[&str] =
-    &["WindowsDefenderAtp", "WindowsDefenderAv", "CustomerTI", "AutomatedInvestigation", "CustomDetection"];
-
 /// Kinds of evidence.
 pub const ENTITY_TYPES: &[&str] = &["User", "Process", "File", "Ip", "Url", "Registry"];
 

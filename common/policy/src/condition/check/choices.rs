@@ -1,43 +1,87 @@
 //! Texts from a known list: a misspelt one, and an attempt to order them.
 
-use cel::common::ast::{Expr, LiteralValue};
+use cel::common::ast::Expr;
 use cel::parser::Expression;
 use cordon_settings::closest;
 
-use super::super::tree::{Comparison, Typed};
+use super::super::functions::Unary;
+use super::super::tree::{Comparison, Node, Typed};
 use super::super::types::Type;
+use super::super::value::Value;
 use super::Checker;
 use crate::schema::Choice;
 
+/// The list of values behind an expression, and whether another text is a mistake.
+#[derive(Clone, Copy)]
+struct Wanted {
+    choice: &'static Choice,
+    strict: bool,
+}
+
+impl Wanted {
+    fn by(typed: &Typed) -> Option<Self> {
+        match (&typed.kind, &typed.node) {
+            (Type::Choice(choice), _) => Some(Self { choice, strict: !choice.open }),
+            (Type::Text, Node::Unary(Unary::Text, inner)) => Some(Self { strict: false, ..Self::by(inner)? }),
+            (Type::Text, Node::Choose(parts)) => {
+                let [_, one, two] = parts.as_ref();
+                Some(Self { strict: false, ..Self::by(one).or_else(|| Self::by(two))? })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Checker<'_> {
-    /// Checks `field == "text"` either way round.
-    pub fn compared_choice(&mut self, one: &Typed, two: &Typed) {
-        for (field, literal) in [(one, two), (two, one)] {
-            if let (Type::Choice(choice), Some(text)) = (&field.kind, literal.literal()) {
-                self.choice(choice, text, literal.at);
+    /// Checks `field == "text"`, either way round, and gives the text as records spell it.
+    pub fn compared_choice(&mut self, one: Typed, two: Typed) -> [Typed; 2] {
+        match (Wanted::by(&one), Wanted::by(&two)) {
+            (Some(wanted), None) => {
+                let two = self.spelt(wanted, two);
+                [one, two]
             }
+            (None, Some(wanted)) => [self.spelt(wanted, one), two],
+            (Some(_), Some(_)) | (None, None) => [one, two],
         }
     }
 
-    /// Checks `field in ["text", …]`.
-    pub fn listed_choice(&mut self, field: &Typed, list: &Expression) {
-        let (Type::Choice(choice), Expr::List(list)) = (&field.kind, &list.expr) else { return };
-        for element in &list.elements {
-            if let Expr::Literal(LiteralValue::String(text)) = &element.expr {
-                self.choice(choice, text.inner(), self.places.token(element.id));
+    /// Checks `field in ["text", …]`, and gives the list as records spell its texts. `written` is the list as it stands
+    /// in the source.
+    pub fn listed_choice(&mut self, field: &Typed, list: Typed, written: &Expression) -> Typed {
+        let Some(wanted) = Wanted::by(field) else { return list };
+        let node = match list.node {
+            Node::Constant(Value::List(values)) => {
+                let places: Vec<usize> = match &written.expr {
+                    Expr::List(list) => list.elements.iter().map(|element| self.places.token(element.id)).collect(),
+                    _ => Vec::new(),
+                };
+                let places = places.into_iter().chain(std::iter::repeat(list.at));
+                let constant = |(value, at)| Typed::new(Type::Text, Node::Constant(value), at);
+                let texts: Vec<Typed> = values.iter().zip(places).map(constant).collect();
+                let values = texts.into_iter().map(|text| self.spelt(wanted, text));
+                Node::Constant(Value::list(values.filter_map(|text| text.constant().cloned()).collect()))
             }
-        }
-    }
-
-    fn choice(&mut self, choice: &Choice, text: &str, at: usize) {
-        if text.is_empty() || choice.known.contains(&text) {
-            return;
-        }
-        let help = match closest(text, choice.known) {
-            Some(meant) => format!("did you mean {meant:?}?"),
-            None => format!("known are {}; for a newer one write `string(…) == {text:?}`", choice.known.join(", ")),
+            Node::List(elements) => Node::List(elements.into_iter().map(|text| self.spelt(wanted, text)).collect()),
+            node => node,
         };
-        self.mistake(at, format!("{text:?} is no value of {}", choice.name), Some(help));
+        Typed { node, ..list }
+    }
+
+    /// A constant text in the spelling of records; what is in no list is a mistake where the list is complete.
+    fn spelt(&mut self, Wanted { choice, strict }: Wanted, typed: Typed) -> Typed {
+        let Some(text) = typed.literal() else { return typed };
+        if let Some(value) = choice.values.value(text) {
+            return Typed { node: Node::Constant(Value::shared(value)), ..typed };
+        }
+        if strict && !text.is_empty() {
+            let known = choice.values.known();
+            let help = match closest(text, known) {
+                Some(meant) => format!("did you mean {meant:?}?"),
+                None => format!("known are {}; for a newer one write `string(…) == {text:?}`", known.join(", ")),
+            };
+            self.mistake(typed.at, format!("{text:?} is no value of {}", choice.name), Some(help));
+        }
+        typed
     }
 
     /// `severity >= "High"` would compare letters.
@@ -53,12 +97,14 @@ impl Checker<'_> {
 
 /// The values that an ordering means: `>= "High"` is `in ["High"]`.
 fn from_here(choice: &Choice, comparison: Comparison, text: &str) -> Option<String> {
-    let place = choice.known.iter().position(|known| known.eq_ignore_ascii_case(text)).filter(|_| choice.ranked)?;
+    let known = choice.values.known();
+    let value = choice.values.value(text)?;
+    let place = known.iter().position(|known| *known == value).filter(|_| choice.ranked)?;
     let meant = match comparison {
-        Comparison::Less => choice.known.get(..place),
-        Comparison::LessOrEqual => choice.known.get(..=place),
-        Comparison::Greater => choice.known.get(place + 1..),
-        Comparison::GreaterOrEqual => choice.known.get(place..),
+        Comparison::Less => known.get(..place),
+        Comparison::LessOrEqual => known.get(..=place),
+        Comparison::Greater => known.get(place + 1..),
+        Comparison::GreaterOrEqual => known.get(place..),
         Comparison::Equal | Comparison::NotEqual => None,
     }?;
     let quoted: Vec<String> = meant.iter().map(|value| format!("{value:?}")).collect();

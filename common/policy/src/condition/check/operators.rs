@@ -50,7 +50,7 @@ impl Checker<'_> {
             return self.comparison(at, comparison, one, two);
         }
         if name == op::IN {
-            self.listed_choice(&one, right);
+            let two = self.listed_choice(&one, two, right);
             return self.membership(at, one, two);
         }
         let sign = if name == op::LOGICAL_AND { "&&" } else { "||" };
@@ -125,8 +125,8 @@ impl Checker<'_> {
         if !kind.is_comparable() {
             return self.broken(at, format!("{} cannot be compared", kind.a()), Some("compare its fields".to_owned()));
         }
-        self.compared_choice(&one, &two);
-        Typed::new(Type::Bool, Node::Compare(comparison, Box::new([one, two])), at)
+        let pair = self.compared_choice(one, two);
+        Typed::new(Type::Bool, Node::Compare(comparison, Box::new(pair)), at)
     }
 
     fn membership(&mut self, at: usize, one: Typed, two: Typed) -> Typed {

@@ -61,7 +61,7 @@ fn record(dice: &mut Dice, fields: &[FieldSpec]) -> Map<String, Json> {
             (0, _) => continue,
             (1, _) => odd(dice),
             (_, FieldType::Text(_)) => json!(dice.pick(WORDS)),
-            (_, FieldType::Choice(choice)) => json!(dice.pick(choice.known)),
+            (_, FieldType::Choice(choice)) => json!(dice.pick(choice.values.known())),
             (_, FieldType::Integer) => json!([0, 7, -1, i64::MAX, i64::MIN][dice.roll(5)]),
             (_, FieldType::Flag) => json!(dice.roll(2) == 1),
             (_, FieldType::Instant) => json!(dice.pick(TIMES)),

@@ -79,6 +79,21 @@ fn settings_are_read_as_they_are_written() {
 }
 
 #[test]
+fn the_changes_of_an_alert_are_asked_for_in_the_spelling_of_the_call_however_they_are_written() {
+    for (written, meant) in [
+        ("status: in progress", "status: InProgress"),
+        ("classification: 'Informational, expected activity'", "classification: InformationalExpectedActivity"),
+        (
+            "classification: falsePositive, determination: clean",
+            "classification: FalsePositive, determination: NotMalicious",
+        ),
+    ] {
+        let changes = |entry: &str| one(&format!("update_alert: {{{entry}}}"));
+        assert_eq!(changes(written), changes(meant), "{written}");
+    }
+}
+
+#[test]
 fn an_indicators_value_is_taken_in_microsofts_form() {
     let value = |entry: &str| match one(&format!("indicator: {{{entry}, title: t, description: d}}")) {
         Template::Action(Action::Indicator(indicator)) => indicator.value,
@@ -145,6 +160,7 @@ fn what_microsoft_does_not_take_is_a_mistake_when_the_rule_is_loaded() {
         ("update_alert: {}", "changes nothing"),
         ("update_alert: {status: Unknown}", "is not one of New, InProgress, Resolved"),
         ("update_alert: {determination: Apt}", "is not one of MultiStagedAttack"),
+        ("update_alert: {determination: NotAvailable}", "is not one of MultiStagedAttack"),
         ("update_alert: {determination: Phising}", "did you mean \"Phishing\"?"),
         ("update_alert: {classification: FalsePositive, determination: Malware}", "Microsoft lists NotMalicious"),
         ("update_alert: {comment: ''}", "must not be empty"),

@@ -1,27 +1,20 @@
 //! `update_alert`: change the alert itself. Source: Microsoft's page "Update alert".
 
+use cordon_records::spelling::{self, Values};
 use cordon_records::{Action, AlertChanges, AlertStatus, Classification};
-use cordon_settings::Section;
+use cordon_settings::{Section, closest};
 use serde_json::{Value, json};
 
 use super::texts::{not_blank, text_schema};
+use crate::rules::json_schema::spelt;
 use crate::rules::template::Template;
 
 const KEYS: &[&str] = &["status", "assigned_to", "classification", "determination", "comment"];
 
-fn statuses() -> [(&'static str, AlertStatus); 3] {
-    [("New", AlertStatus::New), ("InProgress", AlertStatus::InProgress), ("Resolved", AlertStatus::Resolved)]
-}
+/// The values that the call takes; a rule may write them in any spelling.
+const STATUSES: &[&str] = &["New", "InProgress", "Resolved"];
 
-fn classifications() -> [(&'static str, Classification); 3] {
-    [
-        ("TruePositive", Classification::TruePositive),
-        ("InformationalExpectedActivity", Classification::InformationalExpectedActivity),
-        ("FalsePositive", Classification::FalsePositive),
-    ]
-}
-
-/// The determinations that Microsoft lists under each classification. Where its pages spell one in two ways, both are here.
+/// The determinations that Microsoft lists under each classification.
 const DETERMINATIONS: &[(&str, &[&str])] = &[
     (
         "TruePositive",
@@ -35,38 +28,61 @@ const DETERMINATIONS: &[(&str, &[&str])] = &[
             "Other",
         ],
     ),
-    (
-        "InformationalExpectedActivity",
-        &["SecurityTesting", "LineOfBusinessApplication", "ConfirmedActivity", "ConfirmedUserActivity", "Other"],
-    ),
-    ("FalsePositive", &["NotMalicious", "Clean", "InsufficientData", "Other"]),
+    ("InformationalExpectedActivity", &["SecurityTesting", "LineOfBusinessApplication", "ConfirmedActivity", "Other"]),
+    ("FalsePositive", &["NotMalicious", "InsufficientData", "Other"]),
 ];
 
 /// Whether Microsoft lists the determination under the classification; a classification without a list takes all.
 pub fn fits(determination: &str, classification: &Classification) -> bool {
-    listed(classification).is_none_or(|listed| listed.contains(&determination))
+    let value = spelling::DETERMINATION.value(determination).unwrap_or(determination);
+    listed(classification).is_none_or(|listed| listed.contains(&value))
 }
 
 fn listed(classification: &Classification) -> Option<&'static [&'static str]> {
     DETERMINATIONS.iter().find(|(name, _)| *name == classification.as_str()).map(|(_, listed)| *listed)
 }
 
-fn determinations() -> Vec<(&'static str, String)> {
-    let mut all: Vec<(&str, String)> = Vec::new();
+fn classifications() -> Vec<&'static str> {
+    DETERMINATIONS.iter().map(|(name, _)| *name).collect()
+}
+
+fn determinations() -> Vec<&'static str> {
+    let mut all: Vec<&str> = Vec::new();
     for name in DETERMINATIONS.iter().flat_map(|(_, listed)| *listed) {
-        if !all.iter().any(|(known, _)| known == name) {
-            all.push((name, (*name).to_owned()));
+        if !all.contains(name) {
+            all.push(name);
         }
     }
     all
 }
 
+/// A text of the list, in any of its spellings.
+fn one_of(section: &mut Section, key: &str, listed: &[&'static str], values: &Values) -> Option<&'static str> {
+    let text = section.text(key).optional()?;
+    let value = values.value(&text).filter(|value| listed.contains(value));
+    if value.is_none() {
+        let message = format!("\"{text}\" is not one of {}", listed.join(", "));
+        match closest(&text, listed) {
+            Some(meant) => section.problem_with_help(key, message, format!("did you mean \"{meant}\"?")),
+            None => section.problem(key, message),
+        }
+    }
+    value
+}
+
+/// Every spelling of the values of a list, for editors.
+fn spellings(listed: &[&'static str], values: &Values) -> Vec<&'static str> {
+    let means_one = |spelling: &&str| values.value(spelling).is_some_and(|value| listed.contains(&value));
+    listed.iter().copied().chain(values.also().filter(means_one)).collect()
+}
+
 pub fn read(section: &mut Section) -> Option<Template> {
     let changes = AlertChanges {
-        status: section.choice("status", &statuses()).optional(),
+        status: one_of(section, "status", STATUSES, &spelling::STATUS).map(AlertStatus::from),
         assigned_to: section.text("assigned_to").check(|text| not_blank(text)).optional(),
-        classification: section.choice("classification", &classifications()).optional(),
-        determination: section.choice("determination", &determinations()).optional(),
+        classification: one_of(section, "classification", &classifications(), &spelling::CLASSIFICATION)
+            .map(Classification::from),
+        determination: one_of(section, "determination", &determinations(), &spelling::DETERMINATION).map(str::to_owned),
         comment: section.text("comment").check(|text| not_blank(text)).optional(),
     };
     if !KEYS.iter().any(|key| section.is_present(key)) {
@@ -89,16 +105,23 @@ pub fn read(section: &mut Section) -> Option<Template> {
 }
 
 pub fn schema() -> Value {
-    let names = |pairs: &[&'static str]| pairs.to_vec();
-    let determinations: Vec<&str> = determinations().iter().map(|(name, _)| *name).collect();
+    let classifications = spellings(&classifications(), &spelling::CLASSIFICATION);
+    let determinations = spellings(&determinations(), &spelling::DETERMINATION);
+    let described = |mut schema: Value, description: &str| {
+        schema["description"] = json!(description);
+        schema
+    };
     json!({
         "description": "Change the alert; what is not given stays",
         "type": "object",
         "properties": {
-            "status": {"description": "Where it stands", "enum": names(&statuses().map(|(name, _)| name))},
+            "status": described(spelt(STATUSES, false), "Where it stands"),
             "assigned_to": text_schema("Who has it: a user principal name"),
-            "classification": {"description": "What it was found to be", "enum": names(&classifications().map(|(name, _)| name))},
-            "determination": {"description": "The finer finding; it must be one that Microsoft lists under the classification", "enum": determinations},
+            "classification": described(spelt(&classifications, false), "What it was found to be"),
+            "determination": described(
+                spelt(&determinations, false),
+                "The finer finding; it must be one that Microsoft lists under the classification"
+            ),
             "comment": text_schema("Added to the alert's comments")
         },
         "minProperties": 1,

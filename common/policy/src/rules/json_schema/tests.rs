@@ -149,6 +149,9 @@ fn the_schema_and_the_loader_take_and_refuse_the_same_files() {
         ", tests: [{name: t, given: {alert: {severity: Hihg}}, expect: []}]",
         ", tests: [{name: t, given: {alert: {severity: '', status: }, machine: {deviceValue: Low}}, expect: []}]",
         ", tests: [{name: t, given: {machine: {deviceValue: low}}, expect: []}]",
+        ", tests: [{name: t, given: {alert: {classification: 'Informational, expected activity', status: in progress}}, expect: []}]",
+        ", tests: [{name: t, given: {alert: {determination: noEnoughDataToValidate, detectionSource: whatever}}, expect: []}]",
+        ", tests: [{name: t, given: {alert: {determination: NoEnoughData}}, expect: []}]",
         ", tests: [{name: t, given: {alert: {incidentId: x}}, expect: []}]",
         ", tests: [{name: t, given: {machine: {isExcluded: maybe}}, expect: []}]",
         ", tests: [{name: t, given: {alert: {evidence: [{sha1: a}]}}, expect: []}]",
@@ -171,6 +174,9 @@ fn the_schema_and_the_loader_take_and_refuse_the_same_files() {
         "{id: a, when: 'true', actions: [{isolate: {comment: ' '}}]}",
         "{id: a, when: 'true', actions: [{release: {comment: x}}]}",
         "{id: a, when: 'true', actions: [{isolate: {comment: x, why: y}}]}",
+        "{id: a, when: 'true', actions: [{update_alert: {status: in progress, determination: clean}}]}",
+        "{id: a, when: 'true', actions: [{update_alert: {classification: 'Informational, expected activity'}}]}",
+        "{id: a, when: 'true', actions: [{update_alert: {classification: Unknown}}]}",
         "{rules: []}",
     ] {
         assert_eq!(taken_by_schema(text).is_ok(), taken_by_loader(text), "{text}: {:?}", taken_by_schema(text));

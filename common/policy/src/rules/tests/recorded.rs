@@ -56,6 +56,19 @@ fn a_recorded_alert_with_half_a_character_or_a_repeated_key_is_judged_as_the_sta
 }
 
 #[test]
+fn a_recorded_alert_of_another_api_is_no_mistake_and_is_judged_alike() {
+    let closed = r#""severity": "high", "classification": "Informational, expected activity",
+      "determination": "NoEnoughDataToValidate", "detectionSource": "microsoftDefenderForEndpoint""#;
+    let tests = read(&RANSOMWARE.replace(r#""severity": "High""#, closed).replace(r#"["isolate"]"#, "[]")).unwrap();
+    let outcomes = run_all_tests(&load(ISOLATE_HIGH).unwrap(), &tests);
+    let recorded = outcomes.iter().find(|outcome| outcome.recorded_in.is_some()).unwrap();
+    assert!(recorded.holds(), "{recorded:?}");
+    let unknown = RANSOMWARE.replace(r#""severity": "High""#, r#""severity": "high", "classification": "unknown""#);
+    let outcomes = run_all_tests(&load(ISOLATE_HIGH).unwrap(), &read(&unknown).unwrap());
+    assert!(outcomes.iter().all(super::TestOutcome::holds), "{outcomes:?}");
+}
+
+#[test]
 fn a_recorded_test_that_fails_says_why_with_the_values_of_its_record() {
     let tests = read(&RANSOMWARE.replace(r#""severity": "High""#, r#""severity": "Low""#)).unwrap();
     let outcomes = run_all_tests(&load(ISOLATE_HIGH).unwrap(), &tests);

@@ -228,7 +228,7 @@ impl Writer {
             })
             .collect();
         let (name, choice) = choices[self.dice.roll(choices.len())];
-        let (one, two) = (self.dice.pick(choice.known), self.dice.pick(choice.known));
+        let (one, two) = (self.dice.pick(choice.values.known()), self.dice.pick(choice.values.known()));
         match self.dice.roll(4) {
             0 => format!("({record}.{name} == '{one}')"),
             1 => format!("('{one}' != {record}.{name})"),
