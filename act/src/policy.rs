@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_policy::{Guards, RecordedTest, RuleSet, is_recorded_test_of, run_all_tests};
 use cordon_records::{PolicyFile, digest};
-use cordon_settings::{Problem, Problems};
+use cordon_settings::{Problem, Problems, read_text};
 use cordon_signing::AllowedSigners;
 
 /// Rules and guards that are whole and right.
@@ -223,7 +223,7 @@ fn rule_files(place: &Path) -> Vec<Content> {
 }
 
 fn content(path: &Path) -> Content {
-    (path.to_owned(), std::fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}")))
+    (path.to_owned(), read_text(path).map_err(|error| format!("the file cannot be read: {error}")))
 }
 
 fn is_yaml(path: &Path) -> bool {

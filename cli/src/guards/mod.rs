@@ -10,7 +10,7 @@ mod signers;
 use std::path::Path;
 
 use cordon_policy::Guards;
-use cordon_settings::{Problem, Problems};
+use cordon_settings::{Problem, Problems, read_text};
 
 use crate::escape;
 use crate::exit::Exit;
@@ -29,7 +29,7 @@ pub fn run(command: &GuardsCommand) -> anyhow::Result<Exit> {
 
 fn load(path: &Path) -> Result<Guards, Problems> {
     let origin = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Guards::load(&origin, &text),
         Err(error) => {
             let text = format!("the guards file cannot be read: {error}; give the path of a readable file");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cordon_policy::Guards;
-use cordon_settings::{Problem, Problems};
+use cordon_settings::{Problem, Problems, read_text};
 use cordon_signing::AllowedSigners;
 
 /// The file that these guards name, checked; a relative path counts from the folder of the guards file. `None` when they
@@ -15,7 +15,7 @@ pub fn read(guards_file: &Path, guards: &Guards) -> Result<Option<AllowedSigners
     let Some(named) = guards.approvals().allowed_signers.as_deref() else { return Ok(None) };
     let path = guards_file.parent().unwrap_or(Path::new("")).join(named);
     let origin = path.display().to_string();
-    match std::fs::read_to_string(&path) {
+    match read_text(&path) {
         Ok(text) => AllowedSigners::parse(&origin, &text).map(Some),
         Err(error) => {
             let help = "approvals.allowed_signers names it: put one line for each person's key there";

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cordon_policy::is_recorded_test_of;
-use cordon_settings::{Problem, Problems};
+use cordon_settings::{Problem, Problems, read_text};
 
 /// File names and texts.
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ fn texts(paths: impl IntoIterator<Item = PathBuf>, problems: &mut Problems) -> V
     let mut texts = Vec::new();
     for path in paths {
         let origin = path.display().to_string();
-        match std::fs::read_to_string(&path) {
+        match read_text(&path) {
             Ok(text) => texts.push((origin, text)),
             Err(error) => problems.0.push(Problem::whole(origin, format!("cannot be read: {error}"))),
         }

@@ -30,6 +30,7 @@ mod reader;
 mod secret;
 mod section;
 mod suggest;
+mod text;
 mod units;
 
 pub use document::Document;
@@ -41,4 +42,5 @@ pub use reader::Reader;
 pub use secret::{Secret, SecretError};
 pub use section::Section;
 pub use suggest::closest;
+pub use text::{decode_text, read_text};
 pub use units::{format_duration, parse_duration, parse_size};

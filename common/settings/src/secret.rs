@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use crate::environment::variable;
+use crate::text::read_text;
 
 /// Where a secret is: `env:NAME` or `file:/path`. `Debug` and `Display` never show a secret.
 ///
@@ -73,8 +74,9 @@ impl Secret {
     pub fn reveal(&self) -> Result<SecretString, SecretError> {
         let text = match &self.0 {
             Place::Variable(name) => variable(name).ok_or_else(|| SecretError::MissingVariable(name.clone()))?,
-            Place::File(path) => std::fs::read_to_string(path)
-                .map_err(|source| SecretError::UnreadableFile { path: path.clone(), source })?,
+            Place::File(path) => {
+                read_text(path).map_err(|source| SecretError::UnreadableFile { path: path.clone(), source })?
+            }
             Place::Literal(secret) => secret.expose_secret().to_owned(),
         };
         let text = text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));

@@ -7,7 +7,7 @@ use std::path::Path;
 use cordon_records::{
     Alert, Change, EnrichedRecord, Machine, Missing, SCHEMA_VERSION, Source, TenantId, Verbatim, cut, lenient,
 };
-use cordon_settings::{Problem, Problems};
+use cordon_settings::{Problem, Problems, decode_text, read_text};
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -33,7 +33,7 @@ struct Shape<'t> {
 
 /// Reads the file that `--alert` names.
 pub fn read(args: &ExplainArgs) -> Result<EnrichedRecord, Problems> {
-    let text = if args.alert == "-" { standard_input() } else { std::fs::read_to_string(&args.alert) };
+    let text = if args.alert == "-" { standard_input() } else { read_text(Path::new(&args.alert)) };
     let text = text.map_err(|error| whole(&args.alert, format!("cannot be read: {error}")))?;
     let records = text.lines().filter(|line| !line.trim().is_empty()).count();
     let wrong = |error: serde_json::Error| {
@@ -157,14 +157,13 @@ fn made(
 }
 
 fn standard_input() -> std::io::Result<String> {
-    let mut text = String::new();
-    std::io::stdin().lock().read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    decode_text(bytes)
 }
 
 fn text_of(path: &Path) -> Result<String, Problems> {
-    std::fs::read_to_string(path)
-        .map_err(|error| whole(&path.display().to_string(), format!("cannot be read: {error}")))
+    read_text(path).map_err(|error| whole(&path.display().to_string(), format!("cannot be read: {error}")))
 }
 
 fn problem(name: &str, message: String) -> Problem {

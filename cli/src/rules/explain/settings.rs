@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_policy::{Guards, RuleSet};
 use cordon_records::Mode;
-use cordon_settings::{Problem, Problems};
+use cordon_settings::{Problem, Problems, read_text};
 
 use crate::rules::Misconfigured;
 use crate::rules::args::ExplainArgs;
@@ -64,7 +64,7 @@ fn act(config: &Path) -> anyhow::Result<Act> {
 
 fn load(path: &Path) -> Result<Guards, Problems> {
     let origin = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Problem::whole(&origin, format!("the guards file cannot be read: {error}")))?;
+    let text =
+        read_text(path).map_err(|error| Problem::whole(&origin, format!("the guards file cannot be read: {error}")))?;
     Guards::load(&origin, &text)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cordon_settings::{Document, Problem, Problems, Reader, Section, environment};
+use cordon_settings::{Document, Problem, Problems, Reader, Section, environment, read_text};
 
 use super::Stage;
 use crate::kafka::KafkaSettings;
@@ -31,7 +31,7 @@ pub struct Configuration<S: Stage> {
 /// The file cannot be read or parsed.
 pub fn load(path: &Path) -> Result<Document, Problems> {
     let origin = path.display().to_string();
-    let text = std::fs::read_to_string(path)
+    let text = read_text(path)
         .map_err(|error| Problem::whole(&origin, format!("cannot read the configuration file: {error}")))?;
     let mut document = Document::parse(&origin, &text)?;
     document.overlay(VARIABLE_PREFIX, environment());
