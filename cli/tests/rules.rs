@@ -87,9 +87,59 @@ fn warnings_end_with_3_only_when_they_are_denied_and_json_has_their_places() {
     let denied = desk.rules(&["lint", "--deny-warnings", "-o", "json", "rules"]);
     assert_eq!(denied.code, Some(3));
     let findings = json_of(&denied)["findings"].as_array().unwrap().clone();
-    assert_eq!(findings.len(), 5, "{findings:#?}");
+    assert_eq!(findings.len(), 4, "{findings:#?}");
     let first = json!({"severity": "warning", "file": "rules/bare.yaml", "line": 1, "column": 5, "path": "bare"});
     assert!(first.as_object().unwrap().iter().all(|(key, value)| findings[0][key] == *value), "{findings:#?}");
+}
+
+#[test]
+fn equal_warnings_about_several_rules_are_told_once_with_their_names() {
+    let bare = |id: &str, more: &str| {
+        format!(
+            "id: {id}\ndescription: d\nwhen: alert.severity == 'High' && alert.title != '{id}'{more}\nactions: [{{isolate: {{comment: x}}}}]\n"
+        )
+    };
+    let slip = " && alert.category == 'Malwre' && alert.category == 'Malwre'";
+    let desk = Desk::with(&[
+        ("rules/a.yaml", &bare("a", slip)),
+        ("rules/b.yaml", &bare("b", slip)),
+        ("rules/c.yaml", &bare("c", "")),
+        ("rules/x.json", "{}"),
+        ("rules/y.json", "{}"),
+    ]);
+    let told = desk.rules(&["lint", "rules"]);
+    assert_eq!(told.code, Some(0));
+    insta::assert_snapshot!(told.out);
+    let json = desk.rules(&["lint", "-o", "json", "rules"]);
+    assert_eq!(json_of(&json)["findings"].as_array().unwrap().len(), 9, "scripts get each with its place");
+}
+
+#[test]
+fn a_recorded_test_is_read_however_powershell_saved_it() {
+    let test = json!({"rule": "isolate-high", "name": "März", "expect": ["isolate"], "given": {
+        "now": "2026-03-01T22:00:00Z",
+        "alert": {"id": "a", "severity": "High", "status": "New", "machineId": "m", "title": "Überfall"}}});
+    let text = format!("\u{feff}{test:#}\r\n");
+    let utf16 = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    let desk = Desk::with(&[("rules/isolate-high.yaml", &format!("\u{feff}{ISOLATE_HIGH}"))]);
+    for bytes in [text.clone().into_bytes(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)] {
+        std::fs::write(desk.path().join("rules/isolate-high.march.json"), &bytes).unwrap();
+        let told = desk.rules(&["test", "rules"]);
+        assert_eq!(told.code, Some(0), "{} {}", told.out, told.err);
+        assert!(told.out.contains("März"), "{}", told.out);
+        let alert = serde_json::to_string(&test["given"]["alert"]).unwrap();
+        std::fs::write(
+            desk.path().join("alert.json"),
+            format!("\u{feff}{alert}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(),
+        )
+        .unwrap();
+        let told =
+            desk.rules(&["explain", "--rules", "rules", "--alert", "alert.json", "--now", "2026-03-01T22:00:00Z"]);
+        assert!(told.out.contains("isolate-high"), "{} {}", told.out, told.err);
+    }
+    std::fs::write(desk.path().join("rules/isolate-high.march.json"), b"{\n\"a\": \"\xe4\"}").unwrap();
+    let told = desk.rules(&["test", "rules"]);
+    assert!(told.err.contains("line 2 is not UTF-8; save it as UTF-8"), "{}", told.err);
 }
 
 #[test]

@@ -12,7 +12,8 @@ pub enum RulesCommand {
     ///
     /// Warned of are rules without a description, without a test that expects an action, without one that expects
     /// nothing, without an action, with the condition of another rule or with none, with two tests of one name, with a
-    /// misspelt value such as "Malwre", and rules that act by themselves without limits of their own.
+    /// misspelt value such as "Malwre", with an escape that means something else than it looks such as "C:\temp", and
+    /// rules that act by themselves without limits of their own. What is equal for several rules is told once.
     #[command(
         after_help = "Examples:\n  cordon rules lint deploy/rules\n  cordon rules lint --deny-warnings -o json rules/\n\n\
                       Exit codes: 0 nothing found, or warnings only; 1 mistakes, or a file cannot be read; 3 warnings \

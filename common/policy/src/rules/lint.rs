@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cordon_records::Mode;
 use cordon_settings::{Problem, Problems};
 
+use super::escapes::escapes;
 use super::file::position;
 use super::given::NEEDS_HUMAN;
 use super::located::LocatedRule;
@@ -42,7 +43,7 @@ pub fn lint(files: &[(String, String)], recorded: &[(String, String)]) -> Lint {
         let place = (located.place.line, located.place.column);
         let said = said.chain(twin(located, &rules));
         warnings.extend(said.map(|(message, help)| warning(located, text, place, message, help)));
-        warnings.extend(misspelt(located, text));
+        warnings.extend(misspelt(located, text).chain(misread(located, text)));
     }
     warnings.sort_by(|a, b| (&a.origin, a.line, a.column).cmp(&(&b.origin, b.line, b.column)));
     let tests = recorded.len() + rules.iter().map(|located| located.rule.tests.len()).sum::<usize>();
@@ -75,12 +76,17 @@ fn of_rule(rule: &Rule, recorded: &[RecordedTest]) -> Vec<Said> {
     let expects: Vec<&Vec<String>> = rule.tests.iter().map(|test| &test.expect).chain(of_rule).collect();
     let is_positive = |expect: &&Vec<String>| expect.iter().any(|kind| kind != NEEDS_HUMAN);
     say(
-        acts && !expects.iter().any(is_positive),
+        acts && expects.is_empty(),
+        "has no tests",
+        "add one with a record that the rule is for, and one with a record that it must leave alone",
+    );
+    say(
+        acts && !expects.is_empty() && !expects.iter().any(is_positive),
         "has no test that expects an action",
         "add a test with a record that the rule is for, and `expect:` with the rule's actions",
     );
     say(
-        acts && !expects.iter().any(|expect| expect.is_empty()),
+        acts && !expects.is_empty() && !expects.iter().any(|expect| expect.is_empty()),
         "has no test that expects nothing",
         "add a test with a record that the rule must leave alone, and `expect: []`",
     );
@@ -117,15 +123,35 @@ fn same_names(rule: &Rule, recorded: &[RecordedTest]) -> Vec<Said> {
 }
 
 /// Values that are nearly, but not quite, what Defender writes: with them the rule never matches.
-fn misspelt(located: &LocatedRule, text: &str) -> Vec<Problem> {
-    let when = located.rule.when.as_str();
-    let scalar = Scalar::at(text, &located.when);
-    let told = slips(when).into_iter().map(|slip| {
-        let place = scalar.place_of(when, position(when, slip.at));
+fn misspelt<'a>(located: &'a LocatedRule, text: &'a str) -> impl Iterator<Item = Problem> + 'a {
+    slips(&located.rule.when).into_iter().map(|slip| {
         let message = format!("{:?} is no value of {} that is known", slip.text, slip.field);
-        warning(located, text, place, message, &format!("did you mean {:?}?", slip.meant))
-    });
-    told.collect()
+        inside(located, text, slip.at, message, &format!("did you mean {:?}?", slip.meant))
+    })
+}
+
+/// Texts that hold another character than the one that is seen: with them the rule mostly never matches.
+fn misread<'a>(located: &'a LocatedRule, text: &'a str) -> impl Iterator<Item = Problem> + 'a {
+    escapes(&located.rule.when).map(|escape| {
+        let (message, help) = match escape.written {
+            "" => (
+                format!("this text holds {}, made by YAML of what the file says", escape.means),
+                "write the condition below `when: |`, where YAML leaves backslashes alone, and each as two".to_owned(),
+            ),
+            written => (
+                format!("`{written}` begins with {}, not with a backslash", escape.means),
+                format!("for a backslash write two, `\\{written}`, or put an r before the quotation marks: r\"…\""),
+            ),
+        };
+        inside(located, text, escape.at, message, &help)
+    })
+}
+
+/// A warning about a place in the condition.
+fn inside(located: &LocatedRule, text: &str, at: usize, message: String, help: &str) -> Problem {
+    let when = located.rule.when.as_str();
+    let place = Scalar::at(text, &located.when).place_of(when, position(when, at));
+    warning(located, text, place, message, help)
 }
 
 fn warning(located: &LocatedRule, text: &str, (line, column): (usize, usize), message: String, help: &str) -> Problem {

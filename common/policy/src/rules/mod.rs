@@ -1,6 +1,7 @@
 //! The operator's rules: what a rule is, how its file is read, the set of all, and the tests inside the files.
 
 mod actions;
+mod escapes;
 mod file;
 mod format;
 mod given;

@@ -26,8 +26,7 @@ fn what_a_team_would_regret_is_a_warning_at_the_rules_id() {
         [
             "0.yaml:2:5 bare has no description",
             "0.yaml:2:5 bare matches every alert",
-            "0.yaml:2:5 bare has no test that expects an action",
-            "0.yaml:2:5 bare has no test that expects nothing",
+            "0.yaml:2:5 bare has no tests",
             "0.yaml:2:5 bare acts by itself without limits of its own",
         ]
     );
@@ -63,6 +62,25 @@ fn a_value_that_is_nearly_a_known_one_is_told_where_it_stands_with_what_is_meant
     let files = [("a.yaml".to_owned(), rule(block))];
     assert_eq!(lint(&files, &[]).warnings[1].help.as_deref(), Some("did you mean \"Malware\"?"));
     assert_eq!(warnings(&[&rule("alert.category == 'QuantumTheft'")], "").len(), 1, "it may be new");
+}
+
+#[test]
+fn an_escape_that_means_something_else_than_it_looks_is_told_where_it_stands() {
+    let rule = |when: &str| format!("id: r\ndescription: d\nwhen: {when}\nactions: []\n");
+    let block = "|\n  alert.title.contains(\"C:\\temp\") ||\n  alert.title.matches(\"\\bword\")";
+    let told = warnings(&[&rule(block)], "");
+    assert_eq!(
+        told[1..],
+        [
+            "0.yaml:4:24 r `\\temp` begins with a tab, not with a backslash",
+            "0.yaml:5:23 r `\\bword` begins with a backspace, not with a backslash",
+        ]
+    );
+    let quoted = "\"alert.title == 'C:\\temp'\"";
+    let told = warnings(&[&rule(quoted)], "");
+    assert!(told[1].contains("this text holds a tab, made by YAML"), "{told:?}");
+    let right = "|\n  alert.title.contains(\"C:\\\\temp\") || alert.title.matches(r\"\\bword\")";
+    assert_eq!(warnings(&[&rule(right)], "").len(), 1);
 }
 
 #[test]
