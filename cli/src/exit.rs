@@ -63,7 +63,7 @@ pub fn of(error: &anyhow::Error) -> Exit {
     }
     if let Some(error) = error.downcast_ref::<SignError>() {
         return match error {
-            SignError::NoKey | SignError::NoFile(_) => Exit::Usage,
+            SignError::NoKey | SignError::KeyItself | SignError::NoFile(_) => Exit::Usage,
             SignError::Refused(_) => Exit::Denied,
             SignError::NoTool | SignError::Io(_) => Exit::Failed,
         };

@@ -19,6 +19,12 @@ pub enum SignError {
     /// OpenSSH is not installed.
     #[error("ssh-keygen is not on this machine: install OpenSSH's client (Debian: openssh-client), 8.2 or newer")]
     NoTool,
+    /// The key itself stands where its file's name belongs: it is not repeated.
+    #[error(
+        "a private key was given where the name of its file belongs: write it to a file that only you can read, and give \
+         that; if a log or a history may hold it now, make a new key"
+    )]
+    KeyItself,
     /// The file is not there.
     #[error("there is no key file {0}; `ssh-keygen -t ed25519 -f {0}` would make one")]
     NoFile(String),
@@ -46,6 +52,9 @@ impl Pen {
     /// Reads what git's `user.signingkey` takes. `home` stands for `~/`.
     pub fn read(given: Option<&str>, home: Option<&str>) -> Result<Self, SignError> {
         let given = given.map(str::trim).filter(|given| !given.is_empty()).ok_or(SignError::NoKey)?;
+        if given.contains("PRIVATE KEY") || cordon_settings::private_key(given).is_some() {
+            return Err(SignError::KeyItself);
+        }
         let is_literal = ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| given.starts_with(kind)) && given.contains(' ');
         match (given.strip_prefix("key::"), given.strip_prefix("~/").zip(home)) {
             (Some(literal), _) => Ok(Self::Agent(literal.to_owned())),
@@ -55,11 +64,20 @@ impl Pen {
         }
     }
 
+    /// Whether there is something to sign with, as far as that can be told without signing: nobody should read and answer a
+    /// page for nothing.
+    pub fn ready(&self) -> Result<(), SignError> {
+        match self {
+            Self::File(path) if !path.is_file() => Err(SignError::NoFile(path.display().to_string())),
+            Self::File(_) | Self::Agent(_) => Ok(()),
+        }
+    }
+
     /// Signs; blocks while a passphrase is typed or a token touched.
     pub fn sign(&self, statement: &[u8]) -> Result<String, SignError> {
+        self.ready()?;
         match self {
-            Self::File(path) if path.is_file() => run(path, false, statement),
-            Self::File(path) => Err(SignError::NoFile(path.display().to_string())),
+            Self::File(path) => run(path, false, statement),
             Self::Agent(literal) => {
                 let mut file = tempfile::NamedTempFile::new()?;
                 writeln!(file, "{literal}")?;
@@ -102,6 +120,17 @@ mod tests {
         assert_eq!(read("ssh-keys"), Pen::File("ssh-keys".into()), "a file may be called so");
         assert_eq!(read("ssh-ed25519 AAAA ann"), Pen::Agent("ssh-ed25519 AAAA ann".into()));
         assert_eq!(read("key::ssh-ed25519 AAAA"), Pen::Agent("ssh-ed25519 AAAA".into()));
+    }
+
+    #[test]
+    fn a_private_key_that_is_given_as_text_is_not_repeated() {
+        let key =
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n-----END OPENSSH PRIVATE KEY-----";
+        for given in [key.to_owned(), key.replace('\n', " "), key.lines().nth(1).unwrap().to_owned()] {
+            let refused = Pen::read(Some(&given), None).unwrap_err();
+            assert!(matches!(refused, SignError::KeyItself), "{refused}");
+            assert!(!format!("{refused} {refused:?}").contains("b3Blb"), "{refused}");
+        }
     }
 
     #[test]

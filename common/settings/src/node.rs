@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
+use crate::private;
 use crate::problem::{Place, Problem};
 
 /// Deepest nesting that is read; a settings file has fewer than ten levels.
@@ -157,8 +158,11 @@ impl Node {
 }
 
 /// Parses one YAML document. Repeated keys and keys that are no scalars are added to `problems`; a text that is no
-/// YAML at all is an error.
+/// YAML at all, or holds a private key, is an error.
 pub(crate) fn parse(source: &Arc<Source>, problems: &mut Vec<Problem>) -> Result<Arc<Node>, Box<Problem>> {
+    if let Some(problem) = private::problem(&source.name, &source.text) {
+        return Err(Box::new(problem));
+    }
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,

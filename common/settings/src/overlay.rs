@@ -35,7 +35,7 @@ impl Document {
                 }
             }
             Err(mut problem) => {
-                problem.help = Some("put the value in quotes if it is a text".to_owned());
+                problem.help.get_or_insert_with(|| "put the value in quotes if it is a text".to_owned());
                 self.problems.push(*problem);
             }
         }

@@ -77,6 +77,16 @@ pub fn fingerprint(blob: &[u8]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, blob)))
 }
 
+/// The name of its kind, with which the SSH encoding of a key begins.
+pub fn kind(blob: &[u8]) -> Option<&str> {
+    Wire(blob).text()
+}
+
+/// Whether a name is, or begins, the name of a kind of key.
+pub fn begins_a_key(text: &str) -> bool {
+    ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| text.starts_with(kind))
+}
+
 impl Key {
     /// Takes the key out of its SSH encoding, or says why it is not taken.
     pub fn read(blob: &[u8]) -> Result<(&str, Self), String> {

@@ -30,6 +30,7 @@ mod key;
 mod line;
 mod options;
 mod pattern;
+mod secrecy;
 mod signature;
 mod signers;
 mod wire;

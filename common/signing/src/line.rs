@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::key::Key;
+use crate::key::{Key, begins_a_key};
 use crate::options::{self, Options};
 use crate::pattern::Patterns;
 
@@ -52,7 +52,8 @@ pub fn read(line: &str) -> Result<Option<Entry>, Vec<Mistake>> {
     let principal = principal(&mut rest, &mut mistakes);
     rest.skip_space();
     let mut options = Options::default();
-    if !begins_with_key(rest.text()) {
+    // Options begin otherwise.
+    if !begins_a_key(rest.text()) {
         let column = rest.column();
         match rest.word() {
             Some(text) if !text.is_empty() => options = options::read(text, column, &mut mistakes),
@@ -105,11 +106,6 @@ fn key(rest: &Rest<'_>) -> Result<(Vec<u8>, Key), Mistake> {
         return Err(unread(&format!("the line says {kind:?}, the key itself {inside:?}")));
     }
     Ok((blob, key))
-}
-
-/// Whether a key begins here rather than options, which begin otherwise.
-fn begins_with_key(text: &str) -> bool {
-    ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| text.starts_with(kind))
 }
 
 /// What is left of a line.

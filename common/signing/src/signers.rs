@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::forged::Forged;
 use crate::key::{Unsound, fingerprint};
 use crate::line::{self, Entry, Mistake};
+use crate::secrecy::{masked, private_key_in};
 use crate::signature::Sealed;
 
 /// Who signed.
@@ -30,8 +31,11 @@ impl AllowedSigners {
     /// Reads the text of a file; `origin` is its name, for messages. A file that names nobody is read as well.
     ///
     /// # Errors
-    /// Every mistake of every line.
+    /// Every mistake of every line; a file that holds a private key has this one mistake, and nothing of it is shown.
     pub fn parse(origin: &str, text: &str) -> Result<Self, Problems> {
+        if let Some(problem) = private_key_in(origin, text) {
+            return Err(problem.into());
+        }
         let mut entries: Vec<Entry> = Vec::new();
         let mut owners: BTreeMap<Vec<u8>, (usize, String)> = BTreeMap::new();
         let mut problems = Problems::default();
@@ -109,7 +113,7 @@ fn one_name(owners: &mut BTreeMap<Vec<u8>, (usize, String)>, line: usize, entry:
 
 fn problem(origin: &str, line: usize, source: &str, mistake: Mistake) -> Problem {
     let Mistake { column, message, help } = mistake;
-    Problem { line, column, help, source_line: Some(source.to_owned()), ..Problem::whole(origin, message) }
+    Problem { line, column, help, source_line: Some(masked(source)), ..Problem::whole(origin, masked(&message)) }
 }
 
 fn refused(signer: &Signer, unsound: Unsound) -> Forged {

@@ -56,6 +56,40 @@ fn one_key_under_two_names_is_a_mistake_since_one_person_could_then_be_two() {
     signers(&[format!("ann {key}"), format!("ann,ann@example.com {key}")]);
 }
 
+/// What `ssh-keygen` and `openssl genpkey` write, shortened; the letters are made up.
+const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n\
+                       QyNTUxOQAAACBsecretsecretsecretsecretsecretsecretsecretsecretsecret\n-----END OPENSSH PRIVATE KEY-----";
+const PKCS8: &str = "MC4CAQAwBQYDK2VwBCIEIMsecretsecretsecretsecretsecretsecretsecret";
+
+#[test]
+fn a_private_key_is_refused_and_no_part_of_it_is_in_the_message() {
+    let good = format!("ann {}", Pen::ed25519(1).line());
+    for (pasted, whole) in [
+        (OPENSSH.to_owned(), true),
+        (OPENSSH.replace('\n', " "), true),
+        (format!("ann@example.com {}", OPENSSH.replace('\n', " ")), true),
+        (OPENSSH.lines().nth(1).unwrap().to_owned(), true),
+        (format!("-----BEGIN PRIVATE KEY-----\n{PKCS8}\n-----END PRIVATE KEY-----"), true),
+        (PKCS8.to_owned(), false),
+        (format!("ann@example.com {PKCS8}"), false),
+        (format!("ann@example.com ssh-ed25519 {PKCS8}"), false),
+        (format!("ann@example.com ssh-{PKCS8} x"), false),
+        (format!("ann@example.com ssh-ed25519 {}", OPENSSH.lines().nth(2).unwrap()), false),
+    ] {
+        let problems =
+            AllowedSigners::parse("allowed_signers", &format!("{good}\n{pasted}\n*@x {good}\n")).unwrap_err();
+        let said = format!("{problems} {problems:?}");
+        assert!(!said.contains("secret") && !said.contains("c2gtZW"), "{pasted}: {said}");
+        if whole {
+            assert_eq!(problems.0.len(), 1, "{said}");
+            assert!(
+                said.contains("a private key begins on line 2") && said.contains("the text of the .pub file"),
+                "{said}"
+            );
+        }
+    }
+}
+
 fn rsa(bits: usize) -> String {
     let mut modulus = vec![0xff_u8; bits.div_ceil(8)];
     modulus[0] = 0xff >> ((8 - bits % 8) % 8);
