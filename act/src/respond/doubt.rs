@@ -30,7 +30,7 @@ const LOOKS: u32 = 60;
 /// An isolate or a release in doubt gets one new attempt when the settled list does not know it.
 const ATTEMPTS: u32 = 2;
 
-/// How long an action rests that Defender refused because another one runs.
+/// How long an action rests that Defender refused because another one runs, and how long until the list is looked at again.
 const BUSY_AGAIN: Duration = Duration::from_secs(30);
 
 /// How often, ten minutes altogether. Its decision waits as long.
@@ -111,6 +111,10 @@ impl Responder {
             Err(failure) if !settled => {
                 self.unlisted(key, format!("{RUNNING}, and its list cannot be read: {}", failure.why), at);
             }
+            // Nobody has heard of it so far, and nobody can say whose isolation it is.
+            Err(failure) if job.listed_by.take().is_some() => {
+                self.doubt(key, format!("{RUNNING}, and its list cannot be read: {}", failure.why), at);
+            }
             Err(failure) if job.tries < LOOKS => {
                 job.tries += 1;
                 let rests = failure.retry_after.unwrap_or(LOOK_AGAIN).max(LOOK_AGAIN);
@@ -152,8 +156,11 @@ impl Responder {
         } else if !settled {
             self.unlisted(key, format!("{RUNNING}, but its list does not show one yet"), at);
         } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.terms.retry.attempts) {
-            job.tries = 0;
+            (job.tries, job.listed_by) = (0, None);
             job.phase = Phase::Resting(at.mono);
+        } else if job.listed_by.is_some() {
+            let why = format!("{RUNNING}, but its list shows none; look at the machine");
+            self.finish(key, ActionState::NeedsHuman, why, at);
         } else {
             let why = "no attempt got a clear answer, and Defender lists no such action; look at the machine".into();
             self.finish(key, ActionState::NeedsHuman, why, at);
@@ -170,13 +177,16 @@ impl Responder {
         }
     }
 
-    /// Another action runs, and the list does not show one that would do instead. For an isolation the list is
-    /// believed only after the settle time. Of every other kind it is known that nothing was done, and what runs may
-    /// be about another file or other commands: it is asked for again, for a while.
+    /// Another action runs, and the list does not show one that would do instead. That nothing was done for us is certain.
+    /// For an isolation the list is looked at until it shows whose it is; that it shows none is believed only after the
+    /// settle time. Of every other kind what runs may be about another file or other commands: it is asked for again, for a
+    /// while.
     pub(super) fn unlisted(&mut self, key: &ActionKey, why: String, at: Moment) {
+        let settle = self.terms.settle;
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.entry.action.kind() == ActionKind::Isolate {
-            self.doubt(key, why, at);
+            let listed_by = *job.listed_by.get_or_insert(at.mono + settle);
+            job.phase = Phase::InDoubt((at.mono + BUSY_AGAIN).min(listed_by));
         } else if job.busy < BUSY {
             job.busy += 1;
             job.again = true;

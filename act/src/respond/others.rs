@@ -108,8 +108,9 @@ fn already(kind: ActionKind, action: &MachineAction) -> String {
     let (whose, id, status) = (other(action), &action.id, action.status.as_str());
     let done = action.status == ActionStatus::Succeeded;
     let what = match kind {
-        ActionKind::Isolate => "already isolated by".to_owned(),
-        ActionKind::Release => "already released by".to_owned(),
+        ActionKind::Isolate if done => "already isolated by".to_owned(),
+        ActionKind::Isolate => "an isolation is under way already, asked for by".to_owned(),
+        ActionKind::Release if done => "already released by".to_owned(),
         kind if done => format!("{kind} is already done by"),
         kind => format!("{kind} is already under way, asked for by"),
     };

@@ -65,7 +65,7 @@ pub(super) enum Phase {
     Calling,
     /// Nothing was done; the fresh read is repeated at this instant.
     Resting(Instant),
-    /// The answer was lost; the list is read at this instant.
+    /// The answer was lost, or names an action that the list does not show yet; the list is read at this instant.
     InDoubt(Instant),
     /// The list is being read.
     Looking {
@@ -90,6 +90,8 @@ pub(super) struct Job {
     pub numbered: bool,
     /// How often Defender said that another action is running.
     pub busy: u32,
+    /// Defender did nothing, since another isolation is on its way; from this instant on its list must show that one.
+    pub listed_by: Option<Instant>,
     /// Its call is not shared with others.
     pub alone: bool,
     /// Why a fresh read found it needless, while the list is searched for an earlier attempt of it.
@@ -100,8 +102,19 @@ impl Job {
     /// A job that has not begun; `offset` is that of the decision that waits for it.
     pub(super) const fn new(entry: LedgerEntry, offset: Option<i64>) -> Self {
         let phase = Phase::Queued;
-        let (again, numbered, alone) = (false, false, false);
-        Self { entry, offset, after: None, phase, tries: 0, again, numbered, busy: 0, alone, needless: None }
+        Self {
+            entry,
+            offset,
+            after: None,
+            phase,
+            tries: 0,
+            again: false,
+            numbered: false,
+            busy: 0,
+            listed_by: None,
+            alone: false,
+            needless: None,
+        }
     }
 }
 
@@ -256,7 +269,7 @@ impl Responder {
             .map(|(key, _)| key.clone())
             .collect();
         for key in due {
-            self.wake_job(&key);
+            self.wake_job(&key, at);
         }
         if let Some(effect) = self.follow.due(at) {
             self.effects.push(effect);
@@ -270,10 +283,11 @@ impl Responder {
         self.count_when_due(at);
     }
 
-    fn wake_job(&mut self, key: &ActionKey) {
+    fn wake_job(&mut self, key: &ActionKey, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         if matches!(job.phase, Phase::InDoubt(_)) {
-            self.look(key, true);
+            let settled = job.listed_by.is_none_or(|listed_by| at.mono >= listed_by);
+            self.look(key, settled);
         } else {
             job.phase = Phase::Queued;
             self.backlog.push_back(key.clone());

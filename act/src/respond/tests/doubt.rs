@@ -157,21 +157,68 @@ fn a_list_that_stays_unreadable_asks_for_a_person_and_lets_the_machines_other_al
 }
 
 #[test]
-fn after_already_running_nothing_is_called_again_before_the_settle_time() {
+fn already_running_is_no_lost_answer_and_the_list_is_asked_whose_it_is_before_anything_is_called_again() {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
     // The list does not show the running one yet.
     world.run_with(&mut |_| Answer::AlreadyRunning);
-    assert_eq!((world.calls.len(), world.states()), (1, vec![ActionState::InDoubt]));
-    world.pass(Duration::from_secs(119));
-    world.run_with(&mut |_| Answer::AlreadyRunning);
-    assert_eq!(world.calls.len(), 1);
-    world.pass(Duration::from_secs(2));
-    let asked = look(&mut world).expect("the settled look");
+    assert_eq!((world.calls.len(), world.states().len()), (1, 0), "{:?}", world.states());
+    world.pass(Duration::from_secs(31));
+    let asked = look(&mut world).expect("a look before the settle time");
+    world.give(Event::Looked(asked, Ok(Vec::new())));
+    world.pass(Duration::from_secs(31));
+    let asked = look(&mut world).expect("another look");
     let other = listed("x", ActionType::Isolate, ActionStatus::Pending, "by hand".into());
     world.give(Event::Looked(asked, Ok(vec![other])));
     world.run();
-    assert_eq!(world.states(), [ActionState::InDoubt, ActionState::Covered]);
+    assert_eq!((world.calls.len(), world.states()), (1, vec![ActionState::Covered]));
+    let said = &world.reasons()[0];
+    assert!(said.starts_with("an isolation is under way already, asked for by anna: \"by hand\""), "{said}");
+    assert_eq!(world.settled.len(), 1);
+}
+
+#[test]
+fn an_isolation_that_defender_calls_running_and_never_lists_is_asked_for_once_more_and_then_told_to_a_person() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::AlreadyRunning);
+    world.pass(Duration::from_secs(119));
+    world.run_with(&mut |_| Answer::AlreadyRunning);
+    assert_eq!(world.calls.len(), 1, "nothing is called before the settle time");
+    for _ in 0..20 {
+        world.pass(Duration::from_secs(31));
+        world.run_with(&mut |_| Answer::AlreadyRunning);
+    }
+    assert_eq!((world.calls.len(), world.states()), (2, vec![ActionState::NeedsHuman]));
+    assert!(world.reasons()[0].contains("already running, but its list shows none"), "{:?}", world.reasons());
+    assert_eq!(world.settled.len(), 1);
+}
+
+#[test]
+fn where_nobody_can_say_whose_isolation_runs_it_is_told_after_the_settle_time() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    let asked = loop {
+        if let Some(Effect::Look(key, _)) = world.waiting.front() {
+            break key.clone();
+        }
+        assert!(world.step(&mut |_| Answer::AlreadyRunning));
+    };
+    world.waiting.pop_front();
+    world.give(Event::Looked(asked, Err(broken())));
+    for _ in 0..3 {
+        world.pass(Duration::from_secs(31));
+        let asked = look(&mut world).expect("a look");
+        world.give(Event::Looked(asked, Err(broken())));
+        world.run();
+    }
+    assert!(world.states().is_empty(), "{:?}", world.states());
+    world.pass(Duration::from_secs(31));
+    let asked = look(&mut world).expect("the settled look");
+    world.give(Event::Looked(asked, Err(broken())));
+    world.run();
+    assert_eq!((world.calls.len(), world.states()), (1, vec![ActionState::InDoubt]));
+    assert!(world.reasons()[0].contains("already running, and its list cannot be read"), "{:?}", world.reasons());
 }
 
 #[test]

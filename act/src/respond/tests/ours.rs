@@ -179,7 +179,9 @@ fn an_answer_with_an_analysts_isolation_is_told_followed_and_never_ours_also_aft
     let first = answered_with_theirs(terms_of_the_office());
     assert_eq!((first.calls.len(), first.states()), (1, vec![ActionState::Covered]));
     assert!(
-        last(&first).reason.starts_with("already isolated by analyst@example.com (Selective)"),
+        last(&first)
+            .reason
+            .starts_with("an isolation is under way already, asked for by analyst@example.com (Selective)"),
         "{:?}",
         last(&first)
     );
