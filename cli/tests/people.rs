@@ -156,14 +156,16 @@ async fn what_cannot_be_right_is_said_before_anything_is_written() {
     expired.expires_at = Some(SystemClock.now());
     let twins = [held("bbbb6df23fcd80b6", "m2", "pc.a.com"), held("cccc6df23fcd80b6", "m3", "PC.b.com"), expired];
     let world = World::with(&twins).await;
+    // Nothing is signed with it, but it is there.
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let cases: [(&[&str], i32, &str); 7] = [
-        (&["approve", "bbbb6df23fcd80b6", "--why", "w"], 2, "add --yes"),
+        (&["approve", "bbbb6df23fcd80b6", "--why", "w", "--key", file], 2, "add --yes"),
         (&["approve", "bbbb6df23fcd80b6", "--why", "w", "--yes"], 2, "CORDON_SSH_KEY"),
         (&["release", "m2", "--why", "w", "--key", "nowhere"], 2, "no key file nowhere"),
-        (&["approve", "dddd6df23fcd80b6", "--why", "w", "--yes"], 1, "its time is over"),
-        (&["release", "pc", "--why", "w"], 1, "m3  PC.b.com"),
-        (&["release", "laptop", "--why", "w"], 1, "knows no machine laptop"),
-        (&["resume", "paused@2026-11-22T18:00:00Z", "--why", "w"], 1, "in force is nothing"),
+        (&["approve", "dddd6df23fcd80b6", "--why", "w", "--yes", "--key", file], 1, "its time is over"),
+        (&["release", "pc", "--why", "w", "--key", file], 1, "m3  PC.b.com"),
+        (&["release", "laptop", "--why", "w", "--key", file], 1, "knows no machine laptop"),
+        (&["resume", "paused@2026-11-22T18:00:00Z", "--why", "w", "--key", file], 1, "in force is nothing"),
     ];
     for (args, expected, part) in cases {
         let (code, told, noted) = world.run(args).await;

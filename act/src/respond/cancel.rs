@@ -67,8 +67,15 @@ impl Responder {
         let why = format!("cancelled by {}: {}", person.name, person.why);
         // A crash came before the command was done with.
         let stopped = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&why);
-        if self.knows(&cancel) || stopped || entry.state == AttemptState::Reported(ActionState::Cancelled) {
+        if self.knows(&cancel) || stopped {
             return Ok(Written::default());
+        }
+        if entry.state == AttemptState::Reported(ActionState::Cancelled) {
+            // The same words were taken, or are read again after a crash; others come too late.
+            return match entry.reason == why {
+                true => Ok(Written::default()),
+                false => Err(format!("{key} is cancelled already ({}): nothing is left to do", entry.reason)),
+            };
         }
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.stop(key, &why, at);

@@ -236,11 +236,26 @@ pub struct Say {
 pub struct Sign {
     /// The SSH key to sign with, as git's user.signingkey: a key file, the .pub file of a key that the SSH agent or a
     /// FIDO token holds, or the public key itself
-    #[arg(long, env = "CORDON_SSH_KEY", value_name = "FILE")]
+    // A key that is given by mistake begins with a hyphen, and must reach us rather than clap's message.
+    #[arg(long, env = "CORDON_SSH_KEY", value_name = "FILE", allow_hyphen_values = true, hide_env_values = true)]
     pub key: Option<String>,
     /// How long it may take until it is read; after that it does nothing
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = valid_for)]
     pub valid_for: Duration,
+}
+
+impl PeopleCommand {
+    /// What the command is signed with; nothing for what needs no signature.
+    pub const fn sign(&self) -> Option<&Sign> {
+        match self {
+            Self::Approve(args) => Some(&args.sign),
+            Self::Release(args) => Some(&args.sign),
+            Self::Retry(args) => Some(&args.sign),
+            Self::Cancel(args) => Some(&args.sign),
+            Self::Resume(args) => Some(&args.sign),
+            Self::Approvals(_) | Self::Deny(_) => None,
+        }
+    }
 }
 
 /// Since when.

@@ -99,7 +99,8 @@ pub fn machine(book: &Book, text: &str) -> Meant {
     }
 }
 
-fn is_called(name: &str, text: &str) -> bool {
+/// Whether people may call a machine of this name so: with or without its domain, in any case.
+pub fn is_called(name: &str, text: &str) -> bool {
     let host = name.split('.').next().unwrap_or_default();
     name.eq_ignore_ascii_case(text) || host.eq_ignore_ascii_case(text)
 }

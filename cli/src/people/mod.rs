@@ -16,7 +16,7 @@ mod undo;
 
 use std::io::IsTerminal as _;
 
-use cordon_records::{ActionKey, Clock as _, Command, LedgerEntry, SystemClock, Topic};
+use cordon_records::{ActionKey, ActionState, AttemptState, Clock as _, Command, LedgerEntry, SystemClock, Topic};
 use jiff::Timestamp;
 
 use crate::escape;
@@ -34,6 +34,9 @@ pub use sign::SignError;
 
 /// Runs the command.
 pub async fn run(command: &PeopleCommand) -> anyhow::Result<Exit> {
+    if let Some(sign) = command.sign() {
+        say::pen(sign)?.ready()?;
+    }
     match command {
         PeopleCommand::Approvals(ApprovalsCommand::List(args)) => list(args).await,
         PeopleCommand::Approvals(ApprovalsCommand::Show(args)) => show(args).await,
@@ -106,7 +109,7 @@ async fn approve_each(notice: &str, args: &ApproveArgs) -> anyhow::Result<Exit> 
         return Ok(Exit::Negative);
     }
     let question = format!("Type the number of actions ({count}) to approve them");
-    if !args.yes && !confirmed(&question, &count.to_string())? {
+    if !args.yes && !confirmed(&question, |typed| typed == count.to_string())? {
         eprintln!("that is not their number: nothing was sent");
         return Ok(Exit::Negative);
     }
@@ -130,7 +133,7 @@ async fn approve_one(key: &ActionKey, args: &ApproveArgs) -> anyhow::Result<Exit
     eprint!("{}", held::page(entry));
     let name = escape::text(entry.machine.label());
     let question = format!("Type the machine's name ({name}) to approve");
-    if !args.yes && !confirmed(&question, &name)? {
+    if !args.yes && !confirmed(&question, |typed| ledger::is_called(&name, typed))? {
         eprintln!("that is not its name: nothing was sent");
         return Ok(Exit::Negative);
     }
@@ -145,8 +148,8 @@ async fn deny(args: &DenyArgs) -> anyhow::Result<Exit> {
     say::say(&ledger, Command::Deny { key: entry.key.clone() }, &args.say, None).await
 }
 
-fn confirmed(question: &str, wanted: &str) -> std::io::Result<bool> {
-    confirm::confirmed((question, wanted), &mut std::io::stdin().lock(), &mut std::io::stderr())
+fn confirmed(question: &str, is_wanted: impl Fn(&str) -> bool) -> std::io::Result<bool> {
+    confirm::confirmed((question, is_wanted), &mut std::io::stdin().lock(), &mut std::io::stderr())
 }
 
 async fn release(args: &ReleaseArgs) -> anyhow::Result<Exit> {
@@ -183,7 +186,7 @@ async fn release_each(which: &Which, args: &ReleaseArgs) -> anyhow::Result<Exit>
     eprint!("{}", undo::page(&undo));
     let count = undo.isolations.len();
     let question = format!("Type the number of machines ({count}) to release them");
-    if !args.yes && !confirmed(&question, &count.to_string())? {
+    if !args.yes && !confirmed(&question, |typed| typed == count.to_string())? {
         eprintln!("that is not their number: nothing was sent");
         return Ok(Exit::Negative);
     }
@@ -227,6 +230,10 @@ async fn cancel(args: &CancelArgs) -> anyhow::Result<Exit> {
     let ledger = ledger::read(&args.say.config).await?;
     let Some(entry) = known(&ledger, &args.action) else { return Ok(Exit::Negative) };
     let (kind, name, state) = (entry.action.kind(), escape::text(entry.machine.label()), ledger::state(entry));
+    if entry.state == AttemptState::Reported(ActionState::Cancelled) {
+        eprintln!("error: {kind} on {name} is cancelled already, {}: nothing was sent", escape::text(&entry.reason));
+        return Ok(Exit::Negative);
+    }
     eprintln!("cancelling: {kind} on {name}, which stands at {state}");
     say::say(&ledger, Command::Cancel { key: entry.key.clone() }, &args.say, Some(&args.sign)).await
 }

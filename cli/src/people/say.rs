@@ -7,6 +7,7 @@ use cordon_records::{
     SystemClock, Topic,
 };
 use cordon_runtime::kafka::{KafkaFailure, KafkaSettings, Outbound, Producer, Tail};
+use cordon_signing::Forged;
 use jiff::SignedDuration;
 use ring::rand::{SystemRandom, generate};
 
@@ -14,7 +15,7 @@ use super::answer::{Asked, Heard};
 use super::args::{Say, Sign};
 use super::each::Each;
 use super::ledger::Ledger;
-use super::sign::Pen;
+use super::sign::{Pen, SignError};
 use crate::escape;
 use crate::exit::Exit;
 use crate::output::put;
@@ -75,9 +76,13 @@ fn new_id() -> anyhow::Result<CommandId> {
     Ok(CommandId::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())?)
 }
 
+/// What it is signed with.
+pub fn pen(sign: &Sign) -> Result<Pen, SignError> {
+    Pen::read(sign.key.as_deref(), cordon_settings::variable("HOME").as_deref())
+}
+
 async fn signed(mut record: CommandRecord, sign: &Sign) -> anyhow::Result<CommandRecord> {
-    let home = cordon_settings::variable("HOME");
-    let pen = Pen::read(sign.key.as_deref(), home.as_deref())?;
+    let pen = pen(sign)?;
     let statement = record.statement()?;
     record.signature = Some(tokio::task::spawn_blocking(move || pen.sign(&statement)).await??);
     Ok(record)
@@ -205,7 +210,8 @@ fn tell(asked: &Asked, heard: Option<Heard>, waited: Duration) -> Exit {
         }
         Some(Heard::Refused(why)) => {
             println!("REFUSED: {}", escape::text(&why));
-            Exit::Negative
+            // A gap in the guards of whoever runs respond, whoever signs.
+            if why.contains(&Forged::NobodyAllowed.to_string()) { Exit::Config } else { Exit::Negative }
         }
         Some(Heard::Read) => {
             println!("respond has read it, and does nothing for it");

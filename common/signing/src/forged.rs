@@ -10,7 +10,10 @@ pub enum Forged {
     #[error("it is not signed")]
     Unsigned,
     /// The `allowed_signers` file names nobody, or there is none.
-    #[error("nobody may sign: the guards name no allowed_signers file, or that file names no key")]
+    #[error(
+        "nobody may sign yet: respond's guards name no file of keys (approvals.allowed_signers), or that file holds none; \
+         this is a gap in the configuration, no sign of an attack"
+    )]
     NobodyAllowed,
     /// The signature is not one, or of a kind that is not taken.
     #[error("its signature cannot be read: {why}")]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use cordon_defender::ActionStatus;
-use cordon_records::{Action, ActionKind, ActionState, Command, DecisionRecord, LedgerRecord};
+use cordon_records::{Action, ActionKind, ActionState, Command, DecisionRecord, LedgerRecord, Mode};
 
-use super::office::{ANN, signed, terms_of_the_office};
+use super::office::{ANN, BOB, signed, terms_of_the_office};
 use super::world::{World, an, decision, pending, plan, terms};
 use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::{Retry, Terms};
@@ -223,4 +223,43 @@ fn what_is_cancelled_after_an_attempt_that_nobody_saw_the_end_of_is_said_to_be_s
             assert!(next.told().is_empty() && next.orders.is_empty(), "{:?}", next.told());
         }
     }
+}
+
+/// A world in which one isolation waits for approval.
+fn held_under(terms: Terms) -> World {
+    let mut world = World::restored(terms, Vec::new());
+    let mut asking = plan("a1", "m1", vec![an(ActionKind::Isolate)]);
+    asking.planned[0].mode = Mode::Approve;
+    world.decide(asking);
+    world.run();
+    assert_eq!(world.states(), [ActionState::Held], "{:?}", world.reasons());
+    world
+}
+
+#[test]
+fn what_somebody_cancelled_is_said_to_be_cancelled_already_and_by_whom() {
+    let mut world = held_under(terms_of_the_office());
+    let Command::Approve { key, .. } = world.approval() else { panic!("no approval") };
+    world.says(ANN, Command::Cancel { key: key.clone() }, "c-1");
+    assert_eq!(world.states().last(), Some(&ActionState::Cancelled));
+    assert!(world.told().is_empty(), "{:?}", world.told());
+    for mut world in [world.restarted(terms_of_the_office()), world] {
+        let steps = world.states().len();
+        world.says(BOB, Command::Cancel { key: key.clone() }, "c-2");
+        let told = world.told();
+        assert!(told[0].contains("is cancelled already (cancelled by ann@example.com"), "{told:?}");
+        assert_eq!((world.states().len(), world.orders.len()), (steps, 0));
+    }
+}
+
+#[test]
+fn a_command_where_nobody_may_sign_is_refused_as_a_gap_in_the_configuration() {
+    let nobody = Terms { signers: terms().signers, ..terms_of_the_office() };
+    assert!(nobody.signers.is_empty());
+    let mut world = held_under(nobody);
+    let approval = world.approval();
+    world.says(ANN, approval, "c-1");
+    let told = world.told();
+    assert!(told[0].contains("nobody may sign yet") && told[0].contains("no sign of an attack"), "{told:?}");
+    assert_eq!(world.states(), [ActionState::Held]);
 }
