@@ -1,5 +1,9 @@
 //! `cordon`: the operator's tool.
 
+// First, since its macros stand in for std's in all that follows.
+#[macro_use]
+mod output;
+
 mod args;
 mod check;
 mod demo;
@@ -8,7 +12,6 @@ mod escape;
 mod exit;
 mod guards;
 mod isolated;
-mod output;
 mod pause;
 mod people;
 mod rules;
@@ -43,7 +46,13 @@ fn main() -> ExitCode {
         }
     };
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
-    exit.into()
+    match output::lost() {
+        Some(error) if exit == Exit::Ok => {
+            eprintln!("error: what was to be printed could not be written: {error}");
+            Exit::Failed.into()
+        }
+        Some(_) | None => exit.into(),
+    }
 }
 
 async fn run(args: Args) -> anyhow::Result<Exit> {

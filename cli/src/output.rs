@@ -1,6 +1,9 @@
 //! Printing for people and for scripts. What others wrote goes through [`crate::escape`] first.
 
-use std::io::{ErrorKind, Write as _};
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -49,8 +52,61 @@ pub fn cut(text: String) -> String {
 
 /// Prints; a reader that has seen enough, such as `head`, is no error.
 pub fn put(text: &str) -> std::io::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+    unless_closed(std::io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// In place of std's macros of the same names, which panic where nobody reads any more. What a command does is not stopped by
+/// that: it goes on to its end, says nothing more, and its exit code tells. A line that cannot be written for another reason,
+/// such as a full disk, is lost, and the command ends with that mistake.
+macro_rules! println {
+    ($($text:tt)*) => { $crate::output::line(std::io::stdout().lock(), format_args!($($text)*)) };
+}
+
+macro_rules! eprintln {
+    ($($text:tt)*) => { $crate::output::line(std::io::stderr().lock(), format_args!($($text)*)) };
+}
+
+macro_rules! eprint {
+    ($($text:tt)*) => { $crate::output::words(std::io::stderr().lock(), format_args!($($text)*)) };
+}
+
+/// What kept the first line from being written.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// What kept a line from being written, if any was lost.
+pub fn lost() -> Option<&'static std::io::Error> {
+    LOST.get()
+}
+
+/// Whether the reader of what is printed has gone: what only prints may end.
+pub fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
+}
+
+/// Writes a line.
+pub fn line(mut to: impl Write, text: Arguments<'_>) {
+    kept(unless_closed(writeln!(to, "{text}")));
+}
+
+/// Writes a text.
+pub fn words(mut to: impl Write, text: Arguments<'_>) {
+    kept(unless_closed(write!(to, "{text}").and_then(|()| to.flush())));
+}
+
+fn kept(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        // Only the first one is told.
+        let _ = LOST.set(error);
+    }
+}
+
+fn unless_closed(written: std::io::Result<()>) -> std::io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            CLOSED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
         other => other,
     }
 }

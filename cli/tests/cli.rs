@@ -98,6 +98,64 @@ fn check_against_nothing_that_answers_says_so_for_each_part_and_ends_with_69() {
 }
 
 #[test]
+fn a_command_that_cannot_be_signed_says_so_before_it_reads_or_shows_anything() {
+    let config = "kafka: {bootstrap_servers: '127.0.0.1:1'}\ndefender: {tenant_id: t}\n";
+    let key = "acee6df23fcd80b6";
+    for command in [
+        &["approve", key][..],
+        &["release", "LAPTOP-ANNA"],
+        &["retry", key],
+        &["cancel", key],
+        &["resume", "breaker_latched@2026-11-22T18:00:00Z"],
+    ] {
+        let args: Vec<&str> = command.iter().copied().chain(["--why", "x", "--key", "/nowhere/id"]).collect();
+        let (code, told) = with_config(&args, config);
+        assert_eq!((code, told.lines().count()), (Some(2), 1), "{command:?}: {told}");
+        assert!(told.contains("there is no key file /nowhere/id"), "{told}");
+    }
+    let pasted =
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n-----END OPENSSH PRIVATE KEY-----";
+    let (code, told) = with_config(&["approve", key, "--why", "x", "--key", pasted], config);
+    assert!(code == Some(2) && told.contains("a private key was given") && !told.contains("b3Blb"), "{told}");
+}
+
+/// How a command ends when nobody reads what it prints, as behind `| head` and `2>&1 | head`.
+fn unread(args: &[&str]) -> Option<i32> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
+    command.args(args).stdout(writer.try_clone().unwrap()).stderr(writer);
+    command.status().unwrap().code()
+}
+
+#[test]
+fn a_command_whose_reader_has_gone_ends_as_it_would_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
+    let secret = path("secret");
+    std::fs::write(&secret, "s").unwrap();
+    let unreachable = format!(
+        "kafka: {{bootstrap_servers: '127.0.0.1:1'}}\n\
+         defender: {{tenant_id: t, client_id: c, client_secret: 'file:{secret}', api_url: 'http://127.0.0.1:1', authority_url: 'http://127.0.0.1:1'}}\n\
+         act: {{rules: ['{rules}']}}\nnotify: {{smtp: {{url: 'smtp://127.0.0.1:1', from: a@example.com, to: [b@example.com]}}}}\n"
+    );
+    std::fs::write(path("cordon.yaml"), unreachable).unwrap();
+    std::fs::write(path("wrong.yaml"), "kafka: {}\n").unwrap();
+    let (config, wrong) = (path("cordon.yaml"), path("wrong.yaml"));
+    for (args, expected) in [
+        (&["rules", "lint", rules][..], 0),
+        (&["rules", "test", "--run", "no such test", rules], 1),
+        (&["check", "--config", &config], 69),
+        (&["approvals", "list", "--config", &wrong], 78),
+        (&["isolated", "--config", &wrong], 78),
+        (&["--help"], 0),
+    ] {
+        assert_eq!(unread(args), Some(expected), "{args:?}");
+    }
+}
+
+#[test]
 fn the_shipped_example_configuration_is_read_without_a_mistake() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/cordon.example.yaml");
     for stage in ["ingest", "enrich", "act", "notify"] {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::args::DemoArgs;
 use crate::exit::Exit;
+use crate::output;
 
 use company::{Company, Scene};
 use pipeline::Pipeline;
@@ -80,7 +81,8 @@ async fn play(
 async fn linger(pipeline: &Pipeline, watch: &mut mpsc::Receiver<Happening>, story: &mut Story) {
     println!("\nStill running; end it with Ctrl-C. Raise an alert of your own:");
     println!("  {}", company::curl(&pipeline.tenant));
-    loop {
+    // Where nobody reads any more, nobody knows that it runs.
+    while !output::is_closed() {
         tokio::select! {
             happening = watch.recv() => match happening {
                 Some(happening) => say(&story.tell(&happening, Instant::now())),
