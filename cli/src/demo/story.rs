@@ -1,10 +1,12 @@
 //! The story: from happenings to lines that a person who has never seen Cordon can read. Pure but for the clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use cordon_policy::guard;
-use cordon_records::{ActionRecord, ActionState, AlertId, DecisionRecord, MachineId, Report, Ruling, Verdict};
+use cordon_records::{
+    ActionKey, ActionRecord, ActionState, AlertId, DecisionRecord, MachineId, Report, Ruling, Verdict,
+};
 use cordon_simulator::LoggedRequest;
 
 use super::company::{End, Raised};
@@ -26,9 +28,9 @@ struct Chapter {
 pub struct Story {
     chapters: Vec<Chapter>,
     shown: Option<usize>,
-    decisions: usize,
     mails: usize,
-    states: BTreeMap<&'static str, usize>,
+    /// The actions that were reported in each state: a report may come twice.
+    states: BTreeMap<&'static str, BTreeSet<ActionKey>>,
 }
 
 impl Story {
@@ -74,7 +76,6 @@ impl Story {
     }
 
     fn decided(&mut self, decision: &DecisionRecord, now: Instant) -> Vec<String> {
-        self.decisions += 1;
         self.open_chapter_for(decision, now);
         let text = match decision.verdict {
             Verdict::Act | Verdict::NeedsHuman => first_clause(&decision.reason),
@@ -121,7 +122,7 @@ impl Story {
     }
 
     fn reported(&mut self, record: &ActionRecord, now: Instant) -> Vec<String> {
-        *self.states.entry(record.state.as_str()).or_default() += 1;
+        self.states.entry(record.state.as_str()).or_default().extend(record.key.clone());
         if let Some(chapter) = self.newest_mut(Self::by_alert(&record.alert.id)) {
             chapter.states.push(record.state);
             chapter.mailed = false;
@@ -198,16 +199,19 @@ impl Story {
         let mut machines = posts.clone();
         machines.sort_unstable();
         machines.dedup();
-        let count = |state: ActionState| self.states.get(state.as_str()).copied().unwrap_or_default();
-        let confirmed = count(ActionState::Succeeded);
+        let reported = |state: ActionState| self.states.get(state.as_str()).into_iter().flatten();
+        let (requested, confirmed): (Vec<_>, Vec<_>) =
+            (reported(ActionState::Accepted).collect(), reported(ActionState::Succeeded).collect());
+        // An alert that is decided twice, since it changed, is still one that came in.
+        let decided = self.chapters.iter().filter(|chapter| chapter.decided).count();
         format!(
-            "{} in = {} decided. {} calls: {confirmed} confirmed, {} pending. {} refused, {} lost, {} twice, {} mails.",
+            "{} in = {decided} decided. {} calls: {} confirmed, {} pending. {} refused, {} lost, {} twice, {} mails.",
             self.chapters.len(),
-            self.decisions,
             posts.len(),
-            count(ActionState::Accepted) - confirmed,
-            count(ActionState::Refused),
-            self.chapters.len() - self.decisions,
+            confirmed.len(),
+            requested.iter().filter(|key| !confirmed.contains(key)).count(),
+            reported(ActionState::Refused).count(),
+            self.chapters.len() - decided,
             posts.len() - machines.len(),
             self.mails,
         )
@@ -222,4 +226,32 @@ fn first_clause(reason: &str) -> String {
 fn heading(raised: &Raised) -> String {
     let again = if raised.again { ", the same alert again" } else { "" };
     format!("{} {:<7} {} on {}{again}", raised.number, raised.severity.to_uppercase(), raised.title, raised.machine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECISION: &str = include_str!("../../../common/records/examples/v1/decision.json");
+    const ACCEPTED: &str = include_str!("../../../common/records/examples/v1/action-accepted.json");
+
+    #[test]
+    fn an_alert_that_is_decided_twice_or_has_no_machine_is_no_loss_and_a_repeated_report_no_second_action() {
+        let mut decision: DecisionRecord = serde_json::from_str(DECISION).unwrap();
+        let mut story = Story::default();
+        let now = Instant::now();
+        for _ in 0..3 {
+            story.tell(&Happening::Decided(Box::new(decision.clone())), now);
+        }
+        decision.alert.id = AlertId::new("without-a-machine").unwrap();
+        decision.machine = None;
+        story.tell(&Happening::Decided(Box::new(decision)), now);
+        let mut report: ActionRecord = serde_json::from_str(ACCEPTED).unwrap();
+        for state in [ActionState::Accepted, ActionState::Succeeded, ActionState::Succeeded] {
+            report.state = state;
+            story.tell(&Happening::Reported(Box::new(Report::Action(Box::new(report.clone())))), now);
+        }
+        let sum = "1 in = 1 decided. 0 calls: 1 confirmed, 0 pending. 0 refused, 0 lost, 0 twice, 0 mails.";
+        assert_eq!(story.sum(&[]), sum);
+    }
 }
