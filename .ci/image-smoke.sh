@@ -76,7 +76,7 @@ run tenant "${confined[@]}" -p 127.0.0.1::8480 "$image" \
   cordon simulator --listen 0.0.0.0:8480 --smtp 0.0.0.0:2525
 tenant=http://$($docker port "$name-tenant" 8480 | head -n 1)/sim
 until_true "the simulated tenant" curl -fs -o "$work/requests" "$tenant/requests"
-told() { $docker logs "$name-tenant" 2>&1 | sed -n "s/^ *$1  *//p"; }
+told() { $docker logs "$name-tenant" 2>&1 | sed -n "s/^ *$1[:=] *//p"; }
 
 # --- the pipeline -------------------------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ telemetry:
   listen: 0.0.0.0:9600
 YAML
 chmod -R a+rX "$work/etc" "$work"
-mounted=(-v "$work/etc:/etc/cordon:ro" -e "SMOKE_SECRET=$(told 'client secret')")
+mounted=(-v "$work/etc:/etc/cordon:ro" -e "SMOKE_SECRET=$(told '#.* export CORDON_SIMULATOR_SECRET')")
 
 $docker run --rm --network "$name" "${confined[@]}" "${mounted[@]}" "$image" \
   cordon topics apply --config /etc/cordon/cordon.yaml

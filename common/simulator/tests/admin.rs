@@ -49,12 +49,37 @@ async fn a_mistake_is_said_and_a_hostile_machine_id_is_served_as_it_is() {
         ("/sim/faults", json!({"kind": "nothing"})),
         ("/sim/faults", json!({"kind": "html502", "pathContians": "x"})),
         ("/sim/alerts", json!("x")),
+        ("/sim/alerts", json!({"extra": 7})),
+        ("/sim/machines", json!({"id": MACHINE, "online": "no"})),
+        ("/sim/machines", json!({"id": MACHINE, "users": "LAB\\bob"})),
     ] {
         let (status, answer) = world.post(path, body.clone()).await;
         assert!(status == 400 && answer["error"].is_string(), "{body}: {status} {answer}");
     }
     world.post("/sim/alerts", json!({"machineId": "../../x", "title": "<b>\r\n"})).await;
     assert_eq!(world.get("/api/alerts").await.1["value"][0]["machineId"], "../../x");
+}
+
+#[tokio::test]
+async fn a_misspelt_field_is_refused_with_what_is_meant_and_changes_nothing() {
+    let world = world(|options| options.admin = true).await;
+    let isolate = format!("/sim/machines/{MACHINE}/isolate");
+    for (path, body, meant) in [
+        ("/sim/machines", json!({"id": MACHINE, "machineTag": ["cordon-never"]}), "did you mean `machineTags`?"),
+        ("/sim/machines", json!({"id": MACHINE, "onlin": false}), "did you mean `online`?"),
+        ("/sim/alerts", json!({"machineId": MACHINE, "severty": "High"}), "did you mean `severity`?"),
+        ("/sim/alerts", json!([{"machineId": MACHINE, "title": "x", "colour": "red"}]), "there is no field `colour`"),
+        (isolate.as_str(), json!({"persn": "ann"}), "did you mean `person`?"),
+    ] {
+        let (status, answer) = world.post(path, body.clone()).await;
+        assert!(status == 400 && answer["error"].as_str().unwrap().contains(meant), "{body}: {status} {answer}");
+    }
+    assert_eq!(ids(&world.get("/api/alerts").await.1), [""; 0]);
+    assert_eq!(world.get(&format!("/sim/machines/{MACHINE}")).await.1["isolated"], false);
+    let extra = json!({"machineId": MACHINE, "extra": {"colour": "red", "machineId": "../x"}});
+    assert_eq!(world.post("/sim/alerts", extra).await.0, 200);
+    let alert = world.get("/api/alerts").await.1["value"][0].clone();
+    assert_eq!((&alert["colour"], &alert["machineId"]), (&json!("red"), &json!("../x")));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cordon_records::MachineId;
+use cordon_settings::closest;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -59,7 +60,49 @@ fn each(call: &Call, mut carry_out: impl FnMut(&Map<String, Value>) -> Result<Va
     Answer::json(200, &json!({"value": results}))
 }
 
+/// Refuses a name that nobody knows: what was meant by it would silently stay as it is.
+fn known<'a>(fields: &Map<String, Value>, known: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let known: Vec<&str> = known.collect();
+    let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+    let hint = match closest(unknown, &known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("known are {}", known.join(", ")),
+    };
+    Err(format!("there is no field `{unknown}`; {hint}"))
+}
+
+type Fields = Map<String, Value>;
+
+/// The fields without those that the wire does not know, which stand under `extra`: for what a test wants to be sent.
+fn with_extra(fields: &Fields) -> Result<(Fields, Fields), String> {
+    let mut fields = fields.clone();
+    match fields.remove("extra") {
+        None => Ok((fields, Map::new())),
+        Some(Value::Object(extra)) => Ok((fields, extra)),
+        Some(_) => Err("`extra` must be an object of wire fields".to_owned()),
+    }
+}
+
+/// The fields of a machine: those of the wire, and what the wire does not tell.
+fn machine_fields(fields: &Map<String, Value>, wire: &Map<String, Value>) -> Result<(), String> {
+    known(fields, wire.keys().map(String::as_str).chain(["online", "users"]))?;
+    match (fields.get("online"), fields.get("users")) {
+        (Some(online), _) if !online.is_boolean() => Err("`online` must be true or false".to_owned()),
+        (_, Some(users)) if !users.as_array().is_some_and(|users| users.iter().all(Value::is_string)) => {
+            Err(r#"`users` must be a list of texts such as ["DOMAIN\\name"]"#.to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The fields of an alert: those of the wire, and those that only real payloads have.
+fn alert_fields(fields: &Map<String, Value>) -> Result<(), String> {
+    let wire = SimAlert::default().to_json("");
+    known(fields, wire.keys().map(String::as_str))
+}
+
 fn put_machine(fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
+    let (fields, extra) = with_extra(fields)?;
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let id = text("id").ok_or("a machine needs an id")?;
     let known = state.tenant.machine(id).cloned();
@@ -70,25 +113,33 @@ fn put_machine(fields: &Map<String, Value>, state: &mut State, now: Timestamp) -
             text("computerDnsName").unwrap_or(id),
         ),
     };
-    machine.apply_json(fields);
+    machine_fields(&fields, &machine.to_json(now))?;
+    machine.apply_json(&fields);
+    machine.extra.extend(extra);
     let wire = machine.to_json(now);
     state.tenant.put_machine(machine, now);
     Ok(Value::Object(wire))
 }
 
 fn put_alert(fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
+    let (fields, extra) = with_extra(fields)?;
+    alert_fields(&fields)?;
     let machine = fields.get("machineId").and_then(Value::as_str).and_then(|id| state.tenant.machine(id));
     let mut alert = machine.map_or_else(SimAlert::default, SimAlert::on);
-    alert.apply_json(fields);
+    alert.apply_json(&fields);
+    alert.extra.extend(extra);
     let id = state.tenant.put_alert(alert, now);
     Ok(state.tenant.alert_wire(id.as_str()).cloned().map_or(Value::Null, Value::Object))
 }
 
 fn patch_alert(id: &str, fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
     let mut alert = state.tenant.alert(id).cloned().ok_or_else(|| format!("there is no alert {id}"))?;
+    let (fields, extra) = with_extra(fields)?;
+    alert_fields(&fields)?;
     let own_id = alert.id.clone();
     alert.updated = Some(now);
-    alert.apply_json(fields);
+    alert.apply_json(&fields);
+    alert.extra.extend(extra);
     alert.id = own_id;
     state.tenant.put_alert(alert, now);
     Ok(state.tenant.alert_wire(id).cloned().map_or(Value::Null, Value::Object))
@@ -105,9 +156,10 @@ fn machine(id: &str, state: &State, now: Timestamp) -> Answer {
 }
 
 /// Who does something in the portal, and why.
-fn person(fields: &Map<String, Value>) -> (&str, &str) {
+fn person(fields: &Map<String, Value>) -> Result<(&str, &str), String> {
+    known(fields, ["person", "comment"].into_iter())?;
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    (text("person").unwrap_or("person@example.com"), text("comment").unwrap_or("by hand"))
+    Ok((text("person").unwrap_or("person@example.com"), text("comment").unwrap_or("by hand")))
 }
 
 fn act_by(
@@ -118,12 +170,12 @@ fn act_by(
 ) -> Result<Value, String> {
     let machine = state.tenant.machine(id).map(|machine| machine.id.clone());
     let machine = machine.ok_or_else(|| format!("there is no machine {id}"))?;
-    let action = people::act(state, kind, &machine, person(fields), now);
+    let action = people::act(state, kind, &machine, person(fields)?, now);
     Ok(json!({"id": action.as_str()}))
 }
 
 fn cancel_by(id: &str, fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
-    if people::cancel(state, id, person(fields), now) {
+    if people::cancel(state, id, person(fields)?, now) {
         return Ok(json!({"id": id}));
     }
     Err(format!("no action {id} is under way"))
