@@ -66,16 +66,16 @@ pub struct SmtpSettings {
     pub login: Option<(String, Secret)>,
 }
 
-/// How a connection to an SMTP server is protected. There is no "if the server offers it": whoever sits between
-/// could then take the offer away.
+/// How a connection to an SMTP server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
     /// TLS from the first byte (RFC 8314, section 3.3).
     Implicit,
     /// STARTTLS, and nothing is sent without it (RFC 3207).
     StartTls,
-    /// None: loopback, or asked for by `allow_plaintext`.
-    None,
+    /// STARTTLS where the server offers it, with whatever certificate; else in the open. Whoever sits between could take
+    /// the offer away, so this is for a server on this machine, and for `allow_plaintext`.
+    Offered,
 }
 
 const ONE_ROUTE: &str = "set exactly one of notify.smtp and notify.graph; without either nobody would learn what \
@@ -144,7 +144,7 @@ fn read_smtp(mut smtp: Section) -> Option<(Parties, Route)> {
         }
     };
     let encryption = encryption(url.as_ref()?, plaintext);
-    if login.is_some() && encryption == Encryption::None && !is_this_machine(url.as_ref()?) {
+    if login.is_some() && encryption == Encryption::Offered && !is_this_machine(url.as_ref()?) {
         smtp.problem_with_help(
             "allow_plaintext",
             "the password would cross the network readable",
@@ -181,7 +181,7 @@ fn encryption(url: &Url, plaintext: bool) -> Encryption {
     if url.scheme() == "smtps" {
         Encryption::Implicit
     } else if plaintext || is_this_machine(url) {
-        Encryption::None
+        Encryption::Offered
     } else {
         Encryption::StartTls
     }

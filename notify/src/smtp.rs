@@ -11,6 +11,8 @@
 //! and says nothing about the reader.
 
 use std::future::Future;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lettre::Address;
@@ -47,6 +49,9 @@ const WANTS_LOGIN: [&str; 4] = ["530", "534", "535", "538"];
 pub struct Smtp {
     settings: SmtpSettings,
     hello: ClientId,
+    /// Why TLS came to nothing with a server that offered it.
+    broken_offer: OnceLock<String>,
+    told: AtomicBool,
 }
 
 /// The service is about to close the connection (RFC 5321, section 3.8), whatever the command was.
@@ -96,15 +101,22 @@ impl Smtp {
     /// A transport; it connects for each mail.
     #[must_use]
     pub fn new(settings: SmtpSettings) -> Self {
-        Self { settings, hello: ClientId::default() }
+        Self { settings, hello: ClientId::default(), broken_offer: OnceLock::new(), told: AtomicBool::new(false) }
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, DeliveryError> {
         let opening = async {
             let mut connection = self.open().await.map_err(|error| self.failed("connecting to", &error))?;
-            if self.settings.encryption == Encryption::StartTls {
-                let tls = self.tls().map_err(|error| self.failed("TLS with", &error))?;
-                connection.starttls(tls, &self.hello).await.map_err(|error| self.failed("STARTTLS with", &error))?;
+            match self.settings.encryption {
+                Encryption::StartTls => {
+                    let tls = self.tls().map_err(|error| self.failed("TLS with", &error))?;
+                    connection
+                        .starttls(tls, &self.hello)
+                        .await
+                        .map_err(|error| self.failed("STARTTLS with", &error))?;
+                }
+                Encryption::Offered if connection.can_starttls() => connection = self.upgraded(connection).await?,
+                Encryption::Offered | Encryption::Implicit => {}
             }
             self.log_in(&mut connection).await?;
             Ok(connection)
@@ -119,6 +131,30 @@ impl Smtp {
         AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &self.hello, tls, None).await
     }
 
+    /// Takes up the server's offer of TLS. Where the open would do, nobody's certificate is asked for, and an offer that
+    /// comes to nothing keeps no mail back.
+    async fn upgraded(&self, mut connection: AsyncSmtpConnection) -> Result<AsyncSmtpConnection, DeliveryError> {
+        let tls = TlsParameters::builder(self.settings.host.clone()).dangerous_accept_invalid_certs(true).build();
+        let tls = tls.map_err(|error| self.failed("TLS with", &error))?;
+        match connection.starttls(tls, &self.hello).await {
+            Ok(()) => Ok(connection),
+            Err(error) => {
+                // Only the first one is told.
+                let _ = self.broken_offer.set(self.describe("STARTTLS with", &error));
+                self.open().await.map_err(|error| self.failed("connecting to", &error))
+            }
+        }
+    }
+
+    /// Says once that the server's offer of TLS comes to nothing: a session itself is out of the log's sight.
+    fn tell_broken_offer(&self) {
+        if let Some(why) = self.broken_offer.get()
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%why, "the server offers TLS and then fails at it: mail goes to it in the open");
+        }
+    }
+
     fn tls(&self) -> Result<TlsParameters, Error> {
         TlsParameters::new(self.settings.host.clone())
     }
@@ -126,7 +162,12 @@ impl Smtp {
     /// The password is read for each connection, so that a rotated one is used.
     async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), DeliveryError> {
         let Some((user, password)) = &self.settings.login else { return Ok(()) };
-        let password = password.reveal().map_err(|error| DeliveryError::later(error.to_string()))?;
+        let password = password.clone();
+        // It may be a file on a network: no thread waits for it that others wait for.
+        let revealed = tokio::task::spawn_blocking(move || password.reveal()).await;
+        let password = revealed
+            .map_err(|error| DeliveryError::later(error.to_string()))?
+            .map_err(|error| DeliveryError::later(error.to_string()))?;
         let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
         let answer = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await;
         answer.map(|_| ()).map_err(|error| self.failed("login at", &error))
@@ -259,7 +300,9 @@ impl Smtp {
 
 impl Transport for Smtp {
     async fn deliver(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
-        unlogged(self.serve(mail, handover)).await
+        let served = unlogged(self.serve(mail, handover)).await;
+        self.tell_broken_offer();
+        served
     }
 
     async fn check(&self) -> Result<(), DeliveryError> {
@@ -268,7 +311,9 @@ impl Transport for Smtp {
             let _ = timeout(FAREWELL, connection.quit()).await;
             Ok(())
         };
-        unlogged(session).await
+        let checked = unlogged(session).await;
+        self.tell_broken_offer();
+        checked
     }
 
     fn label(&self) -> String {

@@ -53,7 +53,7 @@ fn answers(command: &'static str, with: &'static str) -> impl Fn(&str) -> Option
 
 async fn deliver(server: &Server, mail: &Mail) -> (Result<(), String>, Handover) {
     let mut handover = Handover::new(mail);
-    let outcome = transport(server, Encryption::None, None).deliver(mail, &mut handover).await;
+    let outcome = transport(server, Encryption::Offered, None).deliver(mail, &mut handover).await;
     (outcome.map_err(|error| error.why), handover)
 }
 
@@ -83,7 +83,7 @@ async fn a_reader_that_is_put_off_is_served_later_and_the_others_not_again() {
     assert!(why.contains("greylisted"), "{why}");
     let friendly = Server::start(yes).await;
     let mut rest = Handover::to(vec![reader]);
-    transport(&friendly, Encryption::None, None).deliver(&mail, &mut rest).await.unwrap();
+    transport(&friendly, Encryption::Offered, None).deliver(&mail, &mut rest).await.unwrap();
     assert_eq!((rest.taken, friendly.count("RCPT")), (1, 1));
 }
 
@@ -174,7 +174,7 @@ async fn whatever_fails_after_a_no_to_the_mail_counts_as_a_break_on_this_mail() 
         .await;
         let mail = mail(&["a@x.org", "b@x.org"]);
         let mut handover = Handover::new(&mail);
-        let error = transport(&server, Encryption::None, None).deliver(&mail, &mut handover).await.unwrap_err();
+        let error = transport(&server, Encryption::Offered, None).deliver(&mail, &mut handover).await.unwrap_err();
         assert!(error.begun && handover.open.len() == 2, "{command} {answer:?}: {error}");
     }
 }
@@ -187,7 +187,7 @@ async fn a_login_that_is_wanted_for_one_reader_puts_off_this_reader_only() {
         let (outcome, handover) = deliver(&server, &mail).await;
         assert_eq!((outcome, handover.taken, handover.put_off.len()), (Ok(()), 1, 1), "{wanted}");
         let mut alone = Handover::to(vec![handover.put_off[0].0.clone()]);
-        transport(&server, Encryption::None, None).deliver(&mail, &mut alone).await.unwrap();
+        transport(&server, Encryption::Offered, None).deliver(&mail, &mut alone).await.unwrap();
         assert_eq!(alone.put_off.len(), 1, "tried alone, it is still not the set-up: {wanted}");
     }
 }
@@ -227,7 +227,7 @@ async fn a_connection_lost_after_the_mail_leaves_it_open() {
 async fn a_server_that_takes_the_mail_and_falls_silent_is_given_up_and_the_mail_stays_open() {
     let server = Server::start(answers(".", SILENCE)).await;
     let mail = mail(&["a@x.org"]);
-    let smtp = transport(&server, Encryption::None, None);
+    let smtp = transport(&server, Encryption::Offered, None);
     let mut handover = Handover::new(&mail);
     let error = {
         let mut delivery = std::pin::pin!(smtp.deliver(&mail, &mut handover));
@@ -261,6 +261,34 @@ async fn a_server_that_offers_starttls_and_then_speaks_in_the_open_gets_neither_
 }
 
 #[tokio::test]
+async fn a_server_for_which_the_open_would_do_is_asked_for_tls_and_gets_the_mail_also_where_its_offer_comes_to_nothing()
+{
+    let server = Server::start(|line| {
+        Some(match line.split(' ').next() {
+            Some("EHLO") => "250-test\r\n250 STARTTLS".to_owned(),
+            Some("STARTTLS") => "454 4.7.0 TLS is not available just now".to_owned(),
+            _ => String::new(),
+        })
+    })
+    .await;
+    let log = Log::default();
+    let writer = log.clone();
+    let capture = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(move || writer.clone());
+    let _capture = tracing::subscriber::set_default(capture.finish());
+    let mail = mail(&["a@x.org"]);
+    let smtp = transport(&server, Encryption::Offered, None);
+    for _ in 0..2 {
+        let mut handover = Handover::new(&mail);
+        smtp.deliver(&mail, &mut handover).await.unwrap();
+        assert_eq!(handover.taken, 1);
+    }
+    assert_eq!((server.count("STARTTLS"), server.count("DATA")), (2, 2));
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(logged.matches("mail goes to it in the open").count(), 1, "{logged}");
+    assert!(logged.contains("TLS is not available just now"), "{logged}");
+}
+
+#[tokio::test]
 async fn without_tls_where_tls_is_required_nothing_is_sent() {
     let server = Server::start(yes).await;
     let mail = mail(&["a@x.org"]);
@@ -284,7 +312,7 @@ async fn a_wrong_password_is_told_and_no_password_shows_in_errors_or_logs() {
     let writer = log.clone();
     let capture = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
     let _capture = tracing::subscriber::set_default(capture.finish());
-    let smtp = transport(&server, Encryption::None, Some(("user", "hunter2")));
+    let smtp = transport(&server, Encryption::Offered, Some(("user", "hunter2")));
     let error = smtp.check().await.unwrap_err();
     tracing::info!("after the session");
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
