@@ -57,7 +57,7 @@ async fn serve(plan: Plan, new_ledger: bool) -> anyhow::Result<()> {
     let registry = Registry::new();
     let rooms = Rooms::open(&kafka, &registry)?;
     let shutdown = CancellationToken::new();
-    if let Some(listen) = telemetry.listen {
+    if let Some(listen) = telemetry.listen.of_all() {
         telemetry::serve(listen, registry, rooms.healths(), shutdown.clone()).await?;
     }
     let args = ActArgs { init_ledger: new_ledger, ..ActArgs::default() };

@@ -146,7 +146,7 @@ async fn work<S: Stage>(
     let probes = CancellationToken::new();
     let _stop_probes = probes.clone().drop_guard();
     context.health.set_ready("process", false, "starting");
-    if let Some(listen) = telemetry.listen {
+    if let Some(listen) = telemetry.listen.of(S::NAME) {
         serve(listen, context.registry.clone(), vec![context.health.clone()], probes).await?;
     }
     run_embedded::<S>(settings, args, context, shutdown).await

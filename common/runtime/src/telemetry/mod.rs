@@ -21,7 +21,10 @@ pub use settings::{LogFormat, TelemetrySettings};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The listener's address is taken, or not one of this machine.
-    #[error("cannot listen on {listen} (telemetry.listen): {source}; choose another port, or stop what holds it")]
+    #[error(
+        "cannot listen on {listen} (telemetry.listen): {source}; choose another port, or stop what holds it. \
+             Stages of one file on one host need a port each: listen: {{ingest: 127.0.0.1:9600, enrich: 127.0.0.1:9601}}"
+    )]
     Listen {
         /// The address.
         listen: SocketAddr,
