@@ -106,17 +106,25 @@ pub async fn watch(
             () = shutdown.cancelled() => return,
         }
         let reading = files.clone();
-        let Ok(written) = tokio::task::spawn_blocking(move || reading.read()).await else { return };
-        let fingerprint = written.fingerprint();
+        let read = move || {
+            let written = reading.read();
+            let fingerprint = written.fingerprint();
+            (written, fingerprint)
+        };
+        let Ok((written, fingerprint)) = tokio::task::spawn_blocking(read).await else { return };
         if !looks.is_due(fingerprint.clone()) {
             continue;
         }
-        let (next, told) = judge(&standing.borrow(), &written, context.clock.now());
+        // Rules are compiled and their tests run: nothing for the threads that everything else waits for.
+        let (now, at) = (standing.borrow().clone(), context.clock.now());
+        let judging = tokio::task::spawn_blocking(move || judge(&now, &written, at));
+        let Ok((next, told)) = judging.await else { return };
         metrics.judged(&next);
         let since = next.since;
         standing.send_replace(next);
-        if let Some((kind, text)) = told {
-            tell(context, (kind, &fingerprint), text, since).await;
+        match told {
+            Some((kind, text)) => tell(context, (kind, &fingerprint), text, since).await,
+            None => tracing::info!("files of rules or guards changed; what decides is as it was"),
         }
     }
 }
@@ -131,7 +139,7 @@ fn notice_id(kind: NoticeKind, fingerprint: &str, at: Timestamp) -> String {
 async fn tell(context: &Context, (kind, fingerprint): (NoticeKind, &str), text: String, at: Timestamp) {
     match kind {
         NoticeKind::PolicyRefused => tracing::error!(%text, "changed rules or guards are wrong"),
-        _ => tracing::warn!(%text, "changed rules or guards were taken over"),
+        _ => tracing::info!(%text, "changed rules or guards were taken over"),
     }
     let id = notice_id(kind, fingerprint, at);
     let notice = Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, at });

@@ -89,11 +89,16 @@ impl ClientSecret {
         })
     }
 
+    /// The secret, which may be a file on a network: no thread waits for it that others wait for.
+    async fn reveal(&self) -> Result<SecretString, ApiError> {
+        let unread = |why: String| ApiError::setup("client_secret", format!("cannot be read: {why}"));
+        let secret = self.secret.clone();
+        let revealed = tokio::task::spawn_blocking(move || secret.reveal()).await;
+        revealed.map_err(|error| unread(error.to_string()))?.map_err(|error| unread(error.to_string()))
+    }
+
     async fn request(&self, scope: &str) -> Result<AccessToken, ApiError> {
-        let secret = self
-            .secret
-            .reveal()
-            .map_err(|error| ApiError::setup("client_secret", format!("cannot be read: {error}")))?;
+        let secret = self.reveal().await?;
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", self.client_id.as_str()),
