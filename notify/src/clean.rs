@@ -11,8 +11,15 @@ const FILE_ENDINGS: &[&str] = &[
     "xml", "yaml", "yml",
 ];
 
+/// What stands before the dot of a permission, which is no domain.
+const PERMISSIONS: &[&str] = &["AdvancedQuery", "Alert", "Machine", "Mail", "SecurityAlert", "ThreatHunting", "Ti"];
+/// Hexadecimal digits in a row, hyphens among them, that are an id and no word.
+const ID: usize = 16;
+/// What is left of it.
+const ID_SHOWN: usize = 8;
+
 /// Text of ours or of the operator's on one line of at most `max` characters: line breaks become spaces, control,
-/// bidi and invisible characters go, schemes of URLs are defanged.
+/// bidi and invisible characters go, schemes of URLs are defanged, and so is what a mail program would decode (`=[?]`).
 #[must_use]
 pub fn line(text: &str, max: usize) -> String {
     cut(&without_schemes(&one_line(text)), max)
@@ -40,7 +47,40 @@ pub fn block(text: &str, max: usize) -> String {
 
 fn one_line(text: &str) -> String {
     let spaced: String = visible(text).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+    without_encoded_words(&spaced.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// `=?utf-8?b?…?=` → `=[?]utf-8?b?…?=`. In a header it would read as what it encodes (RFC 2047), also where it is encoded
+/// once more: gateways decode, write anew and leave the rest to the mail program. Like this, nobody finds anything in it.
+fn without_encoded_words(text: &str) -> String {
+    text.replace("=?", "=[?]")
+}
+
+/// Text in which ids are cut to their begin: nobody reads a GUID in a subject.
+#[must_use]
+pub fn short_ids(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut run = String::new();
+    for c in text.chars() {
+        if c.is_ascii_hexdigit() || c == '-' {
+            run.push(c);
+        } else {
+            push_id(&mut out, &run);
+            run.clear();
+            out.push(c);
+        }
+    }
+    push_id(&mut out, &run);
+    out
+}
+
+fn push_id(out: &mut String, run: &str) {
+    let digits = run.chars().filter(|c| *c != '-').count();
+    if digits >= ID && run.contains(|c: char| c.is_ascii_digit()) {
+        out.extend(run.chars().take(ID_SHOWN).chain(['…']));
+    } else {
+        out.push_str(run);
+    }
 }
 
 /// Control characters and separators become spaces; what reorders or hides text goes.
@@ -112,7 +152,10 @@ fn push_run(out: &mut String, run: &str) {
 
 fn is_linkable(run: &str) -> bool {
     let labels: Vec<&str> = run.split('.').filter(|label| !label.is_empty()).collect();
-    let [_, .., last] = labels.as_slice() else { return false };
+    let [first, .., last] = labels.as_slice() else { return false };
+    if PERMISSIONS.contains(first) && last.starts_with(char::is_uppercase) {
+        return false;
+    }
     let domain = last.chars().count() >= 2
         && (last.chars().all(char::is_alphabetic) || last.to_ascii_lowercase().starts_with("xn--"))
         && !FILE_ENDINGS.contains(&last.to_lowercase().as_str());
@@ -141,7 +184,19 @@ mod tests {
             "cap all_rules.10m, T1059.001, xn--e1a[.]xn--p1ai"
         );
         assert_eq!(foreign("see evil.com.", 99), "see evil[.]com[.]");
+        assert_eq!(foreign("grant Machine.Isolate, Ti.ReadWrite.All", 99), "grant Machine.Isolate, Ti.ReadWrite.All");
+        assert_eq!(foreign("Machine.zip and machine.Isolate", 99), "Machine[.]zip and machine[.]Isolate");
         assert_eq!(line("https://a https://b", 99), "hxxps://a hxxps://b");
+    }
+
+    #[test]
+    fn ids_are_cut_to_their_begin_and_words_numbers_and_times_are_not() {
+        assert_eq!(short_ids("on 3fa85f64-5717-4562-b3fc-2c963f66afa6, now"), "on 3fa85f64…, now");
+        assert_eq!(short_ids("da637472900382838869_1364969609"), "da637472…_1364969609");
+        assert_eq!(short_ids("1e5bc9d7e413ddd7902c2932e418702b84d0cc07"), "1e5bc9d7…");
+        for kept in ["DESKTOP-4F3A2B1", "2026-11-20 09:20", "facade-decade-facade", "10 attempts"] {
+            assert_eq!(short_ids(kept), kept);
+        }
     }
 
     #[test]
@@ -157,6 +212,13 @@ mod tests {
             prop_assert!(clean.chars().count() <= max);
             prop_assert!(!clean.chars().any(|c| c.is_control() || is_hidden(c)), "{clean:?}");
             prop_assert!(!clean.to_ascii_lowercase().contains("http://"), "{clean:?}");
+        }
+
+        #[test]
+        fn nothing_is_left_that_a_mail_program_would_decode(text in "(=|\\?|\u{200b}|utf-8|b|ZXZpbA==| |https://){0,30}") {
+            prop_assert!(!line(&text, 200).contains("=?"), "{text:?}");
+            prop_assert!(!foreign(&text, 200).contains("=?"), "{text:?}");
+            prop_assert_eq!(line(&line(&text, 200), 200), line(&text, 200));
         }
     }
 }

@@ -26,6 +26,8 @@ use crate::waiting::Delivery;
 
 /// No more than this is waited because the other side asked for it.
 const LONGEST_ASKED: std::time::Duration = std::time::Duration::from_secs(600);
+/// What is kept of the answers of all readers in the header of a dead letter, in bytes.
+const MAX_DETAIL: usize = 4_096;
 /// A mail on which the connection breaks so often, after the server had begun to take it, waits beside the others.
 const MOST_BREAKS: u32 = 3;
 
@@ -298,7 +300,7 @@ fn letter_of(delivery: &Delivery, why: &str, now: Timestamp) -> Outbound {
     let mut headers = Headers::event("notify", "mail.undelivered", id, now, key);
     headers.set(header::STAGE, "notify");
     headers.set(header::REASON, DeadLetterReason::Rejected.as_str());
-    headers.set(header::DETAIL, why.get(..why.floor_char_boundary(512)).unwrap_or(why));
+    headers.set(header::DETAIL, why.get(..why.floor_char_boundary(MAX_DETAIL)).unwrap_or(why));
     headers.set(header::FAILED_AT, &now.to_string());
     let value = Some(delivery.mail.mime.clone());
     Outbound { topic: Topic::DeadLetters, key: Some(key.clone()), headers, value }

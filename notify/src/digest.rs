@@ -13,7 +13,7 @@ use crate::clean;
 use crate::error::RenderError;
 use crate::facts;
 use crate::message::{MAX_LINE, MAX_SUBJECT, Message};
-use crate::parts::Section;
+use crate::parts::{Guards, Section};
 use crate::render::Mail;
 use crate::wording::{self, Tone, Wording};
 
@@ -55,8 +55,8 @@ pub struct Line {
     pub key: String,
     /// How loud a mail of its own would be.
     pub tone: Tone,
-    /// What its headline would say.
-    pub headline: String,
+    /// What came of it.
+    pub outcome: String,
     /// The machine's name; the alert where there is none.
     pub machine: String,
     /// The alert's title.
@@ -90,10 +90,10 @@ impl Line {
         Self {
             key: message.key.clone(),
             tone: message.tone,
-            headline: message.headline.clone(),
+            outcome: clean::line(&wording::outcome(record), 200),
             machine: wording::short_name(record),
-            title: clean::foreign(&record.alert.title, 120),
-            why: clean::foreign(&record.reason, 200),
+            title: clean::short_ids(&clean::foreign(&record.alert.title, 120)),
+            why: message.reason.clone(),
             action_key: record.key.as_ref().filter(|_| record.state == ActionState::Held).map(ToString::to_string),
             action: kind.replace('_', " "),
             state: record.state.as_str().replace('_', " "),
@@ -199,7 +199,7 @@ pub fn folded(words: Wording, key: String, happened_at: Timestamp) -> Message {
         key,
         thread: None,
         tone: words.tone,
-        subject: clean::line(&words.subject(), MAX_SUBJECT),
+        subject: clean::line(&words.loud_headline(), MAX_SUBJECT),
         badge: words.badge,
         headline: clean::line(&words.headline, MAX_LINE),
         summary: words.summary,
@@ -208,7 +208,7 @@ pub fn folded(words: Wording, key: String, happened_at: Timestamp) -> Message {
         next: words.next,
         download: None,
         rules: Vec::new(),
-        guards: Vec::new(),
+        guards: Guards::default(),
         sections: Vec::new(),
         items_title: "",
         items: Vec::new(),
@@ -232,9 +232,9 @@ fn item(series: Series, line: &Line) -> Item {
     };
     let why = match series {
         Series::Held | Series::NotDone => &line.why,
-        Series::Rehearsed => &line.headline,
+        Series::Rehearsed => &line.outcome,
     };
-    let title = if line.title.is_empty() { "an alert without a title" } else { &line.title };
+    let title = if line.title.is_empty() { "An alert without a title" } else { &line.title };
     let command = line.action_key.as_ref().map(|key| format!("cordon approvals show {key}")).unwrap_or_default();
     Item { head, text: format!("{title}. {why}"), command }
 }

@@ -4,7 +4,7 @@ mod settings;
 
 mod outcome;
 
-use cordon_records::{ActionRecord, AlertSummary, Approval, MachineSummary, OtherAction};
+use cordon_records::{ActionRecord, AlertStatus, AlertSummary, Approval, MachineSummary, OtherAction, Severity};
 use jiff::Timestamp;
 
 use crate::clean::{foreign, line};
@@ -21,10 +21,19 @@ const MAX_NAMES: usize = 10;
 /// Alert, machine and action of a record.
 #[must_use]
 pub fn of_action(record: &ActionRecord) -> Vec<Section> {
-    let mut sections = vec![alert(&record.alert)];
+    let mut sections: Vec<Section> = alert_of(record).map(alert).into_iter().collect();
     sections.extend(record.machine.as_ref().map(machine));
     sections.push(action(record));
     sections
+}
+
+/// The alert behind it. A person's release of a machine that Cordon did not isolate has none; the record's place for it
+/// holds the command then.
+pub fn alert_of(record: &ActionRecord) -> Option<&AlertSummary> {
+    let AlertSummary { severity, status, created, last_update, .. } = &record.alert;
+    let unknown = *severity == Severity::UnSpecified && *status == AlertStatus::Unknown;
+    let stands_in = record.requested_by.is_some() && unknown && created.is_none() && last_update.is_none();
+    (!stands_in).then_some(&record.alert)
 }
 
 /// An instant for people, to the second, in UTC.

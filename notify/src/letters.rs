@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::clean;
 use crate::digest::{self, Item, WORST};
 use crate::facts;
-use crate::message::Message;
+use crate::message::{MAX_BLOCK, Message};
 use crate::notified::{NextLetter, ToldLetters};
 use crate::parts::Section;
 use crate::window::Window;
@@ -90,7 +90,7 @@ impl DeadLetter {
             offset: record.offset,
             stage: word(header::STAGE),
             reason: word(header::REASON),
-            detail: clean::foreign(said(header::DETAIL).unwrap_or("nothing was said"), 200),
+            detail: clean::foreign(said(header::DETAIL).unwrap_or("nothing was said"), MAX_BLOCK),
             origin: origin.map(|origin| clean::line(&origin, 120)),
             at: said(header::FAILED_AT).and_then(|at| at.parse().ok()).or(record.timestamp).unwrap_or(now),
         }

@@ -29,7 +29,8 @@ use serde::Serialize;
 use crate::clean;
 use crate::digest::{Item, Line, Series};
 use crate::facts;
-use crate::parts::{self, GuardView, Link, RuleView, Section, Step};
+use crate::mistakes;
+use crate::parts::{self, Guards, Link, RuleView, Section, Step};
 use crate::wording::{self, Tone};
 
 /// The longest subject, in characters.
@@ -81,13 +82,13 @@ pub struct Message {
     pub tone: Tone,
     /// The subject, at most [`MAX_SUBJECT`] characters on one line.
     pub subject: String,
-    /// The word above the headline.
+    /// The words above the headline: whether there is something to do.
     pub badge: &'static str,
-    /// The headline: the subject without its call to action.
+    /// The headline: of an action's step the subject, otherwise the subject without its call to action.
     pub headline: String,
     /// What happened, in full sentences.
     pub summary: String,
-    /// The responder's own line on why; `""` in a digest.
+    /// Why, whole: a guard's plain words, or the responder's own line; `""` in a digest.
     pub reason: String,
     /// The rest of what the responder said, line by line as written; `""` where the reason is all.
     pub rest: String,
@@ -97,8 +98,8 @@ pub struct Message {
     pub download: Option<Link>,
     /// The rules that asked for it.
     pub rules: Vec<RuleView>,
-    /// Every guard's word, those against it first.
-    pub guards: Vec<GuardView>,
+    /// What the guards say besides.
+    pub guards: Guards,
     /// Facts about alert, machine and action.
     pub sections: Vec<Section>,
     /// What stands above the items of a digest.
@@ -292,16 +293,16 @@ fn action_message(record: &ActionRecord) -> Message {
         key: notification_key(record),
         thread: record.key.as_ref().map(|_| thread(record)),
         tone: words.tone,
-        subject: clean::line(&words.subject(), MAX_SUBJECT),
+        subject: clean::line(&words.headline, MAX_SUBJECT),
         badge: words.badge,
         headline: clean::line(&words.headline, MAX_LINE),
         summary: words.summary,
-        reason: clean::foreign(&record.reason, MAX_LINE),
+        reason: clean::line(&wording::why(record), MAX_BLOCK),
         rest: String::new(),
         next: words.next,
         download: facts::download(record),
         rules: parts::rules(record),
-        guards: parts::guards(&record.guards),
+        guards: parts::guards(record),
         sections: facts::of_action(record),
         items_title: "",
         items: Vec::new(),
@@ -320,21 +321,22 @@ fn thread(record: &ActionRecord) -> String {
 /// The longest line about one machine, in characters.
 const MAX_NAME: usize = 80;
 
-/// What a notice says, as a line and the rest. Mistakes in files are shown as they were written, place and caret too.
+/// What a notice says, as a line and the rest. Mistakes in files are shown as they were written, place and caret too, as far
+/// as a phone has room.
 fn said(notice: &Notice) -> (String, String) {
     match notice.kind {
         NoticeKind::PolicyReloaded | NoticeKind::PolicyRefused => {
             let (first, rest) = notice.text.trim().split_once('\n').unwrap_or((notice.text.trim(), ""));
-            (clean::line(first, MAX_LINE), clean::block(rest, MAX_BLOCK))
+            (clean::line(first, MAX_BLOCK), mistakes::for_a_phone(&clean::block(rest, MAX_BLOCK)))
         }
         // Machines that wait, one a line: others chose their names.
         NoticeKind::BreakerLatched => {
             let (first, rest) = notice.text.trim().split_once('\n').unwrap_or((notice.text.trim(), ""));
             let names: Vec<String> = rest.lines().map(|name| clean::foreign(name, MAX_NAME)).collect();
-            (clean::foreign(first, MAX_LINE), clean::block(&names.join("\n"), MAX_BLOCK))
+            (clean::foreign(first, MAX_BLOCK), clean::block(&names.join("\n"), MAX_BLOCK))
         }
         NoticeKind::Paused | NoticeKind::Resumed | NoticeKind::CommandRefused => {
-            (clean::foreign(&notice.text, MAX_LINE), String::new())
+            (clean::foreign(&notice.text, MAX_BLOCK), String::new())
         }
     }
 }
@@ -346,7 +348,7 @@ fn notice_message(notice: &Notice) -> Message {
         key: format!("notice|{}", notice.id),
         thread: None,
         tone: words.tone,
-        subject: clean::line(&words.subject(), MAX_SUBJECT),
+        subject: clean::line(&words.loud_headline(), MAX_SUBJECT),
         badge: words.badge,
         headline: clean::line(&words.headline, MAX_LINE),
         summary: words.summary,
@@ -355,7 +357,7 @@ fn notice_message(notice: &Notice) -> Message {
         next: words.next,
         download: None,
         rules: Vec::new(),
-        guards: Vec::new(),
+        guards: Guards::default(),
         sections: Vec::new(),
         items_title: "",
         items: Vec::new(),

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::clean;
 use crate::message::{MAX_BLOCK, MAX_LINE};
+use crate::wording;
 
 /// More rules or guards than this are not shown.
 const MAX_ITEMS: usize = 40;
@@ -27,15 +28,24 @@ pub struct RuleView {
     pub condition: String,
 }
 
-/// One guard's word.
+/// The word of one guard that speaks against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GuardView {
     /// The guard's name.
     pub guard: String,
-    /// `pass`, `covered`, `hold` or `refuse`.
+    /// `covered`, `hold` or `refuse`.
     pub word: &'static str,
-    /// Why.
+    /// Why, in plain words.
     pub why: String,
+}
+
+/// What the guards say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Guards {
+    /// Those that speak against it, the strictest first; not the one whose word the mail gives as the reason.
+    pub against: Vec<GuardView>,
+    /// The names of those that let it pass, in one line.
+    pub passed: String,
 }
 
 /// A titled group of facts.
@@ -70,27 +80,32 @@ pub fn rules(record: &ActionRecord) -> Vec<RuleView> {
         .collect()
 }
 
-/// Every guard's word, those against it first.
-pub fn guards(verdicts: &[GuardVerdict]) -> Vec<GuardView> {
-    let mut ordered: Vec<&GuardVerdict> = verdicts.iter().collect();
-    ordered.sort_by_key(|verdict| match verdict.ruling {
+/// What every guard says: those against it one by one, those that let it pass in one line.
+pub fn guards(record: &ActionRecord) -> Guards {
+    let name = |verdict: &GuardVerdict| clean::line(&verdict.guard, 60);
+    let (passed, mut against): (Vec<_>, Vec<_>) =
+        record.guards.iter().partition(|verdict| verdict.ruling == Ruling::Pass);
+    against.retain(|verdict| !wording::decides(record, verdict));
+    against.sort_by_key(|verdict| match verdict.ruling {
         Ruling::Refuse => 0,
         Ruling::Covered => 1,
         Ruling::Hold => 2,
         Ruling::Pass => 3,
     });
-    ordered
+    let against = against
         .into_iter()
         .take(MAX_ITEMS)
         .map(|verdict| GuardView {
-            guard: clean::line(&verdict.guard, 60),
+            guard: name(verdict),
             word: match verdict.ruling {
                 Ruling::Pass => "pass",
                 Ruling::Covered => "covered",
                 Ruling::Hold => "hold",
                 Ruling::Refuse => "refuse",
             },
-            why: clean::foreign(&verdict.why, MAX_LINE),
+            why: clean::line(&wording::plain(verdict), MAX_LINE),
         })
-        .collect()
+        .collect();
+    let passed: Vec<String> = passed.into_iter().take(MAX_ITEMS).map(name).collect();
+    Guards { against, passed: passed.join(", ") }
 }

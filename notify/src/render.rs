@@ -3,7 +3,7 @@
 //! Everything in a mail but its `Date` follows from the report, `Message-ID` and the MIME boundary too. A mail that
 //! has to be sent again after a crash is therefore recognised as the same one by mail programs. `Auto-Submitted`
 //! (RFC 3834) and `X-Auto-Response-Suppress` (Microsoft's page "MS-OXCMAIL", section 2.1.3.2.20) keep absence
-//! replies away.
+//! replies away. Text of others in a header is cleaned of what a mail program would decode.
 
 use std::borrow::Cow;
 
@@ -16,8 +16,9 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use sha2::{Digest, Sha256};
 
+use crate::clean;
 use crate::error::RenderError;
-use crate::message::Message;
+use crate::message::{MAX_LINE, Message};
 use crate::wording::Tone;
 
 /// Enough for the longest mail several times over; a template that loops runs out.
@@ -122,14 +123,14 @@ impl Renderer {
         let digest = hex_digest(&message.key);
         let message_id = format!("<{digest}@cordon>");
         let mut builder = MimeMessage::builder()
-            .from(parties.from.clone())
+            .from(harmless(&parties.from))
             .subject(&message.subject)
             .date(now.into())
             .message_id(Some(message_id.clone()))
             .raw_header(ascii_header("Auto-Submitted", "auto-generated"))
             .raw_header(ascii_header("X-Auto-Response-Suppress", "All"));
         for reader in &parties.to {
-            builder = builder.to(reader.clone());
+            builder = builder.to(harmless(reader));
         }
         if let Some(thread) = &message.thread {
             let root = format!("<thread-{}@cordon>", hex_digest(thread));
@@ -151,6 +152,12 @@ impl Renderer {
             mime: builder.multipart(body)?.formatted(),
         })
     }
+}
+
+/// The display name as mail programs show it, whatever it looks like.
+fn harmless(mailbox: &Mailbox) -> Mailbox {
+    let name = mailbox.name.as_deref().map(|name| clean::line(name, MAX_LINE));
+    Mailbox::new(name, mailbox.email.clone())
 }
 
 fn ascii_header(name: &'static str, value: &str) -> HeaderValue {

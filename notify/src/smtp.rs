@@ -29,6 +29,7 @@ use tracing::subscriber::NoSubscriber;
 use crate::clean;
 use crate::config::{Encryption, SmtpSettings};
 use crate::error::DeliveryError;
+use crate::message::MAX_BLOCK;
 use crate::render::Mail;
 use crate::transport::{Handover, Transport};
 
@@ -294,7 +295,7 @@ impl Smtp {
             }
             cause = error.source();
         }
-        clean::line(&format!("{doing} {}: {text}", self.label()), 300)
+        clean::line(&format!("{doing} {}: {text}", self.label()), MAX_BLOCK)
     }
 }
 

@@ -4,13 +4,16 @@
 //! switched off may never be. What did not happen is louder than what did.
 //!
 //! Each kind of action contributes its few words in `kinds`, each state its sentences in `states`; no state knows a
-//! kind by name, and no kind a state. Notices are in `notices`.
+//! kind by name, and no kind a state. What the mail is about stands before both (`about`). Notices are in `notices`.
 
+mod about;
 mod dead_letters;
 mod digests;
+mod guards;
 mod kinds;
 mod notices;
 mod others;
+mod people;
 mod phrases;
 mod states;
 
@@ -22,11 +25,12 @@ use crate::parts::Step;
 
 pub use dead_letters::of_dead_letters;
 pub use digests::of_digest;
+pub use guards::{decides, plain, why};
 pub use notices::of_notice;
 pub use phrases::short_name;
 
-/// Room for the number of an attempt behind a headline, in characters.
-const NUMBERED_HEADLINE: usize = 110;
+/// The longest outcome in a headline, in characters; the number of an attempt comes behind it.
+const OUTCOME: usize = 96;
 
 /// How loud a mail is: its colour, and whether it is marked important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,9 +53,9 @@ pub enum Tone {
 pub struct Wording {
     /// How loud.
     pub tone: Tone,
-    /// The word above the headline.
+    /// The words above the headline: whether there is something to do.
     pub badge: &'static str,
-    /// The headline.
+    /// The headline; of an action's step at first what came of it, and then what it is about, too.
     pub headline: String,
     /// What happened, in full sentences.
     pub summary: String,
@@ -60,9 +64,10 @@ pub struct Wording {
 }
 
 impl Wording {
-    /// The subject: the headline, after a call to action where one is due.
+    /// The subject of a mail about no alert of its own: the headline, after a call to action where one is due. Where there
+    /// is an alert, its severity stands there.
     #[must_use]
-    pub fn subject(&self) -> String {
+    pub fn loud_headline(&self) -> String {
         match self.tone {
             Tone::Alarm => format!("ACTION NEEDED: {}", self.headline),
             Tone::Minor | Tone::Progress | Tone::Done | Tone::Calm => self.headline.clone(),
@@ -91,11 +96,14 @@ impl Wording {
 /// The words for one step of an action. From the second attempt on, the headline has its number.
 #[must_use]
 pub fn of_action(record: &ActionRecord) -> Wording {
-    let mut words = states::of(record);
-    words.headline = phrases::capital(&words.headline);
-    if record.attempt > 1 {
-        let short = clean::line(&words.headline, NUMBERED_HEADLINE);
-        words.headline = format!("{short} (attempt {})", record.attempt);
-    }
-    words
+    let words = states::of(record);
+    let attempt = if record.attempt > 1 { format!(" (attempt {})", record.attempt) } else { String::new() };
+    let outcome = clean::line(&words.headline, OUTCOME) + &attempt;
+    Wording { headline: about::headline(record, &outcome), ..words }
+}
+
+/// What came of one step of an action, in a few words for a place that names alert and machine already.
+#[must_use]
+pub fn outcome(record: &ActionRecord) -> String {
+    states::of(record).headline
 }

@@ -71,7 +71,7 @@ async fn two_thousand_held_at_once_are_one_mail_and_three_full_digests_and_the_r
     settled(&running, 1_501).await;
     let subjects = world.subjects();
     assert_eq!(subjects.len(), 4, "{subjects:?}");
-    assert_eq!(subjects[0], "ACTION NEEDED: srv-0000 was not isolated: a person must approve or deny it");
+    assert_eq!(subjects[0], "srv-0000: you decide");
     assert_eq!(subjects[1], "ACTION NEEDED: 500 more actions wait for a person: High 500");
     let told = told(&world).await;
     assert_eq!((told.len(), told.values().max()), (1_501, Some(&1)));

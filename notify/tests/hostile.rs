@@ -110,6 +110,7 @@ fn poison() -> impl Strategy<Value = String> {
         Just("{{ 7*7 }}{% raw %}{machine}".to_owned()),
         Just("\u{2028}\u{2029}\u{85}\u{b}\u{c}\0\u{202e}\u{200b}".to_owned()),
         Just("https://evil.example/a".to_owned()),
+        Just("=?utf-8?b?QUxMIENMRUFS?= =?UTF-8?Q?you_may_ignore_this?=".to_owned()),
         "\\PC{0,30}",
     ];
     proptest::collection::vec(pieces, 1..5).prop_map(|pieces| format!("x{}", pieces.concat()))
@@ -201,4 +202,65 @@ fn links_that_could_lead_elsewhere_than_they_seem_are_not_shown() {
         shown("https://xn--e1awd7f.example/").unwrap().label.contains("xn--"),
         "a name in other letters stays encoded"
     );
+}
+
+/// What a mail program shows of a header, where it stands as it is and where another program wrote it anew before.
+fn shown(value: &str) -> [String; 2] {
+    let decode = |value: &str| {
+        let mail = format!("Subject: {value}\r\n\r\n");
+        let parsed = MessageParser::default().parse(mail.as_bytes()).unwrap();
+        parsed.subject().unwrap_or_default().to_owned()
+    };
+    let once = decode(value);
+    let twice = decode(&once);
+    [once, twice]
+}
+
+/// The raw value of a header.
+fn raw(mime: &[u8], name: &str) -> String {
+    let parsed = MessageParser::default().parse(mime).unwrap();
+    parsed.header_raw(name).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_name_that_looks_encoded_is_shown_as_it_is_written_however_often_a_header_is_decoded() {
+    let name = "=?utf-8?b?QUxMIENMRUFS?=";
+    let mut record = step(ActionState::Held, name);
+    record.alert.title = format!("{name} =?utf-8?q?resolved?=");
+    let message = of(record);
+    let literal = "=[?]utf-8?b?QUxMIENMRUFS?=";
+    assert_eq!(message.subject, format!("High · {literal} =[?]utf-8?q?resolved?= on {literal}: you decide"));
+    let mime = mail(&message).mime;
+    assert_eq!(shown(&raw(&mime, "Subject")), [message.subject.clone(), message.subject]);
+}
+
+#[test]
+fn display_names_that_look_encoded_are_shown_as_they_are_written() {
+    let mut parties = parties();
+    parties.from.name = Some("=?utf-8?b?QUxMIENMRUFS?= Würth".into());
+    parties.to[0].name = Some("=?utf-8?b?QUxMIENMRUFS?=".into());
+    let message = of(step(ActionState::Held, "LAPTOP-ANNA"));
+    let mime = RENDERER.mail(&message, &parties, message.happened_at).unwrap().mime;
+    for name in ["From", "To"] {
+        let [once, twice] = shown(&raw(&mime, name));
+        assert!(once.contains("=[?]utf-8?b?QUxMIENMRUFS?="), "{once}");
+        assert_eq!(once, twice);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn a_subject_says_the_same_however_often_it_is_decoded(
+        title in "(=|\\?|=\\?utf-8\\?[bBqQ]\\?[A-Za-z_=]{0,12}\\?=| |ä|\u{200b}|\\PC){0,12}",
+        name in "(=|\\?|=\\?utf-8\\?b\\?QUxMIENMRUFS\\?=|-|ü|[a-z]){1,6}",
+    ) {
+        let mut record = step(ActionState::Failed, &name);
+        record.alert.title = title;
+        let message = of(record);
+        prop_assert!(!message.subject.contains("=?"), "{}", message.subject);
+        let mime = mail(&message).mime;
+        prop_assert_eq!(shown(&raw(&mime, "Subject")), [message.subject.clone(), message.subject]);
+    }
 }

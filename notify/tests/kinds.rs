@@ -8,7 +8,7 @@ use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
 use cordon_records::{Action, ActionKind, ActionRecord, ActionState, Impact, Ruling};
 use support::actions::{STATES, approval, every_action, record};
-use support::{of, report, step_of, told, verdict};
+use support::{of, of_the_machine, report, step_of, told, verdict};
 
 fn is_told(record: &ActionRecord) -> bool {
     told(record).is_some()
@@ -53,7 +53,10 @@ fn gentle_kinds_are_told_when_they_fail_or_wait_and_disrupting_ones_at_every_ste
 fn what_a_person_approved_or_asked_for_is_answered_also_when_there_was_nothing_to_do() {
     let mut covered = record(ActionKind::Release, ActionState::Covered);
     covered.requested_by = Some("anna@contoso.com".into());
-    assert_eq!(of(covered.clone()).subject, "LAPTOP-ANNA: no release needed");
+    assert_eq!(
+        of_the_machine(&of(covered.clone()).subject),
+        "LAPTOP-ANNA: no release needed; automatic isolation stops for 24 h"
+    );
     covered.requested_by = None;
     assert!(!is_told(&covered));
     covered.approvals = vec![approval("bert@contoso.com", "yes")];

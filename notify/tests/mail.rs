@@ -5,30 +5,28 @@ mod support;
 
 use cordon_notify::message::{Fate, message_for};
 use cordon_notify::render::Renderer;
-use cordon_records::{Action, ActionState, IsolationType, NoticeKind, Report, Ruling};
+use cordon_notify::wording::Tone;
+use cordon_records::{Action, ActionState, AlertStatus, IsolationType, NoticeKind, Report, Ruling, Severity};
 use mail_parser::{MessageParser, MimeHeaders};
-use support::{instant, mail, message, notice, of, report, step, step_of, verdict};
+use support::{instant, mail, message, notice, of, of_the_machine, report, step, step_of, verdict};
 
+/// What each subject says of the machine; before it stand severity and title.
 const MAILED: [(ActionState, &str, &str); 15] = [
     (ActionState::Accepted, "laptop-anna.contoso.com", "laptop-anna: isolation requested, not yet confirmed"),
-    (ActionState::Succeeded, "LAPTOP-ANNA", "LAPTOP-ANNA is isolated"),
-    (ActionState::Refused, "DC-01.contoso.com", "ACTION NEEDED: DC-01 was not isolated"),
-    (ActionState::Held, "DC-01", "ACTION NEEDED: DC-01 was not isolated: a person must approve or deny it"),
-    (ActionState::Failed, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
-    (ActionState::TimedOut, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
-    (ActionState::Cancelled, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
-    (ActionState::NeedsHuman, "DC-01", "ACTION NEEDED: DC-01 was not isolated"),
-    (ActionState::Would, "LAPTOP-ANNA", "WOULD isolate LAPTOP-ANNA (shadow mode, nothing was done)"),
+    (ActionState::Succeeded, "LAPTOP-ANNA", "LAPTOP-ANNA: isolated"),
+    (ActionState::Refused, "DC-01.contoso.com", "DC-01: NOT isolated, a guard forbids it"),
+    (ActionState::Held, "DC-01", "DC-01: you decide"),
+    (ActionState::Failed, "DC-01", "DC-01: NOT isolated, it failed"),
+    (ActionState::TimedOut, "DC-01", "DC-01: NOT isolated, Defender gave up"),
+    (ActionState::Cancelled, "DC-01", "DC-01: NOT isolated, it was called off"),
+    (ActionState::NeedsHuman, "DC-01", "DC-01: NOT isolated, look at it yourself"),
+    (ActionState::Would, "LAPTOP-ANNA", "LAPTOP-ANNA: WOULD isolate it (shadow mode)"),
     (ActionState::InDoubt, "LAPTOP-ANNA", "LAPTOP-ANNA: isolation requested, answer lost"),
-    (
-        ActionState::ClosedMeanwhile,
-        "LAPTOP-ANNA",
-        "ACTION NEEDED: LAPTOP-ANNA: isolation goes on, but its alert was closed",
-    ),
+    (ActionState::ClosedMeanwhile, "LAPTOP-ANNA", "LAPTOP-ANNA: isolation goes on, but the alert was closed"),
     (ActionState::Approved, "DC-01", "DC-01: isolation approved, not yet requested"),
-    (ActionState::Denied, "DC-01", "DC-01 was not isolated: a person denied it"),
-    (ActionState::Expired, "DC-01", "ACTION NEEDED: DC-01 was not isolated: nobody decided in time"),
-    (ActionState::Overdue, "LAPTOP-ANNA", "ACTION NEEDED: LAPTOP-ANNA: isolation requested, but not confirmed in time"),
+    (ActionState::Denied, "DC-01", "DC-01: not isolated, a person said no"),
+    (ActionState::Expired, "DC-01", "DC-01: NOT isolated, nobody decided in time"),
+    (ActionState::Overdue, "LAPTOP-ANNA", "LAPTOP-ANNA: isolation requested, NOT confirmed in time"),
 ];
 
 #[test]
@@ -36,7 +34,9 @@ fn each_state_has_its_subject_and_its_text() {
     let renderer = Renderer::new().unwrap();
     for (state, name, subject) in MAILED {
         let message = of(step(state, name));
-        assert_eq!(message.subject, subject, "{state:?}");
+        assert_eq!(of_the_machine(&message.subject), subject, "{state:?}");
+        assert!(message.subject.starts_with("High · Suspicious PowerShell"), "{}", message.subject);
+        assert_eq!(message.subject, message.headline);
         insta::assert_snapshot!(format!("text_{}", state.as_str()), renderer.text(&message).unwrap());
     }
 }
@@ -53,7 +53,7 @@ fn each_notice_has_its_subject_and_its_text() {
         (NoticeKind::Resumed, "Cordon acts again"),
         (
             NoticeKind::CommandRefused,
-            "ACTION NEEDED: Cordon refused a command: approve of 2d7b4c1e6f1a4a39 by anna: the signature is not hers",
+            "ACTION NEEDED: Cordon refused a command: approve of 2d7b4c1e… by anna: the signature is not hers",
         ),
         (NoticeKind::PolicyReloaded, "Changed rules or guards are in force"),
         (NoticeKind::PolicyRefused, "ACTION NEEDED: Changed rules or guards are wrong; the old ones stay in force"),
@@ -67,12 +67,22 @@ fn each_notice_has_its_subject_and_its_text() {
 #[test]
 fn the_mistakes_of_refused_files_keep_their_places_and_carets() {
     let mut refused = notice(NoticeKind::PolicyRefused);
-    refused.text = "2 mistakes; the first:\n  rules/isolate-high.yaml:4:5: unknown field `alert.severty`\n    alert.severty == \"High\"\n          ^^^^^^^ did you mean `severity`?".into();
+    // As the settings print them.
+    let line = format!("when: {}alert.severty == \"High\"", "alert.status != \"Resolved\" && ".repeat(3));
+    let column = line.find("alert.severty").unwrap();
+    refused.text = format!(
+        "11 rules, set 0c5d5f7b9a11 stay in force. error: when: unknown field `alert.severty`\n \
+         --> rules/isolate-high.yaml:4:{}\n  |\n4 | {line}\n  | {}^\n  = help: did you mean `severity`?",
+        column + 1,
+        " ".repeat(column)
+    );
     let message = message(&Report::Notice(refused.clone()));
-    assert_eq!(format!("{}\n{}", message.reason, message.rest), refused.text);
+    assert!(message.reason.ends_with("unknown field `alert.severty`"), "{}", message.reason);
+    let marked = "4 | …esolved\" && alert.severty == \"Hi…\n  |              ^\n  = help: did you mean `severity`?";
+    assert!(message.rest.ends_with(marked), "{}", message.rest);
     let renderer = Renderer::new().unwrap();
     insta::assert_snapshot!("text_mistakes", renderer.text(&message).unwrap());
-    assert!(renderer.html(&message).unwrap().contains("\n          ^^^^^^^ did you mean"));
+    assert!(renderer.html(&message).unwrap().contains("\n  |              ^\n"));
 }
 
 #[test]
@@ -94,7 +104,7 @@ fn the_html_of_each_loudness_is_as_reviewed() {
 fn only_a_confirmed_isolation_is_called_one() {
     for (state, name, _) in MAILED {
         let subject = of(step(state, name)).subject;
-        assert_eq!(subject.ends_with(" is isolated"), state == ActionState::Succeeded, "{subject}");
+        assert_eq!(subject.ends_with("LAPTOP-ANNA: isolated"), state == ActionState::Succeeded, "{subject}");
     }
 }
 
@@ -102,7 +112,7 @@ fn only_a_confirmed_isolation_is_called_one() {
 fn an_outcome_that_nobody_knows_is_not_reported_as_not_isolated() {
     let mut record = step(ActionState::NeedsHuman, "LAPTOP-ANNA");
     record.attempt = 1;
-    assert_eq!(of(record).subject, "ACTION NEEDED: it is unknown whether LAPTOP-ANNA was isolated");
+    assert_eq!(of_the_machine(&of(record).subject), "LAPTOP-ANNA: unknown whether it was isolated");
 }
 
 #[test]
@@ -118,7 +128,9 @@ fn an_alert_without_a_machine_is_named_instead() {
     let mut record = step(ActionState::NeedsHuman, "x");
     (record.machine, record.key, record.action) = (None, None, None);
     let message = of(record);
-    assert_eq!(message.subject, "ACTION NEEDED: alert da637472900382838869_1364969609 was not dealt with");
+    let subject =
+        "High · Suspicious PowerShell command line fetched hta from hxxps:/…: NOT dealt with, look at it yourself";
+    assert_eq!(message.subject, subject);
     mail(&message);
 }
 
@@ -189,7 +201,7 @@ fn the_mime_has_two_readable_parts_and_headers_that_stop_loops() {
     let message = of(step(ActionState::Refused, "DC-01"));
     let mail = mail(&message);
     let parsed = MessageParser::default().parse(&mail.mime).unwrap();
-    assert_eq!(parsed.subject(), Some("ACTION NEEDED: DC-01 was not isolated"));
+    assert_eq!(parsed.subject(), Some(message.subject.as_str()));
     assert_eq!(parsed.message_id().map(|id| format!("<{id}>")), Some(mail.message_id.clone()));
     assert_eq!(parsed.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
     assert_eq!(parsed.header_raw("X-Auto-Response-Suppress").map(str::trim), Some("All"));
@@ -220,4 +232,135 @@ fn the_same_report_makes_the_same_mail_and_all_mails_of_one_alert_and_machine_sh
     assert_eq!(thread(&requested), thread(&succeeded));
     assert_eq!(thread(&requested), thread(&mail(&of(release))));
     assert_ne!(thread(&requested), thread(&mail(&of(other))));
+}
+
+#[test]
+fn a_subject_says_severity_title_and_machine_and_what_you_must_do_and_cuts_only_the_title() {
+    let subject = |title: &str, name: &str, state| {
+        let mut record = step(state, name);
+        record.alert.title = title.to_owned();
+        of(record).subject
+    };
+    assert_eq!(
+        subject("Ransomware behaviour", "LAPTOP-ANNA.corp.example", ActionState::Held),
+        "High · Ransomware behaviour on LAPTOP-ANNA: you decide"
+    );
+    let long = subject(&"Suspicious ".repeat(40), &"W".repeat(60), ActionState::Overdue);
+    assert!(long.ends_with(": isolation requested, NOT confirmed in time"), "{long}");
+    assert!(long.starts_with("High · Suspicious Suspicious") && long.contains("… on WWWW"), "{long}");
+    assert_eq!(
+        subject("", "LAPTOP-ANNA", ActionState::Succeeded),
+        "High · an alert without a title on LAPTOP-ANNA: isolated"
+    );
+}
+
+#[test]
+fn no_subject_holds_the_id_of_an_alert_a_machine_a_file_or_a_command() {
+    let ids = [
+        "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        "da637472900382838869_1364969609",
+        "1e5bc9d7e413ddd7902c2932e418702b84d0cc07",
+    ];
+    for id in ids {
+        let mut record = step(ActionState::Failed, id);
+        record.alert.title = format!("Alert {id} raised");
+        let subject = of(record.clone()).subject;
+        assert!(!subject.contains(id), "{subject}");
+        assert!(subject.contains(&id[..8]), "what is left tells them apart: {subject}");
+        record.machine.as_mut().unwrap().name = None;
+        let subject = of(record).subject;
+        assert!(subject.ends_with(" on machine 1e5bc9d7…: NOT isolated, it failed"), "{subject}");
+        let mut said = notice(NoticeKind::CommandRefused);
+        said.text = format!("retry of {id}: it is over");
+        assert!(!message(&Report::Notice(said)).subject.contains(id));
+    }
+}
+
+#[test]
+fn the_reason_is_the_guards_plain_word_and_guards_that_passed_are_one_line() {
+    let mut record = step(ActionState::Held, "LAPTOP-ANNA");
+    let mode = verdict("mode", Ruling::Hold, "approval is asked for");
+    let tag = verdict("hold-tags", Ruling::Hold, "tag VIP is on the hold list");
+    record.guards.extend([mode, tag]);
+    record.guards.retain(|verdict| verdict.guard != "allow-os");
+    record.reason = "mode: approval is asked for".into();
+    let message = of(record.clone());
+    assert_eq!(message.reason, "This rule asks a person first: its mode, or that of cordon-act, is approve.");
+    assert_eq!(message.guards.passed, "age, never-list, caps");
+    let against: Vec<_> = message.guards.against.iter().map(|guard| guard.why.as_str()).collect();
+    assert_eq!(against, ["A person decides about this machine: tag VIP is on the hold list."]);
+    record.reason =
+        "approved by anna, but held all the same: hold-tags: tag VIP is on the hold list; approve it anew".into();
+    assert_eq!(
+        of(record.clone()).reason,
+        "approved by anna, but held all the same: A person decides about this machine: tag VIP is on the hold list; approve it anew"
+    );
+    record.reason = "something else".into();
+    assert_eq!(of(record.clone()).reason, "something else");
+    record.guards = vec![verdict("new-guard", Ruling::Hold, "it is new")];
+    record.reason = "new-guard: it is new".into();
+    assert_eq!(of(record).reason, "New-guard: it is new.", "one that a later build has says its name");
+}
+
+#[test]
+fn the_cause_of_a_failure_is_whole() {
+    let mut record = step(ActionState::Failed, "LAPTOP-ANNA");
+    record.reason = format!("Defender answered 400: {} the end", "a long way to the cause ".repeat(60));
+    assert!(of(record.clone()).reason.ends_with("the end"));
+    let renderer = Renderer::new().unwrap();
+    assert!(renderer.text(&of(record)).unwrap().contains("the end"));
+}
+
+#[test]
+fn a_missing_permission_is_named_and_the_first_advice_is_to_grant_it_and_ask_again() {
+    let mut record = step(ActionState::Failed, "LAPTOP-ANNA");
+    record.reason = "POST isolate is forbidden (HTTP 403: Missing application roles); once the permission is there, \
+                     `cordon retry a1b2c3d4e5f60718` asks again"
+        .into();
+    let message = of(record.clone());
+    assert_eq!(of_the_machine(&message.subject), "LAPTOP-ANNA: NOT isolated, a permission is missing");
+    assert!(message.summary.contains("lacks the permission Machine.Isolate"), "{}", message.summary);
+    assert_eq!(message.next[0].command, "cordon retry a1b2c3d4e5f60718 --why \"…\"");
+    assert!(message.next[0].text.contains("Machine.Isolate") && message.next[0].text.contains("admin consent"));
+    record.reason = "Defender answered 400".into();
+    assert!(!of(record).next.iter().any(|step| step.command.contains("retry")));
+}
+
+#[test]
+fn what_a_person_called_off_is_theirs_with_their_reason_and_nobody_is_woken() {
+    for (reason, who, why) in [
+        ("cancelled by anna@contoso.com: the red team's exercise", "anna@contoso.com", "the red team's exercise"),
+        ("anna@contoso.com released the machine: it is clean", "anna@contoso.com", "it is clean"),
+        ("anna@contoso.com takes this isolation back: the rule was wrong", "anna@contoso.com", "the rule was wrong"),
+        ("the action was cancelled (cancelled by anna@contoso.com)", "anna@contoso.com", ""),
+    ] {
+        let mut record = step(ActionState::Cancelled, "LAPTOP-ANNA");
+        record.reason = reason.into();
+        let message = of(record);
+        let colon = if why.is_empty() { String::new() } else { format!(": {why}") };
+        assert_eq!(of_the_machine(&message.subject), format!("LAPTOP-ANNA: not isolated, called off by {who}{colon}"));
+        assert_eq!((message.tone, message.badge), (Tone::Calm, "Nothing to do"));
+        assert!(message.summary.contains(who) && message.summary.contains(why), "{}", message.summary);
+        assert!(!String::from_utf8(mail(&message).mime).unwrap().contains("Importance"));
+    }
+    assert_eq!(of(step(ActionState::Cancelled, "LAPTOP-ANNA")).tone, Tone::Alarm, "nobody knows by whom");
+    let mut failed = step(ActionState::Failed, "LAPTOP-ANNA");
+    failed.reason = "Defender says Failed (cancelled by anna@contoso.com)".into();
+    assert_eq!(of(failed).tone, Tone::Alarm);
+}
+
+#[test]
+fn a_release_of_a_machine_that_was_not_isolated_says_that_it_stops_automatic_isolation() {
+    let mut record = step_of(Action::Release { comment: "clean".into() }, ActionState::Covered, "LAPTOP-ANNA");
+    record.requested_by = Some("anna@contoso.com".into());
+    record.alert.title = "no alert: a person asked".into();
+    (record.alert.severity, record.alert.status) = (Severity::UnSpecified, AlertStatus::Unknown);
+    (record.alert.created, record.alert.last_update) = (None, None);
+    let message = of(record.clone());
+    assert_eq!(message.subject, "LAPTOP-ANNA: no release needed; automatic isolation stops for 24 h");
+    assert!(message.summary.contains("for 24 h, or as long as the guards say"), "{}", message.summary);
+    assert!(message.sections.iter().all(|section| section.title != "Alert"), "there is none to open");
+    let mut isolation = step(ActionState::Covered, "LAPTOP-ANNA");
+    isolation.requested_by = Some("anna@contoso.com".into());
+    assert!(!of(isolation).summary.contains("24 h"));
 }

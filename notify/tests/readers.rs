@@ -15,7 +15,7 @@ use world::{World, step_under, until};
 
 const FULL: &str = "452 4.2.2 the mailbox is full";
 const BOTH: [&str; 2] = ["soc@contoso.com", "boss@contoso.com"];
-const MAILS: [&str; 2] = ["LAPTOP-ANNA: isolation requested, not yet confirmed", "LAPTOP-ANNA is isolated"];
+const MAILS: [&str; 2] = ["LAPTOP-ANNA: isolation requested, not yet confirmed", "LAPTOP-ANNA: isolated"];
 
 fn full(world: &World, phase: SmtpPhase, times: u32) {
     let fault = SmtpFault::at(phase, SmtpFaultKind::Reply(FULL.into()));

@@ -308,7 +308,7 @@ impl Pipeline {
 
     /// Subjects of all mails, oldest first.
     pub fn subjects(&self) -> Vec<String> {
-        self.tenant.mails().iter().map(|mail| mail.header("Subject").unwrap_or_default()).collect()
+        self.tenant.mails().iter().map(|mail| mail.subject()).collect()
     }
 }
 

@@ -31,12 +31,12 @@ fn cases() -> Vec<Case> {
         outcome: ActionOutcome::Succeeds,
         end: ActionState::Succeeded,
         posts,
-        mail: " is isolated",
+        mail: ": isolated",
     };
     let failed = |name, first| Case {
         end: ActionState::Failed,
         posts: (1, 0),
-        mail: " was not isolated",
+        mail: ": NOT isolated",
         ..isolated(name, first, (1, 0))
     };
     vec![
@@ -59,7 +59,7 @@ async fn told_the_truth(pipeline: &Pipeline, machine: &SimMachine, case: &Case) 
     let calls = (pipeline.tenant.isolate_posts(&machine.id), pipeline.tenant.isolations(&machine.id));
     assert_eq!(calls, case.posts, "{}: calls, and calls with effect", case.name);
     pipeline.mailed(&format!("{}{}", case.name, case.mail), SOON).await;
-    let confirmed = format!("{} is isolated", case.name);
+    let confirmed = format!("{}: isolated", case.name);
     let told = pipeline.subjects().iter().filter(|subject| subject.contains(&confirmed)).count();
     assert_eq!(told, usize::from(case.end == ActionState::Succeeded), "{}", case.name);
 }

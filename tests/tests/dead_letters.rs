@@ -192,7 +192,7 @@ async fn poison_on_any_topic_is_kept_whole_with_its_origin_and_the_rest_goes_on(
     let anna = machine(1, "LAPTOP-ANNA");
     pipeline.tenant.add_machine(anna.clone());
     pipeline.tenant.add_alert(SimAlert::on(&anna).severity("High"));
-    pipeline.mailed("LAPTOP-ANNA is isolated", SOON).await;
+    pipeline.mailed("LAPTOP-ANNA: isolated", SOON).await;
     assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 1);
 }
 

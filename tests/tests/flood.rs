@@ -86,7 +86,7 @@ async fn two_thousand_held_alerts_on_servers_are_few_mails_and_each_is_in_exactl
     pipeline.environment.push(("CORDON_NOTIFY__DIGEST_AFTER", "2m".to_owned()));
     pipeline.launch(1).await;
     // The first has gone out alone, and the window of the digests is open.
-    pipeline.mailed("a person must approve or deny it", SOON).await;
+    pipeline.mailed(": you decide", SOON).await;
     pipeline.kill("cordon-notify", 0);
     pipeline.start_stage("cordon-notify", 0, &[]);
     each_decision_that_waits_is_in_exactly_one_mail(&pipeline, SERVERS as usize).await;

@@ -94,8 +94,8 @@ async fn up_without_a_broker_mails_what_it_would_do_and_does_nothing() {
     tenant.add_machine(anna.clone());
     tenant.add_alert(SimAlert::on(&anna).severity("High"));
     until(SOON, "the mail", async || {
-        let subjects: Vec<_> = tenant.mails().iter().map(|mail| mail.header("Subject").unwrap_or_default()).collect();
-        if subjects.iter().any(|it| it.contains("WOULD isolate LAPTOP-ANNA")) {
+        let subjects: Vec<_> = tenant.mails().iter().map(|mail| mail.subject()).collect();
+        if subjects.iter().any(|it| it.contains("LAPTOP-ANNA: WOULD isolate it")) {
             Ok(())
         } else {
             Err(format!("{subjects:?}"))

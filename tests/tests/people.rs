@@ -59,7 +59,7 @@ async fn what_is_held_is_done_once_by_a_signed_yes_and_by_no_forged_altered_or_r
     pipeline.launch(1).await;
     let anna = raise(&pipeline, 1, "LAPTOP-ANNA");
     let key = held(&pipeline, &anna).await;
-    pipeline.mailed("a person must approve or deny it", SOON).await;
+    pipeline.mailed(": you decide", SOON).await;
     let config = pipeline.config().to_owned();
     let approve = ["approve", key.as_str(), "--why", "seen with Bob", "--yes", "--wait", "60s"];
 
@@ -121,7 +121,7 @@ async fn a_machine_is_let_back_whether_its_isolation_stands_or_is_pending_and_st
     let (code, told) =
         office.says("ann", &config, &["release", "laptop-anna", "--why", "clean", "--wait", "60s"]).await;
     assert_eq!(code, Some(0), "{told}");
-    pipeline.mailed("LAPTOP-ANNA is connected again, asked for by ann@example.com: clean", SOON).await;
+    pipeline.mailed("LAPTOP-ANNA: RELEASED, connected again, asked for by ann@example.com: clean", SOON).await;
     assert!(!pipeline.tenant.is_isolated(&anna.id));
     assert_eq!(pipeline.tenant.accepted("Unisolate", &anna.id), 1);
     // A further alert on the machine meets the guard, although the call to release it was Cordon's.

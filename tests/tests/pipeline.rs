@@ -77,13 +77,13 @@ async fn decided(pipeline: &Pipeline, sights: usize) {
 
 async fn told_the_truth(pipeline: &Pipeline, company: &Company) {
     pipeline.mailed("LAPTOP-ANNA: isolation requested, not yet confirmed", SOON).await;
-    pipeline.mailed("LAPTOP-ANNA is isolated", SOON).await;
-    pipeline.mailed("ACTION NEEDED: DC-01 was not isolated", SOON).await;
+    pipeline.mailed("LAPTOP-ANNA: isolated", SOON).await;
+    pipeline.mailed("DC-01: NOT isolated", SOON).await;
     pipeline.mailed("LAPTOP-CARA: isolation requested, not yet confirmed", SOON).await;
     let subjects = pipeline.subjects();
     let at = |text: &str| subjects.iter().position(|subject| subject.contains(text)).unwrap();
-    assert!(at("ANNA: isolation requested") < at("ANNA is isolated"), "{subjects:?}");
-    assert!(!subjects.iter().any(|subject| subject.contains("CARA is isolated")), "{subjects:?}");
+    assert!(at("ANNA: isolation requested") < at("ANNA: isolated"), "{subjects:?}");
+    assert!(!subjects.iter().any(|subject| subject.contains("CARA: isolated")), "{subjects:?}");
     let posts = |machine: &SimMachine| pipeline.tenant.isolate_posts(&machine.id);
     assert_eq!((posts(&company.anna), posts(&company.cara)), (1, 1), "one POST for each");
     assert_eq!((posts(&company.ben), posts(&company.dc)), (0, 0), "none for these");
@@ -218,7 +218,7 @@ async fn five_hundred_high_alerts_on_a_hundred_machines_give_the_caps_posts_one_
     let loud = pipeline.subjects().iter().filter(|subject| subject.contains("Cordon stopped")).count();
     assert_eq!(loud, 1);
     let allowed = |subject: &String| {
-        let parts = ["isolation requested", "is isolated", "Cordon stopped", "for a person: High"];
+        let parts = ["isolation requested", ": isolated", "Cordon stopped", "for a person: High"];
         parts.iter().any(|part| subject.contains(part))
     };
     assert!(pipeline.subjects().iter().all(allowed), "what is held is told in digests: {:?}", pipeline.subjects());
@@ -243,6 +243,6 @@ async fn in_shadow_mode_mails_say_would_and_nothing_is_posted() {
     let anna = machine(1, "LAPTOP-ANNA");
     pipeline.tenant.add_machine(anna.clone());
     pipeline.tenant.add_alert(high(&anna));
-    pipeline.mailed("WOULD isolate LAPTOP-ANNA", SOON).await;
+    pipeline.mailed("LAPTOP-ANNA: WOULD isolate it", SOON).await;
     assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 0);
 }

@@ -82,7 +82,7 @@ async fn a_server_without_machine_lookups_leaves_alerts_partial_and_the_action_t
     let anna = machine(1, "LAPTOP-ANNA");
     pipeline.tenant.add_machine(anna.clone());
     pipeline.tenant.add_alert(SimAlert::on(&anna).severity("High"));
-    pipeline.mailed("ACTION NEEDED: LAPTOP-ANNA was not dealt with", SOON).await;
+    pipeline.mailed("LAPTOP-ANNA: NOT dealt with", SOON).await;
     let enriched: Vec<EnrichedRecord> = pipeline.records(Topic::Enriched).await;
     assert!(enriched.iter().all(|record| record.machine.is_none() && !record.missing.is_empty()), "{enriched:?}");
     assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 0, "missing facts hold");

@@ -60,11 +60,11 @@ async fn drained(pipeline: &mut Pipeline, raised: &[AlertId], signals: usize) {
 async fn told_once(pipeline: &Pipeline) {
     for machine in machines_of(MACHINES) {
         let name = machine.name.split('.').next().unwrap();
-        pipeline.mailed(&format!("{name} is isolated"), SOON).await;
+        pipeline.mailed(&format!("{name}: isolated"), SOON).await;
         let requested = format!("{name}: isolation requested");
         pipeline.mailed(&requested, SOON).await;
         let subjects = pipeline.subjects();
-        for subject in [requested, format!("{name} is isolated")] {
+        for subject in [requested, format!("{name}: isolated")] {
             let mails = subjects.iter().filter(|found| found.contains(&subject)).count();
             assert_eq!(mails, 1, "{subject}: {subjects:?}");
         }

@@ -117,7 +117,7 @@ async fn look(tenant: Simulator, tell: mpsc::Sender<Happening>) {
         requests = log.len();
         let inbox = tenant.mails();
         for mail in inbox.iter().skip(mails) {
-            let subject = mail.header("Subject").unwrap_or_default();
+            let subject = mail.subject();
             if tell.send(Happening::Mailed(subject)).await.is_err() {
                 return;
             }

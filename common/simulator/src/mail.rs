@@ -1,6 +1,7 @@
 //! Mails that the simulated tenant and the SMTP sink received.
 
 use jiff::Timestamp;
+use mail_parser::MessageParser;
 
 /// The way a mail came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,13 @@ impl Mail {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         header(&self.raw, name)
+    }
+
+    /// The subject as a mail program shows it; `""` where there is none.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let parsed = MessageParser::default().parse_headers(&self.raw);
+        parsed.and_then(|mail| mail.subject().map(str::to_owned)).unwrap_or_default()
     }
 }
 

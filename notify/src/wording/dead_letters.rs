@@ -20,7 +20,7 @@ pub fn of_dead_letters(letters: &[&DeadLetter]) -> Wording {
     let put_aside = if letters.len() == 1 { ONE } else { MANY };
     let said = [(records, put_aside), (lost, LOST), (mails, UNDELIVERED)];
     let summary: Vec<&str> = said.into_iter().filter(|(count, _)| *count > 0).map(|(_, said)| said).collect();
-    let words = Wording::new(Tone::Alarm, "Dead letters", headline(letters), summary.join(" "))
+    let words = Wording::new(Tone::Alarm, "Action needed", headline(letters), summary.join(" "))
         .run("See which there are, and why:", "cordon dlq list".to_owned());
     let goes_back = |letter: &&DeadLetter| match letter.sort {
         Sort::Record => true,

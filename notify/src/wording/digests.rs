@@ -18,6 +18,10 @@ fn tone(lines: &[&Line]) -> Tone {
     if lines.iter().any(|line| line.tone == Tone::Alarm) { Tone::Alarm } else { Tone::Minor }
 }
 
+fn badge(lines: &[&Line]) -> &'static str {
+    if tone(lines) == Tone::Alarm { "Action needed" } else { "No hurry" }
+}
+
 fn held(lines: &[&Line]) -> Wording {
     let count = lines.len();
     let these = if count == 1 { "this one is" } else { "these are" };
@@ -27,7 +31,7 @@ fn held(lines: &[&Line]) -> Wording {
         "Where many actions are held in a short time, only the first has a mail of its own; {these} told here. Cordon asks \
          Defender for nothing until a person approves; what nobody decides in time expires."
     );
-    Wording::new(tone(lines), "Held for a person", headline, summary)
+    Wording::new(tone(lines), badge(lines), headline, summary)
         .run("See all that waits, and until when:", "cordon approvals list".to_owned())
         .run("To let one be done:", "cordon approve KEY --why \"…\"".to_owned())
         .run("To say no:", "cordon deny KEY --why \"…\"".to_owned())
@@ -42,7 +46,7 @@ fn not_done(lines: &[&Line]) -> Wording {
         "Many actions came to nothing in a short time: refused by a guard, expired because nobody decided, or \
                    not to be judged, so that a person must look. Cordon asked Defender for nothing."
             .to_owned();
-    Wording::new(tone(lines), "Not done", format!("{count} more {actions} not done: {states}"), summary)
+    Wording::new(tone(lines), badge(lines), format!("{count} more {actions} not done: {states}"), summary)
         .next("Look at the alerts in the portal, the worst first, and decide what is to be done by hand.")
         .run("See what still waits for a person:", "cordon approvals list".to_owned())
 }
@@ -55,7 +59,7 @@ fn rehearsed(lines: &[&Line]) -> Wording {
         "Rules ask for many actions in a short time. Cordon only watches here: it asked Defender for nothing. \
                    Each line says what the guards would have made of it."
             .to_owned();
-    Wording::new(Tone::Calm, "Shadow mode", headline, summary)
+    Wording::new(Tone::Calm, "Nothing was done", headline, summary)
         .next("Look at the alerts as you would without Cordon.")
         .next("If a rule matches too much, correct it before it is allowed to act.")
 }

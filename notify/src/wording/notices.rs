@@ -17,7 +17,7 @@ pub fn of_notice(notice: &Notice) -> Wording {
         NoticeKind::Paused => paused(notice),
         NoticeKind::Resumed => Wording::new(
             Tone::Done,
-            "Resumed",
+            "Done",
             "Cordon acts again".to_owned(),
             "A person resumed Cordon. It acts again as rules and guards allow. What was held meanwhile stays held."
                 .to_owned(),
@@ -26,14 +26,14 @@ pub fn of_notice(notice: &Notice) -> Wording {
         NoticeKind::CommandRefused => command_refused(notice),
         NoticeKind::PolicyReloaded => Wording::new(
             Tone::Done,
-            "Rules changed",
+            "For your information",
             "Changed rules or guards are in force".to_owned(),
             "The files were checked and taken over without a restart.".to_owned(),
         )
         .next("Nothing, if you know of the change. If nobody does, find out who changed the files."),
         NoticeKind::PolicyRefused => Wording::new(
             Tone::Alarm,
-            "Rules refused",
+            "Action needed",
             "Changed rules or guards are wrong; the old ones stay in force".to_owned(),
             "The changed files hold mistakes and were not taken over. Cordon goes on with the rules and guards that it \
              had."
@@ -47,7 +47,7 @@ pub fn of_notice(notice: &Notice) -> Wording {
 fn breaker_latched(notice: &Notice) -> Wording {
     Wording::new(
         Tone::Alarm,
-        "Breaker latched",
+        "Action needed",
         format!("Cordon stopped acting: {}", first_sentence(notice)),
         "A cap was reached, so Cordon begins nothing more until a person resumes it; only releases and the like go on. \
          Every further action is held and written to the topic of actions; those that only the cap holds have no mail of \
@@ -79,7 +79,7 @@ fn many(notice: &Notice) -> [Step; 2] {
 fn paused(notice: &Notice) -> Wording {
     Wording::new(
         Tone::Alarm,
-        "Paused",
+        "Action needed",
         "Cordon is paused".to_owned(),
         "A person paused Cordon. It does nothing that rules ask for until a person resumes it; all of that is held, \
          without a mail for each. What a person asks to be released is released."
@@ -92,7 +92,7 @@ fn paused(notice: &Notice) -> Wording {
 fn command_refused(notice: &Notice) -> Wording {
     Wording::new(
         Tone::Alarm,
-        "Command refused",
+        "Action needed",
         format!("Cordon refused a command: {}", first_sentence(notice)),
         "Somebody who can write to the topic of commands gave a command that is not what it claims to be, comes too late \
          or was given before. Cordon did nothing."
@@ -105,7 +105,7 @@ fn command_refused(notice: &Notice) -> Wording {
 /// The first sentence says what happened; the rest is in the body.
 fn first_sentence(notice: &Notice) -> String {
     let first = notice.text.split(". ").next().unwrap_or_default();
-    clean::foreign(first, SAID).trim_end_matches('.').to_owned()
+    clean::short_ids(clean::foreign(first, SAID).trim_end_matches('.'))
 }
 
 /// How a switch is lifted: by the id of its notice, so that the same words said again lift nothing new.

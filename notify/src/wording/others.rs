@@ -3,8 +3,9 @@
 
 use cordon_records::{Action, ActionRecord, ActionState, IsolationType, OtherAction};
 
+use super::people::canceller;
 use super::phrases::Phrases;
-use super::states::{lower, trouble, trouble_badge};
+use super::states::{called_off, lower, trouble, trouble_badge};
 use super::{Tone, Wording};
 use crate::clean;
 
@@ -24,7 +25,10 @@ pub fn of(record: &ActionRecord, other: &OtherAction) -> Option<Wording> {
             record,
             &format!("Defender gave up waiting for the machine with the action of {who}"),
         )),
-        ActionState::Cancelled => Some(not_done(phrases, record, &format!("the action of {who} was cancelled"))),
+        ActionState::Cancelled => Some(match canceller(record) {
+            Some(canceller) => called_off(phrases, &canceller),
+            None => not_done(phrases, record, &format!("the action of {who} was cancelled")),
+        }),
         ActionState::NeedsHuman => Some(unknown(phrases, record, &who)),
         ActionState::Overdue => Some(overdue(phrases, record, &who)),
         ActionState::Refused
@@ -74,7 +78,7 @@ fn less(words: Wording, record: &ActionRecord, other: &OtherAction) -> Wording {
 }
 
 fn covered(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who: &str) -> Wording {
-    let headline = format!("{}: {} already asked for by {who}, not by Cordon", phrases.name, phrases.noun());
+    let headline = format!("{} already asked for by {who}, not by Cordon", phrases.noun());
     let errand = phrases.errand();
     let found = if record.attempt > 0 {
         format!("Cordon asked Defender to {errand}, and found the action of {who} in its place.")
@@ -83,22 +87,22 @@ fn covered(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who: &
     };
     let theirs = if isolates(record) { " and neither releases nor cancels it by itself" } else { "" };
     let summary = format!("{found} That one is theirs: Cordon follows it to its end{theirs}.");
-    let words = Wording::new(Tone::Progress, "Somebody else's action", headline, summary)
-        .next("A further mail says how it ended.");
+    let words =
+        Wording::new(Tone::Progress, "Nothing to do yet", headline, summary).next("A further mail says how it ended.");
     less(words, record, other)
 }
 
 fn succeeded(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who: &str) -> Wording {
     let headline = format!("{}, by {who}", phrases.done());
     if !isolates(record) {
-        return Wording::new(Tone::Done, "Confirmed", headline, phrases.meaning()).then(phrases.after());
+        return Wording::new(Tone::Done, "Done", headline, phrases.meaning()).then(phrases.after());
     }
     let meaning = match scope(other) {
         Some(_) => phrases.meaning(),
         None => "Defender reports that the isolation is done. How much it cuts off, Defender does not say.".to_owned(),
     };
     let summary = format!("{meaning} It is the isolation of {who}: Cordon never ends it by itself.");
-    let words = Wording::new(Tone::Done, "Confirmed", headline, summary).next(format!(
+    let words = Wording::new(Tone::Done, "Done", headline, summary).next(format!(
         "Investigate the alert, and speak with {} before you let the machine back.",
         clean::line(&other.by, WHO)
     ));
@@ -110,11 +114,12 @@ fn not_done(phrases: &Phrases, record: &ActionRecord, how: &str) -> Wording {
         "Cordon wanted to {}. Somebody else had asked for it already, but {how}. Cordon does not try again by itself.",
         phrases.errand()
     );
-    Wording::new(trouble(record), trouble_badge(record), phrases.was_not(), summary).next(phrases.by_hand())
+    let headline = format!("{}, {how}", phrases.not_done("NOT"));
+    Wording::new(trouble(record), trouble_badge(record), headline, summary).next(phrases.by_hand())
 }
 
 fn unknown(phrases: &Phrases, record: &ActionRecord, who: &str) -> Wording {
-    let headline = format!("it is unknown whether {}", phrases.was());
+    let headline = format!("unknown whether {}", phrases.was_it());
     let summary = format!("Cordon cannot tell what became of the action of {who}. It may be done, or not.");
     Wording::new(trouble(record), trouble_badge(record), headline, summary)
         .next("See in the portal whether it was done.")
@@ -122,11 +127,11 @@ fn unknown(phrases: &Phrases, record: &ActionRecord, who: &str) -> Wording {
 }
 
 fn overdue(phrases: &Phrases, record: &ActionRecord, who: &str) -> Wording {
-    let headline = format!("{}: {} by {who}, not confirmed in time", phrases.name, phrases.noun());
+    let headline = format!("{} by {who}, NOT confirmed in time", phrases.noun());
     let summary = format!(
         "Defender has not said for too long how the action of {who} ended. Count it as not done; Cordon still follows it."
     );
-    Wording::new(trouble(record), "Overdue", headline, summary)
+    Wording::new(trouble(record), trouble_badge(record), headline, summary)
         .next("See in the portal whether the machine is online: Defender cannot reach one that is switched off.")
         .next("If it cannot wait, act on the machine in another way: at its switch port, its VPN or at the desk.")
 }

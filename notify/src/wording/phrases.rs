@@ -38,24 +38,36 @@ impl Phrases {
         self.kind.noun
     }
 
-    /// "LAPTOP was isolated".
-    pub fn was(&self) -> String {
-        format!("{} was {}", self.fill(self.kind.object), self.fill(self.kind.participle))
-    }
-
-    /// "LAPTOP was not isolated".
-    pub fn was_not(&self) -> String {
-        format!("{} was not {}", self.fill(self.kind.object), self.fill(self.kind.participle))
-    }
-
     /// "LAPTOP has not been isolated yet".
     pub fn not_yet(&self) -> String {
         format!("{} has not been {} yet", self.fill(self.kind.object), self.fill(self.kind.participle))
     }
 
-    /// "LAPTOP is isolated".
+    /// "isolated", of a machine that is named already.
     pub fn done(&self) -> String {
         self.fill(self.kind.done)
+    }
+
+    /// "isolate it", of a machine that is named already.
+    pub fn errand_on_it(&self) -> String {
+        self.fill_with(self.kind.errand, "it")
+    }
+
+    /// "NOT isolated", "package NOT collected", of a machine that is named already.
+    pub fn not_done(&self, not: &str) -> String {
+        format!("{}{not} {}", self.fill(self.kind.part), self.fill_with(self.kind.participle, "it"))
+    }
+
+    /// "it was isolated", of a machine that is named already.
+    pub fn was_it(&self) -> String {
+        let part = self.fill(self.kind.part);
+        let what = if part.is_empty() { "it ".to_owned() } else { format!("the {part}") };
+        format!("{what}was {}", self.fill_with(self.kind.participle, "it"))
+    }
+
+    /// "Machine.Isolate"; `None` where it is not one for all.
+    pub fn permission(&self) -> Option<&'static str> {
+        Some(self.kind.permission).filter(|permission| !permission.is_empty())
     }
 
     pub fn meaning(&self) -> String {
@@ -73,14 +85,18 @@ impl Phrases {
         self.fill(self.kind.by_hand)
     }
 
-    /// Puts the names in, in one pass: a brace in a name stays a brace.
     fn fill(&self, template: &str) -> String {
+        self.fill_with(template, &self.name)
+    }
+
+    /// Puts the names in, in one pass: a brace in a name stays a brace.
+    fn fill_with(&self, template: &str, machine: &str) -> String {
         let mut out = String::new();
         let mut rest = template;
         while let Some((before, name, after)) = placeholder(rest) {
             out.push_str(before);
             out.push_str(match name {
-                "machine" => &self.name,
+                "machine" => machine,
                 "thing" => &self.thing,
                 "id" => &self.id,
                 other => other,
@@ -98,32 +114,26 @@ fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-/// A headline that begins with an article gets its capital letter; one that begins with a name keeps it as it is.
-pub fn capital(text: &str) -> String {
-    text.strip_prefix("the ").map_or_else(|| text.to_owned(), |rest| format!("The {rest}"))
-}
-
-/// What people call the machine: the first label of its name as Defender gives it, else its id. Without a machine,
-/// the alert.
+/// What people call the machine: the first label of its name as Defender gives it, else the begin of its id. Without a
+/// machine, the alert.
 pub fn short_name(record: &ActionRecord) -> String {
-    match &record.machine {
-        Some(machine) => {
-            let name = clean::line(machine.label(), 255);
-            let label = name.split('.').next().unwrap_or_default();
-            clean::line(if label.is_empty() { machine.id.as_str() } else { label }, 63)
-        }
-        None => format!("alert {}", record.alert.id),
+    let Some(machine) = &record.machine else { return "the alert".to_owned() };
+    let name = clean::line(machine.known_name().unwrap_or_default(), 255);
+    let label = name.split('.').next().unwrap_or_default();
+    if label.is_empty() {
+        return format!("machine {}", clean::short_ids(&clean::line(machine.id.as_str(), 63)));
     }
+    clean::line(&clean::short_ids(label), 63)
 }
 
 fn thing(action: &Action) -> String {
     match action {
         Action::Scan { scan, .. } => scan.as_str().to_lowercase(),
         Action::StopFile { sha1, .. } => clean::line(sha1.as_str(), SHA1_SHOWN),
-        Action::Tag { tag, .. } => clean::foreign(tag, 60),
+        Action::Tag { tag, .. } => clean::short_ids(&clean::foreign(tag, 60)),
         Action::SetDeviceValue { value } => value.as_str().to_owned(),
         Action::Indicator(indicator) => {
-            format!("{} {}", indicator.action.as_str(), clean::foreign(&indicator.value, 70))
+            format!("{} {}", indicator.action.as_str(), clean::short_ids(&clean::foreign(&indicator.value, 70)))
         }
         Action::Cancel { what, .. } => kinds::of_kind(*what).noun.to_owned(),
         Action::Isolate { .. }

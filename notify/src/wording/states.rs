@@ -2,16 +2,22 @@
 
 use cordon_records::{Action, ActionRecord, ActionState, Impact, Ruling};
 
+use super::people::{self, Canceller};
 use super::phrases::Phrases;
 use super::{Tone, Wording, others};
 use crate::clean;
 use crate::facts::{self, instant};
+use crate::message::MAX_LINE;
 use crate::parts::Step;
 
 /// The longest name of a person in a headline, in characters.
 const WHO: usize = 40;
 /// The longest reason of a person in a headline, in characters.
-const WHY: usize = 80;
+const WHY: usize = 60;
+/// Louder than what was done.
+const NOT: &str = "NOT";
+/// Above what is on its way.
+const NOT_YET: &str = "Nothing to do yet";
 
 /// The words for one step of an action.
 pub fn of(record: &ActionRecord) -> Wording {
@@ -32,6 +38,7 @@ pub fn of(record: &ActionRecord) -> Wording {
         ActionState::Overdue => overdue(phrases, record),
         ActionState::Held => held(phrases, record),
         ActionState::NeedsHuman if record.attempt > 0 => unknown_outcome(phrases, record),
+        ActionState::Failed if lacks_permission(record) => forbidden(phrases, record),
         ActionState::NeedsHuman
         | ActionState::Refused
         | ActionState::Failed
@@ -52,18 +59,18 @@ pub fn trouble(record: &ActionRecord) -> Tone {
 pub fn trouble_badge(record: &ActionRecord) -> &'static str {
     match trouble(record) {
         Tone::Alarm => "Action needed",
-        Tone::Minor | Tone::Progress | Tone::Done | Tone::Calm => "Not done",
+        Tone::Minor | Tone::Progress | Tone::Done | Tone::Calm => "No hurry",
     }
 }
 
 fn accepted(phrases: &Phrases) -> Wording {
-    let headline = format!("{}: {} requested, not yet confirmed", phrases.name, phrases.noun());
+    let headline = format!("{} requested, not yet confirmed", phrases.noun());
     let summary = format!(
         "Defender accepted the request to {}, but still has to reach the machine: {}.",
         phrases.errand(),
         phrases.not_yet()
     );
-    Wording::new(Tone::Progress, "Requested", headline, summary)
+    Wording::new(Tone::Progress, NOT_YET, headline, summary)
         .next("Nothing yet. Cordon follows the request; a further mail says how it ended, or that it takes too long.")
         .next(
             "If that mail stays out, see in the portal whether the machine is online: Defender waits about three days.",
@@ -71,8 +78,8 @@ fn accepted(phrases: &Phrases) -> Wording {
 }
 
 fn succeeded(phrases: &Phrases, record: &ActionRecord) -> Wording {
-    let summary = phrases.meaning() + &own_release(record).unwrap_or_default();
-    let words = Wording::new(Tone::Done, "Confirmed", phrases.done() + &asked_for(record), summary);
+    let summary = phrases.meaning() + &own_release(record).unwrap_or_default() + &people::keeps_it_connected(record);
+    let words = Wording::new(Tone::Done, "Done", phrases.done() + &asked_for(record), summary);
     words.then(fetch(record)).then(phrases.after())
 }
 
@@ -102,40 +109,39 @@ fn own_release(record: &ActionRecord) -> Option<String> {
 }
 
 fn in_doubt(phrases: &Phrases) -> Wording {
-    let headline = format!("{}: {} requested, answer lost", phrases.name, phrases.noun());
+    let headline = format!("{} requested, answer lost", phrases.noun());
     let summary = format!(
         "Cordon asked Defender to {}, but no readable answer came back. It is not known whether Defender took the \
          request; count it as not done.",
         phrases.errand()
     );
-    Wording::new(Tone::Progress, "In doubt", headline, summary)
+    Wording::new(Tone::Progress, NOT_YET, headline, summary)
         .next("Nothing yet. In a few minutes Cordon reads Defender's list of actions, and a mail says what it found.")
 }
 
 /// In shadow mode the guards speak too: what they would have stopped must not be announced as a deed.
 fn rehearsed(phrases: &Phrases, record: &ActionRecord) -> Wording {
     let said = |ruling| record.guards.iter().any(|verdict| verdict.ruling == ruling);
-    let stopped = if said(Ruling::Refuse) {
-        "would have been refused by a guard"
+    let (stopped, headline) = if said(Ruling::Refuse) {
+        ("would have been refused by a guard", format!("WOULD NOT {} (shadow mode)", phrases.errand_on_it()))
     } else if said(Ruling::Hold) {
-        "would have been held for a person"
+        ("would have been held for a person", "WOULD ask a person first (shadow mode)".to_owned())
     } else {
         return would(phrases);
     };
     let errand = phrases.errand();
-    let headline = format!("WOULD NOT {errand} (shadow mode): it {stopped}");
     let summary = format!("The rules ask to {errand}, but it {stopped}. Cordon only watches here.");
-    Wording::new(Tone::Calm, "Shadow mode", headline, summary)
+    Wording::new(Tone::Calm, "Nothing was done", headline, summary)
         .next("Look at the alert as you would without Cordon.")
         .next("If the guard is wrong, correct the guards before Cordon is allowed to act.")
 }
 
 fn would(phrases: &Phrases) -> Wording {
     let errand = phrases.errand();
-    let headline = format!("WOULD {errand} (shadow mode, nothing was done)");
+    let headline = format!("WOULD {} (shadow mode)", phrases.errand_on_it());
     let summary =
         format!("Rules and guards agree to {errand}. Cordon only watches here: it asked Defender for nothing.");
-    Wording::new(Tone::Calm, "Shadow mode", headline, summary)
+    Wording::new(Tone::Calm, "Nothing was done", headline, summary)
         .next("Look at the alert as you would without Cordon.")
         .next("If this verdict is wrong, correct the rule before it is allowed to act.")
 }
@@ -147,12 +153,15 @@ fn covered(phrases: &Phrases, record: &ActionRecord) -> Wording {
         "{asked} {}, but another action already has that effect or is about to. Cordon asks Defender for nothing more.",
         phrases.errand()
     );
-    Wording::new(Tone::Calm, "Nothing to do", format!("{}: no {} needed", phrases.name, phrases.noun()), summary)
+    let summary = summary + &people::keeps_it_connected(record);
+    let while_ =
+        if people::keeps_it_connected(record).is_empty() { "" } else { "; automatic isolation stops for 24 h" };
+    Wording::new(Tone::Calm, "Nothing to do", format!("no {} needed{while_}", phrases.noun()), summary)
         .next("See on the machine's page in the portal that it is as you want it.")
 }
 
 fn closed_meanwhile(phrases: &Phrases) -> Wording {
-    let headline = format!("{}: {} goes on, but its alert was closed", phrases.name, phrases.noun());
+    let headline = format!("{} goes on, but the alert was closed", phrases.noun());
     let summary = format!(
         "The alert was closed while Cordon's request to {} was on its way. Cordon does not call it back.",
         phrases.errand()
@@ -164,13 +173,13 @@ fn closed_meanwhile(phrases: &Phrases) -> Wording {
 
 /// Held because the tenant refuses our application: nobody can approve that away.
 fn refused_us(phrases: &Phrases, record: &ActionRecord) -> Wording {
-    let headline = format!("{}: Entra or Defender refuses Cordon", phrases.was_not());
+    let headline = format!("{}, Entra or Defender refuses Cordon", phrases.not_done(NOT));
     let summary = format!(
         "Cordon could not {}: its application is given no token or lacks a permission, as the reason below says. An \
          approval would change nothing. Once that is fixed, Cordon goes on by itself, within two minutes.",
         phrases.errand()
     );
-    Wording::new(trouble(record), "Cordon is refused", headline, summary)
+    Wording::new(trouble(record), trouble_badge(record), headline, summary)
         .run("To see what is missing, and whether it is fixed:", "cordon check --stage respond".to_owned())
         .next(phrases.by_hand())
         .then(waits_until(record))
@@ -180,11 +189,15 @@ fn held(phrases: &Phrases, record: &ActionRecord) -> Wording {
     if record.tenant_refuses {
         return refused_us(phrases, record);
     }
-    let headline = format!("{}: a person must approve or deny it", phrases.was_not());
+    let headline = if phrases.noun() == "isolation" {
+        "you decide".to_owned()
+    } else {
+        format!("you decide ({})", phrases.noun())
+    };
     let summary =
         format!("A person is to decide whether to {}. Until then Cordon asks Defender for nothing.", phrases.errand());
     let summary = summary + &so_far(record);
-    let words = Wording::new(trouble(record), "Held for a person", headline, summary);
+    let words = Wording::new(trouble(record), trouble_badge(record), headline, summary);
     let Some(key) = &record.key else { return words.next(phrases.by_hand()) };
     words
         .run("See exactly what waits, and how many people it takes:", format!("cordon approvals show {key}"))
@@ -221,12 +234,12 @@ fn waits_until(record: &ActionRecord) -> Option<Step> {
 
 fn approved(phrases: &Phrases, record: &ActionRecord) -> Wording {
     let by = approvers(record).map(|who| format!(" by {who}")).unwrap_or_default();
-    let headline = format!("{}: {} approved{by}, not yet requested", phrases.name, phrases.noun());
+    let headline = format!("{} approved{by}, not yet requested", phrases.noun());
     let summary = format!(
         "People approved to {}. Before Cordon asks Defender, it reads the facts anew and asks the guards once more.",
         phrases.errand()
     );
-    Wording::new(Tone::Progress, "Approved", headline, summary)
+    Wording::new(Tone::Progress, NOT_YET, headline, summary)
         .run("Nothing yet. If no further mail comes, see what became of it:", show(record))
 }
 
@@ -236,36 +249,35 @@ fn show(record: &ActionRecord) -> String {
 }
 
 fn denied(phrases: &Phrases) -> Wording {
-    let headline = format!("{}: a person denied it", phrases.was_not());
+    let headline = format!("{}, a person said no", phrases.not_done("not"));
     let summary = format!("Cordon waited for a person's word, and the word was no. It did not {}.", phrases.errand());
-    Wording::new(Tone::Calm, "Denied", headline, summary)
-        .next(format!("Nothing, if you agree. If you do not: {}", lower(&phrases.by_hand())))
+    Wording::new(Tone::Calm, "Nothing to do", headline, summary).next(if_you_agree(phrases))
 }
 
 fn expired(phrases: &Phrases, record: &ActionRecord) -> Wording {
-    let headline = format!("{}: nobody decided in time", phrases.was_not());
+    let headline = format!("{}, nobody decided in time", phrases.not_done(NOT));
     let summary = format!(
         "Cordon waited for a person to approve or deny it, and has stopped waiting. It did not {}, and does not come \
          back to it.",
         phrases.errand()
     );
-    Wording::new(trouble(record), "Expired", headline, summary).next(phrases.by_hand())
+    Wording::new(trouble(record), trouble_badge(record), headline, summary).next(phrases.by_hand())
 }
 
 fn overdue(phrases: &Phrases, record: &ActionRecord) -> Wording {
-    let headline = format!("{}: {} requested, but not confirmed in time", phrases.name, phrases.noun());
+    let headline = format!("{} requested, NOT confirmed in time", phrases.noun());
     let summary = format!(
         "Defender accepted the request to {}, but has not said for too long how it ended. Count it as not done; Cordon \
          still follows it.",
         phrases.errand()
     );
-    Wording::new(trouble(record), "Overdue", headline, summary)
+    Wording::new(trouble(record), trouble_badge(record), headline, summary)
         .next("See in the portal whether the machine is online: Defender cannot reach one that is switched off.")
         .next("If it cannot wait, act on the machine in another way: at its switch port, its VPN or at the desk.")
 }
 
 fn unknown_outcome(phrases: &Phrases, record: &ActionRecord) -> Wording {
-    let headline = format!("it is unknown whether {}", phrases.was());
+    let headline = format!("unknown whether {}", phrases.was_it());
     let summary = format!(
         "Cordon asked Defender to {} and cannot tell what became of it. It may be done, or not; Cordon does not try \
          again by itself.",
@@ -277,8 +289,69 @@ fn unknown_outcome(phrases: &Phrases, record: &ActionRecord) -> Wording {
 }
 
 fn not_done(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    if let Some(canceller) = people::canceller(record) {
+        return called_off(phrases, &canceller);
+    }
     let summary = format!("Cordon did not {}. {}", phrases.errand(), why_not_done(record));
-    Wording::new(trouble(record), trouble_badge(record), phrases.was_not(), summary).next(phrases.by_hand())
+    let headline = format!("{}, {}", phrases.not_done(NOT), how(record.state));
+    Wording::new(trouble(record), trouble_badge(record), headline, summary).next(phrases.by_hand())
+}
+
+/// A person's word, and not trouble.
+pub fn called_off(phrases: &Phrases, canceller: &Canceller) -> Wording {
+    let Canceller { who, why } = canceller;
+    let (short, why) = (clean::line(who, WHO), clean::foreign(why, MAX_LINE));
+    let colon = if why.is_empty() { String::new() } else { format!(": {}", clean::line(&why, WHY)) };
+    let headline = format!("{}, called off by {short}{colon}", phrases.not_done("not"));
+    let said = if why.is_empty() { " No reason is known.".to_owned() } else { format!(" Their reason: {why}") };
+    let summary = format!("{who} called it off before it was carried out: Cordon did not {}.{said}", phrases.errand());
+    Wording::new(Tone::Calm, "Nothing to do", headline, summary).next(if_you_agree(phrases))
+}
+
+fn if_you_agree(phrases: &Phrases) -> String {
+    format!("Nothing, if you agree. If you do not: {}", lower(&phrases.by_hand()))
+}
+
+/// Whether the responder offers to ask again once the permission is there.
+fn lacks_permission(record: &ActionRecord) -> bool {
+    record.key.as_ref().is_some_and(|key| record.reason.contains(&format!("cordon retry {key}")))
+}
+
+fn forbidden(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    let headline = format!("{}, a permission is missing", phrases.not_done(NOT));
+    let role = phrases.permission().map(|role| format!(" {role}")).unwrap_or_default();
+    let summary = format!(
+        "Cordon did not {}. Defender refused the request, because Cordon's app lacks the permission{role}.",
+        phrases.errand()
+    );
+    let key = record.key.as_ref().map(ToString::to_string).unwrap_or_default();
+    let grant =
+        format!("Grant the app role{role} to Cordon's app registration in Entra, with admin consent. Then ask again:");
+    Wording::new(trouble(record), trouble_badge(record), headline, summary)
+        .run(grant, format!("cordon retry {key} --why \"…\""))
+        .next(format!("Until then: {}", lower(&phrases.by_hand())))
+}
+
+/// What became of it, in a few words behind "NOT isolated".
+const fn how(state: ActionState) -> &'static str {
+    match state {
+        ActionState::Refused => "a guard forbids it",
+        ActionState::Failed => "it failed",
+        ActionState::TimedOut => "Defender gave up",
+        ActionState::Cancelled => "it was called off",
+        ActionState::NeedsHuman
+        | ActionState::Held
+        | ActionState::Would
+        | ActionState::Covered
+        | ActionState::InDoubt
+        | ActionState::Accepted
+        | ActionState::Succeeded
+        | ActionState::ClosedMeanwhile
+        | ActionState::Approved
+        | ActionState::Denied
+        | ActionState::Expired
+        | ActionState::Overdue => "look at it yourself",
+    }
 }
 
 const fn why_not_done(record: &ActionRecord) -> &'static str {

@@ -85,8 +85,8 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
 
 fn reason(state: ActionState) -> &'static str {
     match state {
-        ActionState::Refused => "never-list: the machine carries the tag cordon-never",
-        ActionState::Held => "platform: WindowsServer2022 is not among the platforms that may be isolated unasked",
+        ActionState::Refused => "never-list: tag cordon-never is on the never list",
+        ActionState::Held => "allow-os: WindowsServer2022 is not among the allowed platforms",
         ActionState::Would => "all guards passed; the mode is shadow",
         ActionState::Covered => "an isolation of the machine already runs",
         ActionState::InDoubt => "the isolate call got no answer within 20 s",
@@ -94,7 +94,7 @@ fn reason(state: ActionState) -> &'static str {
         ActionState::Succeeded => "Defender reports Succeeded",
         ActionState::Failed => "Defender answered 400 InvalidRequestBody: the machine does not support isolation",
         ActionState::TimedOut => "Defender reports TimeOut",
-        ActionState::Cancelled => "Defender reports Cancelled",
+        ActionState::Cancelled => "the action was cancelled",
         ActionState::NeedsHuman => "the machine's facts could not be read",
         ActionState::ClosedMeanwhile => "status became Resolved while the request was pending",
         ActionState::Approved => "anna@corp.example approved: known test machine",
@@ -106,20 +106,20 @@ fn reason(state: ActionState) -> &'static str {
 
 fn guards(state: ActionState) -> Vec<GuardVerdict> {
     let never = if state == ActionState::Refused {
-        verdict("never-list", Ruling::Refuse, "the machine carries the tag cordon-never")
+        verdict("never-list", Ruling::Refuse, "tag cordon-never is on the never list")
     } else {
-        verdict("never-list", Ruling::Pass, "no tag, name or group forbids it")
+        verdict("never-list", Ruling::Pass, "not on the never list")
     };
     let platform = if state == ActionState::Held {
-        verdict("platform", Ruling::Hold, "WindowsServer2022 is not among Windows10, Windows11, macOS")
+        verdict("allow-os", Ruling::Hold, "WindowsServer2022 is not among the allowed platforms")
     } else {
-        verdict("platform", Ruling::Pass, "Windows11 may be isolated")
+        verdict("allow-os", Ruling::Pass, "Windows11 is allowed")
     };
     vec![
-        verdict("age", Ruling::Pass, "the alert is 30 s old, less than 1 h"),
+        verdict("age", Ruling::Pass, "30s old, at most 1h"),
         platform,
         never,
-        verdict("caps", Ruling::Pass, "3 of 10 in 10 m, 4 of 20 in 1 h, 4 of 50 in 1 d"),
+        verdict("caps", Ruling::Pass, "passed, 4 of 10 in 10m"),
     ]
 }
 
@@ -170,6 +170,11 @@ pub fn told(record: &ActionRecord) -> Option<Message> {
 
 pub fn of(record: ActionRecord) -> Message {
     message(&report(record))
+}
+
+/// What a subject says of the machine: "LAPTOP-ANNA: isolated" of "High · A title on LAPTOP-ANNA: isolated".
+pub fn of_the_machine(subject: &str) -> &str {
+    subject.split_once(" on ").map_or(subject, |(_, told)| told)
 }
 
 pub fn parties() -> Parties {

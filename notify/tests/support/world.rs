@@ -15,7 +15,7 @@ use prometheus::{Registry, TextEncoder};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::step;
+use crate::support::{of_the_machine, step};
 
 pub struct World {
     pub broker: MemoryBroker,
@@ -47,11 +47,11 @@ impl World {
         )
     }
 
-    /// The subjects of the mails that this reader got.
+    /// The subjects of the mails that this reader got, without the alert.
     pub fn got(&self, reader: &str) -> Vec<String> {
         let mails = self.tenant.mails();
         let of = mails.iter().filter(|mail| mail.to.iter().any(|to| to == reader));
-        of.map(|mail| mail.header("Subject").unwrap_or_default()).collect()
+        of.map(|mail| of_the_machine(&mail.subject()).to_owned()).collect()
     }
 
     pub fn run(&self, settings: &str) -> Running {
@@ -119,8 +119,9 @@ impl World {
         context.producer.send(record).await.unwrap();
     }
 
+    /// The subjects of all mails, without the alert.
     pub fn subjects(&self) -> Vec<String> {
-        self.tenant.mails().iter().map(|mail| mail.header("Subject").unwrap_or_default()).collect()
+        self.tenant.mails().iter().map(|mail| of_the_machine(&mail.subject()).to_owned()).collect()
     }
 }
 

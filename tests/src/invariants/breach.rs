@@ -72,7 +72,7 @@ pub fn story(evidence: &Evidence, id: &str) -> Vec<String> {
     }
     for mail in &evidence.mails {
         if String::from_utf8_lossy(&mail.raw).contains(id) {
-            lines.push((mail.at.as_millisecond(), format!("mail {:?}", mail.header("Subject"))));
+            lines.push((mail.at.as_millisecond(), format!("mail {:?}", mail.subject())));
         }
     }
     lines.sort();
