@@ -5,12 +5,19 @@ mod support;
 #[path = "support/world.rs"]
 mod world;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cordon_notify::config::Terms;
+use cordon_notify::error::DeliveryError;
+use cordon_notify::render::{Mail, Parties};
+use cordon_notify::transport::{Handover, Transport};
 use cordon_records::{ActionState, Topic};
 use cordon_runtime::kafka::read_all;
 use cordon_simulator::{SmtpFault, SmtpFaultKind, SmtpPhase};
 use support::report;
+use tokio::sync::Semaphore;
 use world::{World, step_under, until};
 
 const FULL: &str = "452 4.2.2 the mailbox is full";
@@ -174,5 +181,86 @@ async fn where_the_server_puts_every_reader_off_the_way_out_is_closed_and_nobody
     running.until_settled(1).await;
     assert_eq!((world.got(BOTH[0]).len(), world.got(BOTH[1]).len()), (1, 1));
     assert_eq!(running.count("cordon_notify_lost_readers_total"), 0);
+    running.stop().await;
+}
+
+/// A way out that hands over one mail for each permit, and has one mailbox that may be full.
+#[derive(Clone)]
+struct Counter {
+    permits: Arc<Semaphore>,
+    boss_is_full: Arc<AtomicBool>,
+    /// The `Message-ID` of each mail that came to the counter.
+    came: Arc<Mutex<Vec<String>>>,
+}
+
+impl Counter {
+    fn came(&self) -> Vec<String> {
+        self.came.lock().unwrap().clone()
+    }
+
+    async fn until_came(&self, mails: usize) {
+        until(|| self.came().len() >= mails, || format!("{:?}", self.came())).await;
+    }
+}
+
+impl Transport for Counter {
+    async fn deliver(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
+        self.came.lock().unwrap().push(mail.message_id.clone());
+        self.permits.acquire().await.unwrap().forget();
+        for reader in handover.open.clone() {
+            if reader.to_string() == BOTH[1] && self.boss_is_full.load(Ordering::SeqCst) {
+                handover.put_off(&reader, FULL);
+            } else {
+                handover.take(&reader);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), DeliveryError> {
+        Ok(())
+    }
+
+    fn label(&self) -> String {
+        "a counter".into()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_go_before_mails_that_wait_and_after_each_report_one_of_those_is_tried() {
+    let world = World::start();
+    let counter = Counter {
+        permits: Arc::new(Semaphore::new(3)),
+        boss_is_full: Arc::new(AtomicBool::new(true)),
+        came: Arc::default(),
+    };
+    let parties = Parties {
+        from: "cordon@contoso.com".parse().unwrap(),
+        to: BOTH.iter().map(|reader| reader.parse().unwrap()).collect(),
+    };
+    let hour = Duration::from_secs(3_600);
+    let running = world.run_through(Terms { parties, give_up_after: hour, digest_after: hour }, counter.clone());
+    let accepted =
+        |keys: &[&str]| -> Vec<_> { keys.iter().map(|key| report(step_under(ActionState::Accepted, key))).collect() };
+    // One reader has three mails, the other waits for all of them.
+    world.publish(&accepted(&["a", "b", "c"])).await;
+    running.until_settled(3).await;
+    let waiting = counter.came();
+    counter.boss_is_full.store(false, Ordering::SeqCst);
+    // The first of them is tried; while it stands at the counter, reports come.
+    counter.until_came(4).await;
+    world.publish(&accepted(&["d", "e", "f", "g", "h"])).await;
+    until(|| running.in_flight() == 5, || running.in_flight().to_string()).await;
+    counter.permits.add_permits(100);
+    counter.until_came(11).await;
+    let order: Vec<&str> = counter.came()[3..]
+        .iter()
+        .map(|id| match waiting.iter().position(|waits| waits == id) {
+            Some(place) => ["a waits", "b waits", "c waits"][place],
+            None => "a report",
+        })
+        .collect();
+    let expected = ["a waits", "a report", "b waits", "a report", "c waits", "a report", "a report", "a report"];
+    assert_eq!(order, expected);
     running.stop().await;
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_notify::Notify;
-use cordon_notify::config::NotifySettings;
+use cordon_notify::config::{NotifySettings, Terms};
+use cordon_notify::hold::Mailer;
+use cordon_notify::transport::Transport;
 use cordon_records::{ActionKey, ActionRecord, ActionState, Headers, Report, SystemClock, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{KafkaSettings, MemoryBroker, Outbound};
+use cordon_runtime::kafka::{Election, KafkaSettings, MemoryBroker, Outbound, Start, elect};
 use cordon_runtime::process::{NoArgs, Stage};
 use cordon_settings::{Document, Reader};
 use cordon_simulator::{Options, Simulator};
@@ -78,6 +80,20 @@ impl World {
         }
     }
 
+    /// The loop alone, with another way out.
+    pub fn run_through<T: Transport>(&self, terms: Terms, transport: T) -> Running {
+        let registry = Registry::new();
+        let context = Context::open("notify", self.kafka(), registry.clone(), Arc::new(SystemClock)).unwrap();
+        let (shutdown, health) = (CancellationToken::new(), context.health.clone());
+        let until = shutdown.clone();
+        let task = tokio::spawn(async move {
+            let mailer = Mailer::new(context.clone(), terms, transport).unwrap();
+            let election = Election { topic: Topic::Actions, group: "notify".to_owned(), start: Start::Earliest };
+            elect(election, mailer, &context, until).await.map_err(|error| error.to_string())
+        });
+        Running { task, shutdown, registry, health }
+    }
+
     pub async fn publish(&self, reports: &[Report]) {
         let context = Context::open("test", self.kafka(), Registry::new(), Arc::new(SystemClock)).unwrap();
         for report in reports {
@@ -138,6 +154,13 @@ impl Running {
         let families = self.registry.gather();
         let of_name = families.iter().filter(|family| family.name() == name);
         of_name.flat_map(|family| family.get_metric()).map(|metric| metric.get_counter().get_value() as u64).sum()
+    }
+
+    /// Records that were read and are not settled.
+    pub fn in_flight(&self) -> i64 {
+        let families = self.registry.gather();
+        let of_name = families.iter().filter(|family| family.name() == "cordon_records_in_flight");
+        of_name.flat_map(|family| family.get_metric()).map(|metric| metric.get_gauge().get_value() as i64).sum()
     }
 
     pub fn settled(&self) -> u64 {
