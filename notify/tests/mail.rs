@@ -364,3 +364,16 @@ fn a_release_of_a_machine_that_was_not_isolated_says_that_it_stops_automatic_iso
     isolation.requested_by = Some("anna@contoso.com".into());
     assert!(!of(isolation).summary.contains("24 h"));
 }
+
+#[test]
+fn what_the_tenant_refuses_is_told_as_that_and_offers_no_approval() {
+    let mut record = step(ActionState::Held, "LAPTOP-ANNA");
+    (record.tenant_refuses, record.guards) = (true, Vec::new());
+    record.reason = "Entra gave no token (HTTP 401 invalid_client: AADSTS7000215: Invalid client secret)".into();
+    let message = of(record);
+    assert_eq!(of_the_machine(&message.subject), "LAPTOP-ANNA: NOT isolated, Entra or Defender refuses Cordon");
+    assert!(message.reason.contains("AADSTS7000215"), "{}", message.reason);
+    let steps: Vec<String> = message.next.iter().map(|step| format!("{} {}", step.text, step.command)).collect();
+    assert!(!steps.iter().any(|step| step.contains("cordon approve") || step.contains("Decide before")), "{steps:?}");
+    assert!(steps.iter().any(|step| step.contains("Fix it before")), "{steps:?}");
+}

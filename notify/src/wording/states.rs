@@ -182,7 +182,13 @@ fn refused_us(phrases: &Phrases, record: &ActionRecord) -> Wording {
     Wording::new(trouble(record), trouble_badge(record), headline, summary)
         .run("To see what is missing, and whether it is fixed:", "cordon check --stage respond".to_owned())
         .next(phrases.by_hand())
-        .then(waits_until(record))
+        .then(waits_for_us(record))
+}
+
+fn waits_for_us(record: &ActionRecord) -> Option<Step> {
+    let until = instant(record.expires_at?);
+    let text = format!("Fix it before {until}: then Cordon stops waiting, and nothing happens by itself.");
+    Some(Step { text, command: String::new() })
 }
 
 fn held(phrases: &Phrases, record: &ActionRecord) -> Wording {
