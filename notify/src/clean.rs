@@ -107,7 +107,7 @@ fn cut(text: &str, max: usize) -> String {
     short
 }
 
-/// `https://` → `hxxps://`; any other scheme loses its colon's effect.
+/// `https://` → `hxxps://`, which stays as it is when it is cleaned once more; any other scheme loses its colon's effect.
 fn without_schemes(text: &str) -> String {
     let mut parts = text.split("://");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -122,6 +122,7 @@ fn without_schemes(text: &str) -> String {
                 out.push_str(ending);
                 out.push_str("://");
             }
+            None if matches!(rest.as_str(), "hxxp" | "hxxps") => out.push_str("://"),
             None => out.push_str("[:]//"),
         }
         out.push_str(part);
