@@ -312,11 +312,11 @@ async fn say_pause(pipeline: &Pipeline, why: &str) {
 async fn paused_by(pipeline: &Pipeline, why: &str) {
     until(NOTICED, &format!("the pause {why:?} in the ledger"), async || {
         let ledger: Vec<StampedRecord> = pipeline.records(Topic::Ledger).await;
-        let pauses = ledger.iter().filter_map(|record| match record.record() {
+        let mut pauses = ledger.iter().filter_map(|record| match record.record() {
             LedgerRecord::Pause(latch) => Some(latch.why.clone()),
             _ => None,
         });
-        let newest = pauses.last();
+        let newest = pauses.next_back();
         if newest.as_deref() == Some(why) { Ok(()) } else { Err(format!("{newest:?}")) }
     })
     .await;
