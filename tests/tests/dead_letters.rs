@@ -135,7 +135,7 @@ fn letter_of<'a>(letters: &'a [OwnedMessage], stray: &Stray) -> &'a OwnedMessage
 fn is_told_in_full(letter: &OwnedMessage, stray: &Stray, stage: &str, reason: &str, size: Option<&str>) {
     let headers = headers_of(letter);
     let detail = text(&headers, header::DETAIL).expect("a detail");
-    assert!(!detail.is_empty() && detail.len() <= 512, "{detail:?}");
+    assert!(!detail.is_empty() && detail.len() <= 4_096, "{detail:?}");
     let failed_at: Timestamp = text(&headers, header::FAILED_AT).expect("a time").parse().expect("RFC 3339");
     let age = SystemClock.now().duration_since(failed_at).abs();
     assert!(age < SignedDuration::from_secs(120), "{failed_at}");

@@ -208,3 +208,41 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cordon_records::{Headers, Topic};
+    use cordon_runtime::kafka::Inbound;
+
+    use super::*;
+
+    fn letter(offset: i64, reason: &str, at: &str) -> Inbound {
+        let mut headers = Headers::default();
+        for (name, value) in [(header::STAGE, "enrich"), (header::REASON, reason), (header::FAILED_AT, at)] {
+            headers.set(name, value);
+        }
+        Inbound {
+            topic: Topic::DeadLetters,
+            topic_name: "cordon.dead-letters".into(),
+            partition: 0,
+            offset,
+            key: None,
+            headers,
+            value: None,
+            timestamp: None,
+        }
+    }
+
+    #[test]
+    fn words_that_records_are_lost_are_counted_apart_from_what_no_stage_could_handle() {
+        let (old, new) = ("2026-11-24T01:00:00Z", "2026-11-24T02:00:00Z");
+        let mut dead = DeadLetters::default();
+        for (offset, reason, at) in [(0, "decode", new), (1, "lost", new), (2, "lost", old)] {
+            dead.take(Letter(&letter(offset, reason, at)), &SeenUpTo::default());
+        }
+        assert_eq!((dead.kept, dead.unseen_count()), (3, 1));
+        assert_eq!(dead.unseen, [("enrich decode".to_owned(), 1)].into());
+        assert_eq!(dead.lost, [("enrich".to_owned(), 2)].into());
+        assert_eq!((dead.oldest, dead.oldest_lost), (new.parse().ok(), old.parse().ok()));
+    }
+}

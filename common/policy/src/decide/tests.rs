@@ -289,6 +289,26 @@ fn an_absent_machine_is_a_persons_decision_with_the_reason() {
 }
 
 #[test]
+fn why_a_machine_could_not_be_had_is_told_to_its_end() {
+    let mut partial = record(&high(), None);
+    let why = "machines/{id} is forbidden (HTTP 403 Forbidden: The application does not have any of the required \
+               delegated or application permissions to read this machine (correlation id |f712.2d.)); grant \
+               Machine.Read.All in Entra, with admin consent";
+    partial.missing.push(Missing { what: "machine".to_owned(), why: why.to_owned() });
+    let rules = set(&[rule("r", "auto", ON_HIGH, FULL)]);
+    let decision = decide(&rules, &partial, String::new(), Timestamp::UNIX_EPOCH).unwrap();
+    assert!(decision.reason.ends_with(why), "{}", decision.reason);
+}
+
+#[test]
+fn a_condition_that_reminds_of_itself_in_the_reason_is_cut_and_stands_whole_beside_it() {
+    let long = format!("{ON_HIGH} && alert.title != \"{}\"", "x".repeat(300));
+    let decision = decided(&[rule("r", "auto", &long, FULL)], &high(), Some(&machine_json()));
+    assert!(decision.reason.chars().count() < 200 && decision.reason.ends_with('…'), "{}", decision.reason);
+    assert_eq!(decision.matched[0].when, long);
+}
+
+#[test]
 fn the_record_of_another_machine_or_an_unreadable_one_is_no_machine() {
     let rules = [rule("r", "auto", ON_HIGH, FULL)];
     for other in [json!({"id": "m2"}), json!({"name": "x"}), json!([]), json!("m1")] {

@@ -8,8 +8,8 @@ use super::producer::{Delivered, Parts, Producer};
 use super::records::Inbound;
 use crate::context::Context;
 
-/// Longest detail, in bytes.
-const DETAIL: usize = 512;
+/// Longest detail, in bytes. Causes stand at its end, so this is only what a header must bear when others wrote the text.
+const DETAIL: usize = 4_096;
 /// What is kept of a record that is too large for the dead letters, too.
 const HEAD: usize = 64 * 1024;
 /// Full size in bytes of a value of which only the head was kept.
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_long_detail_is_cut_between_characters() {
-        assert_eq!(capped(&"é".repeat(400)).len(), 512);
-        assert_eq!(capped(&format!("x{}", "é".repeat(400))).len(), 511);
+        assert_eq!(capped(&"é".repeat(4_000)).len(), DETAIL);
+        assert_eq!(capped(&format!("x{}", "é".repeat(4_000))).len(), DETAIL - 1);
         assert_eq!(capped("short"), "short");
     }
 }
