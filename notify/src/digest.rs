@@ -65,6 +65,8 @@ pub struct Line {
     pub why: String,
     /// The action key, where a person can decide.
     pub action_key: Option<String>,
+    /// Whether it is held because the tenant refuses Cordon: no approval lifts that.
+    pub refused: bool,
     /// The kind of action.
     pub action: String,
     /// The state, in words.
@@ -95,6 +97,7 @@ impl Line {
             title: clean::short_ids(&clean::foreign(&record.alert.title, 120)),
             why: message.reason.clone(),
             action_key: record.key.as_ref().filter(|_| record.state == ActionState::Held).map(ToString::to_string),
+            refused: record.tenant_refuses,
             action: kind.replace('_', " "),
             state: record.state.as_str().replace('_', " "),
             severity: clean::foreign(record.alert.severity.as_str(), 40),

@@ -134,3 +134,15 @@ fn a_digest_that_cannot_be_rendered_although_each_of_its_reports_can_tells_none_
     let (facts, told, left_out) = put(&["broken"], "broken", 2);
     assert_eq!((facts, told.len(), left_out.len()), (None, 0, 1));
 }
+
+#[test]
+fn a_digest_says_how_many_no_approval_can_lift() {
+    let mut records = many(ActionState::Held, 3);
+    records.iter_mut().take(2).for_each(|record| record.tenant_refuses = true);
+    let folded = lines(records);
+    let lines: Vec<&Line> = folded.iter().map(|(_, line)| line).collect();
+    let told = message(Series::Held, &lines, 0).unwrap().summary;
+    assert!(told.contains("2 of them wait because Entra or Defender refuses Cordon"), "{told}");
+    let approvable: Vec<&Line> = lines.into_iter().filter(|line| !line.refused).collect();
+    assert!(!message(Series::Held, &approvable, 0).unwrap().summary.contains("refuses Cordon"));
+}

@@ -31,11 +31,23 @@ fn held(lines: &[&Line]) -> Wording {
         "Where many actions are held in a short time, only the first has a mail of its own; {these} told here. Cordon asks \
          Defender for nothing until a person approves; what nobody decides in time expires."
     );
+    let summary = summary + &refused(lines);
     Wording::new(tone(lines), badge(lines), headline, summary)
         .run("See all that waits, and until when:", "cordon approvals list".to_owned())
         .run("To let one be done:", "cordon approve KEY --why \"…\"".to_owned())
         .run("To say no:", "cordon deny KEY --why \"…\"".to_owned())
         .next("If a rule matches too much, correct it first; Cordon takes changed rules over while it runs.")
+}
+
+/// What no approval lifts, said apart.
+fn refused(lines: &[&Line]) -> String {
+    match lines.iter().filter(|line| line.refused).count() {
+        0 => String::new(),
+        refused => format!(
+            " {refused} of them wait because Entra or Defender refuses Cordon: approving those changes nothing; they go on \
+             by themselves once that is fixed (cordon check --stage respond says what is missing)."
+        ),
+    }
 }
 
 fn not_done(lines: &[&Line]) -> Wording {
