@@ -1,6 +1,5 @@
 //! The section `act` of the configuration: mode, rules, guards and times.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
@@ -136,9 +135,9 @@ fn long_enough(settle: &Duration) -> Result<(), String> {
 
 /// Where rules and guards are written, and what they say now.
 fn read_policy(act: &mut Section) -> Option<(PolicyFiles, String, Policy)> {
-    let places = act.texts("rules").required();
-    let guards = act.text("guards").optional().map(|place| resolve(act, "guards", &place));
-    let files = PolicyFiles { rules: places?.iter().map(|place| resolve(act, "rules", place)).collect(), guards };
+    let rules = act.paths("rules").required();
+    let guards = act.path("guards").optional();
+    let files = PolicyFiles { rules: rules?, guards };
     let written = files.read();
     let policy = written.check().map_err(|problems| act.adopt(problems)).ok()?;
     Some((files, written.fingerprint(), policy))
@@ -147,16 +146,6 @@ fn read_policy(act: &mut Section) -> Option<(PolicyFiles, String, Policy)> {
 /// The guards that `act` names, or the built-in ones. `None` only after their mistakes were recorded.
 #[must_use]
 pub fn read_guards(act: &mut Section) -> Option<Guards> {
-    let guards = act.text("guards").optional().map(|place| resolve(act, "guards", &place));
-    let files = PolicyFiles { rules: Vec::new(), guards };
+    let files = PolicyFiles { rules: Vec::new(), guards: act.path("guards").optional() };
     files.read().check_guards().map_err(|problems| act.adopt(problems)).ok()
-}
-
-/// A relative path counts from the folder of the file that names it.
-fn resolve(act: &Section, key: &str, path: &str) -> PathBuf {
-    let origin = PathBuf::from(act.place(key).origin);
-    match origin.parent() {
-        Some(folder) if origin.is_file() => folder.join(path),
-        Some(_) | None => PathBuf::from(path),
-    }
 }

@@ -17,12 +17,12 @@ use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::Transport as _;
 use cordon_policy::Doubt;
 use cordon_records::{Classified, Clock as _, ErrorClass, SystemClock, Topic};
-use cordon_runtime::kafka::{self, BrokerClock, KafkaSettings};
+use cordon_runtime::kafka::{self, BrokerClock, KafkaFailure, KafkaSettings, TopicsError};
 use cordon_runtime::telemetry::TelemetrySettings;
 use cordon_settings::Section;
 
 use crate::args::CheckArgs;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::{escape, stages};
 use needs::Wanted;
 
@@ -106,11 +106,14 @@ fn doubted(doubt: &Doubt) -> Finding {
 async fn broker(kafka: &KafkaSettings, wanted: &Wanted) -> Vec<Finding> {
     let cluster = match kafka::cluster_id(kafka).await {
         Ok(id) => good("broker", format!("cluster {id}")),
-        Err(error) => return vec![bad("broker", Exit::Unreachable, error.to_string())],
+        Err(error) => return vec![bad("broker", exit::of_kafka(&error), error.to_string())],
     };
     let topics = match kafka::check_topics(kafka, &wanted.topics()).await {
         Ok(()) => good("topics", "all there, as they should be"),
-        Err(error) => bad("topics", Exit::Unreachable, format!("{error}; run `cordon topics apply`")),
+        Err(TopicsError::Kafka(failure)) => bad("topics", exit::of_kafka(&failure), failure.to_string()),
+        Err(error @ TopicsError::Wrong(_)) => {
+            bad("topics", Exit::Unreachable, format!("{error}; run `cordon topics apply`"))
+        }
     };
     let mut findings = vec![cluster];
     if topics.exit == Some(Exit::Ok) {
@@ -141,6 +144,7 @@ async fn broker_clock(kafka: &KafkaSettings) -> Finding {
             bad(WHAT, Exit::Negative, format!("it is more than {apart} s behind this machine's; set the time by NTP"))
         }
         Ok(BrokerClock::Hidden(why)) => unknown(WHAT, format!("cannot be told: {why}")),
+        Err(error @ KafkaFailure::Forbidden { .. }) => bad(WHAT, Exit::Denied, error.to_string()),
         Err(error) => unknown(WHAT, format!("cannot be told: {error}")),
     }
 }
@@ -150,7 +154,7 @@ async fn ledger(kafka: &KafkaSettings) -> Finding {
     match kafka::has_committed(kafka, GROUP, Topic::Decisions).await {
         Ok(true) => good("ledger", "respond knows where to go on"),
         Ok(false) => good("ledger", "none yet: start cordon-act with --init-ledger the first time"),
-        Err(error) => bad("ledger", Exit::Unreachable, error.to_string()),
+        Err(error) => bad("ledger", exit::of_kafka(&error), error.to_string()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cordon_defender::ApiError;
 use cordon_records::{Classified as _, ErrorClass};
-use cordon_runtime::kafka::TopicsError;
+use cordon_runtime::kafka::{Fault, KafkaFailure, TopicsError};
 use cordon_settings::Problems;
 
 use crate::people::SignError;
@@ -46,13 +46,23 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// The code that fits a failure of Kafka's.
+pub fn of_kafka(failure: &KafkaFailure) -> Exit {
+    match failure.fault() {
+        Fault::Unreachable => Exit::Unreachable,
+        Fault::Denied => Exit::Denied,
+        Fault::Configuration => Exit::Config,
+        Fault::Broken => Exit::Failed,
+    }
+}
+
 /// The code that fits an error.
 pub fn of(error: &anyhow::Error) -> Exit {
     if error.downcast_ref::<Problems>().is_some() {
         return Exit::Config;
     }
-    if error.downcast_ref::<cordon_runtime::kafka::KafkaFailure>().is_some() {
-        return Exit::Unreachable;
+    if let Some(failure) = error.downcast_ref::<KafkaFailure>() {
+        return of_kafka(failure);
     }
     if let Some(error) = error.downcast_ref::<ApiError>() {
         return match (error, error.class()) {
@@ -70,7 +80,7 @@ pub fn of(error: &anyhow::Error) -> Exit {
     }
     if let Some(error) = error.downcast_ref::<TopicsError>() {
         return match error {
-            TopicsError::Kafka(_) => Exit::Unreachable,
+            TopicsError::Kafka(failure) => of_kafka(failure),
             TopicsError::Wrong(_) => Exit::Negative,
         };
     }

@@ -222,22 +222,21 @@ impl Pipeline {
         for ((stage, replica), process) in &self.processes {
             let log = process.log();
             if let Some(bound) = log.iter().find(|line| line.contains(SERVES)).and_then(|line| bound(line)) {
-                pages.push((format!("{stage} {replica} /metrics"), get(&format!("http://{bound}/metrics")).await));
+                pages.push((format!("{stage} {replica} /metrics"), answer(&format!("http://{bound}/metrics")).await));
             }
         }
         pages
     }
 
     async fn address(&mut self, stage: &'static str, replica: usize) -> String {
-        let line = self.process(stage, replica).line(SOON, SERVES).await;
-        bound(&line).expect("the line names the address")
+        served_at(self.process(stage, replica)).await
     }
 
     /// Waits until a replica says that it is ready.
     pub async fn ready(&mut self, stage: &'static str, replica: usize) {
         let url = format!("http://{}/readyz", self.address(stage, replica).await);
         until(SOON, &format!("{stage} to be ready"), async || {
-            let answer = get(&url).await;
+            let answer = answer(&url).await;
             if answer.starts_with("200") { Ok(()) } else { Err(answer) }
         })
         .await;
@@ -247,7 +246,7 @@ impl Pipeline {
     pub async fn unready(&mut self, stage: &'static str, replica: usize, words: &str) -> String {
         let url = format!("http://{}/readyz", self.address(stage, replica).await);
         until(SOON, &format!("{stage} not to be ready because of {words}"), async || {
-            let answer = get(&url).await;
+            let answer = answer(&url).await;
             if answer.starts_with("503") && answer.contains(words) { Ok(answer) } else { Err(answer) }
         })
         .await
@@ -260,7 +259,7 @@ impl Pipeline {
         let mut sum = 0.0;
         for replica in replicas {
             let url = format!("http://{}/metrics", self.address(stage, replica).await);
-            let page = get(&url).await;
+            let page = answer(&url).await;
             let lines = page.lines().filter(|line| line.starts_with(name));
             sum += lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>();
         }
@@ -340,6 +339,15 @@ pub fn configuration(kafka: &KafkaSettings, tenant: &Simulator, mode: &str, fold
     )
 }
 
+/// Where a stage serves its metrics and its health, once it does.
+///
+/// # Panics
+/// When it ends before.
+pub async fn served_at(stage: &mut Process) -> String {
+    let line = stage.line(SOON, SERVES).await;
+    bound(&line).expect("the line names the address")
+}
+
 /// The address in the log line that names it.
 fn bound(line: &str) -> Option<String> {
     let line: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -348,7 +356,7 @@ fn bound(line: &str) -> Option<String> {
 }
 
 /// `STATUS BODY` of a GET, or why there is none.
-async fn get(url: &str) -> String {
+pub async fn answer(url: &str) -> String {
     cordon_runtime::process::install_tls();
     // A frozen process takes the connection and says nothing.
     let client = reqwest::Client::builder().timeout(ANSWER).build().expect("a client");

@@ -72,7 +72,7 @@ impl Context {
     ) -> Result<Self, ContextError> {
         let health = Health::new(stage);
         Ok(Self {
-            producer: Producer::open(&kafka, stage)?.telling(health.clone()),
+            producer: Producer::open(&kafka, stage)?.telling(&health),
             metrics: StageMetrics::register(&registry, stage)?,
             health,
             groups: Groups::default(),

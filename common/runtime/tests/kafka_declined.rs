@@ -65,6 +65,28 @@ async fn a_log_whose_broker_refuses_time_stamps_says_that_nothing_was_written_an
     assert!(context.health.missing().is_empty(), "{:?}", context.health.missing());
 }
 
+/// What a broker says while too few replicas are in sync. librdkafka tries again by itself, for two minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_records_nobody_confirms_for_15_s_is_not_ready_and_says_which_until_one_is() {
+    let broker = FaultyBroker::start(1);
+    let context = process(broker.settings(&[]));
+    let log = StateLog::open(&context, Topic::Ledger).await.unwrap();
+    let refusals = vec![RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 4000];
+    broker.does(move |cluster| cluster.request_errors(RDKafkaApiKey::Produce, &refusals)).await;
+    let health = context.health.clone();
+    let written = tokio::spawn(async move { log.append("k", Headers::default(), b"one".to_vec()).await });
+    let begun = Instant::now();
+    until("readiness names the topic", || {
+        let missing = health.missing();
+        holds(missing.iter().any(|why| why.contains("has confirmed no record on ledger for 15 s")), missing)
+    })
+    .await;
+    assert!(begun.elapsed() >= Duration::from_secs(15), "{:?}", begun.elapsed());
+    broker.does(|cluster| cluster.clear_request_errors(RDKafkaApiKey::Produce)).await;
+    assert_eq!(written.await.unwrap().unwrap(), 0);
+    assert!(health.missing().is_empty(), "{:?}", health.missing());
+}
+
 /// The broker measures a batch, which is more than any of its records.
 #[tokio::test(flavor = "multi_thread")]
 async fn records_of_a_batch_that_is_too_large_are_written_one_by_one() {

@@ -1,5 +1,6 @@
 //! One YAML document with the places of its parts.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::node::{self, Kind, Node, Source, Spot};
@@ -12,6 +13,7 @@ use crate::reader::join;
 pub struct Document {
     pub(crate) root: Arc<Node>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) folder: PathBuf,
 }
 
 impl Document {
@@ -31,7 +33,13 @@ impl Document {
                 return Err(root.spot.problem("", message).into());
             }
         }
-        Ok(Self { root, problems })
+        Ok(Self { root, problems, folder: PathBuf::new() })
+    }
+
+    /// Says which file this is: relative paths that it names, or that variables laid over it name, count from its folder.
+    #[must_use]
+    pub fn of_file(self, file: &Path) -> Self {
+        Self { folder: file.parent().map(Path::to_path_buf).unwrap_or_default(), ..self }
     }
 
     /// Every place where a key of this name is `true`, in any section, with its path. For switches that weaken

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,7 +26,10 @@ pub struct Reader {
 
 /// What the sections of one reading share.
 #[derive(Debug)]
-pub(crate) struct Ledger(RefCell<Notes>);
+pub(crate) struct Ledger {
+    notes: RefCell<Notes>,
+    folder: PathBuf,
+}
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -43,25 +47,30 @@ struct Notes {
 impl Ledger {
     pub fn report(&self, spot: &Spot, path: &str, message: impl Into<String>, help: Option<String>) {
         let problem = Problem { help, ..spot.problem(path, message) };
-        self.0.borrow_mut().found.push((problem, Some(Arc::clone(&spot.source))));
+        self.notes.borrow_mut().found.push((problem, Some(Arc::clone(&spot.source))));
     }
 
     /// Problems of another document come with their own source lines.
     pub fn adopt(&self, problems: Problems) {
-        self.0.borrow_mut().found.extend(problems.0.into_iter().map(|problem| (problem, None)));
+        self.notes.borrow_mut().found.extend(problems.0.into_iter().map(|problem| (problem, None)));
+    }
+
+    /// A path as the document means it.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
     }
 
     pub fn veil(&self, node: &Node) {
-        self.0.borrow_mut().veiled.push((Arc::clone(&node.spot.source), node.veil()));
+        self.notes.borrow_mut().veiled.push((Arc::clone(&node.spot.source), node.veil()));
     }
 
     pub fn names_secret(&self, spot: Spot, path: String, secret: Secret) {
-        self.0.borrow_mut().secrets.push((spot, path, secret));
+        self.notes.borrow_mut().secrets.push((spot, path, secret));
     }
 
     /// Every secret that cannot be had now.
     fn report_missing_secrets(&self) {
-        let secrets = std::mem::take(&mut self.0.borrow_mut().secrets);
+        let secrets = std::mem::take(&mut self.notes.borrow_mut().secrets);
         for (spot, path, secret) in secrets {
             if let Err(error) = secret.reveal() {
                 self.report(&spot, &path, why(&error), None);
@@ -70,19 +79,19 @@ impl Ledger {
     }
 
     pub fn asked(&self, section: &str, key: &str) {
-        self.0.borrow_mut().asked.entry(section.to_owned()).or_default().insert(key.to_owned());
+        self.notes.borrow_mut().asked.entry(section.to_owned()).or_default().insert(key.to_owned());
     }
 
     pub fn close(&self, section: &str, node: &Arc<Node>) {
-        self.0.borrow_mut().closed.insert(section.to_owned(), Arc::clone(node));
+        self.notes.borrow_mut().closed.insert(section.to_owned(), Arc::clone(node));
     }
 
     /// Every key of a closed section that nobody asked for. Its value is veiled: it may be a secret whose key is
     /// misspelt.
     fn report_unknown_keys(&self) {
-        let closed = std::mem::take(&mut self.0.borrow_mut().closed);
+        let closed = std::mem::take(&mut self.notes.borrow_mut().closed);
         for (section, node) in closed {
-            let known = self.0.borrow().asked.get(&section).cloned().unwrap_or_default();
+            let known = self.notes.borrow().asked.get(&section).cloned().unwrap_or_default();
             for entry in node.entries().iter().filter(|entry| !known.contains(&entry.key)) {
                 self.veil(&entry.value);
                 self.report(&entry.spot, &join(&section, &entry.key), "unknown key", help(&entry.key, &known));
@@ -91,7 +100,7 @@ impl Ledger {
     }
 
     fn take(&self) -> Problems {
-        let notes = std::mem::take(&mut *self.0.borrow_mut());
+        let notes = std::mem::take(&mut *self.notes.borrow_mut());
         let mut problems = Vec::new();
         for (mut problem, source) in notes.found {
             let hidden: Vec<_> = notes
@@ -138,7 +147,8 @@ impl Reader {
     #[must_use]
     pub fn new(document: &Document) -> Self {
         let found = document.problems.iter().map(|problem| (problem.clone(), None)).collect();
-        let ledger = Ledger(RefCell::new(Notes { found, ..Notes::default() }));
+        let notes = RefCell::new(Notes { found, ..Notes::default() });
+        let ledger = Ledger { notes, folder: document.folder.clone() };
         Self { root: Arc::clone(&document.root), ledger: Rc::new(ledger) }
     }
 

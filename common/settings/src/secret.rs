@@ -1,7 +1,7 @@
 //! References to secrets. A settings file names where a secret is; it never holds one.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cordon_records::{Classified, ErrorClass};
 use secrecy::{ExposeSecret, SecretString};
@@ -59,6 +59,14 @@ impl Secret {
         }
         let path = text.strip_prefix("file:").filter(|path| path.starts_with(['/', '.']))?;
         Some(Self(Place::File(PathBuf::from(path))))
+    }
+
+    /// The same with the path of its file, if it has one, made absolute.
+    pub(crate) fn beside(self, resolve: impl FnOnce(&Path) -> PathBuf) -> Self {
+        match self.0 {
+            Place::File(path) => Self(Place::File(resolve(&path))),
+            Place::Variable(_) | Place::Literal(_) => self,
+        }
     }
 
     /// A secret that is at hand: for the demo and for tests.

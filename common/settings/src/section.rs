@@ -1,5 +1,6 @@
 //! A mapping of the document, asked key by key.
 
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,6 +123,18 @@ impl Section {
         self.scalar(key, "a text", |text| Ok(text.to_owned()))
     }
 
+    /// A path. A relative one counts from the folder of the document's file.
+    pub fn path(&mut self, key: &str) -> Field<PathBuf> {
+        let ledger = Rc::clone(&self.ledger);
+        self.scalar(key, "a path", |text| Ok(ledger.resolve(Path::new(text))))
+    }
+
+    /// A list of paths, as [`Section::path`] reads one.
+    pub fn paths(&mut self, key: &str) -> Field<Vec<PathBuf>> {
+        let ledger = Rc::clone(&self.ledger);
+        self.texts(key).convert(|texts| Ok(texts.iter().map(|text| ledger.resolve(Path::new(text))).collect()))
+    }
+
     /// `true` or `false`.
     pub fn flag(&mut self, key: &str) -> Field<bool> {
         self.scalar(key, "true or false", |text| match text {
@@ -221,12 +234,13 @@ impl Section {
         })
     }
 
-    /// A reference to a secret, `env:NAME` or `file:/path`. A secret written into the file is a mistake, and the
-    /// message does not show it.
+    /// A reference to a secret, `env:NAME` or `file:/path`; `file:./path` counts from the folder of the document's file.
+    /// A secret written into the file is a mistake, and the message does not show it.
     pub fn secret(&mut self, key: &str) -> Field<Secret> {
         self.veil_if(key, |text| Secret::parse(text).is_none());
+        let ledger = Rc::clone(&self.ledger);
         let field = self.scalar(key, "env:NAME or file:/path", |text| {
-            Secret::parse(text).ok_or_else(|| {
+            Secret::parse(text).map(|secret| secret.beside(|path| ledger.resolve(path))).ok_or_else(|| {
                 let help =
                     "write env:NAME or file:/path, and put the secret there; if this file was shared, replace it";
                 ("expected a reference to a secret, not the secret itself".to_owned(), Some(help.to_owned()))

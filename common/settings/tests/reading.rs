@@ -275,3 +275,17 @@ proptest! {
         ask_everything(&text);
     }
 }
+
+#[test]
+fn relative_paths_count_from_the_folder_of_the_file_wherever_they_are_given() {
+    let mut document = Document::parse("conf/cordon.yaml", "rules: [a, /b]\nsecret: file:./c\n").unwrap();
+    document = document.of_file(std::path::Path::new("conf/cordon.yaml"));
+    document.overlay("CORDON_", [("CORDON_ACT__GUARDS".to_owned(), "guards.yaml".to_owned())]);
+    let reader = Reader::new(&document);
+    let mut root = reader.root();
+    let rules = root.paths("rules").required().unwrap();
+    assert_eq!(rules, [std::path::PathBuf::from("conf/a"), std::path::PathBuf::from("/b")]);
+    assert_eq!(root.secret("secret").required().unwrap().to_string(), "file:conf/./c");
+    let guards = root.section("act").path("guards").required().unwrap();
+    assert_eq!(guards, std::path::PathBuf::from("conf/guards.yaml"));
+}

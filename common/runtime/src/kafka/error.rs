@@ -5,17 +5,19 @@ use cordon_settings::SecretError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::breaker::Tripped;
+use super::connection::ConnectionError;
+use super::right::Right;
 
 /// A failure of the Kafka half. [`Classified::class`] says whether trying again can help.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaFailure {
     /// A client could not be made: a setting that librdkafka refuses.
-    #[error("cannot create the kafka {what}: {source}; look at kafka.bootstrap_servers and kafka.properties")]
+    #[error("cannot create the kafka {what}: {}; look at kafka.bootstrap_servers and kafka.properties", words(.answer))]
     Client {
         /// Which client.
         what: &'static str,
         /// librdkafka's answer.
-        source: KafkaError,
+        answer: KafkaError,
     },
     /// A secret that a client needs cannot be read.
     #[error("cannot read the secret of kafka.properties.{key}: {source}")]
@@ -26,60 +28,66 @@ pub enum KafkaFailure {
         source: SecretError,
     },
     /// A question to the broker was not answered.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {}", why(.cause, || words(.answer)))]
     Request {
         /// The question, as a verb phrase.
         what: String,
         /// librdkafka's answer.
-        source: KafkaError,
+        answer: Box<KafkaError>,
+        /// Why the client had no connection, if that is known.
+        cause: Option<Box<ConnectionError>>,
     },
     /// A question to the broker took longer than its deadline.
-    #[error("cannot {what}: no answer within {seconds} s; is the broker reachable?")]
+    #[error("cannot {what}: no answer within {seconds} s{}", .cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default())]
     NoAnswer {
         /// The question, as a verb phrase.
         what: String,
         /// The deadline, in seconds.
         seconds: u64,
+        /// Why the client had no connection, if that is known.
+        cause: Option<Box<ConnectionError>>,
     },
     /// A record was handed over and its delivery was not confirmed. It may or may not be on the topic: the client
     /// does not expose which (`rd_kafka_message_status` is not in rdkafka 0.39).
-    #[error("delivery to {topic} is not confirmed: {source}")]
+    #[error("delivery to {topic} is not confirmed: {}", why(.cause, || words(.answer)))]
     Undelivered {
         /// The topic's full name.
         topic: String,
         /// The delivery report.
-        source: KafkaError,
+        answer: Box<KafkaError>,
+        /// Why the client had no connection, if that is known.
+        cause: Option<Box<ConnectionError>>,
     },
     /// The broker takes no record as this one was written now, for a reason that lies in its clock, ours, or the topic's
     /// settings. It is not on the topic, and may well be taken later.
     #[error(
-        "{topic} does not take records as they are written now: {source}; compare the clock of this machine with the \
+        "{topic} does not take records as they are written now: {}; compare the clock of this machine with the \
          broker's (`cordon check`), and look at the topic's message.timestamp.before.max.ms and \
-         message.timestamp.after.max.ms"
+         message.timestamp.after.max.ms", words(.answer)
     )]
     Declined {
         /// The topic's full name.
         topic: String,
         /// The broker's answer.
-        source: KafkaError,
+        answer: Box<KafkaError>,
     },
     /// The broker or the client takes no record of this size, not even alone.
-    #[error("{topic} does not take this record of {bytes} bytes: {source}")]
+    #[error("{topic} does not take this record of {bytes} bytes: {}", words(.answer))]
     Refused {
         /// The topic's full name.
         topic: String,
         /// Size of the value.
         bytes: usize,
         /// The refusal.
-        source: KafkaError,
+        answer: Box<KafkaError>,
     },
     /// This principal may not do that.
-    #[error("not permitted to {what}: {source}; grant the stage's principal access to it")]
+    #[error("not permitted to {what}: {right}, which the broker's access lists do not give")]
     Forbidden {
         /// The operation, as a verb phrase.
         what: String,
-        /// The broker's answer.
-        source: KafkaError,
+        /// What is missing.
+        right: Box<Right>,
     },
     /// The client is no longer usable; the process must start again.
     #[error("the kafka client stopped for good: {0}; restart the process")]
@@ -170,14 +178,40 @@ impl Classified for KafkaFailure {
     }
 }
 
+/// Whose business it is to mend a failure; exit codes follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The broker cannot be reached, or does not answer.
+    Unreachable,
+    /// The broker does not take who this client is, or does not let it do that.
+    Denied,
+    /// The configuration is wrong.
+    Configuration,
+    /// Everything else.
+    Broken,
+}
+
 impl KafkaFailure {
-    /// A failed request, sorted by what the broker said.
-    pub(crate) fn request(what: impl Into<String>, source: KafkaError) -> Self {
-        let what = what.into();
-        match source.rdkafka_error_code() {
-            Some(code) if is_forbidden(code) => Self::Forbidden { what, source },
-            Some(code) if is_fatal(code) => Self::Dead(source.to_string()),
-            Some(_) | None => Self::Request { what, source },
+    /// Whose business it is to mend it.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Request { cause, .. } | Self::NoAnswer { cause, .. } | Self::Undelivered { cause, .. } => {
+                let is_denied = cause.as_ref().is_some_and(|cause| cause.mistake.is_denial());
+                if is_denied { Fault::Denied } else { Fault::Unreachable }
+            }
+            Self::Declined { .. } => Fault::Unreachable,
+            Self::Forbidden { .. } => Fault::Denied,
+            Self::Client { .. } | Self::Secret { .. } => Fault::Configuration,
+            Self::Refused { .. }
+            | Self::Dead(_)
+            | Self::NoOffset { .. }
+            | Self::Halted { .. }
+            | Self::TooManyDeadLetters { .. }
+            | Self::Overstayed { .. }
+            | Self::NotOnePartition { .. }
+            | Self::Panicked { .. }
+            | Self::Thread(_) => Fault::Broken,
         }
     }
 
@@ -189,29 +223,46 @@ impl KafkaFailure {
             other => tracing::warn!(error = %other, "{what}"),
         }
     }
+}
 
-    /// A failed delivery, sorted by what the client or the broker said.
-    pub(crate) fn delivery(topic: &str, bytes: usize, source: KafkaError) -> Self {
-        let topic = topic.to_owned();
-        match source.rdkafka_error_code() {
-            Some(code) if is_too_large(code) => Self::Refused { topic, bytes, source },
-            Some(code) if is_declined(code) => Self::Declined { topic, source },
-            Some(code) if is_forbidden(code) => Self::Forbidden { what: format!("write to {topic}"), source },
-            Some(code) if is_fatal(code) => Self::Dead(source.to_string()),
-            Some(_) | None => Self::Undelivered { topic, source },
-        }
+/// The cause, or what the client says where there is none.
+fn why(cause: &Option<Box<ConnectionError>>, otherwise: impl FnOnce() -> String) -> String {
+    cause.as_ref().map_or_else(otherwise, ToString::to_string)
+}
+
+/// The code of an answer. rdkafka 0.39 knows none of those of the admin client.
+pub(super) fn code(answer: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match answer {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    }
+}
+
+/// An answer of librdkafka's in words, once: its own texts say code, name and meaning one after the other.
+pub(super) fn words(answer: &KafkaError) -> String {
+    match answer {
+        KafkaError::ClientCreation(text) => text.clone(),
+        KafkaError::ClientConfig(_, text, key, _) => format!("{text} ({key})"),
+        other => match code(other) {
+            Some(code) => {
+                let text = code.to_string();
+                let meaning = text.split_once(" (").and_then(|(_, rest)| rest.strip_suffix(')'));
+                meaning.unwrap_or(&text).to_owned()
+            }
+            None => other.to_string(),
+        },
     }
 }
 
 /// The record itself is refused, if it was sent alone: the broker measures batches.
-fn is_too_large(code: RDKafkaErrorCode) -> bool {
+pub(super) fn is_too_large(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge)
 }
 
 /// What brokers answer to a time stamp outside of `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`
 /// (Kafka's `LogValidator`), and what librdkafka makes of it for the other records of that batch. A plug-in that validates
 /// records on the broker answers the same. In no case is it known that the record is at fault.
-fn is_declined(code: RDKafkaErrorCode) -> bool {
+pub(super) fn is_declined(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::InvalidRecord | RDKafkaErrorCode::InvalidTimestamp | RDKafkaErrorCode::InvalidDifferentRecord
@@ -242,9 +293,20 @@ pub(crate) fn is_fatal(code: RDKafkaErrorCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::KafkaSettings;
+    use crate::kafka::connection::Connection;
+    use crate::kafka::right::{Needs, Operation};
+
+    fn connection() -> Connection {
+        Connection::of(&KafkaSettings::in_memory("a:1"))
+    }
+
+    fn delivery(code: RDKafkaErrorCode) -> KafkaFailure {
+        connection().delivery("cordon.alerts", 1, KafkaError::MessageProduction(code))
+    }
 
     fn produced(code: RDKafkaErrorCode) -> ErrorClass {
-        KafkaFailure::delivery("cordon.alerts", 1, KafkaError::MessageProduction(code)).class()
+        delivery(code).class()
     }
 
     #[test]
@@ -265,7 +327,7 @@ mod tests {
             RDKafkaErrorCode::InvalidTimestamp,
             RDKafkaErrorCode::InvalidDifferentRecord,
         ] {
-            let failure = KafkaFailure::delivery("cordon.alerts", 1300, KafkaError::MessageProduction(code));
+            let failure = delivery(code);
             assert_eq!(failure.class(), ErrorClass::Transient, "{failure}");
             for words in ["cordon.alerts", "clock", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"]
             {
@@ -299,8 +361,32 @@ mod tests {
 
     #[test]
     fn a_request_without_an_answer_is_transient() {
-        let source = KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure);
-        assert_eq!(KafkaFailure::request("list topics", source).class(), ErrorClass::Transient);
+        let answer = KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure);
+        let failure = connection().request("list topics", &Needs::cluster(Operation::Describe), answer);
+        assert_eq!((failure.class(), failure.fault()), (ErrorClass::Transient, Fault::Unreachable));
+        assert_eq!(failure.to_string(), "cannot list topics: Local: Broker transport failure");
+    }
+
+    #[test]
+    fn an_answer_of_the_admin_client_is_judged_as_any_other() {
+        let needs = Needs::topic(Operation::DescribeConfigs, "cordon.ledger");
+        let answer = KafkaError::AdminOp(RDKafkaErrorCode::TopicAuthorizationFailed);
+        let failure = connection().request("read the settings", &needs, answer);
+        assert!(failure.to_string().contains("needs DescribeConfigs on topic cordon.ledger"), "{failure}");
+        let answer = KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut);
+        let failure = connection().request("read the settings", &needs, answer);
+        assert_eq!(failure.to_string(), "cannot read the settings: Local: Timed out");
+    }
+
+    #[test]
+    fn a_missing_right_names_resource_operation_and_principal() {
+        let failure = delivery(RDKafkaErrorCode::TopicAuthorizationFailed);
+        assert_eq!(failure.fault(), Fault::Denied);
+        assert_eq!(
+            failure.to_string(),
+            "not permitted to write to cordon.alerts: User:ANONYMOUS needs Write on topic cordon.alerts, which the broker's \
+             access lists do not give"
+        );
     }
 
     #[test]

@@ -17,11 +17,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Break};
-use super::error::is_forbidden;
+use super::commit_health::CommitHealth;
+use super::connection::Connection;
+use super::error::words;
 use super::leave::Round;
 use super::loss::{self, Gap};
 use super::poll::{Assigned, Event, store};
-use super::statistics::{Statistics, log_librdkafka};
+use super::right::{Needs, Operation};
+use super::statistics::Statistics;
 use crate::context::Context;
 use crate::telemetry::{Health, StageMetrics};
 
@@ -50,7 +53,11 @@ pub(super) struct Hooks {
     /// The topic is missing or forbidden; a connected broker does not change that.
     blocked: AtomicBool,
     round: Round,
-    complaint: Mutex<Option<(RDKafkaErrorCode, Instant)>>,
+    connection: Connection,
+    /// What reading takes.
+    needs: Needs,
+    commits: Arc<CommitHealth>,
+    complaint: Mutex<Option<(String, Instant)>>,
     /// This loop's part of the in-flight gauge.
     shown: AtomicI64,
     /// Lost records that are being told of.
@@ -67,6 +74,7 @@ impl Hooks {
     ) -> Self {
         let (metrics, health) = (context.metrics.clone(), context.health.clone());
         health.set_ready(topic.1.suffix(), false, "joining the consumer group");
+        let (connection, needs) = (Connection::of(&context.kafka), Needs::topic(Operation::Read, &topic.0));
         Self {
             board,
             events,
@@ -82,11 +90,21 @@ impl Hooks {
             ready: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             round: Round::default(),
+            connection,
+            needs,
+            commits: Arc::new(CommitHealth::new(String::new())),
             complaint: Mutex::default(),
             shown: AtomicI64::new(0),
             letters: Mutex::default(),
             asked: Mutex::default(),
         }
+    }
+
+    /// The group that is joined, by its full id.
+    pub(super) fn in_group(self, group: String) -> Self {
+        let commits = Arc::new(CommitHealth::new(group.clone()));
+        self.health.watch("offsets", &commits);
+        Self { needs: self.needs.and_group(Operation::Read, group), commits, ..self }
     }
 
     /// Leases end with `ending`; a revocation waits at most `drain` for running work.
@@ -215,26 +233,34 @@ impl Hooks {
 
     /// Something is wrong that librdkafka keeps working on. A single broken connection is no reason for alarm.
     pub(super) fn complain(&self, code: RDKafkaErrorCode) {
+        let right = self.connection.lacking(&self.needs, code);
         let missing = matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic);
-        if missing || is_forbidden(code) {
+        let why = match (&right, self.connection.newest()) {
+            (Some(right), _) => format!("access is denied: {right}, which the broker's access lists do not give"),
+            (None, _) if missing => "the topic does not exist".to_owned(),
+            (None, Some(cause)) => format!("no broker can be used: {cause}"),
+            (None, None) => format!("no broker can be reached: {}", words(&KafkaError::Global(code))),
+        };
+        if missing || right.is_some() {
             self.blocked.store(true, Ordering::Relaxed);
-            self.unready(if missing { "the topic does not exist" } else { "access to the topic or group is denied" });
+            self.unready(&why);
         } else if is_disconnected(code) {
-            self.unready("no broker can be reached");
+            self.unready(&why);
         }
         let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|(same, at)| same == code && at.elapsed() < REPEAT) {
+        if last.as_ref().is_some_and(|(same, at)| *same == why && at.elapsed() < REPEAT) {
             return;
         }
-        *last = Some((code, Instant::now()));
         let topic = &*self.topic.0;
         if missing {
             tracing::warn!(topic, "the topic does not exist yet; waiting for it (cordon topics apply creates it)");
         } else if matches!(code, RDKafkaErrorCode::BrokerTransportFailure) {
             tracing::debug!(topic, "a connection to a broker was lost; reconnecting");
+            return;
         } else {
-            tracing::warn!(topic, error = %code, "kafka is not available; trying again");
+            tracing::warn!(topic, error = why, "kafka is not available; trying again");
         }
+        *last = Some((why, Instant::now()));
     }
 
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
@@ -310,12 +336,15 @@ fn is_disconnected(code: RDKafkaErrorCode) -> bool {
 
 impl ClientContext for Hooks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_librdkafka(level, facility, message);
+        self.connection.log(level, facility, message);
     }
 
     fn stats_raw(&self, json: &[u8]) {
         let statistics = Statistics::parse(json);
         self.round.report(statistics.is_waiting_for_the_group());
+        if statistics.is_connected() {
+            self.connection.works();
+        }
         if statistics.is_connected() && !self.blocked.load(Ordering::Relaxed) {
             self.connected();
         }
@@ -350,9 +379,16 @@ impl ConsumerContext for Hooks {
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         match result {
-            // "No offset" means that there was nothing to commit.
-            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
-            Err(error) => tracing::warn!(%error, "offsets were not committed; their records may be read again"),
+            Ok(()) => self.commits.taken(),
+            // There was nothing to commit.
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Err(error) => {
+                let right = error.rdkafka_error_code().and_then(|code| self.connection.lacking(&self.needs, code));
+                let why = right.map_or_else(|| words(&error), |right| format!("access is denied: {right}"));
+                if self.commits.refused(why.clone()) {
+                    tracing::warn!(error = why, "offsets are not committed; their records may be read again");
+                }
+            }
         }
     }
 }

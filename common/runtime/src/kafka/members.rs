@@ -2,8 +2,9 @@
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+use super::connection::Connection;
 use super::error::KafkaFailure;
-use super::producer::Quiet;
+use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
 use super::topics::{ASK, ask};
 
@@ -28,7 +29,7 @@ const DEAD: &str = "Dead";
 pub async fn members(kafka: &KafkaSettings, group: &str) -> Result<Membership, KafkaFailure> {
     let name = kafka.group(group);
     let what = format!("ask for the members of group {name}");
-    let look = move |consumer: &BaseConsumer<Quiet>| {
+    let look = move |consumer: &BaseConsumer<Connection>| {
         let list = consumer.fetch_group_list(Some(&name), ASK)?;
         let found = list.groups().iter().filter(|found| found.name() == name);
         let (mut members, mut is_hidden) = (0, false);
@@ -38,5 +39,6 @@ pub async fn members(kafka: &KafkaSettings, group: &str) -> Result<Membership, K
         }
         Ok(if members == 0 && is_hidden { Membership::Hidden } else { Membership::Members(members) })
     };
-    ask(kafka, None, look, &what).await
+    let needs = Needs::cluster(Operation::Describe).and_group(Operation::Describe, kafka.group(group));
+    ask(kafka, None, look, (&what, needs)).await
 }

@@ -68,7 +68,7 @@ impl Drop for MemoryBroker {
 }
 
 fn cluster() -> Result<MockCluster<'static, rdkafka::producer::DefaultProducerContext>, KafkaFailure> {
-    let client = |source| KafkaFailure::Client { what: "in-memory broker", source };
+    let client = |answer| KafkaFailure::Client { what: "in-memory broker", answer };
     let cluster = MockCluster::new(1).map_err(client)?;
     let prefix = KafkaSettings::in_memory("").topic_prefix;
     for topic in Topic::ALL {

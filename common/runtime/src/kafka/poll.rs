@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
 use super::board::{Board, Lease, Limits};
-use super::error::{KafkaFailure, is_fatal};
+use super::error::{KafkaFailure, is_fatal, words};
 use super::gate::Gate;
 use super::hooks::Hooks;
 use super::leave::Farewell;
@@ -96,12 +96,13 @@ impl Poller {
         let (sender, events) = unbounded_channel();
         let drain = drain_deadline(&config);
         let hooks = Hooks::new(Arc::clone(&board), sender.clone(), context, (Arc::clone(&topic_name), spec.topic))
+            .in_group(context.kafka.group(&spec.group))
             .ending_with(ending.clone(), drain)
             .going_on(spec.reset == "earliest");
         let farewell = Farewell::of(&config);
         let consumer: BaseConsumer<Hooks> =
-            config.create_with_context(hooks).map_err(|source| KafkaFailure::Client { what: "consumer", source })?;
-        consumer.subscribe(&[&topic_name]).map_err(|source| KafkaFailure::Client { what: "consumer", source })?;
+            config.create_with_context(hooks).map_err(|answer| KafkaFailure::Client { what: "consumer", answer })?;
+        consumer.subscribe(&[&topic_name]).map_err(|answer| KafkaFailure::Client { what: "consumer", answer })?;
         let done = CancellationToken::new();
         let thread = PollThread {
             consumer,
@@ -224,7 +225,7 @@ impl PollThread {
                 None
             }
             other => {
-                tracing::warn!(error = %other, topic = %self.topic.0, "reading from kafka reports an error");
+                tracing::warn!(error = words(other), topic = %self.topic.0, "reading from kafka reports an error");
                 None
             }
         }

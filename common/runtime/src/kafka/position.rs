@@ -4,8 +4,9 @@ use cordon_records::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::connection::Connection;
 use super::error::KafkaFailure;
-use super::producer::Quiet;
+use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
 use super::topics::{ASK, ask, committed as group_offsets};
 
@@ -42,7 +43,12 @@ pub async fn positions(
     let name = kafka.topic(topic);
     let what = format!("ask how far {name} is read");
     let grouped = group.is_some();
-    let look = move |consumer: &BaseConsumer<Quiet>| {
+    let needs = Needs::topic(Operation::Describe, &name);
+    let needs = match group {
+        Some(group) => needs.and_group(Operation::Describe, kafka.group(group)),
+        None => needs,
+    };
+    let look = move |consumer: &BaseConsumer<Connection>| {
         let metadata = consumer.fetch_metadata(Some(&name), ASK)?;
         let found = metadata.topics().iter().filter(|found| found.name() == name);
         let partitions: Vec<i32> = found.flat_map(|found| found.partitions().iter().map(|p| p.id())).collect();
@@ -62,7 +68,7 @@ pub async fn positions(
         }
         Ok(positions)
     };
-    ask(kafka, group, look, &what).await
+    ask(kafka, group, look, (&what, needs)).await
 }
 
 #[cfg(test)]

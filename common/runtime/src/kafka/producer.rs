@@ -10,19 +10,18 @@ use std::time::Duration;
 use cordon_records::{Headers, Topic};
 use jiff::Timestamp;
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::future_producer::OwnedDeliveryResult;
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 use tokio::sync::OnceCell;
 
+use super::connection::Connection;
 use super::error::KafkaFailure;
 use super::records::Outbound;
+use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
-use super::statistics::log_librdkafka;
-use super::write_health::WriteHealth;
+use super::write_health::{UnderWay, WriteHealth};
 use crate::telemetry::Health;
 
 /// How long to wait before offering a record again to a full queue.
@@ -40,23 +39,25 @@ pub struct Delivered {
 /// A shared, cheaply cloned producer.
 #[derive(Clone)]
 pub struct Producer {
-    inner: FutureProducer<Quiet>,
+    inner: FutureProducer<Connection>,
     alone: Arc<Alone>,
+    connection: Connection,
     names: Arc<[String]>,
-    health: Option<Arc<WriteHealth>>,
+    health: Arc<WriteHealth>,
 }
 
 /// The client for one record at a time; made when it is first needed.
 struct Alone {
     config: ClientConfig,
-    client: OnceCell<FutureProducer<Quiet>>,
+    connection: Connection,
+    client: OnceCell<FutureProducer<Connection>>,
 }
 
 impl Alone {
-    async fn client(&self) -> Result<&FutureProducer<Quiet>, KafkaFailure> {
-        let make = async || self.config.create_with_context(Quiet);
+    async fn client(&self) -> Result<&FutureProducer<Connection>, KafkaFailure> {
+        let make = async || self.config.create_with_context(self.connection.clone());
         let made = self.client.get_or_try_init(make).await;
-        made.map_err(|source| KafkaFailure::Client { what: "producer", source })
+        made.map_err(|answer| KafkaFailure::Client { what: "producer", answer })
     }
 }
 
@@ -72,6 +73,7 @@ pub(crate) struct Queued {
     report: DeliveryFuture,
     topic: Topic,
     bytes: usize,
+    under_way: UnderWay,
 }
 
 /// The parts of a record, borrowed.
@@ -90,18 +92,22 @@ impl Producer {
     /// When librdkafka refuses the settings or a secret cannot be read.
     pub fn open(kafka: &KafkaSettings, client: &str) -> Result<Self, KafkaFailure> {
         let config: ClientConfig = kafka.producer(client)?;
-        let inner =
-            config.create_with_context(Quiet).map_err(|source| KafkaFailure::Client { what: "producer", source })?;
+        let connection = Connection::of(kafka);
+        let inner = config.create_with_context(connection.clone());
+        let inner = inner.map_err(|answer| KafkaFailure::Client { what: "producer", answer })?;
         let mut config = config;
         config.set("batch.num.messages", "1");
-        let alone = Arc::new(Alone { config, client: OnceCell::new() });
-        Ok(Self { inner, alone, names: Topic::ALL.iter().map(|topic| kafka.topic(*topic)).collect(), health: None })
+        let alone = Arc::new(Alone { config, connection: connection.clone(), client: OnceCell::new() });
+        let health = Arc::new(WriteHealth::new(connection.clone()));
+        let names = Topic::ALL.iter().map(|topic| kafka.topic(*topic)).collect();
+        Ok(Self { inner, alone, connection, names, health })
     }
 
-    /// The same, saying in `health` when the broker refuses what is written for the time being.
+    /// Has `health` tell when nothing that is written is confirmed.
     #[must_use]
-    pub fn telling(self, health: Health) -> Self {
-        Self { health: Some(Arc::new(WriteHealth::new(health))), ..self }
+    pub fn telling(self, health: &Health) -> Self {
+        health.watch("producer", &self.health);
+        self
     }
 
     /// Writes one record and waits for all in-sync replicas to have it.
@@ -130,11 +136,14 @@ impl Producer {
         let bytes = parts.value.map_or(0, <[u8]>::len);
         loop {
             match self.offer(parts) {
-                Ok(report) => return Ok(Queued { report, topic: parts.topic, bytes }),
+                Ok(report) => {
+                    let under_way = self.health.begins(parts.topic);
+                    return Ok(Queued { report, topic: parts.topic, bytes, under_way });
+                }
                 Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
                     tokio::time::sleep(FULL_QUEUE_PAUSE).await;
                 }
-                Err(source) => return Err(KafkaFailure::delivery(self.name(parts.topic), bytes, source)),
+                Err(answer) => return Err(self.connection.delivery(self.name(parts.topic), bytes, answer)),
             }
         }
     }
@@ -149,24 +158,21 @@ impl Producer {
 
     /// Waits for the report. A record that came back as too large is written once more, alone.
     pub(crate) async fn delivered(&self, queued: Queued) -> Result<Delivered, KafkaFailure> {
-        let Queued { report, topic, bytes } = queued;
+        let Queued { report, topic, bytes, under_way } = queued;
         let answer = match self.reported(report, topic, bytes).await {
             Err((KafkaFailure::Refused { .. }, Some(message))) => self.write_alone(&message, topic, bytes).await,
             other => other.map_err(|(failure, _)| failure),
         };
-        if let Some(health) = &self.health {
-            match &answer {
-                Ok(_) => health.taken(topic),
-                Err(failure @ KafkaFailure::Declined { .. }) => health.declined(topic, failure),
-                Err(_) => {}
-            }
+        match &answer {
+            Ok(_) => under_way.taken(),
+            Err(failure) => under_way.failed(failure),
         }
         answer
     }
 
     /// Writes a tombstone with this time stamp, and returns the one that it has on the topic.
     pub(crate) async fn stamp(&self, (topic, key): (Topic, &str), at: Timestamp) -> Result<Timestamp, KafkaFailure> {
-        let refused = |source| KafkaFailure::delivery(self.name(topic), 0, source);
+        let refused = |answer| self.connection.delivery(self.name(topic), 0, answer);
         let record: FutureRecord<'_, str, [u8]> =
             FutureRecord::to(self.name(topic)).key(key).timestamp(at.as_millisecond());
         let report = self.inner.send_result(record).map_err(|(source, _)| refused(source))?;
@@ -186,7 +192,7 @@ impl Producer {
         record.payload = message.payload();
         record.headers = message.headers().cloned();
         let sent = self.alone.client().await?.send_result(record);
-        let report = sent.map_err(|(source, _)| KafkaFailure::delivery(self.name(topic), bytes, source))?;
+        let report = sent.map_err(|(answer, _)| self.connection.delivery(self.name(topic), bytes, answer))?;
         self.reported(report, topic, bytes).await.map_err(|(failure, _)| failure)
     }
 
@@ -200,10 +206,13 @@ impl Producer {
         let report: Result<OwnedDeliveryResult, _> = report.await;
         match report {
             Ok(Ok(delivery)) if delivery.offset >= 0 => {
+                self.connection.works();
                 Ok(Delivered { partition: delivery.partition, offset: delivery.offset })
             }
             Ok(Ok(_)) => Err((self.nowhere(topic), None)),
-            Ok(Err((source, message))) => Err((KafkaFailure::delivery(self.name(topic), bytes, source), Some(message))),
+            Ok(Err((answer, message))) => {
+                Err((self.connection.delivery(self.name(topic), bytes, answer), Some(message)))
+            }
             Err(_) => {
                 Err((KafkaFailure::Dead("the producer was dropped while a record was under way".to_owned()), None))
             }
@@ -213,8 +222,8 @@ impl Producer {
     /// librdkafka calls a record delivered whose number the broker has seen before (`DUPLICATE_SEQUENCE_NUMBER`), with an
     /// offset below zero. It is taken for unconfirmed: whoever waits to read it back would not wait at all.
     fn nowhere(&self, topic: Topic) -> KafkaFailure {
-        let source = KafkaError::MessageProduction(RDKafkaErrorCode::DuplicateSequenceNumber);
-        KafkaFailure::Undelivered { topic: self.name(topic).to_owned(), source }
+        let answer = Box::new(KafkaError::MessageProduction(RDKafkaErrorCode::DuplicateSequenceNumber));
+        KafkaFailure::Undelivered { topic: self.name(topic).to_owned(), answer, cause: None }
     }
 
     /// Waits until nothing is under way. Dropping the producer throws away what is; and a flush that ends well does
@@ -227,8 +236,10 @@ impl Producer {
         let flushed = tokio::task::spawn_blocking(move || inner.flush(within).map(|()| inner.in_flight_count())).await;
         match flushed {
             Ok(Ok(0)) => Ok(()),
-            Ok(Ok(_)) => Err(KafkaFailure::NoAnswer { what: "flush the producer".into(), seconds: within.as_secs() }),
-            Ok(Err(source)) => Err(KafkaFailure::request("flush the producer", source)),
+            Ok(Ok(_)) => Err(self.connection.silence("flush the producer", within)),
+            Ok(Err(answer)) => {
+                Err(self.connection.request("flush the producer", &Needs::cluster(Operation::Write), answer))
+            }
             Err(_) => Err(KafkaFailure::Dead("the flush was aborted".to_owned())),
         }
     }
@@ -244,21 +255,3 @@ fn owned(headers: &Headers) -> OwnedHeaders {
         owned.insert(Header { key, value: value.as_deref() })
     })
 }
-
-/// Sends librdkafka's log lines to `tracing`.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_librdkafka(level, facility, message);
-    }
-
-    fn stats_raw(&self, _statistics: &[u8]) {}
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "kafka client reports an error");
-    }
-}
-
-impl rdkafka::consumer::ConsumerContext for Quiet {}

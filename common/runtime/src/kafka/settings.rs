@@ -5,14 +5,17 @@
 //! refused.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use cordon_records::Topic;
 use cordon_settings::{Secret, Section};
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use secrecy::ExposeSecret;
 
 use super::error::KafkaFailure;
+use super::security;
 
 /// Where the broker is and how to talk to it.
 #[derive(Debug, Clone)]
@@ -185,7 +188,9 @@ impl KafkaSettings {
             .set("bootstrap.servers", &self.bootstrap_servers)
             .set("client.id", format!("cordon-{client}"))
             .set("socket.keepalive.enable", "true")
-            .set("statistics.interval.ms", "15000");
+            .set("statistics.interval.ms", "15000")
+            // Of a connection that is closed at once, librdkafka tells only at this level.
+            .set_log_level(RDKafkaLogLevel::Info);
         config
     }
 
@@ -260,17 +265,40 @@ fn read_properties(properties: &mut Section) -> BTreeMap<String, Property> {
     for key in properties.keys() {
         if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == key) {
             properties.problem(&key, format!("{key} cannot be set here: {why}"));
-        } else if SECRET_MARKS.iter().any(|mark| key.contains(mark)) {
-            read.extend(properties.secret(&key).optional().map(|secret| (key, Property::Secret(secret))));
-        } else {
-            let value = properties.text(&key).optional();
-            if let Some(why) = value.as_ref().and_then(|value| refusal(&key, value)) {
-                properties.problem(&key, why);
-            }
-            read.extend(value.map(|value| (key, Property::Plain(value))));
+        } else if let Some(property) = read_property(properties, &key) {
+            read.insert(key, property);
         }
     }
+    if let Err((key, why)) = security::usable(&read) {
+        properties.problem(key.as_deref().unwrap_or("security.protocol"), why);
+    }
     read
+}
+
+fn read_property(properties: &mut Section, key: &str) -> Option<Property> {
+    let text = properties.text(key);
+    let text = if SECRET_MARKS.iter().any(|mark| key.contains(mark)) { None } else { text.optional() };
+    let text = text.filter(|text| !text.starts_with("env:") && !text.starts_with("file:"));
+    let Some(text) = text else { return properties.secret(key).optional().map(Property::Secret) };
+    if is_path(key) && text != "probe" {
+        let path = properties.path(key).check(|path| readable(path)).optional()?;
+        return Some(Property::Plain(path.display().to_string()));
+    }
+    if let Some(why) = refusal(key, &text) {
+        properties.problem(key, why);
+        return None;
+    }
+    Some(Property::Plain(text))
+}
+
+/// Names of properties that hold the path of a file. `ssl.ca.location` may also be a folder, or `probe`.
+fn is_path(key: &str) -> bool {
+    key.ends_with(".location") || key.ends_with(".file") || key.ends_with(".keytab")
+}
+
+fn readable(path: &Path) -> Result<(), String> {
+    let read = if path.is_dir() { std::fs::read_dir(path).map(drop) } else { std::fs::read(path).map(drop) };
+    read.map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 /// Why librdkafka does not take a property: it alone knows its names and values.
@@ -380,6 +408,60 @@ mod tests {
             let yaml = format!("kafka:\n  bootstrap_servers: a:9092\n  properties:\n    {key}: hunter2\n");
             let text = read(&yaml).unwrap_err().to_string();
             assert!(text.contains("expected a reference to a secret") && !text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_or_parsed_is_a_mistake_with_its_path_counted_from_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("garbage.pem"), "no certificate").unwrap();
+        for (key, file, words) in [
+            ("ssl.ca.location", "none.pem", "cannot read"),
+            ("ssl.ca.location", "garbage.pem", "no certificate"),
+            ("ssl.certificate.location", "garbage.pem", "cannot be used"),
+            ("ssl.key.location", "garbage.pem", "cannot be used"),
+            ("ssl.keystore.location", "garbage.pem", "cannot be used"),
+        ] {
+            let yaml = format!(
+                "kafka:\n  bootstrap_servers: a:9092\n  properties:\n    security.protocol: ssl\n    {key}: {file}\n"
+            );
+            let document = Document::parse("cordon.yaml", &yaml).unwrap().of_file(&folder.path().join("cordon.yaml"));
+            let text = mistakes(&document);
+            let path = folder.path().join(file).display().to_string();
+            assert!(text.contains(words) && text.contains(&path), "{text}");
+            assert!(text.contains("cordon.yaml:5:"), "{text}");
+        }
+    }
+
+    fn mistakes(document: &Document) -> String {
+        let reader = Reader::new(document);
+        let mut root = reader.root();
+        KafkaSettings::read(&mut root.section("kafka"));
+        root.finish();
+        reader.finish().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn references_work_in_every_property_and_are_never_taken_literally() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("user");
+        std::fs::write(&path, "ann\n").unwrap();
+        let yaml =
+            format!("kafka: {{bootstrap_servers: 'a:9092', properties: {{sasl.username: 'file:{}'}}}}", path.display());
+        let config = read(&yaml).unwrap().producer("ingest").unwrap();
+        assert_eq!(config.get("sasl.username"), Some("ann"));
+        for wrong in ["env:", "env:not a name", "file:"] {
+            let yaml = format!("kafka: {{bootstrap_servers: 'a:9092', properties: {{client.rack: '{wrong}'}}}}");
+            assert!(read(&yaml).unwrap_err().to_string().contains("expected a reference"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_login_that_is_not_complete_is_a_mistake_of_the_configuration() {
+        for properties in ["security.protocol: sasl_ssl", "security.protocol: sasl_plaintext, sasl.mechanism: PLAIN"] {
+            let yaml = format!("kafka: {{bootstrap_servers: 'a:9092', properties: {{{properties}}}}}");
+            let text = read(&yaml).unwrap_err().to_string();
+            assert!(text.contains("cannot be used"), "{text}");
         }
     }
 

@@ -11,9 +11,10 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::connection::{Connection, failed, listen};
 use super::error::KafkaFailure;
-use super::producer::Quiet;
 use super::records::Inbound;
+use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
 
 /// Longest silence before reading is given up.
@@ -136,11 +137,12 @@ fn read(
 ) -> Result<(), KafkaFailure> {
     let name: Arc<str> = kafka.topic(topic).into();
     let what = || format!("read {name}");
-    let consumer: BaseConsumer<Quiet> = kafka
+    let consumer: BaseConsumer<Connection> = kafka
         .reader("snapshot")?
-        .create_with_context(Quiet)
-        .map_err(|source| KafkaFailure::Client { what: "reader", source })?;
-    let mut open = assign(&consumer, &name, beginning).map_err(|source| KafkaFailure::request(what(), source))?;
+        .create_with_context(Connection::of(kafka))
+        .map_err(|answer| KafkaFailure::Client { what: "reader", answer })?;
+    let needs = Needs::topic(Operation::Read, &name);
+    let mut open = assign(&consumer, &name, beginning).map_err(|answer| failed(&consumer, what(), &needs, answer))?;
     let mut heard = Instant::now();
     while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
@@ -159,13 +161,18 @@ fn read(
             None => {}
         }
         if heard.elapsed() > SILENCE {
-            return Err(KafkaFailure::NoAnswer { what: what(), seconds: SILENCE.as_secs() });
+            listen(&consumer);
+            return Err(consumer.context().silence(what(), SILENCE));
         }
     }
     Ok(())
 }
 
-fn assign(consumer: &BaseConsumer<Quiet>, name: &str, beginning: Beginning<'_>) -> Result<BTreeSet<i32>, KafkaError> {
+fn assign(
+    consumer: &BaseConsumer<Connection>,
+    name: &str,
+    beginning: Beginning<'_>,
+) -> Result<BTreeSet<i32>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(name), SILENCE)?;
     let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
     let mut partitions: BTreeSet<i32> = topics.flat_map(|topic| topic.partitions().iter().map(|p| p.id())).collect();

@@ -9,9 +9,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::connection::Connection;
 use super::error::{KafkaFailure, is_fatal, is_forbidden};
-use super::producer::{Producer, Quiet};
+use super::producer::Producer;
 use super::records::{Inbound, Outbound};
+use super::right::{Needs, Operation};
 use crate::context::Context;
 
 mod claims;
@@ -35,7 +37,7 @@ enum Item {
 pub struct StateLog {
     topic: Topic,
     topic_name: Arc<str>,
-    consumer: Arc<BaseConsumer<Quiet>>,
+    consumer: Arc<BaseConsumer<Connection>>,
     producer: Producer,
     items: Receiver<Item>,
     at_end: bool,
@@ -55,8 +57,9 @@ impl StateLog {
     /// When the client cannot be made. A broker that cannot be reached is waited for in [`StateLog::next`].
     pub async fn open(context: &Context, topic: Topic) -> Result<Self, KafkaFailure> {
         let config = context.kafka.reader(context.stage)?;
-        let client = |source| KafkaFailure::Client { what: "reader", source };
-        let consumer: Arc<BaseConsumer<Quiet>> = Arc::new(config.create_with_context(Quiet).map_err(client)?);
+        let client = |answer| KafkaFailure::Client { what: "reader", answer };
+        let connection = Connection::of(&context.kafka);
+        let consumer: Arc<BaseConsumer<Connection>> = Arc::new(config.create_with_context(connection).map_err(client)?);
         let topic_name: Arc<str> = context.kafka.topic(topic).into();
         {
             let mut list = TopicPartitionList::new();
@@ -116,7 +119,10 @@ impl StateLog {
         let what = format!("ask for the end of {topic}");
         match tokio::task::spawn_blocking(move || consumer.fetch_watermarks(&topic, 0, ASK)).await {
             Ok(Ok((_, high))) => Ok(high),
-            Ok(Err(source)) => Err(KafkaFailure::request(what, source)),
+            Ok(Err(answer)) => {
+                let needs = Needs::topic(Operation::Describe, &self.topic_name);
+                Err(self.consumer.context().request(what, &needs, answer))
+            }
             Err(_) => Err(KafkaFailure::Dead("a blocking call was aborted".to_owned())),
         }
     }
@@ -168,7 +174,7 @@ pub async fn claim<F: FnMut(Inbound)>(
 }
 
 struct Reading {
-    consumer: Arc<BaseConsumer<Quiet>>,
+    consumer: Arc<BaseConsumer<Connection>>,
     topic: Topic,
     topic_name: Arc<str>,
     sender: Sender<Item>,
@@ -196,7 +202,8 @@ impl Reading {
     fn judge(&self, error: &KafkaError) -> Option<KafkaFailure> {
         let dead = |code: RDKafkaErrorCode| is_fatal(code) || is_forbidden(code);
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) || error.rdkafka_error_code().is_some_and(dead) {
-            return Some(KafkaFailure::request(format!("read {}", self.topic_name), error.clone()));
+            let needs = Needs::topic(Operation::Read, &self.topic_name);
+            return Some(self.consumer.context().request(format!("read {}", self.topic_name), &needs, error.clone()));
         }
         tracing::debug!(%error, topic = %self.topic_name, "reading the state topic reports an error; trying again");
         None

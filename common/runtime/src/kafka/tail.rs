@@ -11,9 +11,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::connection::{Connection, failed};
 use super::error::{KafkaFailure, is_forbidden};
-use super::producer::Quiet;
 use super::records::Inbound;
+use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
 
 /// Records that wait for the reader.
@@ -72,24 +73,25 @@ enum Place {
 }
 
 struct Reading {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<Connection>,
     names: Vec<(Topic, String)>,
 }
 
 fn placed(kafka: &KafkaSettings, topics: Vec<Topic>, place: &Place) -> Result<Reading, KafkaFailure> {
-    let consumer: BaseConsumer<Quiet> = kafka
+    let consumer: BaseConsumer<Connection> = kafka
         .reader("tail")?
-        .create_with_context(Quiet)
-        .map_err(|source| KafkaFailure::Client { what: "reader", source })?;
+        .create_with_context(Connection::of(kafka))
+        .map_err(|answer| KafkaFailure::Client { what: "reader", answer })?;
     let names: Vec<(Topic, String)> = topics.into_iter().map(|topic| (topic, kafka.topic(topic))).collect();
     for (_, name) in &names {
         let what = format!("take up position in {name}");
-        add(&consumer, name, place).map_err(|source| KafkaFailure::request(what, source))?;
+        let needs = Needs::topic(Operation::Read, name);
+        add(&consumer, name, place).map_err(|answer| failed(&consumer, what, &needs, answer))?;
     }
     Ok(Reading { consumer, names })
 }
 
-fn add(consumer: &BaseConsumer<Quiet>, name: &str, place: &Place) -> Result<(), KafkaError> {
+fn add(consumer: &BaseConsumer<Connection>, name: &str, place: &Place) -> Result<(), KafkaError> {
     let metadata = consumer.fetch_metadata(Some(name), ASK)?;
     let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
     let mut list = TopicPartitionList::new();
@@ -125,8 +127,10 @@ impl Reading {
                 Some(Err(KafkaError::PartitionEOF(_))) | None => {}
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_forbidden) => {
                     let names: Vec<&str> = self.names.iter().map(|(_, name)| name.as_str()).collect();
-                    let _ =
-                        sender.blocking_send(Err(KafkaFailure::request(format!("read {}", names.join(", ")), error)));
+                    let names = names.join(", ");
+                    let needs = Needs::topic(Operation::Read, &names);
+                    let failure = self.consumer.context().request(format!("read {names}"), &needs, error);
+                    let _ = sender.blocking_send(Err(failure));
                     return;
                 }
                 Some(Err(error)) => tracing::debug!(%error, "reading what is new reports an error; trying again"),

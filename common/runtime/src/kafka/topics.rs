@@ -12,8 +12,9 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::connection::{Connection, failed};
 use super::error::KafkaFailure;
-use super::producer::Quiet;
+use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
 
 mod compare;
@@ -134,8 +135,7 @@ async fn until_visible(kafka: &KafkaSettings) -> Result<(), TopicsError> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            let what = "see the topics that were just made".to_owned();
-            return Err(KafkaFailure::NoAnswer { what, seconds: ASK.as_secs() }.into());
+            return Err(Connection::of(kafka).silence("see the topics that were just made", ASK).into());
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -146,8 +146,9 @@ async fn until_visible(kafka: &KafkaSettings) -> Result<(), TopicsError> {
 /// # Errors
 /// Transient when the broker does not answer within 10 s.
 pub async fn cluster_id(kafka: &KafkaSettings) -> Result<String, KafkaFailure> {
-    let answer = ask(kafka, None, |consumer| Ok(consumer.client().fetch_cluster_id(ASK)), "ask for the cluster id");
-    answer.await?.ok_or(KafkaFailure::NoAnswer { what: "ask for the cluster id".into(), seconds: ASK.as_secs() })
+    let no_answer = KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut);
+    let id = |consumer: &BaseConsumer<Connection>| consumer.client().fetch_cluster_id(ASK).ok_or(no_answer);
+    ask(kafka, None, id, ("ask for the cluster id", Needs::cluster(Operation::Describe))).await
 }
 
 /// Whether the group has a committed offset on partition 0 of the topic.
@@ -157,19 +158,20 @@ pub async fn cluster_id(kafka: &KafkaSettings) -> Result<String, KafkaFailure> {
 pub async fn has_committed(kafka: &KafkaSettings, group: &str, topic: Topic) -> Result<bool, KafkaFailure> {
     let name = kafka.topic(topic);
     let what = format!("ask for the offsets of group {}", kafka.group(group));
-    let committed = move |consumer: &BaseConsumer<Quiet>| {
+    let needs = Needs::topic(Operation::Describe, &name).and_group(Operation::Describe, kafka.group(group));
+    let committed = move |consumer: &BaseConsumer<Connection>| {
         let mut list = TopicPartitionList::new();
         list.add_partition(&name, 0);
         let answer = committed(consumer, &list)?;
         Ok(answer.elements().iter().any(|element| matches!(element.offset(), Offset::Offset(_))))
     };
-    ask(kafka, Some(group), committed, &what).await
+    ask(kafka, Some(group), committed, (&what, needs)).await
 }
 
 /// Asks for a group's offsets. A broker that has just started, or a group that moves to another one, has no coordinator
 /// for a moment.
 pub(super) fn committed(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<Connection>,
     list: &TopicPartitionList,
 ) -> Result<TopicPartitionList, KafkaError> {
     let deadline = Instant::now() + ASK;
@@ -200,19 +202,20 @@ fn is_settling(error: &KafkaError) -> bool {
 pub async fn commit_end(kafka: &KafkaSettings, group: &str, topic: Topic) -> Result<i64, KafkaFailure> {
     let name = kafka.topic(topic);
     let what = format!("commit the end of {name} for group {}", kafka.group(group));
-    let commit = move |consumer: &BaseConsumer<Quiet>| {
+    let needs = Needs::topic(Operation::Read, &name).and_group(Operation::Read, kafka.group(group));
+    let commit = move |consumer: &BaseConsumer<Connection>| {
         let (_, end) = consumer.fetch_watermarks(&name, 0, ASK)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&name, 0, Offset::Offset(end))?;
         consumer.commit(&list, CommitMode::Sync)?;
         Ok(end)
     };
-    ask(kafka, Some(group), commit, &what).await
+    ask(kafka, Some(group), commit, (&what, needs)).await
 }
 
 /// What the broker says of some topics; `None` for one that does not exist.
 async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<Seen>>, usize), KafkaFailure> {
-    let list = |consumer: &BaseConsumer<Quiet>| {
+    let list = |consumer: &BaseConsumer<Connection>| {
         let metadata = consumer.fetch_metadata(None, ASK)?;
         let found = metadata.topics().iter().filter(|found| found.error().is_none());
         let shapes = found.map(|found| {
@@ -221,7 +224,7 @@ async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<See
         });
         Ok((shapes.collect::<HashMap<_, _>>(), metadata.brokers().len()))
     };
-    let (shapes, brokers) = ask(kafka, None, list, "list the topics").await?;
+    let (shapes, brokers) = ask(kafka, None, list, ("list the topics", Needs::cluster(Operation::Describe))).await?;
     let names: Vec<String> = topics.iter().map(|topic| kafka.topic(*topic)).collect();
     let there: Vec<&str> = names.iter().filter(|name| shapes.contains_key(*name)).map(String::as_str).collect();
     let mut settings = describe(kafka, &there).await?;
@@ -243,16 +246,30 @@ pub(super) async fn describe(
         return Ok(HashMap::new());
     }
     let specifiers: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let connection = Connection::of(kafka);
     let answer = admin(kafka)?.describe_configs(&specifiers, &options()).await;
+    let asked = |answer| connection.request(what, &Needs::topic(Operation::DescribeConfigs, &names.join(", ")), answer);
     let mut settings = HashMap::new();
-    for resource in answer.map_err(|source| KafkaFailure::request(what, source))? {
-        let resource = resource.map_err(|code| KafkaFailure::request(what, KafkaError::AdminOp(code)))?;
-        if let OwnedResourceSpecifier::Topic(name) = resource.specifier {
-            let known = resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
-            settings.insert(name, known.collect());
+    let mut refusal = None;
+    for resource in answer.map_err(asked)? {
+        match resource {
+            // rdkafka 0.39 passes over the error of a resource; a topic that may be looked at has settings.
+            Ok(resource) if resource.entries.is_empty() => {
+                refusal = Some(RDKafkaErrorCode::TopicAuthorizationFailed);
+            }
+            Ok(resource) => {
+                if let OwnedResourceSpecifier::Topic(name) = resource.specifier {
+                    let known = resource.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
+                    settings.insert(name, known.collect());
+                }
+            }
+            Err(code) => refusal = Some(code),
         }
     }
-    Ok(settings)
+    let Some(code) = refusal else { return Ok(settings) };
+    let refused: Vec<&str> = names.iter().filter(|name| !settings.contains_key(**name)).copied().collect();
+    let needs = Needs::topic(Operation::DescribeConfigs, &refused.join(", "));
+    Err(connection.request(what, &needs, KafkaError::AdminOp(code)))
 }
 
 async fn create(kafka: &KafkaSettings, topic: Topic, brokers: usize) -> Result<(), KafkaFailure> {
@@ -263,12 +280,13 @@ async fn create(kafka: &KafkaSettings, topic: Topic, brokers: usize) -> Result<(
     let new = NewTopic::new(&name, topic.spec().partitions, TopicReplication::Fixed(replicas));
     let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
     let answer = admin(kafka)?.create_topics([&new], &options()).await;
-    for result in answer.map_err(|source| KafkaFailure::request(what.clone(), source))? {
+    let (connection, needs) = (Connection::of(kafka), Needs::topic(Operation::Create, &name));
+    for result in answer.map_err(|answer| connection.request(what.clone(), &needs, answer))? {
         // Somebody else may have been quicker; the next look will tell whether it is as it must be.
         if let Err((_, code)) = result
             && code != RDKafkaErrorCode::TopicAlreadyExists
         {
-            return Err(KafkaFailure::request(what, KafkaError::AdminOp(code)));
+            return Err(connection.request(what, &needs, KafkaError::AdminOp(code)));
         }
     }
     Ok(())
@@ -278,28 +296,34 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(ASK)).operation_timeout(Some(ASK))
 }
 
-fn admin(kafka: &KafkaSettings) -> Result<AdminClient<Quiet>, KafkaFailure> {
+fn admin(kafka: &KafkaSettings) -> Result<AdminClient<Connection>, KafkaFailure> {
     let config = kafka.inquirer(None)?;
-    config.create_with_context(Quiet).map_err(|source| KafkaFailure::Client { what: "admin client", source })
+    let client = config.create_with_context(Connection::of(kafka));
+    client.map_err(|answer| KafkaFailure::Client { what: "admin client", answer })
 }
 
-/// Asks on a thread for blocking calls, with a deadline of its own: some of librdkafka's have none.
+/// Asks on a thread for blocking calls, with a deadline of its own: some of librdkafka's have none. `asked` is the question
+/// as a verb phrase, and the right that it takes.
 pub(super) async fn ask<T: Send + 'static>(
     kafka: &KafkaSettings,
     group: Option<&str>,
-    question: impl FnOnce(&BaseConsumer<Quiet>) -> Result<T, KafkaError> + Send + 'static,
-    what: &str,
+    question: impl FnOnce(&BaseConsumer<Connection>) -> Result<T, KafkaError> + Send + 'static,
+    asked: (&str, Needs),
 ) -> Result<T, KafkaFailure> {
-    let config = kafka.inquirer(group)?;
-    let consumer: BaseConsumer<Quiet> =
-        config.create_with_context(Quiet).map_err(|source| KafkaFailure::Client { what: "admin client", source })?;
+    let (what, needs) = (asked.0.to_owned(), asked.1);
+    let connection = Connection::of(kafka);
+    let consumer = kafka.inquirer(group)?.create_with_context(connection.clone());
+    let consumer: BaseConsumer<Connection> =
+        consumer.map_err(|answer| KafkaFailure::Client { what: "admin client", answer })?;
     let deadline = ASK.saturating_mul(2);
-    let asked = tokio::task::spawn_blocking(move || question(&consumer));
-    match tokio::time::timeout(deadline, asked).await {
-        Ok(Ok(Ok(answer))) => Ok(answer),
-        Ok(Ok(Err(source))) => Err(KafkaFailure::request(what, source)),
+    let verb = what.clone();
+    let answered = tokio::task::spawn_blocking(move || {
+        question(&consumer).map_err(|answer| failed(&consumer, verb, &needs, answer))
+    });
+    match tokio::time::timeout(deadline, answered).await {
+        Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err(KafkaFailure::Dead("a blocking call was aborted".to_owned())),
-        Err(_) => Err(KafkaFailure::NoAnswer { what: what.to_owned(), seconds: deadline.as_secs() }),
+        Err(_) => Err(connection.silence(what, deadline)),
     }
 }
 

@@ -33,7 +33,7 @@ pub fn load(path: &Path) -> Result<Document, Problems> {
     let origin = path.display().to_string();
     let text = read_text(path)
         .map_err(|error| Problem::whole(&origin, format!("cannot read the configuration file: {error}")))?;
-    let mut document = Document::parse(&origin, &text)?;
+    let mut document = Document::parse(&origin, &text)?.of_file(path);
     document.overlay(VARIABLE_PREFIX, environment());
     Ok(document)
 }

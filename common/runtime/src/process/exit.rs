@@ -7,11 +7,15 @@ use cordon_records::{Classified, ErrorClass};
 
 use super::failure::StageFailure;
 use super::signals::Signal;
+use crate::context::ContextError;
+use crate::kafka::{Fault, KafkaFailure, TopicsError};
 
 /// Something outside is missing or unreachable.
 pub(super) const UNAVAILABLE: u8 = 69;
 /// The stage failed.
 pub(super) const SOFTWARE: u8 = 70;
+/// The broker does not take who the stage is, or does not let it do what it must.
+const DENIED: u8 = 77;
 /// The configuration is wrong.
 pub(super) const CONFIGURATION: u8 = 78;
 
@@ -39,9 +43,10 @@ pub(super) fn interrupted(stage: &str, signal: Signal) -> ExitCode {
 
 fn code(failure: &StageFailure) -> u8 {
     match failure {
-        StageFailure::Topics(_) => UNAVAILABLE,
-        StageFailure::Broker(_)
-        | StageFailure::Context(_)
+        StageFailure::Topics(TopicsError::Kafka(failure)) => fault(failure),
+        StageFailure::Topics(TopicsError::Wrong(_)) => UNAVAILABLE,
+        StageFailure::Broker(failure) | StageFailure::Context(ContextError::Kafka(failure)) => fault(failure),
+        StageFailure::Context(ContextError::Metrics(_))
         | StageFailure::Telemetry(_)
         | StageFailure::Start(_)
         | StageFailure::Panicked(_)
@@ -51,6 +56,15 @@ fn code(failure: &StageFailure) -> u8 {
             ErrorClass::Transient => UNAVAILABLE,
             ErrorClass::Ambiguous | ErrorClass::Poison | ErrorClass::Fatal => SOFTWARE,
         },
+    }
+}
+
+fn fault(failure: &KafkaFailure) -> u8 {
+    match failure.fault() {
+        Fault::Unreachable => UNAVAILABLE,
+        Fault::Denied => DENIED,
+        Fault::Configuration => CONFIGURATION,
+        Fault::Broken => SOFTWARE,
     }
 }
 

@@ -62,7 +62,7 @@ pub trait Stage: Send + Sized + 'static {
 /// The `main` of a stage's binary.
 ///
 /// Exit codes: 0 done, 2 wrong usage, 69 something outside is missing (topics, or a service that the stage gave up on),
-/// 70 the stage failed or did not stop in time, 78 wrong configuration, 128 + number on a second signal.
+/// 70 the stage failed or did not stop in time, 77 the broker denies what the stage needs, 78 wrong configuration, 128 + number on a second signal.
 ///
 /// The first SIGTERM or SIGINT lets the stage finish what is under way; a second one stops at once. A switch
 /// `allow_http: true` anywhere in the configuration is warned of at every start.

@@ -105,7 +105,7 @@ fn wait_or_fail(context: &Context, error: TopicsError, pause: Duration) -> Resul
     match error.class() {
         ErrorClass::Transient => {
             let broker = &context.kafka.bootstrap_servers;
-            let why = format!("the broker at {broker} cannot be reached: {error}");
+            let why = format!("the broker at {broker} cannot be used yet: {error}");
             tracing::warn!(stage = context.stage, "{why}; trying again in {} s", pause.as_secs());
             context.health.set_ready("kafka", false, &why);
             Ok(())

@@ -4,7 +4,7 @@
 //! makes a stage unready, never dead: a restart would not bring the broker back.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,6 +17,16 @@ pub const SILENCE: Duration = Duration::from_secs(60);
 pub struct Health {
     stage: &'static str,
     components: Arc<Mutex<BTreeMap<&'static str, Component>>>,
+    watched: Arc<Mutex<Vec<Listed>>>,
+}
+
+/// Somebody who is asked, under the name of a component.
+type Listed = (&'static str, Weak<dyn Watched>);
+
+/// What knows by itself, at any time, whether it can do its work.
+pub trait Watched: std::fmt::Debug + Send + Sync {
+    /// Why it cannot, or `None`.
+    fn complaint(&self, now: Instant) -> Option<String>;
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +47,7 @@ impl Health {
     /// A stage without components: alive and ready.
     #[must_use]
     pub fn new(stage: &'static str) -> Self {
-        Self { stage, components: Arc::default() }
+        Self { stage, components: Arc::default(), watched: Arc::default() }
     }
 
     /// Says whether a component can do its work, and if not, why.
@@ -51,6 +61,15 @@ impl Health {
     pub fn set_unready_for(&self, component: &'static str, why: &str, within: Duration) {
         let complaint = Complaint { why: why.to_owned(), until: Instant::now().checked_add(within) };
         self.change(component, |entry| entry.unready = Some(complaint));
+    }
+
+    /// Asks `watched` whenever somebody wants to know, for as long as it lives.
+    pub fn watch(&self, component: &'static str, watched: &Arc<impl Watched + 'static>) {
+        let weak = Arc::downgrade(watched);
+        let weak: Weak<dyn Watched> = weak;
+        let mut all = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(_, watched)| watched.strong_count() > 0);
+        all.push((component, weak));
     }
 
     /// Says that a component's loop turns. From the first beat on, silence for more than [`SILENCE`] means stuck.
@@ -78,7 +97,12 @@ impl Health {
     pub fn missing(&self) -> Vec<String> {
         let now = Instant::now();
         let stands = |complaint: &&Complaint| complaint.until.is_none_or(|until| now < until);
-        self.complaints(|entry| entry.unready.as_ref().filter(stands).map(|complaint| complaint.why.clone()))
+        let mut missing =
+            self.complaints(|entry| entry.unready.as_ref().filter(stands).map(|complaint| complaint.why.clone()));
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = watched.iter().filter_map(|(name, watched)| Some((name, watched.upgrade()?.complaint(now)?)));
+        missing.extend(told.map(|(name, why)| format!("{}/{name}: {why}", self.stage)));
+        missing
     }
 
     fn complaints(&self, complaint: impl Fn(&Component) -> Option<String>) -> Vec<String> {
@@ -105,6 +129,24 @@ mod tests {
         assert_eq!(health.missing(), ["act/kafka: broker unreachable", "act/ledger: restoring"]);
         health.set_ready("kafka", true, "");
         health.set_ready("ledger", true, "");
+        assert!(health.missing().is_empty());
+    }
+
+    #[derive(Debug)]
+    struct Broken;
+
+    impl Watched for Broken {
+        fn complaint(&self, _: Instant) -> Option<String> {
+            Some("broken".to_owned())
+        }
+    }
+
+    #[test]
+    fn what_is_watched_is_asked_for_as_long_as_it_lives() {
+        let (health, broken) = (Health::new("act"), Arc::new(Broken));
+        health.watch("producer", &broken);
+        assert_eq!(health.missing(), ["act/producer: broken"]);
+        drop(broken);
         assert!(health.missing().is_empty());
     }
 
