@@ -142,10 +142,16 @@ impl WriteHealth {
     }
 }
 
+/// Whether the work needs what is written there. `policies` tells people and the backtest; everything goes on without it.
+fn is_worked_with(topic: Topic) -> bool {
+    topic != Topic::Policies
+}
+
 impl Watched for WriteHealth {
     fn complaint(&self, now: Instant) -> Option<String> {
         let topics = self.lock();
-        let told: Vec<String> = topics.iter().filter_map(|(topic, waiting)| self.told(*topic, waiting, now)).collect();
+        let told = topics.iter().filter(|(topic, _)| is_worked_with(**topic));
+        let told: Vec<String> = told.filter_map(|(topic, waiting)| self.told(*topic, waiting, now)).collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 }
@@ -185,6 +191,15 @@ mod tests {
         health.begins(Topic::DeadLetters).taken();
         assert!(told(&health).unwrap().contains("clock"), "{:?}", told(&health));
         health.begins(Topic::Cursors).taken();
+        assert_eq!(told(&health), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_works_without_the_topic_that_only_tells_of_it() {
+        let health = health();
+        unconfirmed(&health, Topic::Policies);
+        let _record = health.begins(Topic::Policies);
+        tokio::time::advance(PATIENCE * 2).await;
         assert_eq!(told(&health), None);
     }
 
