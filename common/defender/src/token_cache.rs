@@ -21,12 +21,16 @@ const LAST_SECONDS: Duration = Duration::from_secs(15);
 /// After a failed renewal of a token that is still good, how long until the next try.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
+/// How old a token is before roles are looked for in a newer one.
+const NEW_ROLES: Duration = Duration::from_secs(60);
+
 /// A token in use. The number tells one issue from the next.
 #[derive(Debug, Clone)]
 pub(crate) struct Issue {
     pub(crate) number: u64,
     pub(crate) secret: SecretString,
     pub(crate) expires_at: Timestamp,
+    issued_at: Instant,
     renew_from: Instant,
     unusable_from: Instant,
 }
@@ -83,6 +87,7 @@ impl TokenCache {
             number: state.issued,
             secret: token.secret,
             expires_at: self.clock.now().saturating_add(token.lifetime).unwrap_or(Timestamp::MAX),
+            issued_at: now,
             renew_from: now + (token.lifetime - early),
             unusable_from: now + token.lifetime.saturating_sub(LAST_SECONDS.min(early)),
         };
@@ -104,6 +109,16 @@ impl TokenCache {
                 state.failure = Some((number, error.clone()));
                 Err(error)
             }
+        }
+    }
+
+    /// The API lacks a role in this token. One that was granted since stands only in a newer token: one is asked for, at
+    /// most once a minute. Until there is one, this is still good.
+    pub(crate) async fn lacks_a_role(&self, number: u64) {
+        let (now, mut state) = (Instant::now(), self.state.lock().await);
+        let this = state.issue.as_mut().filter(|issue| issue.number == number);
+        if let Some(issue) = this.filter(|issue| now.duration_since(issue.issued_at) >= NEW_ROLES) {
+            issue.renew_from = now;
         }
     }
 
@@ -239,6 +254,20 @@ mod tests {
         cache.refused(first.number).await;
         assert_eq!(cache.get().await.unwrap().number, second.number);
         assert_eq!(*source.fetched.lock().unwrap(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_that_a_token_lacks_is_looked_for_in_a_newer_one_once_a_minute() {
+        let (cache, source) = cache(vec![Ok(3_600)]);
+        let mut fetches = Vec::new();
+        for _ in 0..130 {
+            let issue = cache.get().await.unwrap();
+            cache.lacks_a_role(issue.number).await;
+            fetches.push(*source.fetched.lock().unwrap());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        // The fetch itself takes a second.
+        assert_eq!((fetches[0], fetches[58], fetches[62], *fetches.last().unwrap()), (1, 1, 2, 3));
     }
 
     #[tokio::test(start_paused = true)]

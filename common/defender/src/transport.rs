@@ -146,9 +146,13 @@ impl Transport {
         let deadline = if call.endpoint.has_effect() { came + time } else { Instant::now() + time };
         let issue = self.token(call, deadline).await?;
         let first = self.send(call, &issue, deadline).await?;
-        if first.status == 403 && call.endpoint.has_effect() {
+        if first.status == 403 {
             // Whoever asks again does so because the permission was granted: an old token keeps its old roles.
-            self.tokens.refused(issue.number).await;
+            if call.endpoint.has_effect() {
+                self.tokens.refused(issue.number).await;
+            } else {
+                self.tokens.lacks_a_role(issue.number).await;
+            }
         }
         if first.status != 401 {
             return self.judge(call, first);
