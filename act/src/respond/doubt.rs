@@ -117,6 +117,8 @@ impl Responder {
             }
             Err(failure) if job.tries < LOOKS => {
                 job.tries += 1;
+                // What made it needless may end until the list can be read: then that is judged anew.
+                job.needless = None;
                 let rests = failure.retry_after.unwrap_or(LOOK_AGAIN).max(LOOK_AGAIN);
                 job.phase = Phase::InDoubt(at.mono + rests);
                 if job.entry.state == AttemptState::InDoubt {

@@ -28,8 +28,15 @@ pub fn comment(words: &str, key: &str, attempt: u32) -> String {
 /// The mark that an action bears. One that a person asked for, by a sign-in name, bears none: they copied our comment.
 #[must_use]
 pub fn mark_in(action: &MachineAction) -> Option<Mark> {
-    let by_person = action.requestor.as_deref().is_some_and(|name| name.contains('@'));
+    let by_person = action.requestor.as_deref().is_some_and(is_sign_in_name);
     action.comment.as_deref().filter(|_| !by_person).and_then(mark_of)
+}
+
+/// Whether a requestor is a person. An application is named there by its id or its display name, which may well hold an `@`.
+fn is_sign_in_name(requestor: &str) -> bool {
+    let is_domain = |domain: &str| domain.contains('.') && !domain.contains('@');
+    let parts = requestor.trim().split_once('@');
+    parts.is_some_and(|(local, domain)| !local.is_empty() && is_domain(domain) && !requestor.trim().contains(' '))
 }
 
 /// The mark in which a comment ends. One that is merely quoted, with other words behind it, is none.

@@ -382,3 +382,24 @@ fn a_release_in_doubt_that_a_fresh_read_finds_needless_ends_and_is_not_read_for_
     assert_eq!((world.calls.len(), world.states().last()), (1, Some(&ActionState::Covered)), "{:?}", world.reasons());
     assert!(world.reasons().last().unwrap().contains("the machine is not isolated"), "{:?}", world.reasons());
 }
+
+#[test]
+fn what_made_an_isolation_needless_is_not_believed_any_longer_where_the_list_could_not_be_read_meanwhile() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| lost());
+    world.pass(Duration::from_secs(121));
+    let asked = look(&mut world).expect("the settled look");
+    world.give(Event::Looked(asked, Ok(Vec::new())));
+    // The fresh read finds somebody else's isolation on its way; whose it is cannot be found out, and meanwhile it fails.
+    let machine = cordon_records::MachineId::new("m1").unwrap();
+    let by_hand = MachineActionId::new("by-hand").unwrap();
+    world.isolated.insert(machine.clone(), Isolation::Running { id: by_hand });
+    let asked = look(&mut world).expect("a look for the earlier attempt");
+    world.give(Event::Looked(asked, Err(broken())));
+    world.isolated.remove(&machine);
+    world.pass(Duration::from_secs(121));
+    world.run();
+    let states = vec![ActionState::InDoubt, ActionState::Accepted];
+    assert_eq!((world.calls.len(), world.states()), (2, states), "{:?}", world.reasons());
+}

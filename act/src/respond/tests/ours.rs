@@ -15,7 +15,7 @@ use super::world::{World, an, decision, pending, plan, start, terms};
 use crate::respond::Terms;
 use crate::respond::event::{Answer, Effect, Event};
 use crate::respond::facts::{Facts, Standing, isolation, newest};
-use crate::respond::ours::{Asked, Listed, Whose, find_ours, whose};
+use crate::respond::ours::{Asked, Listed, Whose, find_ours, mark_in, whose};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -142,6 +142,18 @@ fn the_list_is_searched_with_the_same_care_and_an_earlier_attempt_is_found_too()
     }
     let list = [quoted, retold, by_hand(), ours.clone()];
     assert_eq!(find_ours(&list, &asked, 2), Listed::Ours(&ours));
+}
+
+#[test]
+fn an_application_is_no_person_because_its_name_holds_an_at_sign() {
+    let (key, ..) = isolate();
+    let by = |name: &str| MachineAction { requestor: Some(name.into()), ..answered(&key, ActionType::Isolate) };
+    for ours in ["Cordon @ SOC", "cordon@soc", "@cordon.example.com", "Cordon (a@b.example.com)"] {
+        assert!(mark_in(&by(ours)).is_some(), "{ours}");
+    }
+    for people in ["analyst@example.com", " b.smith@corp.example.com ", "guest#EXT#@example.onmicrosoft.com"] {
+        assert!(mark_in(&by(people)).is_none(), "{people}");
+    }
 }
 
 /// An isolation of m1 with an end of its own.
