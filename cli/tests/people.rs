@@ -123,7 +123,7 @@ async fn what_only_the_ledger_tells_is_told_too() {
         let (id, until) = (command.id.clone().unwrap(), command.expires_at.unwrap());
         let obeyed = serde_json::json!({"entry": "obeyed", "id": id, "until": until, "offset": 0});
         world.remember(&serde_json::from_value(obeyed).unwrap()).await;
-        world.remember(&LedgerRecord::CommandsPosition { next: 1 }).await;
+        world.remember(&LedgerRecord::CommandsPosition { next: 1, newest: None }).await;
     };
     let args = ["cancel", KEY, "--why", "wrong machine", "--wait", "60s"];
     let (code, told, noted) = world.answered(&args, obeyed).await;
@@ -134,7 +134,8 @@ async fn what_only_the_ledger_tells_is_told_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_denial_needs_no_key_and_one_that_respond_ignores_is_no_success() {
     let world = World::with(&[held(KEY, "m1", "LAPTOP-ANNA")]).await;
-    let ignored = async |_: &CommandRecord| world.remember(&LedgerRecord::CommandsPosition { next: 1 }).await;
+    let ignored =
+        async |_: &CommandRecord| world.remember(&LedgerRecord::CommandsPosition { next: 1, newest: None }).await;
     let (code, told, noted) = world.answered(&["deny", KEY, "--why", "a test", "--wait", "60s"], ignored).await;
     assert_eq!(code, Some(1), "{told}{noted}");
     assert!(told.contains("does nothing for it"), "{told}");

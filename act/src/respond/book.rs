@@ -34,6 +34,8 @@ pub struct Book {
     pub fleet: Option<Fleet>,
     /// The next offset to read of `commands`.
     pub commands_next: i64,
+    /// When the newest of `commands` that was read was written there.
+    pub commands_newest: Option<Timestamp>,
     /// Signed commands that were obeyed.
     obeyed: BTreeMap<CommandId, Obeyed>,
     /// Which rules and guards the writer had in force.

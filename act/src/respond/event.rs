@@ -32,10 +32,8 @@ pub enum Event {
     Tailed(i64, Box<StampedRecord>),
     /// A tombstone of this key was read from the ledger.
     Erased(i64, String),
-    /// A person's word was read, or what stands in its place and is none.
-    Command(i64, Result<CommandRecord, String>),
-    /// The topic of commands is another one than that of which the ledger has the position: its offsets begin again.
-    CommandsMadeAnew,
+    /// A person's word was read at this offset, or what stands in its place and is none; and when it was written there.
+    Command(i64, Option<Timestamp>, Result<CommandRecord, String>),
     /// The fresh read ended.
     Facts(ActionKey, Result<Box<Facts>, Unreadable>),
     /// The broker confirmed an INTENT at this offset.
@@ -210,7 +208,7 @@ pub enum Effect {
     PublishFleet(CountedFleet),
     /// Say that a switch was not as we left it, and is written again as we have it.
     SwitchSetRight(SwitchSetRight),
-    /// `commands` was made anew, so that what stands on it is read as new: it had been read up to this offset.
+    /// `commands` was made anew, so that its offsets begin again: it had been read up to this one.
     CommandsMadeAnew(i64),
     /// The decision at this offset is done with.
     Settle(i64, Fate),

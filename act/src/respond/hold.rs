@@ -69,8 +69,6 @@ struct Post<T> {
     policy: watch::Receiver<InForce>,
     /// The newest count of the fleet. What tells it to decide ends with this.
     fleet: watch::Sender<Option<CountedFleet>>,
-    /// One above the newest offset of `commands` that was read.
-    commands_read: i64,
 }
 
 impl<T: Tenant> Holder for Respond<T> {
@@ -102,7 +100,6 @@ impl<T: Tenant> Respond<T> {
             restored = restored => restored?,
             () = tenure.lost() => return Ok(()),
         };
-        let commands_end = commands.end().await?;
         genesis::check(&book, &kafka::cluster_id(&self.context.kafka).await?)?;
         self.context.health.set_ready("ledger", true, "");
         let mut policy = self.policy.clone();
@@ -124,13 +121,8 @@ impl<T: Tenant> Respond<T> {
             writes: Writes::default(),
             policy,
             fleet,
-            commands_read: 0,
         };
         post.advance(&mut responder, Event::Policy(Box::new(standing)))?;
-        // A topic that ends before what was read of it is another one.
-        if commands_end < responder.book().commands_next {
-            post.advance(&mut responder, Event::CommandsMadeAnew)?;
-        }
         for command in said {
             post.advance(&mut responder, command)?;
         }
@@ -212,7 +204,7 @@ impl<T: Tenant> Post<T> {
                 () = self.tenure.lost() => return Ok(()),
                 tail = log.next() => inbound::tail(&tail?)?,
                 Some(done) = self.work.join_next() => Some(done.map_err(|_| ActError::Task)??),
-                command = commands.next() => Some(self.command(responder, &command?)?),
+                command = commands.next() => Some(inbound::command(&command?)),
                 Ok(()) = self.policy.changed() => Some(self.changed_policy()),
                 () = tokio::time::sleep_until(wake.into()) => None,
                 inbound = inbox.next(), if responder.has_room() => match inbound {
@@ -224,15 +216,6 @@ impl<T: Tenant> Post<T> {
                 self.advance(responder, event)?;
             }
         }
-    }
-
-    /// Offsets go back only where the topic was deleted and made again.
-    fn command(&mut self, responder: &mut Responder, inbound: &Inbound) -> Result<Event, ActError> {
-        if inbound.offset < self.commands_read {
-            self.advance(responder, Event::CommandsMadeAnew)?;
-        }
-        self.commands_read = inbound.offset.saturating_add(1);
-        Ok(inbound::command(inbound))
     }
 
     fn changed_policy(&mut self) -> Event {
@@ -309,7 +292,7 @@ impl<T: Tenant> Post<T> {
                 }
                 Effect::SwitchSetRight(switch) => say_set_right(&switch),
                 Effect::CommandsMadeAnew(before) => {
-                    tracing::warn!(before, "the topic of commands was made anew; what stands on it is read as new");
+                    tracing::warn!(before, "the topic of commands was made anew; what was said since is read");
                 }
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,

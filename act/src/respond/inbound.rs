@@ -49,9 +49,10 @@ pub fn decision(inbound: &Inbound, tenant: &TenantId) -> Result<DecisionRecord, 
 pub fn command(inbound: &Inbound) -> Event {
     if inbound.size() > MAX_COMMAND {
         let why = format!("it has {} bytes, more than {MAX_COMMAND}", inbound.size());
-        return Event::Command(inbound.offset, Err(why));
+        return Event::Command(inbound.offset, inbound.timestamp, Err(why));
     }
-    Event::Command(inbound.offset, inbound.json::<CommandRecord>().map_err(|error| error.to_string()))
+    let command = inbound.json::<CommandRecord>().map_err(|error| error.to_string());
+    Event::Command(inbound.offset, inbound.timestamp, command)
 }
 
 /// Reads a record of the ledger's tail. A tombstone under a key that is no text is none of ours.

@@ -107,7 +107,7 @@ impl Asked {
     fn remembered(&self, record: &LedgerRecord) -> Option<Heard> {
         match record {
             LedgerRecord::Obeyed { id, set_aside, .. } => (*id == self.id && !set_aside).then_some(Heard::Counted),
-            LedgerRecord::CommandsPosition { next } => (*next > self.offset).then_some(Heard::Read),
+            LedgerRecord::CommandsPosition { next, .. } => (*next > self.offset).then_some(Heard::Read),
             LedgerRecord::Action(entry) => self.counts_in(entry).then_some(Heard::Counted),
             LedgerRecord::Genesis(_)
             | LedgerRecord::Claim(_)
@@ -218,8 +218,8 @@ mod tests {
                 .unwrap()
         };
         assert_eq!((ledger(obeyed("c-1")), ledger(obeyed("c-2"))), (Some(Heard::Counted), None));
-        assert_eq!(ledger(LedgerRecord::CommandsPosition { next: 5 }), None);
-        assert_eq!(ledger(LedgerRecord::CommandsPosition { next: 6 }), Some(Heard::Read));
+        assert_eq!(ledger(LedgerRecord::CommandsPosition { next: 5, newest: None }), None);
+        assert_eq!(ledger(LedgerRecord::CommandsPosition { next: 6, newest: None }), Some(Heard::Read));
         let mut entry = entry("aa", "m1", "ONE");
         assert_eq!(ledger(LedgerRecord::Action(Box::new(entry.clone()))), None);
         entry.approvals.push(yes("c-1"));

@@ -46,6 +46,9 @@ pub enum LedgerRecord {
     CommandsPosition {
         /// Next offset to read.
         next: i64,
+        /// When the newest that was read was written there; older builds do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        newest: Option<Timestamp>,
     },
     /// A signed command that was obeyed, so that it is obeyed once. Needed until it would do nothing anyway.
     Obeyed {

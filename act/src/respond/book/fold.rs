@@ -74,7 +74,9 @@ impl Book {
             "claim" => self.claim.clone().map(LedgerRecord::Claim),
             "breaker" => self.breaker.clone().map(LedgerRecord::Breaker),
             "pause" => self.pause.clone().map(LedgerRecord::Pause),
-            "commands" => Some(LedgerRecord::CommandsPosition { next: self.commands_next }),
+            "commands" => {
+                Some(LedgerRecord::CommandsPosition { next: self.commands_next, newest: self.commands_newest })
+            }
             "policy" => self.policy.clone().map(LedgerRecord::Policy),
             "fleet" => self.fleet.map(|Fleet { machines, at }| LedgerRecord::FleetSize { machines, at }),
             other => self.action(other).or_else(|| self.command(other)),
@@ -103,7 +105,9 @@ impl Book {
             LedgerRecord::Claim(claim) => self.claim = Some(claim),
             LedgerRecord::Breaker(latch) => self.breaker = Some(latch),
             LedgerRecord::Pause(latch) => self.pause = Some(latch),
-            LedgerRecord::CommandsPosition { next } => self.commands_next = next,
+            LedgerRecord::CommandsPosition { next, newest } => {
+                (self.commands_next, self.commands_newest) = (next, newest);
+            }
             LedgerRecord::Obeyed { id, until, offset, set_aside: false } => {
                 self.not_obeyed.remove(&id);
                 self.obeyed.insert(id, Obeyed { until, offset });

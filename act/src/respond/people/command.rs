@@ -8,6 +8,8 @@ use cordon_records::{
     ActionKey, ActionState, AttemptState, Command, CommandRecord, Latch, LedgerEntry, LedgerRecord, NoticeKind, Report,
 };
 
+use jiff::Timestamp;
+
 use super::super::book::Obeyed;
 use super::super::event::{Effect, Moment};
 use super::super::report;
@@ -57,10 +59,21 @@ impl Written {
 pub(in crate::respond) type Done = Result<Written, String>;
 
 impl Responder {
-    /// Takes the command at this offset, or what could not be read there.
-    pub(in crate::respond) fn obey(&mut self, offset: i64, command: Result<CommandRecord, String>, at: Moment) {
+    /// Takes the command at this offset, or what could not be read there. What is older than the newest that was read, or
+    /// as old, has been read; on a topic that was made anew offsets begin again, and say nothing.
+    pub(in crate::respond) fn obey(
+        &mut self,
+        (offset, written_at): (i64, Option<Timestamp>),
+        command: Result<CommandRecord, String>,
+        at: Moment,
+    ) {
+        let newest = self.book.commands_newest;
+        self.book.commands_newest = newest.max(written_at);
         if offset < self.book.commands_next {
-            return;
+            if written_at.is_none() || newest.is_none() || written_at <= newest {
+                return;
+            }
+            self.effects.push(Effect::CommandsMadeAnew(self.book.commands_next));
         }
         let mut written = match command {
             Ok(record) => {
@@ -69,16 +82,9 @@ impl Responder {
             Err(why) => does_nothing(offset, format!("what stands at commands/0/{offset} is no command: {why}"), at),
         };
         self.book.commands_next = offset + 1;
-        written.ledger.push(LedgerRecord::CommandsPosition { next: offset + 1 });
+        let newest = self.book.commands_newest;
+        written.ledger.push(LedgerRecord::CommandsPosition { next: offset + 1, newest });
         self.record(written.reports, written.ledger, Afterwards::default());
-    }
-
-    /// Offsets begin again: without this a person's words on the new topic would be passed over, a pause among them. What was
-    /// signed and obeyed is known by its id, so nothing of it is done twice.
-    pub(in crate::respond) fn commands_made_anew(&mut self) {
-        let before = std::mem::take(&mut self.book.commands_next);
-        self.effects.push(Effect::CommandsMadeAnew(before));
-        self.record(Vec::new(), vec![LedgerRecord::CommandsPosition { next: 0 }], Afterwards::default());
     }
 
     fn take_command(&mut self, offset: i64, record: &CommandRecord, at: Moment) -> Done {

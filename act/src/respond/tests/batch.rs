@@ -94,7 +94,7 @@ fn a_pause_while_they_gather_stops_them_all() {
     }
     world.run();
     let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
-    world.give(Event::Command(0, Ok(pause)));
+    world.give(Event::Command(0, None, Ok(pause)));
     world.pass(Duration::from_millis(500));
     world.run();
     assert_eq!((world.together.len(), world.orders.len()), (0, 0));

@@ -150,7 +150,7 @@ fn a_crash_anywhere_in_it_releases_each_once_also_when_its_time_is_over_meanwhil
     let before = world.log.len();
     world.say(command.clone());
     world.run();
-    let position = LedgerRecord::CommandsPosition { next: 1 };
+    let position = LedgerRecord::CommandsPosition { next: 1, newest: None };
     let obeyed = world.log.iter().position(|record| *record == position).unwrap();
     assert!(obeyed >= before + 3, "each release is written before the command is done with");
     for (cut, late) in (before..=obeyed).flat_map(|cut| [(cut, false), (cut, true)]) {
@@ -161,7 +161,7 @@ fn a_crash_anywhere_in_it_releases_each_once_also_when_its_time_is_over_meanwhil
             all.insert(machine(name), Isolation::Isolated { id });
             all
         });
-        next.give(Event::Command(0, Ok(command.clone())));
+        next.give(Event::Command(0, None, Ok(command.clone())));
         next.run();
         let begun = cut > before;
         let expected = if begun || !late { 3 } else { 0 };
@@ -261,7 +261,7 @@ fn a_crash_anywhere_in_a_retry_asks_once() {
     let command = signed(ANN, Command::Retry { key: key.clone() }, "c-1", world.at.wall);
     let before = world.log.len();
     world.say(command.clone());
-    while !world.log.contains(&LedgerRecord::CommandsPosition { next: 1 }) {
+    while !world.log.contains(&LedgerRecord::CommandsPosition { next: 1, newest: None }) {
         if let Some(Effect::Read { .. }) = world.waiting.front() {
             world.waiting.rotate_left(1);
         }
@@ -269,7 +269,7 @@ fn a_crash_anywhere_in_a_retry_asks_once() {
     }
     for cut in before..=world.log.len() {
         let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
-        next.give(Event::Command(0, Ok(command.clone())));
+        next.give(Event::Command(0, None, Ok(command.clone())));
         next.run();
         assert_eq!((next.orders.len(), next.told().len()), (1, 0), "cut at {cut}: {:?}", next.told());
         assert!(next.calls[0].2.ends_with("#2]"), "cut at {cut}: {}", next.calls[0].2);
@@ -347,7 +347,7 @@ fn a_crash_after_any_write_of_it_releases_each_machine_exactly_once() {
             next.isolated.insert(machine(name), Isolation::None);
         }
         if next.responder.book().commands_next == 0 {
-            next.give(Event::Command(0, Ok(command.clone())));
+            next.give(Event::Command(0, None, Ok(command.clone())));
         }
         for _ in 0..3 {
             next.run();

@@ -205,11 +205,11 @@ fn a_crash_anywhere_in_it_begins_each_once() {
     let before = world.log.len();
     world.say(command.clone());
     world.run();
-    let position = LedgerRecord::CommandsPosition { next: 1 };
+    let position = LedgerRecord::CommandsPosition { next: 1, newest: None };
     let obeyed = world.log.iter().position(|record| *record == position).unwrap();
     for cut in before..=obeyed {
         let mut next = World::restored_at(terms("all_rules: {10m: 3}"), world.log[..cut].to_vec(), world.at.wall);
-        next.give(Event::Command(0, Ok(command.clone())));
+        next.give(Event::Command(0, None, Ok(command.clone())));
         for _ in 0..3 {
             next.run();
             next.pass(Duration::from_secs(121));

@@ -107,11 +107,11 @@ fn a_command_that_is_forged_altered_expired_or_meant_for_something_else_does_not
 fn what_is_no_command_at_all_is_told_and_what_follows_is_read() {
     use crate::respond::event::Event;
     let mut world = held();
-    world.give(Event::Command(0, Err("expected value at line 1".into())));
+    world.give(Event::Command(0, None, Err("expected value at line 1".into())));
     world.run();
     assert!(world.told()[0].contains("commands/0/0 is no command: expected value"), "{:?}", world.told());
     let approval = signed(ANN, world.approval(), "c-1", world.at.wall);
-    world.give(Event::Command(1, Ok(approval)));
+    world.give(Event::Command(1, None, Ok(approval)));
     world.run();
     assert_eq!(world.orders.len(), 1);
 }
@@ -144,13 +144,13 @@ fn a_command_that_is_read_again_after_a_crash_is_neither_obeyed_twice_nor_called
     world.say(command.clone());
     let before = world.log.len();
     world.run();
-    let position = LedgerRecord::CommandsPosition { next: 1 };
+    let position = LedgerRecord::CommandsPosition { next: 1, newest: None };
     let obeyed = world.log.iter().position(|record| *record == position).unwrap();
     // kill -9 after each record that the command led to: the position comes last.
     for cut in before..=obeyed {
         let log = world.log[..cut].to_vec();
         let mut next = World::restored_at(terms_of_the_office(), log, world.at.wall);
-        next.give(crate::respond::event::Event::Command(0, Ok(command.clone())));
+        next.give(crate::respond::event::Event::Command(0, None, Ok(command.clone())));
         for _ in 0..3 {
             next.run();
             next.pass(Duration::from_secs(121));
@@ -172,7 +172,7 @@ fn an_approval_survives_a_restart_before_its_action_has_begun() {
     let approval = world.approval();
     world.say(signed(ANN, approval, "c-1", world.at.wall));
     // The approval becomes durable, the fresh read does not come back.
-    while !world.log.contains(&LedgerRecord::CommandsPosition { next: 1 }) {
+    while !world.log.contains(&LedgerRecord::CommandsPosition { next: 1, newest: None }) {
         if let Some(crate::respond::event::Effect::Read { .. }) = world.waiting.front() {
             world.waiting.rotate_left(1);
         }

@@ -205,7 +205,7 @@ fn killed_after_any_record_the_release_is_made_once_and_the_isolation_never_agai
             let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
             next.isolated.clone_from(&isolated);
             if next.responder.book().commands_next == 0 {
-                next.give(Event::Command(0, Ok(command.clone())));
+                next.give(Event::Command(0, None, Ok(command.clone())));
             }
             for _ in 0..4 {
                 healthy(&mut next);
@@ -320,7 +320,7 @@ fn a_command_is_done_with_only_when_what_it_ended_is_durable() {
             Effect::Record { ledger, .. } => Some(ledger),
             _ => None,
         });
-        let position = LedgerRecord::CommandsPosition { next: 1 };
+        let position = LedgerRecord::CommandsPosition { next: 1, newest: None };
         let mut writes = writes.filter(|ledger| ledger.iter().any(|written| *written.record() == position));
         let last = writes.next_back().expect("the position is written");
         // Two writes of one key follow each other, so the position waits for whatever ends the action.

@@ -120,7 +120,7 @@ fn of_every_kind(of: &LedgerRecord) -> Vec<LedgerRecord> {
         LedgerRecord::Closed(closed),
         LedgerRecord::Breaker(latch(true, "stale")),
         LedgerRecord::Pause(latch(true, "stale")),
-        LedgerRecord::CommandsPosition { next: 99 },
+        LedgerRecord::CommandsPosition { next: 99, newest: None },
         LedgerRecord::Obeyed { id: CommandId::new("c-1").unwrap(), until: start(), offset: 7, set_aside: false },
         LedgerRecord::Policy(policy),
         LedgerRecord::FleetSize { machines: 1, at: start() },
@@ -206,11 +206,11 @@ fn a_command_that_only_a_stale_holder_obeyed_is_obeyed() {
         claim(1),
         claim(2),
         LedgerRecord::Pause(latch(true, "written late")).stamped(1),
-        LedgerRecord::CommandsPosition { next: 1 }.stamped(1),
+        LedgerRecord::CommandsPosition { next: 1, newest: None }.stamped(1),
     ];
     let mut world = World::restored_from(terms(), log, start());
     let at = world.at.wall;
-    world.give(Event::Command(0, Ok(unsigned(Command::Pause, "p-1", at))));
+    world.give(Event::Command(0, None, Ok(unsigned(Command::Pause, "p-1", at))));
     world.run();
     assert_eq!(on(world.responder.book()), (false, true), "the position was a stale one's, and so was the pause");
 }
@@ -234,7 +234,7 @@ fn a_command_that_only_a_stale_writer_said_was_obeyed_is_obeyed_whenever_the_tru
         for log in however_compacted(&world.stamped) {
             assert_eq!(obeyed(&log), None, "{log:?}");
             let mut next = World::restored_from(terms_of_the_office(), log, start());
-            next.give(Event::Command(0, Ok(release.clone())));
+            next.give(Event::Command(0, None, Ok(release.clone())));
             next.run();
             let states: Vec<_> = next.responder.book().entries().map(|entry| entry.requested_by.clone()).collect();
             assert_eq!(states, [Some("ann@example.com".to_owned())], "it is done");

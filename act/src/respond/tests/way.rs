@@ -6,6 +6,7 @@ use cordon_defender::ActionStatus;
 use cordon_policy::Isolation;
 use cordon_records::{ActionState, AlertStatus, Command, CommandRecord, Mode, Verdict};
 use cordon_runtime::kafka::Fate;
+use jiff::SignedDuration;
 
 use super::world::{World, decision, pending, start, terms};
 use crate::respond::event::{Answer, Effect, Event, Unreadable};
@@ -140,8 +141,8 @@ fn a_decision_that_needs_a_human_is_reported_and_settled() {
 fn a_pause_holds_everything_after_it_and_is_obeyed_once() {
     let mut world = World::new();
     let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
-    world.give(Event::Command(0, Ok(pause.clone())));
-    world.give(Event::Command(0, Ok(pause)));
+    world.give(Event::Command(0, None, Ok(pause.clone())));
+    world.give(Event::Command(0, None, Ok(pause)));
     world.decide(decision("a1", "m1"));
     world.run();
     assert_eq!(world.states(), [ActionState::Held]);
@@ -259,7 +260,7 @@ fn a_pause_between_the_intent_and_the_call_stops_the_call() {
         assert!(world.step(&mut |_| unreachable!("no call yet")));
     }
     let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
-    world.give(Event::Command(0, Ok(pause)));
+    world.give(Event::Command(0, None, Ok(pause)));
     world.run();
     assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));
 }
@@ -293,28 +294,25 @@ fn a_decision_is_settled_only_after_its_outcome_is_durable() {
 }
 
 #[test]
-fn what_people_say_on_a_topic_that_was_made_anew_is_not_taken_for_read() {
-    let mut world = World::restored(super::office::terms_of_the_office(), Vec::new());
-    let release = super::office::signed(
-        super::office::ANN,
-        Command::Release { machine: super::office::machine("m9") },
-        "c-1",
-        world.at.wall,
-    );
-    world.say(release.clone());
+fn what_people_say_on_a_topic_that_was_made_anew_counts_and_what_was_read_before_does_not_count_again() {
+    let pause = |by: &str| CommandRecord::unsigned(Command::Pause, by.into(), "drill".into(), start());
+    let after = |minutes: i64| Some(start() + SignedDuration::from_mins(minutes));
+    let mut world = World::new();
+    for (offset, by) in [(0, "anna"), (1, "bob")] {
+        world.give(Event::Command(offset, after(offset), Ok(pause(by))));
+    }
     world.run();
-    world.say(CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start()));
-    world.run();
-    assert_eq!((world.responder.is_paused(), world.responder.book().commands_next), (true, 2));
-
-    world.give(Event::CommandsMadeAnew);
-    assert_eq!(world.responder.book().commands_next, 0);
-    // The new word counts; the copy of what was obeyed does nothing.
-    world.give(Event::Command(0, Ok(CommandRecord::unsigned(Command::Pause, "bob".into(), "again".into(), start()))));
-    world.give(Event::Command(1, Ok(release)));
-    world.run();
-    let by = world.responder.book().pause.as_ref().map(|latch| latch.by.clone());
-    assert_eq!((by, world.responder.book().commands_next), (Some("bob".to_owned()), 2));
-    let copies = world.told().iter().filter(|text| text.contains("this is a copy")).count();
-    assert_eq!((copies, world.responder.book().entries().count()), (1, 1), "{:?}", world.told());
+    let by = |world: &World| world.responder.book().pause.as_ref().map(|latch| latch.by.clone());
+    for mut world in [world.restarted(terms()), world] {
+        // From a backup, or because the end of the topic was lost: read again from its beginning.
+        world.give(Event::Command(0, after(0), Ok(pause("anna"))));
+        world.run();
+        assert_eq!((by(&world), world.responder.book().commands_next), (Some("bob".to_owned()), 2));
+        // On a topic that was made anew, at offsets that had been read.
+        for (offset, who) in [(0, "carl"), (1, "dora")] {
+            world.give(Event::Command(offset, after(offset + 5), Ok(pause(who))));
+            world.run();
+            assert_eq!((by(&world), world.responder.book().commands_next), (Some(who.to_owned()), offset + 1));
+        }
+    }
 }

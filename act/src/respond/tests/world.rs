@@ -340,7 +340,7 @@ impl World {
     pub fn say(&mut self, command: CommandRecord) -> i64 {
         let offset = self.next_command;
         self.next_command += 1;
-        self.give(Event::Command(offset, Ok(command)));
+        self.give(Event::Command(offset, None, Ok(command)));
         offset
     }
 
