@@ -111,9 +111,7 @@ async fn broker(kafka: &KafkaSettings, wanted: &Wanted) -> Vec<Finding> {
     let topics = match kafka::check_topics(kafka, &wanted.topics()).await {
         Ok(()) => good("topics", "all there, as they should be"),
         Err(TopicsError::Kafka(failure)) => bad("topics", exit::of_kafka(&failure), failure.to_string()),
-        Err(error @ TopicsError::Wrong(_)) => {
-            bad("topics", Exit::Unreachable, format!("{error}; run `cordon topics apply`"))
-        }
+        Err(error @ TopicsError::Wrong(_)) => bad("topics", Exit::Unreachable, error.to_string()),
     };
     let mut findings = vec![cluster];
     if topics.exit == Some(Exit::Ok) {

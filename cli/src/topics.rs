@@ -1,4 +1,4 @@
-//! `cordon topics apply`: makes what is missing, changes nothing that is there.
+//! `cordon topics apply`: makes what is missing, changes nothing that is there, and says how to mend it by hand.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub async fn apply(config: &Path) -> anyhow::Result<Exit> {
             }
             Applied::Differs { topic, differences } => {
                 exit = Exit::Negative;
-                println!("DIFFERS  {topic}; nothing was changed");
+                println!("DIFFERS  {topic}; this command changes no topic that is there");
                 differences.iter().for_each(|line| println!("         {line}"));
             }
         }

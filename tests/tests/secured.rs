@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use cordon_records::{Headers, Topic};
-use cordon_runtime::kafka::{KafkaFailure, Outbound, Producer, apply_topics};
+use cordon_runtime::kafka::{
+    KafkaFailure, KafkaSettings, Outbound, Producer, Tail, apply_topics, has_committed, positions, read_all,
+    read_newest,
+};
 use cordon_tests::broker::{settings, unique_prefix};
 use cordon_tests::secured::{Access, Login, SecuredKafka, principal};
 
@@ -40,4 +43,45 @@ async fn a_user_of_either_login_may_do_what_the_access_list_says_and_nothing_els
         let producer = Producer::open(&kafka.settings(login, user, &prefix), user).unwrap();
         producer.send(record()).await.unwrap_or_else(|failure| panic!("{user}: {failure}"));
     }
+}
+
+/// What each way of looking at a topic answers: how many records or partitions, or why it cannot be told.
+async fn looks(kafka: &KafkaSettings) -> [Result<usize, KafkaFailure>; 4] {
+    let topic = Topic::DeadLetters;
+    [
+        read_all(kafka, topic).await.map(|all| all.len()),
+        read_newest(kafka, topic).await.map(|all| all.len()),
+        positions(kafka, None, topic).await.map(|all| all.len()),
+        Tail::open(kafka, &[topic]).await.map(|_| 0),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_denied_or_missing_is_never_an_empty_one() {
+    let Some(kafka) = SecuredKafka::start(&["ann"], Access::Listed) else { return };
+    let prefix = unique_prefix("denied");
+    let plain = settings(kafka.cluster().bootstrap(), &prefix);
+    for looked in looks(&plain).await {
+        let failure = looked.expect_err("the topics are not made yet");
+        assert!(failure.to_string().contains(&format!("{prefix}dead-letters")), "{failure}");
+    }
+    apply_topics(&plain).await.expect("the test itself may do everything");
+    assert!(looks(&plain).await.iter().all(Result::is_ok), "they are there and empty");
+    let ann = kafka.settings(Login::Scram, "ann", &prefix);
+    for looked in looks(&ann).await {
+        let failure = looked.expect_err("nothing is allowed yet");
+        assert!(matches!(failure, KafkaFailure::Forbidden { .. }), "{failure}");
+    }
+    let topic = format!("{prefix}dead-letters");
+    let principal = principal(Login::Scram, "ann");
+    let group = format!("{prefix}act-respond");
+    let grants = [["--topic", &topic], ["--group", &group]].map(|resource| {
+        let grant = ["--add", "--allow-principal", &principal, "--operation", "Describe", resource[0], resource[1]];
+        grant.map(str::to_owned).to_vec()
+    });
+    kafka.acls(&grants);
+    let failure = read_all(&ann, Topic::DeadLetters).await.expect_err("to see that it is there is not to read it");
+    assert!(matches!(failure, KafkaFailure::Forbidden { .. }), "{failure}");
+    let failure = has_committed(&ann, "act-respond", Topic::Decisions).await.expect_err("the topic is denied yet");
+    assert!(matches!(failure, KafkaFailure::Forbidden { .. }), "{failure}");
 }

@@ -20,6 +20,7 @@ use super::accounts::pause;
 use super::board::{Break, Lease};
 use super::error::KafkaFailure;
 use super::hooks::Hooks;
+use super::partitions::all_told;
 use super::records::{Inbound, Outbound};
 use super::snapshot::fold_since;
 use crate::context::Context;
@@ -49,13 +50,7 @@ pub(super) fn committed(
     for partition in partitions {
         asked.add_partition(name, *partition);
     }
-    let answer = consumer.committed_offsets(asked, ASK_AGAIN);
-    // An error of one partition must not pass for a group that has committed nothing there.
-    let answer = answer.and_then(|answer| {
-        let failed = answer.elements().iter().find_map(|element| element.error().err());
-        failed.map_or(Ok(answer), Err)
-    });
-    match answer {
+    match consumer.committed_offsets(asked, ASK_AGAIN).and_then(all_told) {
         Ok(answer) => {
             let next = |offset| match offset {
                 Offset::Offset(next) => Some(next),

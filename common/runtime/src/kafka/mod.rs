@@ -27,6 +27,7 @@ pub mod memory;
 mod mistake;
 pub mod offsets;
 mod panics;
+mod partitions;
 mod poll;
 mod position;
 pub mod producer;

@@ -6,6 +6,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::connection::Connection;
 use super::error::KafkaFailure;
+use super::partitions::partitions;
 use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
 use super::topics::{ASK, ask, committed as group_offsets};
@@ -34,7 +35,7 @@ impl Position {
 /// Every partition of a topic.
 ///
 /// # Errors
-/// Transient when the broker does not answer within 10 s.
+/// Transient when the broker does not answer within 10 s or knows no such topic, fatal when it does not let us look.
 pub async fn positions(
     kafka: &KafkaSettings,
     group: Option<&str>,
@@ -49,9 +50,7 @@ pub async fn positions(
         None => needs,
     };
     let look = move |consumer: &BaseConsumer<Connection>| {
-        let metadata = consumer.fetch_metadata(Some(&name), ASK)?;
-        let found = metadata.topics().iter().filter(|found| found.name() == name);
-        let partitions: Vec<i32> = found.flat_map(|found| found.partitions().iter().map(|p| p.id())).collect();
+        let partitions = partitions(consumer, &name, ASK)?;
         let mut list = TopicPartitionList::new();
         for partition in &partitions {
             list.add_partition(&name, *partition);

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use cordon_records::Topic;
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::connection::{Connection, failed, listen};
-use super::error::KafkaFailure;
+use super::error::{KafkaFailure, is_forbidden};
+use super::partitions::partitions;
 use super::records::Inbound;
 use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
@@ -23,7 +24,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// Reads every partition of a topic from its beginning to its present end; in order within a partition.
 ///
 /// # Errors
-/// Transient when the broker is silent for 15 s.
+/// Transient when the broker is silent for 15 s or knows no such topic, fatal when it does not let us read it.
 pub async fn read_all(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbound>, KafkaFailure> {
     read_from(kafka, topic, Beginning::Oldest).await
 }
@@ -31,7 +32,7 @@ pub async fn read_all(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbound
 /// Reads the newest record of every partition.
 ///
 /// # Errors
-/// Transient when the broker is silent for 15 s.
+/// Transient when the broker is silent for 15 s or knows no such topic, fatal when it does not let us read it.
 pub async fn read_newest(kafka: &KafkaSettings, topic: Topic) -> Result<Vec<Inbound>, KafkaFailure> {
     read_from(kafka, topic, Beginning::Newest).await
 }
@@ -79,7 +80,7 @@ impl Beginning<'static> {
 /// order within a partition; partitions come mixed.
 ///
 /// # Errors
-/// Transient when the broker is silent for 15 s.
+/// Transient when the broker is silent for 15 s or knows no such topic, fatal when it does not let us read it.
 pub async fn fold_all<T: Send + 'static>(
     kafka: &KafkaSettings,
     topic: Topic,
@@ -93,7 +94,7 @@ pub async fn fold_all<T: Send + 'static>(
 /// seek by time (librdkafka #4755), so there it begins with the oldest.
 ///
 /// # Errors
-/// Transient when the broker is silent for 15 s.
+/// Transient when the broker is silent for 15 s or knows no such topic, fatal when it does not let us read it.
 pub async fn fold_since<T: Send + 'static>(
     kafka: &KafkaSettings,
     topic: Topic,
@@ -157,6 +158,9 @@ fn read(
                 heard = Instant::now();
                 open.remove(&partition);
             }
+            Some(Err(error)) if is_denied(&error) => {
+                return Err(consumer.context().request(what(), &needs, error));
+            }
             Some(Err(error)) => tracing::debug!(%error, topic = %name, "reading reports an error; trying again"),
             None => {}
         }
@@ -168,14 +172,18 @@ fn read(
     Ok(())
 }
 
+/// The broker does not let us read. What it says of the group does not matter: nothing is asked of a group here.
+fn is_denied(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    code.is_some_and(is_forbidden) && code != Some(RDKafkaErrorCode::GroupAuthorizationFailed)
+}
+
 fn assign(
     consumer: &BaseConsumer<Connection>,
     name: &str,
     beginning: Beginning<'_>,
 ) -> Result<BTreeSet<i32>, KafkaError> {
-    let metadata = consumer.fetch_metadata(Some(name), SILENCE)?;
-    let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
-    let mut partitions: BTreeSet<i32> = topics.flat_map(|topic| topic.partitions().iter().map(|p| p.id())).collect();
+    let mut partitions: BTreeSet<i32> = partitions(consumer, name, SILENCE)?.into_iter().collect();
     if let Beginning::At(offsets) = beginning {
         partitions.retain(|partition| offsets.contains_key(partition));
     }

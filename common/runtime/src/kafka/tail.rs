@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use cordon_records::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::connection::{Connection, failed};
 use super::error::{KafkaFailure, is_forbidden};
+use super::partitions::partitions;
 use super::records::Inbound;
 use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
@@ -92,22 +93,17 @@ fn placed(kafka: &KafkaSettings, topics: Vec<Topic>, place: &Place) -> Result<Re
 }
 
 fn add(consumer: &BaseConsumer<Connection>, name: &str, place: &Place) -> Result<(), KafkaError> {
-    let metadata = consumer.fetch_metadata(Some(name), ASK)?;
-    let topics = metadata.topics().iter().filter(|topic| topic.name() == name);
     let mut list = TopicPartitionList::new();
-    for partition in topics.flat_map(|topic| topic.partitions()) {
+    for partition in partitions(consumer, name, ASK)? {
         let offset = match place {
-            Place::Ends => consumer.fetch_watermarks(name, partition.id(), ASK)?.1,
+            Place::Ends => consumer.fetch_watermarks(name, partition, ASK)?.1,
             Place::At(next) => {
                 // A topic that was made anew is shorter than what was read.
-                let (low, high) = consumer.fetch_watermarks(name, partition.id(), ASK)?;
-                next.get(&partition.id()).filter(|next| (low..=high).contains(next)).copied().unwrap_or(low)
+                let (low, high) = consumer.fetch_watermarks(name, partition, ASK)?;
+                next.get(&partition).filter(|next| (low..=high).contains(next)).copied().unwrap_or(low)
             }
         };
-        list.add_partition_offset(name, partition.id(), Offset::Offset(offset))?;
-    }
-    if list.count() == 0 {
-        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+        list.add_partition_offset(name, partition, Offset::Offset(offset))?;
     }
     consumer.incremental_assign(&list)
 }

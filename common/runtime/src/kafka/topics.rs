@@ -13,7 +13,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::connection::{Connection, failed};
-use super::error::KafkaFailure;
+use super::error::{KafkaFailure, is_forbidden};
+use super::partitions::{all_told, there};
 use super::right::{Needs, Operation};
 use super::settings::KafkaSettings;
 
@@ -33,7 +34,7 @@ pub enum TopicsError {
     /// The broker could not be asked.
     #[error(transparent)]
     Kafka(#[from] KafkaFailure),
-    /// Topics are missing or differ; one line each.
+    /// Topics are missing or differ; one line each, with what to do about it.
     #[error("the topics are not as they must be: {}", .0.join("; "))]
     Wrong(Vec<String>),
 }
@@ -62,11 +63,11 @@ pub enum Applied {
         /// What is weaker than advised.
         advice: Vec<String>,
     },
-    /// It is there and differs. Nothing was changed: a person decides.
+    /// It is there and differs. It stays so: a person decides.
     Differs {
         /// Its full name.
         topic: String,
-        /// How.
+        /// How, and how to mend it.
         differences: Vec<String>,
     },
 }
@@ -84,7 +85,7 @@ pub async fn check_topics(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(),
     for (topic, seen) in topics.iter().zip(look(kafka, topics).await?.0) {
         let name = kafka.topic(*topic);
         let Some(seen) = seen else {
-            wrong.push(format!("{name} does not exist"));
+            wrong.push(format!("{name} does not exist: make it with `cordon topics apply`"));
             continue;
         };
         let verdict = compare(*topic, &seen);
@@ -130,9 +131,12 @@ pub async fn apply_topics(kafka: &KafkaSettings) -> Result<Vec<Applied>, TopicsE
 async fn until_visible(kafka: &KafkaSettings) -> Result<(), TopicsError> {
     let deadline = Instant::now() + ASK;
     loop {
-        let (seen, _) = look(kafka, &Topic::ALL).await?;
-        if seen.iter().all(Option::is_some) {
-            return Ok(());
+        match look(kafka, &Topic::ALL).await {
+            Ok((seen, _)) if seen.iter().all(Option::is_some) => return Ok(()),
+            Ok(_) => {}
+            // A topic whose partitions have no leader yet.
+            Err(failure) if failure.class() == ErrorClass::Transient => {}
+            Err(failure) => return Err(failure.into()),
         }
         if Instant::now() > deadline {
             return Err(Connection::of(kafka).silence("see the topics that were just made", ASK).into());
@@ -176,7 +180,7 @@ pub(super) fn committed(
 ) -> Result<TopicPartitionList, KafkaError> {
     let deadline = Instant::now() + ASK;
     loop {
-        match consumer.committed_offsets(list.clone(), ASK) {
+        match consumer.committed_offsets(list.clone(), ASK).and_then(all_told) {
             Err(error) if is_settling(&error) && Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
             other => return other,
         }
@@ -215,17 +219,16 @@ pub async fn commit_end(kafka: &KafkaSettings, group: &str, topic: Topic) -> Res
 
 /// What the broker says of some topics; `None` for one that does not exist.
 async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<Seen>>, usize), KafkaFailure> {
-    let list = |consumer: &BaseConsumer<Connection>| {
-        let metadata = consumer.fetch_metadata(None, ASK)?;
-        let found = metadata.topics().iter().filter(|found| found.error().is_none());
-        let shapes = found.map(|found| {
-            let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min();
-            (found.name().to_owned(), (found.partitions().len(), replicas.unwrap_or(0)))
-        });
-        Ok((shapes.collect::<HashMap<_, _>>(), metadata.brokers().len()))
-    };
-    let (shapes, brokers) = ask(kafka, None, list, ("list the topics", Needs::cluster(Operation::Describe))).await?;
     let names: Vec<String> = topics.iter().map(|topic| kafka.topic(*topic)).collect();
+    let asked = names.clone();
+    let list = move |consumer: &BaseConsumer<Connection>| listed(consumer, asked);
+    let needs = Needs::topic(Operation::Describe, &names.join(", "));
+    let Listed { shapes, denied, brokers } = ask(kafka, None, list, ("look at the topics", needs)).await?;
+    if !denied.is_empty() {
+        let refusal = KafkaError::MetadataFetch(RDKafkaErrorCode::TopicAuthorizationFailed);
+        let (what, denied) = ("look at the topics", denied.join(", "));
+        return Err(Connection::of(kafka).request(what, &Needs::topic(Operation::Describe, &denied), refusal));
+    }
     let there: Vec<&str> = names.iter().filter(|name| shapes.contains_key(*name)).map(String::as_str).collect();
     let mut settings = describe(kafka, &there).await?;
     let seen = names.iter().map(|name| {
@@ -233,6 +236,35 @@ async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<See
         Some(Seen { partitions, replicas, settings: settings.remove(name).unwrap_or_default() })
     });
     Ok((seen.collect(), brokers))
+}
+
+/// What a broker says of topics that were asked for by name.
+struct Listed {
+    /// Partitions, and replicas of that partition which has the fewest.
+    shapes: HashMap<String, (usize, usize)>,
+    /// Those that we may not look at: whether they are there is not told.
+    denied: Vec<String>,
+    brokers: usize,
+}
+
+/// Asks for each by its name: a list of all leaves out those that are denied.
+fn listed(consumer: &BaseConsumer<Connection>, names: Vec<String>) -> Result<Listed, KafkaError> {
+    let mut listed = Listed { shapes: HashMap::new(), denied: Vec::new(), brokers: 0 };
+    for name in names {
+        let metadata = consumer.fetch_metadata(Some(&name), ASK)?;
+        listed.brokers = metadata.brokers().len();
+        match there(&metadata, &name) {
+            Ok(found) => {
+                let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min();
+                let shape = (found.partitions().len(), replicas.unwrap_or(0));
+                listed.shapes.insert(name, shape);
+            }
+            Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
+            Err(code) if is_forbidden(code) => listed.denied.push(name),
+            Err(code) => return Err(KafkaError::MetadataFetch(code)),
+        }
+    }
+    Ok(listed)
 }
 
 pub(super) type TopicSettings = Vec<(String, String)>;

@@ -11,7 +11,7 @@ use crate::telemetry::TelemetryError;
 #[derive(Debug, thiserror::Error)]
 pub enum StageFailure {
     /// The topics are not there, or not as they must be.
-    #[error("{0}; create and compare topics with `cordon topics apply`")]
+    #[error("{0}")]
     Topics(TopicsError),
     /// The broker refuses this client. One that cannot be reached is waited for instead.
     #[error(transparent)]

@@ -177,7 +177,8 @@ mod tests {
     #[tokio::test]
     async fn missing_topics_end_the_stage_and_name_the_command_that_makes_them() {
         let context = context(false);
-        let error = TopicsError::Wrong(vec!["cordon.alerts does not exist".to_owned()]);
+        let error =
+            TopicsError::Wrong(vec!["cordon.alerts does not exist: make it with `cordon topics apply`".to_owned()]);
         let failure = wait_or_fail(&context, error, FIRST_PAUSE).unwrap_err();
         assert!(failure.to_string().contains("cordon.alerts does not exist"), "{failure}");
         assert!(failure.to_string().contains("cordon topics apply"), "{failure}");

@@ -13,7 +13,7 @@ pub(super) struct Seen {
     pub(super) settings: Vec<(String, String)>,
 }
 
-/// Where a topic differs from what it must be, and where it is weaker than advised.
+/// Where a topic differs from what it must be and what a person has to do about it, and where it is weaker than advised.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) differences: Vec<String>,
@@ -54,13 +54,19 @@ fn policy(cleanup: Cleanup) -> &'static str {
 pub(super) fn compare(topic: Topic, seen: &Seen) -> Verdict {
     let (spec, mut verdict) = (topic.spec(), Verdict::default());
     if i32::try_from(seen.partitions) != Ok(spec.partitions) {
-        let text = format!("has {} partitions and must have {}", seen.partitions, spec.partitions);
-        verdict.differences.push(text);
+        verdict.differences.push(format!(
+            "has {} partitions and must have {}: delete it if nothing that it holds is needed, and make it anew with \
+             `cordon topics apply`",
+            seen.partitions, spec.partitions
+        ));
     }
     let setting = |name: &str| seen.settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let wanted = policy(spec.cleanup);
     if let Some(found) = setting("cleanup.policy").filter(|found| *found != wanted) {
-        verdict.differences.push(format!("has cleanup.policy={found} and must have {wanted}"));
+        verdict.differences.push(format!(
+            "has cleanup.policy={found} and must have {wanted}: change it with `kafka-configs --alter --add-config \
+             cleanup.policy={wanted}`"
+        ));
     }
     if seen.replicas < 2 {
         verdict.advice.push("it has one replica: a lost disk loses it".to_owned());
@@ -101,14 +107,20 @@ mod tests {
         let mut ledger = seen(Topic::Ledger, 3);
         ledger.settings.retain(|(key, _)| key != "cleanup.policy");
         ledger.settings.push(("cleanup.policy".into(), "compact,delete".into()));
-        assert_eq!(compare(Topic::Ledger, &ledger).differences.len(), 1);
+        let differences = compare(Topic::Ledger, &ledger).differences;
+        assert_eq!(differences.len(), 1);
+        assert!(
+            differences[0].contains("kafka-configs --alter --add-config cleanup.policy=compact"),
+            "{differences:?}"
+        );
     }
 
     #[test]
     fn a_second_partition_on_a_topic_that_elects_is_refused() {
         let mut decisions = seen(Topic::Decisions, 3);
         decisions.partitions = 2;
-        assert_eq!(compare(Topic::Decisions, &decisions).differences, ["has 2 partitions and must have 1"]);
+        let differences = compare(Topic::Decisions, &decisions).differences;
+        assert!(differences[0].starts_with("has 2 partitions and must have 1: delete it"), "{differences:?}");
     }
 
     #[test]
