@@ -19,7 +19,7 @@ use clap::ValueEnum;
 use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, TenantId, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{self, Election, Start, Subscription};
+use cordon_runtime::kafka::{self, Access, Election, Start, Subscription};
 use cordon_runtime::process::Stage;
 use cordon_runtime::telemetry::metrics::register;
 use cordon_runtime::telemetry::watch_need;
@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{ActSettings, read_guards};
+pub use decide::GROUP as DECIDE_GROUP;
 pub use error::ActError;
 pub use policy::{Policy, PolicyFiles};
 
@@ -57,6 +58,36 @@ pub enum Role {
     Both,
 }
 
+/// What decide does on the broker. On `actions` it says that changed rules are refused.
+const DECIDE: Access = Access {
+    reads: &[Topic::Enriched, Topic::DeadLetters, Topic::Policies],
+    writes: &[Topic::Decisions, Topic::Actions, Topic::DeadLetters, Topic::Policies],
+    checks: &[Topic::Enriched, Topic::Decisions, Topic::Actions, Topic::DeadLetters],
+    joins: &[decide::GROUP],
+    ..Access::NONE
+};
+
+/// What respond does on the broker.
+const RESPOND: Access = Access {
+    reads: &[Topic::Decisions, Topic::Commands, Topic::Ledger, Topic::DeadLetters, Topic::Policies],
+    writes: &[Topic::Actions, Topic::Ledger, Topic::DeadLetters, Topic::Policies],
+    checks: &[Topic::Decisions, Topic::Actions, Topic::Commands, Topic::Ledger, Topic::DeadLetters],
+    joins: &[respond::GROUP],
+    ..Access::NONE
+};
+
+impl Role {
+    /// What it does on the broker, and no more than that.
+    #[must_use]
+    pub const fn access(self) -> &'static [Access] {
+        match self {
+            Self::Decide => &[DECIDE],
+            Self::Respond => &[RESPOND],
+            Self::Both => &[DECIDE, RESPOND],
+        }
+    }
+}
+
 /// Flags of `cordon-act`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ActArgs {
@@ -79,11 +110,13 @@ pub struct Act;
 
 impl Stage for Act {
     const NAME: &'static str = "act";
-    const TOPICS: &'static [Topic] =
-        &[Topic::Enriched, Topic::Decisions, Topic::Actions, Topic::Commands, Topic::Ledger, Topic::DeadLetters];
     type Args = ActArgs;
     type Settings = ActSettings;
     type Error = ActError;
+
+    fn access(args: &ActArgs) -> &'static [Access] {
+        args.role.access()
+    }
 
     fn read(root: &mut Section) -> Option<ActSettings> {
         ActSettings::read(root)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::acls::args::AclsArgs;
 use crate::dlq::args::DlqCommand;
 use crate::guards::args::GuardsCommand;
 use crate::isolated::args::IsolatedArgs;
@@ -39,6 +40,15 @@ pub enum Command {
     /// Look after the Kafka topics
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Say what each stage and each person must be allowed on the broker
+    ///
+    /// The least rights: with them everything works, and without any of them something does not. Asks no broker.
+    #[command(after_help = "Examples:\n  cordon acls --config cordon.yaml\n  \
+                      cordon acls --config cordon.yaml --stage respond -o kafka-acls\n  \
+                      cordon acls --config cordon.yaml -o strimzi | kubectl apply -f -\n  \
+                      cordon acls --config cordon.yaml -o kafka-acls --principal 'User:CN=cordon-{},O=Example'\n\n\
+                      Exit code 0 done, 78 the configuration is wrong.")]
+    Acls(AclsArgs),
     /// Say how the installation stands: switches, rules, actions, coverage, lag
     Status(StatusArgs),
     /// Say which machines are cut off now, by whom and until when, and who was let back

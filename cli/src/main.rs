@@ -4,6 +4,7 @@
 #[macro_use]
 mod output;
 
+mod acls;
 mod args;
 mod check;
 mod demo;
@@ -62,6 +63,7 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Simulator(simulator) => simulator::run(&simulator).await,
         Command::Check(check) => check::run(&check).await,
         Command::Topics(TopicsCommand::Apply(config)) => topics::apply(&config.config).await,
+        Command::Acls(acls) => acls::run(&acls),
         Command::Isolated(isolated) => isolated::run(&isolated).await,
         Command::Status(status) => status::run(&status).await,
         Command::Pause(pause) => pause::run(&pause).await,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use cordon_defender::{CallMetrics, Defender, Ports, READ_TRIES, Timeouts};
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Subscription, consume};
+use cordon_runtime::kafka::{Access, Subscription, consume};
 use cordon_runtime::process::{NoArgs, Stage};
 use cordon_runtime::telemetry::metrics::register;
 use cordon_runtime::telemetry::watch_need;
@@ -35,6 +35,19 @@ use config::Lookup;
 use handler::Enricher;
 use machine_cache::MachineCache;
 
+/// The group whose members share the work; without the prefix.
+pub const GROUP: &str = "enrich";
+
+/// What the stage does on the broker. Like every stage, it looks in the dead letters whether it has told of a loss, and says
+/// on `policies` that it lives.
+pub const ACCESS: Access = Access {
+    reads: &[Topic::Alerts, Topic::DeadLetters],
+    writes: &[Topic::Enriched, Topic::DeadLetters, Topic::Policies],
+    checks: &[Topic::Alerts, Topic::Enriched, Topic::DeadLetters],
+    joins: &[GROUP],
+    ..Access::NONE
+};
+
 /// The stage.
 #[derive(Debug, Clone, Copy)]
 pub struct Enrich;
@@ -44,7 +57,10 @@ impl Stage for Enrich {
     type Args = NoArgs;
     type Settings = EnrichSettings;
     type Error = EnrichError;
-    const TOPICS: &'static [Topic] = &[Topic::Alerts, Topic::Enriched, Topic::DeadLetters];
+
+    fn access(_: &NoArgs) -> &'static [Access] {
+        &[ACCESS]
+    }
 
     fn read(root: &mut Section) -> Option<Self::Settings> {
         EnrichSettings::read(root)
@@ -71,7 +87,7 @@ impl Stage for Enrich {
         };
         let enricher = Enricher::new(machines, Arc::clone(&context.clock), context.health.clone());
         let subscription =
-            Subscription { topic: Topic::Alerts, group: "enrich".to_owned(), concurrency: settings.concurrency };
+            Subscription { topic: Topic::Alerts, group: GROUP.to_owned(), concurrency: settings.concurrency };
         tokio::select! {
             ended = consume(subscription, Arc::new(enricher), &context, shutdown) => Ok(ended?),
             never = token => match never {},

@@ -22,7 +22,7 @@ pub mod seen;
 
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{ElectError, Election, Start, elect};
+use cordon_runtime::kafka::{Access, ElectError, Election, Start, elect};
 use cordon_runtime::process::{NoArgs, Stage};
 use cordon_runtime::telemetry::watch_need;
 use cordon_settings::Section;
@@ -30,6 +30,19 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::IngestSettings;
 pub use error::IngestError;
+
+/// The group by which one of all replicas is elected; without the prefix.
+pub const GROUP: &str = "ingest";
+
+/// What the stage does on the broker. Like every stage, it looks in the dead letters whether it has told of a loss, and says
+/// on `policies` that it lives.
+pub const ACCESS: Access = Access {
+    reads: &[Topic::Alerts, Topic::Cursors, Topic::DeadLetters],
+    writes: &[Topic::Alerts, Topic::Cursors, Topic::DeadLetters, Topic::Policies],
+    checks: &[Topic::Alerts, Topic::Cursors, Topic::DeadLetters],
+    joins: &[GROUP],
+    ..Access::NONE
+};
 
 /// The stage.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +53,10 @@ impl Stage for Ingest {
     type Args = NoArgs;
     type Settings = IngestSettings;
     type Error = ElectError<IngestError>;
-    const TOPICS: &'static [Topic] = &[Topic::Alerts, Topic::Cursors, Topic::DeadLetters];
+
+    fn access(_: &NoArgs) -> &'static [Access] {
+        &[ACCESS]
+    }
 
     fn read(root: &mut Section) -> Option<Self::Settings> {
         IngestSettings::read(root)
@@ -55,7 +71,7 @@ impl Stage for Ingest {
         let poller = poll::Poller::new(settings, context.clone()).map_err(ElectError::Holder)?;
         let api = poller.api();
         let token = watch_need(&context.health, "token", || api.ensure_token());
-        let election = Election { topic: Topic::Cursors, group: "ingest".to_owned(), start: Start::Earliest };
+        let election = Election { topic: Topic::Cursors, group: GROUP.to_owned(), start: Start::Earliest };
         tokio::select! {
             ended = elect(election, poller, &context, shutdown) => ended,
             never = token => match never {},

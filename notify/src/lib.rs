@@ -32,7 +32,7 @@ use std::sync::Arc;
 use cordon_defender::{CallMetrics, Graph, Ports};
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{ElectError, Election, Start, elect};
+use cordon_runtime::kafka::{Access, ElectError, Election, Start, elect};
 use cordon_runtime::process::{NoArgs, Stage};
 use cordon_runtime::telemetry::metrics::register;
 use cordon_runtime::telemetry::watch_need;
@@ -46,6 +46,18 @@ use crate::hold::Mailer;
 use crate::smtp::Smtp;
 use crate::transport::Transport;
 
+/// The group by which one of all replicas is elected; without the prefix.
+pub const GROUP: &str = "notify";
+
+/// What the stage does on the broker. Like every stage, it says on `policies` that it lives.
+pub const ACCESS: Access = Access {
+    reads: &[Topic::Actions, Topic::Notified, Topic::DeadLetters],
+    writes: &[Topic::Notified, Topic::DeadLetters, Topic::Policies],
+    checks: &[Topic::Actions, Topic::Notified, Topic::DeadLetters],
+    joins: &[GROUP],
+    ..Access::NONE
+};
+
 /// Stage notify.
 #[derive(Debug)]
 pub struct Notify;
@@ -55,7 +67,10 @@ impl Stage for Notify {
     type Args = NoArgs;
     type Settings = NotifySettings;
     type Error = NotifyError;
-    const TOPICS: &'static [Topic] = &[Topic::Actions, Topic::Notified, Topic::DeadLetters];
+
+    fn access(_: &NoArgs) -> &'static [Access] {
+        &[ACCESS]
+    }
 
     fn read(root: &mut Section) -> Option<Self::Settings> {
         NotifySettings::read(root)
@@ -90,7 +105,7 @@ async fn send<T: Transport>(
     shutdown: CancellationToken,
 ) -> Result<(), NotifyError> {
     let mailer = Mailer::new(context.clone(), terms, transport)?;
-    let election = Election { topic: Topic::Actions, group: "notify".to_owned(), start: Start::Earliest };
+    let election = Election { topic: Topic::Actions, group: GROUP.to_owned(), start: Start::Earliest };
     elect(election, mailer, &context, shutdown).await.map_err(|error| match error {
         ElectError::Kafka(failure) => NotifyError::Kafka(failure),
         ElectError::Holder(error) => error,

@@ -73,7 +73,9 @@ pub struct Pipeline {
     past: Vec<(String, String)>,
     usage: BTreeMap<String, Usage>,
     config: PathBuf,
-    _folder: TempDir,
+    /// Configurations of those binaries that have one of their own.
+    logins: BTreeMap<String, PathBuf>,
+    folder: TempDir,
 }
 
 impl Pipeline {
@@ -132,7 +134,8 @@ impl Pipeline {
         std::fs::write(&config, text).expect("the configuration is written");
         let (processes, past, usage) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         let environment = Vec::new();
-        Self { tenant, kafka, environment, processes, past, usage, config, _folder: folder }
+        let logins = BTreeMap::new();
+        Self { tenant, kafka, environment, processes, past, usage, config, logins, folder }
     }
 
     /// Starts one replica, in the place of an earlier one if there was one.
@@ -149,7 +152,7 @@ impl Pipeline {
         let mut all = vec![("CORDON_TELEMETRY__LISTEN", "127.0.0.1:0")];
         all.extend(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
         all.extend(environment);
-        Process::stage(binary, &self.config, args, &all)
+        Process::stage(binary, self.logins.get(binary).unwrap_or(&self.config), args, &all)
     }
 
     /// The process of one replica.
@@ -160,6 +163,20 @@ impl Pipeline {
     /// All processes.
     pub fn processes(&self) -> impl Iterator<Item = (&'static str, &Process)> {
         self.processes.iter().map(|((stage, _), process)| (*stage, process))
+    }
+
+    /// From now on the binary `name` has this section `kafka`; what else it reads is everybody's. Returns its configuration.
+    /// A name that is no binary's is for people.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn comes_as(&mut self, name: &str, section: &str) -> PathBuf {
+        let text = std::fs::read_to_string(&self.config).expect("the configuration is there");
+        let rest = &text[text.find("defender:").expect("the next section")..];
+        let path = self.folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&path, section.to_owned() + rest).expect("the configuration is written");
+        self.logins.insert(name.to_owned(), path.clone());
+        path
     }
 
     /// The configuration file of all stages.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_act::{Act, ActSettings};
+use cordon_act::{Act, ActSettings, Role};
 use cordon_defender::DefenderSettings;
 use cordon_defender::permissions::{self, Permissions};
 use cordon_enrich::config::Lookup;
@@ -12,6 +12,7 @@ use cordon_notify::Notify;
 use cordon_notify::config::NotifySettings;
 use cordon_policy::{Doubt, Template};
 use cordon_records::{Mode, Topic};
+use cordon_runtime::kafka::Access;
 use cordon_runtime::process::Stage as _;
 use cordon_settings::Section;
 use jiff::Timestamp;
@@ -23,6 +24,8 @@ pub struct Wanted {
     pub ingest: Option<IngestSettings>,
     pub enrich: Option<EnrichSettings>,
     pub act: Option<ActSettings>,
+    /// Whether decide is among them.
+    pub decides: bool,
     /// Whether respond is among them, which alone acts.
     pub responds: bool,
     pub notify: Option<NotifySettings>,
@@ -42,6 +45,7 @@ impl Wanted {
             ingest: transposed(ingest)?,
             enrich: transposed(enrich)?,
             act: transposed(act)?,
+            decides: is(&[StageName::Act, StageName::Decide]),
             responds: is(&[StageName::Act, StageName::Respond]),
             notify: transposed(notify)?,
         })
@@ -50,13 +54,14 @@ impl Wanted {
     /// The topics that they use.
     pub fn topics(&self) -> Vec<Topic> {
         let mut topics = BTreeSet::from([Topic::Policies]);
-        let used = [
-            (self.ingest.is_some(), Ingest::TOPICS),
-            (self.enrich.is_some(), Enrich::TOPICS),
-            (self.act.is_some(), Act::TOPICS),
-            (self.notify.is_some(), Notify::TOPICS),
+        let used: [(bool, &[Access]); 5] = [
+            (self.ingest.is_some(), &[cordon_ingest::ACCESS]),
+            (self.enrich.is_some(), &[cordon_enrich::ACCESS]),
+            (self.decides, Role::Decide.access()),
+            (self.responds, Role::Respond.access()),
+            (self.notify.is_some(), &[cordon_notify::ACCESS]),
         ];
-        used.iter().filter(|(used, _)| *used).for_each(|(_, more)| topics.extend(*more));
+        used.iter().filter(|(used, _)| *used).for_each(|(_, access)| topics.extend(Access::checked(access)));
         topics.into_iter().collect()
     }
 

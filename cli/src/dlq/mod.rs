@@ -21,6 +21,7 @@ use crate::output::{Output, json, put};
 use crate::stages;
 use args::{DlqCommand, ListArgs, ShowArgs};
 pub use letter::Letter;
+pub use plan::READ_BY_STAGES;
 
 /// Runs the command.
 pub async fn run(command: &DlqCommand) -> anyhow::Result<Exit> {

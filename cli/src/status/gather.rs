@@ -21,11 +21,11 @@ struct Reader {
 
 /// Those of which it matters whether they live, in the order of an alert's way.
 const READERS: [Reader; 5] = [
-    Reader { name: "ingest", group: "ingest", topic: None },
-    Reader { name: "enrich", group: "enrich", topic: Some(Topic::Alerts) },
-    Reader { name: "decide", group: "act-decide", topic: Some(Topic::Enriched) },
+    Reader { name: "ingest", group: cordon_ingest::GROUP, topic: None },
+    Reader { name: "enrich", group: cordon_enrich::GROUP, topic: Some(Topic::Alerts) },
+    Reader { name: "decide", group: cordon_act::DECIDE_GROUP, topic: Some(Topic::Enriched) },
     Reader { name: "respond", group: cordon_act::respond::GROUP, topic: Some(Topic::Decisions) },
-    Reader { name: "notify", group: "notify", topic: Some(Topic::Actions) },
+    Reader { name: "notify", group: cordon_notify::GROUP, topic: Some(Topic::Actions) },
 ];
 
 /// Everything at once.

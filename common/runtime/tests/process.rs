@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, ErrorClass, Topic};
 use cordon_runtime::context::Context;
+use cordon_runtime::kafka::Access;
 use cordon_runtime::process::{self, NoArgs, Stage};
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +48,10 @@ impl<const NEEDS_TOPICS: bool> Stage for Sample<NEEDS_TOPICS> {
     type Args = NoArgs;
     type Settings = String;
     type Error = Broken;
-    const TOPICS: &'static [Topic] = if NEEDS_TOPICS { &[Topic::Alerts] } else { &[] };
+
+    fn access(_: &NoArgs) -> &'static [Access] {
+        if NEEDS_TOPICS { &[Access { checks: &[Topic::Alerts], ..Access::NONE }] } else { &[] }
+    }
 
     fn read(root: &mut Section) -> Option<String> {
         let mut section = root.section("ingest");

@@ -6,6 +6,7 @@
 //! the two ways to use it. [`state_log`] reads a compacted topic as memory, [`tail`] what is new on a few topics;
 //! [`topics`] looks at the broker from outside; [`memory`] is a broker without a broker.
 
+pub mod access;
 mod accounts;
 mod board;
 mod breaker;
@@ -42,6 +43,7 @@ pub mod tail;
 pub mod topics;
 mod write_health;
 
+pub use access::Access;
 pub use breaker::Tripped;
 pub use clock::{BrokerClock, broker_clock};
 pub use connection::ConnectionError;

@@ -5,7 +5,7 @@ use std::fmt;
 use rdkafka::error::RDKafkaErrorCode;
 
 /// What an access list allows. The names are Kafka's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// Read records, or be a member of a group.
     Read,
@@ -32,7 +32,7 @@ impl fmt::Display for Operation {
 }
 
 /// What an access list is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
     /// A topic, by its full name.
     Topic(String),

@@ -66,6 +66,9 @@ const REFUSED: [(&str, &str); 8] = [
     ("enable.idempotence", "without it a retry can duplicate and reorder records"),
 ];
 
+/// The group that those name who read without being in one; without the prefix.
+pub(super) const READERS: &str = "reader";
+
 /// Properties of the classic group protocol; librdkafka refuses them beside `group.protocol=consumer`.
 const CLASSIC_ONLY: [&str; 3] = ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"];
 
@@ -157,11 +160,12 @@ impl KafkaSettings {
         self.finish(config)
     }
 
-    /// A reader by manual assignment: no membership, no commits. librdkafka wants a group id all the same.
+    /// A reader by manual assignment: no membership, no commits. librdkafka wants a group id all the same, and asks who its
+    /// coordinator is; it is one for all, so that one right will do.
     pub(crate) fn reader(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
         let mut config = self.base(client);
         config
-            .set("group.id", self.group(&format!("{client}.reader")))
+            .set("group.id", self.group(READERS))
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true")

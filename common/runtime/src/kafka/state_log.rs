@@ -14,6 +14,7 @@ use super::error::{KafkaFailure, is_fatal, is_forbidden};
 use super::producer::Producer;
 use super::records::{Inbound, Outbound};
 use super::right::{Needs, Operation};
+use super::settings::READERS;
 use crate::context::Context;
 
 mod claims;
@@ -67,7 +68,10 @@ impl StateLog {
             consumer.assign(&list).map_err(client)?;
         }
         let (sender, items) = channel(BUFFER);
-        let reader = Reading { consumer: Arc::clone(&consumer), topic, topic_name: Arc::clone(&topic_name), sender };
+        let needs = Needs::topic(Operation::Read, &topic_name);
+        let needs = needs.and_group(Operation::Describe, context.kafka.group(READERS));
+        let reader =
+            Reading { consumer: Arc::clone(&consumer), topic, topic_name: Arc::clone(&topic_name), needs, sender };
         std::thread::Builder::new().name("kafka-state".to_owned()).spawn(move || reader.run())?;
         Ok(Self { topic, topic_name, consumer, producer: context.producer.clone(), items, at_end: false, next: 0 })
     }
@@ -177,6 +181,7 @@ struct Reading {
     consumer: Arc<BaseConsumer<Connection>>,
     topic: Topic,
     topic_name: Arc<str>,
+    needs: Needs,
     sender: Sender<Item>,
 }
 
@@ -202,8 +207,8 @@ impl Reading {
     fn judge(&self, error: &KafkaError) -> Option<KafkaFailure> {
         let dead = |code: RDKafkaErrorCode| is_fatal(code) || is_forbidden(code);
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) || error.rdkafka_error_code().is_some_and(dead) {
-            let needs = Needs::topic(Operation::Read, &self.topic_name);
-            return Some(self.consumer.context().request(format!("read {}", self.topic_name), &needs, error.clone()));
+            let what = format!("read {}", self.topic_name);
+            return Some(self.consumer.context().request(what, &self.needs, error.clone()));
         }
         tracing::debug!(%error, topic = %self.topic_name, "reading the state topic reports an error; trying again");
         None

@@ -16,7 +16,7 @@ use super::error::{KafkaFailure, is_forbidden};
 use super::partitions::partitions;
 use super::records::Inbound;
 use super::right::{Needs, Operation};
-use super::settings::KafkaSettings;
+use super::settings::{KafkaSettings, READERS};
 
 /// Records that wait for the reader.
 const BUFFER: usize = 256;
@@ -76,6 +76,8 @@ enum Place {
 struct Reading {
     consumer: BaseConsumer<Connection>,
     names: Vec<(Topic, String)>,
+    /// The group that the client names.
+    group: String,
 }
 
 fn placed(kafka: &KafkaSettings, topics: Vec<Topic>, place: &Place) -> Result<Reading, KafkaFailure> {
@@ -89,7 +91,7 @@ fn placed(kafka: &KafkaSettings, topics: Vec<Topic>, place: &Place) -> Result<Re
         let needs = Needs::topic(Operation::Read, name);
         add(&consumer, name, place).map_err(|answer| failed(&consumer, what, &needs, answer))?;
     }
-    Ok(Reading { consumer, names })
+    Ok(Reading { consumer, names, group: kafka.group(READERS) })
 }
 
 fn add(consumer: &BaseConsumer<Connection>, name: &str, place: &Place) -> Result<(), KafkaError> {
@@ -124,7 +126,7 @@ impl Reading {
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_forbidden) => {
                     let names: Vec<&str> = self.names.iter().map(|(_, name)| name.as_str()).collect();
                     let names = names.join(", ");
-                    let needs = Needs::topic(Operation::Read, &names);
+                    let needs = Needs::topic(Operation::Read, &names).and_group(Operation::Describe, self.group);
                     let failure = self.consumer.context().request(format!("read {names}"), &needs, error);
                     let _ = sender.blocking_send(Err(failure));
                     return;

@@ -17,13 +17,14 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 
-use cordon_records::{Classified, SystemClock, Topic};
+use cordon_records::{Classified, SystemClock};
 use cordon_settings::Section;
 use prometheus::Registry;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
+use crate::kafka::Access;
 use crate::telemetry::{logs, serve};
 use command_line::CommandLine;
 use signals::Ended;
@@ -43,8 +44,10 @@ pub trait Stage: Send + Sized + 'static {
     type Settings: Send + 'static;
     /// Why it can end.
     type Error: Classified + Send + Sync + 'static;
-    /// The topics it needs; [`run_embedded`] checks them before [`Stage::run`].
-    const TOPICS: &'static [Topic];
+
+    /// What it does on the broker, by the roles that these flags give it. [`run_embedded`] checks the topics before
+    /// [`Stage::run`].
+    fn access(args: &Self::Args) -> &'static [Access];
 
     /// Reads the stage's own sections (`ingest`, `defender` …) and finishes them. `None` only after problems were
     /// recorded.

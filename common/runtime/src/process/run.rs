@@ -10,7 +10,7 @@ use super::Stage;
 use super::failure::StageFailure;
 use crate::context::Context;
 use crate::heartbeat;
-use crate::kafka::{TopicsError, check_topics};
+use crate::kafka::{Access, TopicsError, check_topics};
 use crate::telemetry::Health;
 
 /// How long a stage may take to settle what is under way once it is asked to stop. Container runtimes that kill after
@@ -34,7 +34,7 @@ pub async fn run_embedded<S: Stage>(
     context: Context,
     shutdown: CancellationToken,
 ) -> Result<(), StageFailure> {
-    if !topics_are_there(&context, S::TOPICS, &shutdown).await? {
+    if !topics_are_there(&context, &Access::checked(S::access(&args)), &shutdown).await? {
         return Ok(());
     }
     let (health, producer) = (context.health.clone(), context.producer.clone());
@@ -140,7 +140,10 @@ mod tests {
         type Args = NoArgs;
         type Settings = Duration;
         type Error = KafkaFailure;
-        const TOPICS: &'static [Topic] = &[Topic::Alerts];
+
+        fn access(_: &NoArgs) -> &'static [Access] {
+            &[Access { checks: &[Topic::Alerts], ..Access::NONE }]
+        }
 
         fn read(root: &mut Section) -> Option<Duration> {
             root.duration("drain").required()
