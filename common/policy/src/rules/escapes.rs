@@ -7,7 +7,7 @@ use super::tokens::{Kind, Token, tokens};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Escape<'t> {
     pub at: usize,
-    /// The escape with what stands behind it, as it is written; empty for a control character that is written as itself.
+    /// The escape with what stands behind it, as it is written; empty for a character that is in the text as itself.
     pub written: &'t str,
     /// What it stands for.
     pub means: &'static str,
@@ -17,10 +17,8 @@ pub struct Escape<'t> {
 pub fn escapes(condition: &str) -> impl Iterator<Item = Escape<'_>> {
     tokens(condition).filter_map(|token| {
         let Token { at, kind: Kind::Text(text) } = token else { return None };
-        match is_raw(condition, at) {
-            true => None,
-            false => surprise(text).or_else(|| control(text)).map(|(written, means)| Escape { at, written, means }),
-        }
+        let escape = if is_raw(condition, at) { None } else { surprise(text) };
+        escape.or_else(|| unseen(text)).map(|(written, means)| Escape { at, written, means })
     })
 }
 
@@ -60,16 +58,31 @@ fn meaning(letter: char, next: Option<char>) -> Option<&'static str> {
     }
 }
 
-/// A control character that YAML has made of an escape already.
-fn control(text: &str) -> Option<(&str, &'static str)> {
-    text.chars().find_map(|c| match c {
-        '\t' => Some(("", "a tab")),
-        '\u{8}' => Some(("", "a backspace")),
-        '\u{7}' => Some(("", "a bell")),
-        '\u{b}' => Some(("", "a vertical tab")),
-        '\u{c}' => Some(("", "a form feed")),
+/// A character that nobody sees and YAML has made of an escape already, also in a raw text: `\b`, or `\P` of `\Program`.
+fn unseen(text: &str) -> Option<(&str, &'static str)> {
+    text.chars().find_map(hidden).map(|means| ("", means))
+}
+
+/// What a character is that nobody sees, or takes for a space. A line break is meant: only a text in three quotation
+/// marks may hold one.
+const fn hidden(c: char) -> Option<&'static str> {
+    match c {
+        '\n' => None,
+        '\0' => Some("a null character"),
+        '\u{7}' => Some("a bell"),
+        '\u{8}' => Some("a backspace"),
+        '\t' => Some("a tab"),
+        '\u{b}' => Some("a vertical tab"),
+        '\u{c}' => Some("a form feed"),
+        '\r' => Some("a carriage return"),
+        '\u{1b}' => Some("an escape character"),
+        '\u{85}' => Some("a next-line character"),
+        '\u{a0}' | '\u{2007}' | '\u{202f}' => Some("a no-break space"),
+        '\u{2028}' => Some("a line separator"),
+        '\u{2029}' => Some("a paragraph separator"),
+        '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => Some("a control character"),
         _ => None,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -93,10 +106,23 @@ mod tests {
             (r#"alert.title == 'C:\x64'"#, r"15 \x64 a character by its number"),
             (r#"alert.title == "C:\104""#, r"15 \104 a character by its number"),
             ("alert.title == 'C:\temp'", "15  a tab"),
+            ("alert.title.matches(r'\u{8}word')", "20  a backspace"),
+            ("alert.title.matches(R\"word\u{8}\")", "20  a backspace"),
         ] {
             assert_eq!(found(condition), [expected], "{condition}");
         }
         assert_eq!(found(r#"alert.title in ["\temp", 'x', "\fonts"]"#).len(), 2);
+    }
+
+    #[test]
+    fn every_character_that_nobody_sees_is_found_in_texts_of_both_kinds() {
+        let controls = ('\0'..='\u{9f}').filter(|c| c.is_control() && *c != '\n');
+        for c in controls.chain(['\u{a0}', '\u{2007}', '\u{202f}', '\u{2028}', '\u{2029}']) {
+            for prefix in ["", "r"] {
+                let condition = format!("alert.title.contains({prefix}'C:{c}rogram Files')");
+                assert_eq!(found(&condition).len(), 1, "{condition:?}");
+            }
+        }
     }
 
     #[test]
@@ -109,6 +135,8 @@ mod tests {
             r#"alert.title.contains("\n") || alert.title.contains("\t\t") || alert.title == "a\r\n""#,
             r#"alert.title == "say \"hi\" \u00e4""#,
             r"true // C:\temp",
+            "alert.title == '''two\nlines''' || alert.title == r'''two\nlines'''",
+            "alert.title == 'ä – “Ö”, 二'",
         ] {
             assert_eq!(found(condition), [""; 0], "{condition}");
         }

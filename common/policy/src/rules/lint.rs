@@ -135,8 +135,10 @@ fn misread<'a>(located: &'a LocatedRule, text: &'a str) -> impl Iterator<Item = 
     escapes(&located.rule.when).map(|escape| {
         let (message, help) = match escape.written {
             "" => (
-                format!("this text holds {}, made by YAML of what the file says", escape.means),
-                "write the condition below `when: |`, where YAML leaves backslashes alone, and each as two".to_owned(),
+                format!("this text holds {}, made by YAML of an escape or pasted into it", escape.means),
+                "write the condition below `when: |`, where YAML leaves backslashes alone, and each as two, or as one \
+                 in a text with an r before its quotation marks"
+                    .to_owned(),
             ),
             written => (
                 format!("`{written}` begins with {}, not with a backslash", escape.means),

@@ -79,6 +79,21 @@ fn an_escape_that_means_something_else_than_it_looks_is_told_where_it_stands() {
     let quoted = "\"alert.title == 'C:\\temp'\"";
     let told = warnings(&[&rule(quoted)], "");
     assert!(told[1].contains("this text holds a tab, made by YAML"), "{told:?}");
+    for (condition, means) in [
+        (r"alert.title.matches(r'\bword')", "a backspace"),
+        (r"alert.title.contains('C:\Program Files')", "a paragraph separator"),
+        (r"alert.title.contains('C:\Logs')", "a line separator"),
+        (r"alert.title.contains('C:\_old')", "a no-break space"),
+        (r"alert.title.contains('C:\New')", "a next-line character"),
+        (r"alert.title.contains('C:\evil')", "an escape character"),
+        (r"alert.title.contains('C:\0day')", "a null character"),
+    ] {
+        let told = lint(&[("0.yaml".to_owned(), rule(&format!("\"{condition}\"")))], &[]);
+        let told = format!("{} {:?}", told.mistakes, told.warnings);
+        assert!(told.contains(&format!("this text holds {means}, made by YAML")), "{condition}: {told}");
+    }
+    let broken = "\"alert.title.contains(r'C:\\new')\"";
+    assert!(!lint(&[("0.yaml".to_owned(), rule(broken))], &[]).mistakes.is_empty(), "a line break within a text");
     let right = "|\n  alert.title.contains(\"C:\\\\temp\") || alert.title.matches(r\"\\bword\")";
     assert_eq!(warnings(&[&rule(right)], "").len(), 1);
 }
