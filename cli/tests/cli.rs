@@ -1,8 +1,12 @@
 //! `cordon` as a person meets it: help, the demo, checks that say what is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use cordon_runtime::telemetry::TelemetrySettings;
+use cordon_settings::{Document, Reader};
 
 fn cordon(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cordon")).args(args).output().expect("cordon starts")
@@ -164,4 +168,15 @@ fn the_shipped_example_configuration_is_read_without_a_mistake() {
     }
     let output = cordon(&["check", "--read-only", "--config", example.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn four_stages_that_start_on_one_host_with_the_shipped_example_have_a_port_each() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/cordon.example.yaml");
+    let document = Document::parse("cordon.yaml", &std::fs::read_to_string(example).unwrap()).unwrap();
+    let reader = Reader::new(&document);
+    let listen = TelemetrySettings::read(&mut reader.root().section("telemetry")).listen;
+    let ports: BTreeSet<u16> =
+        ["ingest", "enrich", "act", "notify"].map(|stage| listen.of(stage).unwrap().port()).into();
+    assert_eq!(ports.len(), 4, "{listen:?}");
 }
