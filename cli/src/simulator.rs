@@ -79,17 +79,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_printed_is_a_configuration_that_every_stage_reads() {
-        let tenant = Simulator::start(Options { admin: true, ..Options::default() }).unwrap();
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
-        let text = welcome(&tenant).replace("deploy/rules", root);
-        for text in [text.clone(), text.replace("\n#kafka:", "\nkafka:").replace("\n#  boot", "\n  boot")] {
-            let document = Document::parse("cordon.yaml", &text).unwrap();
-            process::read_root(&document, |root| {
-                root.section("kafka");
-                Stages::read(root)
-            })
-            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        for listen in ["127.0.0.1:0", "0.0.0.0:0"].map(|address| address.parse().unwrap()) {
+            let options = Options { listen, smtp_listen: Some(listen), admin: true, ..Options::default() };
+            let tenant = Simulator::start(options).unwrap();
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules");
+            let text = welcome(&tenant).replace("deploy/rules", root);
+            assert!(!text.contains("0.0.0.0"), "nothing can be reached there: {text}");
+            for text in [text.clone(), text.replace("\n#kafka:", "\nkafka:").replace("\n#  boot", "\n  boot")] {
+                let document = Document::parse("cordon.yaml", &text).unwrap();
+                process::read_root(&document, |root| {
+                    root.section("kafka");
+                    Stages::read(root)
+                })
+                .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+            }
+            tenant.stop().await;
         }
-        tenant.stop().await;
     }
 }

@@ -1,6 +1,6 @@
 //! The running simulator: start it, change it, ask it what happened, stop it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -259,11 +259,39 @@ impl Simulator {
     }
 }
 
+/// Listens, and says where this machine reaches the listener.
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SimulatorError> {
     let failed = |source| SimulatorError::Listen { address, source };
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    Ok((listener, reached_at(bound)))
+}
+
+/// A listener on every address of the machine has none that can be connected to: it is reached over loopback.
+fn reached_at(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        one => one,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_over_loopback() {
+        for (bound, reached) in [
+            ("0.0.0.0:8480", "127.0.0.1:8480"),
+            ("[::]:8480", "[::1]:8480"),
+            ("192.0.2.1:8480", "192.0.2.1:8480"),
+            ("127.0.0.1:8480", "127.0.0.1:8480"),
+        ] {
+            assert_eq!(reached_at(bound.parse().unwrap()).to_string(), reached);
+        }
+    }
 }
