@@ -32,6 +32,9 @@ use crate::reload::InForce;
 /// respond's name among the components of its process.
 const COMPONENT: &str = "respond";
 
+/// The name under which it says that the tenant refuses it.
+const DEFENDER: &str = "defender";
+
 /// A loop with nothing to do turns this often, so that silence means stuck.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -79,6 +82,7 @@ impl<T: Tenant> Holder for Respond<T> {
         let ended = self.serve(tenure, inbox).await;
         // Who holds nothing waits for its turn: it is neither stuck nor unready.
         self.context.health.rest(COMPONENT);
+        self.context.health.set_ready(DEFENDER, true, "");
         if ended.as_ref().err().is_none_or(|error| error.class() != ErrorClass::Fatal) {
             self.context.health.set_ready("ledger", true, "");
         }
@@ -197,6 +201,8 @@ impl<T: Tenant> Post<T> {
             self.advance(responder, Event::Tick)?;
             self.metrics.observe(responder.book());
             self.context.health.beat(COMPONENT);
+            let refuses = responder.tenant_refuses();
+            self.context.health.set_ready(DEFENDER, refuses.is_none(), refuses.unwrap_or_default());
             let heartbeat = Instant::now() + HEARTBEAT;
             let wake = responder.next_wake().map_or(heartbeat, |due| due.min(heartbeat));
             let event = tokio::select! {

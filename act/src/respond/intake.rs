@@ -111,7 +111,9 @@ impl Responder {
             ..Facts::missing()
         };
         if entry.mode != Mode::Shadow && self.is_held_by_a_switch(key, &known, at.wall) {
-            self.rule(key, known, at);
+            if !self.stays_refused(key, at) {
+                self.rule(key, known, at);
+            }
             return false;
         }
         // What a person or a timer asks for is done whatever has become of the alert.

@@ -35,6 +35,8 @@ impl Responder {
             }
             Err(failure) => {
                 job.entry.reason = failure.why;
+                // Nobody answered: whether the tenant would still refuse us is not known.
+                job.entry.tenant_refuses = false;
                 self.rule(key, Facts { read: false, ..Facts::missing() }, at);
             }
         }
@@ -155,7 +157,10 @@ impl Responder {
         let refusal = self.refusal(key);
         let mut reason = refusal.clone().unwrap_or(judgement.reason);
         if let Some(job) = self.jobs.get_mut(key) {
-            job.entry.expires_at = at.wall.checked_add(self.terms.hold_for).ok();
+            // What was only read again keeps the deadline that people were told.
+            let is_held = job.entry.state == AttemptState::Reported(ActionState::Held);
+            let told = job.entry.expires_at.filter(|until| is_held && at.wall < *until);
+            job.entry.expires_at = told.or_else(|| at.wall.checked_add(self.terms.hold_for).ok());
             if is_approved(&job.entry) && refusal.is_none() {
                 let who = names(&job.entry.approvals);
                 reason =

@@ -27,14 +27,24 @@ impl Responder {
     pub(super) fn refused(&mut self, key: &ActionKey, why: String, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         self.read_again_at.get_or_insert(at.mono + AGAIN);
-        if is_held_for_it(&job.entry, at.wall) {
+        if job.offset.is_none() && self.book.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
             // People were told, and the ledger says so already.
             self.jobs.remove(key);
+            self.refuses = Some(why);
             return;
         }
         job.entry.tenant_refuses = true;
-        job.entry.reason = why;
+        job.entry.reason.clone_from(&why);
         self.rule(key, Facts { read: false, ..Facts::missing() }, at);
+        if self.book.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
+            self.refuses = Some(why);
+        }
+    }
+
+    /// Why the tenant refuses us, while anything is held for that.
+    #[must_use]
+    pub fn tenant_refuses(&self) -> Option<&str> {
+        self.refuses.as_deref()
     }
 
     /// Why it is held, if that is because the tenant refuses us.
@@ -43,18 +53,36 @@ impl Responder {
         entry.tenant_refuses.then(|| format!("{}; {NOT_YOURS}", entry.reason))
     }
 
-    /// A fresh read of this one was answered: if it was refused before, so were others.
+    /// A fresh read of this one was answered: if it was refused before, so were others, and that is over for all of them.
+    /// Whatever holds one of them next is another question, with the whole time to decide it.
     pub(super) fn taken_again(&mut self, key: &ActionKey, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        if std::mem::take(&mut job.entry.tenant_refuses) {
-            self.read_again(usize::MAX, at);
+        if !self.jobs.get(key).is_some_and(|job| job.entry.tenant_refuses) {
+            return;
         }
+        self.refuses = None;
+        self.read_again(usize::MAX, at);
+        for job in self.jobs.values_mut().filter(|job| job.entry.tenant_refuses) {
+            (job.entry.tenant_refuses, job.entry.expires_at) = (false, None);
+        }
+    }
+
+    /// A switch holds this one before it was read again: it stays held for the refusal, since no read was answered, and
+    /// people are not told again. False of one that is not held for it.
+    pub(super) fn stays_refused(&mut self, key: &ActionKey, at: Moment) -> bool {
+        let stays = self.jobs.get(key).is_some_and(|job| is_held_for_it(&job.entry, at.wall));
+        if stays {
+            self.jobs.remove(key);
+            self.read_again_at.get_or_insert(at.mono + AGAIN);
+        }
+        stays
     }
 
     /// Takes up what the ledger holds for it.
     pub(super) fn resume_refused(&mut self, at: Moment) {
         let mut held = self.book.waiting().iter().filter_map(|(_, key)| self.book.get(key));
-        self.read_again_at = held.any(|entry| entry.tenant_refuses).then_some(at.mono);
+        let first = held.find(|entry| is_held_for_it(entry, at.wall));
+        self.refuses = first.map(|entry| entry.reason.clone());
+        self.read_again_at = self.refuses.is_some().then_some(at.mono);
     }
 
     pub(super) fn read_again_when_due(&mut self, at: Moment) {
@@ -69,7 +97,8 @@ impl Responder {
         let entries = waiting.filter_map(|(_, key)| self.book.get(key));
         let refused: Vec<LedgerEntry> =
             entries.filter(|entry| is_held_for_it(entry, at.wall)).take(most).cloned().collect();
-        if refused.is_empty() {
+        if refused.is_empty() && !self.jobs.values().any(|job| job.entry.tenant_refuses) {
+            self.refuses = None;
             return;
         }
         self.read_again_at = Some(at.mono + AGAIN);

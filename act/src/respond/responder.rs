@@ -155,6 +155,8 @@ pub struct Responder {
     pub(super) expire_at: Option<Instant>,
     /// When to look whether the tenant takes us again.
     pub(super) read_again_at: Option<Instant>,
+    /// Why the tenant refuses us, while anything is held for that.
+    pub(super) refuses: Option<String>,
     pub(super) links: Links,
     pub(super) gathering: Gathering,
     /// Kinds of action whose quota is spent, and until when. One whose time is over stays until a call goes through.
@@ -189,6 +191,7 @@ impl Responder {
             timers: Timers::default(),
             expire_at: None,
             read_again_at: None,
+            refuses: None,
             links: Links::default(),
             gathering: Gathering::default(),
             spent: BTreeMap::new(),

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use cordon_records::{ActionRecord, ActionState, Command, CommandRecord, Mode, Report, TenantId};
+use cordon_records::{ActionRecord, ActionState, Command, CommandRecord, LedgerEntry, Mode, Report, TenantId};
+use jiff::Timestamp;
 
-use super::office::{ANN, terms_of_the_office};
+use super::office::{ANN, terms_of_the_office, unsigned};
 use super::world::{World, decision, terms};
 use crate::respond::event::{Effect, Event, Unreadable};
 
@@ -134,4 +135,105 @@ fn a_pause_keeps_it_from_being_read_and_from_being_told_again() {
         assert_eq!(refuse(&mut world), 0);
     }
     assert_eq!(world.states(), [ActionState::Held]);
+}
+
+/// Everything that is held now.
+fn held_now(world: &World) -> Vec<LedgerEntry> {
+    let held = world.responder.book().waiting().iter().map(|(_, key)| world.responder.book().get(key).unwrap());
+    held.cloned().collect()
+}
+
+/// What the breaker holds is a person's to decide; nothing of the refusal is left in it.
+fn assert_to_be_approved(world: &mut World) {
+    let held = held_now(world);
+    assert_eq!((world.calls.len(), held.len()), (10, 30), "{:?}", world.told());
+    for entry in &held {
+        assert!(!entry.tenant_refuses && !entry.reason.contains("until that is fixed"), "{}", entry.reason);
+    }
+    let entry = &held[0];
+    world.says(ANN, Command::Approve { key: entry.key.clone(), intent: entry.intent() }, "c-1");
+    let told = world.told().join("\n");
+    assert!(!told.contains("no approval lifts"), "{told}");
+    assert!(world.states().contains(&ActionState::Approved), "{told}");
+}
+
+#[test]
+fn what_the_breaker_holds_once_the_tenant_takes_us_again_can_be_approved() {
+    let mut world = held(40);
+    world.pass(Duration::from_secs(60));
+    world.run();
+    assert_to_be_approved(&mut world);
+}
+
+#[test]
+fn what_is_read_when_the_tenant_takes_us_again_can_be_approved_behind_the_breaker_also_after_a_failed_read() {
+    let mut world = held(40);
+    world.pass(Duration::from_secs(60));
+    let first = world.waiting.iter().position(|effect| matches!(effect, Effect::Read { .. })).unwrap();
+    let Some(Effect::Read { key, .. }) = world.waiting.remove(first) else { unreachable!() };
+    world.give(Event::Facts(key, Err(broken())));
+    world.run();
+    world.pass(Duration::from_secs(60));
+    world.run();
+    assert_to_be_approved(&mut world);
+}
+
+#[test]
+fn a_pause_that_comes_before_its_turn_leaves_it_held_for_the_refusal_and_tells_nobody_again() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    // On one machine one at a time is read.
+    (0..2).for_each(|n| world.decide(decision(&format!("a{n}"), "m1")));
+    refuse(&mut world);
+    world.pass(Duration::from_secs(60));
+    let before = world.states();
+    world.say(unsigned(Command::Pause, "p-1", world.at.wall));
+    assert_eq!(refuse(&mut world), 1);
+    assert_eq!(world.states(), before);
+    assert!(held_now(&world).iter().all(|entry| entry.tenant_refuses && entry.reason.starts_with(WHY)));
+}
+
+fn broken() -> Unreadable {
+    Unreadable { why: "the server answered 503".into(), retry_after: None, refused: false }
+}
+
+/// Answers every read with a failure of the server, for as long as it is tried.
+fn break_down(world: &mut World) {
+    for _ in 0..40 {
+        while let Some(effect) = world.waiting.pop_front() {
+            if let Effect::Read { key, .. } = effect {
+                world.give(Event::Facts(key, Err(broken())));
+            } else {
+                world.waiting.push_front(effect);
+                world.step(&mut |key| panic!("{key} was called"));
+            }
+        }
+        world.pass(Duration::from_secs(15));
+    }
+}
+
+#[test]
+fn an_outage_after_a_refusal_is_told_as_what_it_is_and_moves_no_deadline() {
+    let mut world = held(1);
+    let deadline = held_now(&world)[0].expires_at;
+    break_down(&mut world);
+    let [entry] = &held_now(&world)[..] else { panic!("{:?}", world.reasons()) };
+    assert!(!entry.tenant_refuses && entry.reason.contains("could not be read"), "{}", entry.reason);
+    assert!(entry.guards.iter().any(|verdict| verdict.why.contains("503")), "{:?}", entry.guards);
+    assert!(!entry.reason.contains("approving would change nothing"), "{}", entry.reason);
+    assert_eq!(entry.expires_at, deadline);
+    assert_eq!(world.states(), [ActionState::Held, ActionState::Held]);
+}
+
+#[test]
+fn who_may_decide_only_once_the_tenant_answers_has_the_whole_time_for_it() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut asking = decision("a1", "m1");
+    asking.planned[0].mode = Mode::Approve;
+    world.decide(asking);
+    refuse(&mut world);
+    let until = |world: &World| -> Option<Timestamp> { held_now(world)[0].expires_at };
+    let first = until(&world);
+    world.pass(Duration::from_secs(60));
+    world.run();
+    assert!(until(&world) > first);
 }

@@ -57,6 +57,8 @@ struct Held {
     before: Arc<Mutex<Vec<Calls>>>,
     key: ActionKey,
     wait: Wait,
+    /// Whether it forbids what is read before an action.
+    forbids: bool,
 }
 
 /// What a call waits for.
@@ -79,12 +81,17 @@ impl Held {
             before: Arc::default(),
             key: decision("a1", "m1").planned[0].key.clone(),
             wait: Wait::Quota,
+            forbids: false,
         }
     }
 }
 
 impl Tenant for Held {
     async fn facts(&self, _: Option<(AlertId, Option<Timestamp>)>, _: &MachineId) -> Result<Facts, Unreadable> {
+        if self.forbids {
+            let why = "HTTP 403: no role Machine.Read.All".to_owned();
+            return Err(Unreadable { why, retry_after: None, refused: true });
+        }
         let known = decision("a1", "m1");
         Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None, ..Facts::missing() })
     }
@@ -347,4 +354,26 @@ async fn an_empty_ledger_with_a_committed_position_is_refused() {
     stage.respond(Held::new(0));
     let ended = tokio::time::timeout(PATIENCE, stage.running.take().unwrap()).await.expect("it must end").unwrap();
     assert!(matches!(ended, Err(ActError::NoGenesis)), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_forbids_what_is_read_before_an_action_keeps_the_stage_unready_until_it_answers() {
+    let mut stage = Stage::new().await;
+    let defender = |stage: &Stage| {
+        let missing = stage.context.health.missing();
+        missing.into_iter().find(|missing| missing.starts_with("act/defender: "))
+    };
+    stage.respond(Held { forbids: true, ..Held::new(100) });
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    until("the refusal in the readiness", async || holds(defender(&stage).is_some())).await;
+    let told = defender(&stage).unwrap();
+    assert!(told.contains("no role Machine.Read.All"), "{told}");
+    stage.end().await;
+    assert_eq!(defender(&stage), None, "who holds nothing speaks of nothing");
+
+    stage.stop = CancellationToken::new();
+    stage.respond(Held::new(100));
+    stage.until_state(ActionState::Accepted).await;
+    until("the stage to be ready", async || holds(defender(&stage).is_none())).await;
+    stage.end().await;
 }
