@@ -19,6 +19,8 @@ pub struct Noticed<'a> {
     pub more: Option<(usize, String)>,
     /// How many it holds that are held for another reason, too.
     pub others: usize,
+    /// How many were held since then because the tenant refuses our application: no approval lifts that.
+    pub refused: usize,
 }
 
 /// What this notice's breaker holds, each that the caps leave room for and no more than `at_most`.
@@ -37,8 +39,9 @@ pub fn of<'a>(
         return Err("it is not the breaker that holds now: approve each by its key".to_owned());
     };
     let since = ledger::held(book, now).into_iter().filter(|entry| entry.at >= latch.at);
+    let (refused, since): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) = since.partition(|entry| entry.tenant_refuses);
     let (mut waiting, others): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) =
-        since.partition(|entry| waits_for_the_breaker(entry, latch.at));
+        since.into_iter().partition(|entry| waits_for_the_breaker(entry, latch.at));
     waiting.sort_by_key(|entry| entry.at);
     let all = waiting.len();
     let Room { mut fitting, why } = room_for(book, guards, &waiting, now);
@@ -49,7 +52,12 @@ pub fn of<'a>(
     if fitting.is_empty() && all > 0 {
         return Err(format!("{all} wait for it, and the caps leave none now ({why})"));
     }
-    Ok(Noticed { actions: fitting, more: (more > 0).then_some((more, why)), others: others.len() })
+    Ok(Noticed {
+        actions: fitting,
+        more: (more > 0).then_some((more, why)),
+        others: others.len(),
+        refused: refused.len(),
+    })
 }
 
 /// As the command names them.
@@ -68,6 +76,10 @@ pub fn page(noticed: &Noticed) -> String {
     }
     if noticed.others > 0 {
         let _ = writeln!(page, "{} are held for another reason, too: approve each by its key", noticed.others);
+    }
+    if noticed.refused > 0 {
+        let _ =
+            writeln!(page, "{} wait since Entra or Defender refuses Cordon: no approval lifts that", noticed.refused);
     }
     page
 }
@@ -123,5 +135,23 @@ mod tests {
         let noticed = of(&book, &guards, (&notice, Some(2)), now).unwrap();
         assert_eq!(keys(&noticed), picked(&[0, 2]));
         assert_eq!(noticed.more, Some((3, "at most 2 were asked for".to_owned())));
+    }
+
+    #[test]
+    fn what_the_tenant_refuses_is_not_offered_and_its_page_says_why() {
+        let latched: Timestamp = "2026-11-22T22:41:08Z".parse().unwrap();
+        let mut entries: Vec<LedgerEntry> = (1..=3).map(|number| held(number, "Clients", latched)).collect();
+        entries[1].tenant_refuses = true;
+        let mut book = book(&entries);
+        let why = "all_rules 10m reached".to_owned();
+        book.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        let guards = Guards::load("guards.yaml", "{}").unwrap();
+        let notice = format!("breaker_latched@{latched}");
+        let noticed = of(&book, &guards, (&notice, None), latched + jiff::SignedDuration::from_mins(1)).unwrap();
+        let keys: Vec<&ActionKey> = noticed.actions.iter().map(|it| &it.key).collect();
+        assert_eq!(keys, [&entries[0].key, &entries[2].key]);
+        let page = page(&noticed);
+        assert!(page.contains("1 wait since Entra or Defender refuses Cordon: no approval lifts that"), "{page}");
+        assert!(!page.contains("for another reason"), "{page}");
     }
 }

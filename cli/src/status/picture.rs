@@ -82,6 +82,17 @@ pub struct Held {
     pub until: Option<Timestamp>,
 }
 
+/// An action that is held because the tenant refuses our application: no approval lifts that.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Refused {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it stops waiting.
+    pub until: Option<Timestamp>,
+    /// Why it is refused.
+    pub why: String,
+}
+
 /// What the ledger says.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -103,6 +114,8 @@ pub struct Ledger {
     pub doubts: Vec<InDoubt>,
     /// Actions that wait for a person, the oldest first.
     pub held: Vec<Held>,
+    /// Actions that are held because the tenant refuses our application, the oldest first.
+    pub refused: Vec<Refused>,
     /// Isolations that end by themselves: how many, and when the next one does.
     pub timers: Option<(usize, Timestamp)>,
     /// The next command to be read.
@@ -180,6 +193,12 @@ impl From<&LedgerEntry> for InDoubt {
     }
 }
 
+impl From<&LedgerEntry> for Refused {
+    fn from(entry: &LedgerEntry) -> Self {
+        Self { since: entry.at, until: entry.expires_at, why: entry.reason.clone() }
+    }
+}
+
 impl Ledger {
     /// Reads it, in log order.
     pub fn read(records: impl IntoIterator<Item = StampedRecord>, now: Timestamp) -> Self {
@@ -189,12 +208,17 @@ impl Ledger {
         let held = book
             .entries()
             .filter(|entry| entry.state == AttemptState::Reported(ActionState::Held) && waits(entry.expires_at));
-        let mut held: Vec<Held> = held.map(|entry| Held { since: entry.at, until: entry.expires_at }).collect();
+        let (refused, held): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) = held.partition(|entry| entry.tenant_refuses);
+        let held = held.into_iter().map(|entry| Held { since: entry.at, until: entry.expires_at });
+        let mut held: Vec<Held> = held.collect();
         held.sort_by_key(|held| held.since);
+        let mut refused: Vec<Refused> = refused.into_iter().map(Refused::from).collect();
+        refused.sort_by_key(|refused| refused.since);
         let mut doubts: Vec<InDoubt> = book.in_doubt().map(InDoubt::from).collect();
         doubts.sort_by_key(|doubt| doubt.since);
         Self {
             held,
+            refused,
             doubts,
             timers: book.timers().first().map(|(next, _)| (book.timers().len(), *next)),
             open: book.open_count(),

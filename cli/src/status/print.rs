@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::line::{Line, ago, count, good, look, looked, seconds, when};
-use super::picture::{DeadLetters, Held, InDoubt, Ledger, Picture, Stage, Unread};
+use super::picture::{DeadLetters, Held, InDoubt, Ledger, Picture, Refused, Stage, Unread};
 use super::stages;
 use crate::dlq::seen::told_of;
 use crate::escape;
@@ -36,6 +36,7 @@ pub fn lines(picture: &Picture, now: Timestamp) -> Vec<Line> {
         looked("commands", &picture.commands, |it| commands(it, now)),
         looked("rules", ledger, |it| rules(it, now)),
         looked("held", ledger, |it| held(&it.held, now)),
+        looked("refused", ledger, |it| refused(&it.refused, now)),
         looked("actions", ledger, |it| actions(it, now)),
         looked("doubt", ledger, |it| doubt(&it.doubts, now)),
         looked("coverage", &picture.cursor, |it| coverage(it.as_ref(), picture.poll_interval, now)),
@@ -90,10 +91,7 @@ fn rules(ledger: &Ledger, now: Timestamp) -> Line {
 /// What is held is normal while it is fresh: somebody has a mail about it. What has waited long was overlooked.
 fn held(all: &[Held], now: Timestamp) -> Line {
     let Some(oldest) = all.first() else { return good("held", "nothing waits for a person") };
-    let next = all.iter().filter_map(|held| held.until).min();
-    let ends = next
-        .map(|at| format!(", the next runs out in {}", super::line::span(at.duration_since(now))))
-        .unwrap_or_default();
+    let ends = ends(all.iter().filter_map(|held| held.until), now);
     let waits = if all.len() == 1 { "action waits" } else { "actions wait" };
     let text = format!("{} {waits} for a person, the oldest for {}{ends}", all.len(), ago(oldest.since, now));
     if !all.iter().any(|held| is_overlooked(*held, now)) {
@@ -104,6 +102,27 @@ fn held(all: &[Held], now: Timestamp) -> Line {
         text,
         "cordon approvals list shows them; cordon approve or cordon deny decides; what runs out is not done",
     )
+}
+
+/// Wants a person at once, and not for an approval: only who looks after the application can mend it.
+fn refused(all: &[Refused], now: Timestamp) -> Line {
+    let (Some(oldest), Some(newest)) = (all.first(), all.last()) else {
+        return good("refused", "nothing is held because Entra or Defender refuses Cordon");
+    };
+    let ends = ends(all.iter().filter_map(|refused| refused.until), now);
+    let (waits, age) = (if all.len() == 1 { "action waits" } else { "actions wait" }, ago(oldest.since, now));
+    let why = escape::text(&newest.why);
+    look(
+        "refused",
+        format!("{} {waits} since Entra or Defender REFUSES Cordon, the oldest for {age}{ends}: {why}", all.len()),
+        "cordon check --stage respond shows what is missing; no approval lifts it; what runs out before it is fixed is not done",
+    )
+}
+
+/// When the first of these runs out, as it is added to a line.
+fn ends(untils: impl Iterator<Item = Timestamp>, now: Timestamp) -> String {
+    let span = |at: Timestamp| super::line::span(at.duration_since(now));
+    untils.min().map(|at| format!(", the next runs out in {}", span(at))).unwrap_or_default()
 }
 
 /// Held for long, or in the last quarter of its time.
@@ -247,7 +266,7 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
         "commands_unread": picture.commands.as_ref().ok().map(unread),
         "actions": {
             "open": ledger.open, "in_doubt": ledger.doubts, "overdue": ledger.overdue, "held": ledger.held.len(),
-            "waiting": ledger.held,
+            "waiting": ledger.held, "refused": ledger.refused,
             "timers": ledger.timers.map_or(0, |(timers, _)| timers),
             "next_timer": ledger.timers.map(|(_, next)| next),
         },

@@ -1,6 +1,8 @@
 //! What the lines say of each kind of trouble.
 
-use cordon_records::{Claim, LedgerRecord, PolicyStanding, PollCursor, StageHealth, StampedRecord};
+use cordon_records::{
+    ActionState, AttemptState, Claim, LedgerRecord, PolicyStanding, PollCursor, StageHealth, StampedRecord,
+};
 use cordon_runtime::kafka::Membership;
 
 use super::*;
@@ -283,4 +285,28 @@ fn a_new_installation_says_what_to_start() {
     let never = |name| Stage { name, members: Ok(Membership::Members(0)), words: Ok(Vec::new()), unsettled: None };
     let stages = ["ingest", "enrich", "decide", "respond", "notify"].map(never).into();
     insta::assert_snapshot!(told(&Picture { stages, ..Picture::default() }));
+}
+
+#[test]
+fn what_is_held_because_the_tenant_refuses_us_wants_a_person_at_once_with_its_cause_and_asks_for_no_approval() {
+    let text = include_str!("../../../../common/records/examples/v1/ledger-action.json");
+    let LedgerRecord::Action(mut entry) = serde_json::from_str(text).unwrap() else { panic!("no entry") };
+    entry.state = AttemptState::Reported(ActionState::Held);
+    entry.tenant_refuses = true;
+    entry.reason = "HTTP 403: no role Machine.Read.All; until that is fixed nothing can be done".into();
+    (entry.at, entry.expires_at) = (at("02:40:00"), Some(at("06:40:00")));
+    let mut picture = healthy();
+    let records = [StampedRecord::from(LedgerRecord::Action(entry))];
+    let Ledger { policy, claim, .. } = picture.ledger.unwrap();
+    picture.ledger = Ok(Ledger { policy, claim, ..Ledger::read(records, at("03:01:00")) });
+    assert_eq!(wanted(&picture), ["refused"]);
+    let line = line_of(&picture, "refused");
+    assert!(line.contains("no role Machine.Read.All") && line.contains("cordon check --stage respond"), "{line}");
+    assert!(line.contains("the oldest for 21 min, the next runs out in 3 h"), "{line}");
+    assert!(!told(&picture).contains("cordon approve"), "{}", told(&picture));
+    let document = document(&picture, &lines(&picture, at("03:01:00")));
+    assert_eq!(
+        (&document["actions"]["held"], &document["actions"]["refused"][0]["since"]),
+        (&json!(0), &json!(at("02:40:00")))
+    );
 }
