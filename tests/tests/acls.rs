@@ -61,7 +61,8 @@ impl Office {
 
     /// The same text at every run.
     fn redacted(&self, text: &str) -> String {
-        text.replace(&self.pipeline.kafka.topic_prefix, "cordon.")
+        let text = text.replace(&self.pipeline.kafka.topic_prefix, "cordon.");
+        text.replace(&self.kafka.address(self.login), "BROKER")
     }
 }
 
