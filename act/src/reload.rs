@@ -142,7 +142,7 @@ async fn tell(context: &Context, (kind, fingerprint): (NoticeKind, &str), text: 
         _ => tracing::info!(%text, "changed rules or guards were taken over"),
     }
     let id = notice_id(kind, fingerprint, at);
-    let notice = Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, at });
+    let notice = Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: None, at });
     let headers = Headers::event(context.stage, &format!("notice.{}", kind.as_str()), notice.id(), at, notice.id());
     let sent = match Outbound::json(Topic::Actions, "cordon", headers, &notice) {
         Ok(outbound) => context.producer.send(outbound).await.map(|_| ()).map_err(|error| error.to_string()),

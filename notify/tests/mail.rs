@@ -6,7 +6,9 @@ mod support;
 use cordon_notify::message::{Fate, message_for};
 use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
-use cordon_records::{Action, ActionState, AlertStatus, IsolationType, NoticeKind, Report, Ruling, Severity};
+use cordon_records::{
+    Action, ActionState, AlertStatus, IsolationType, NoticeKind, RefusalCause, Report, Ruling, Severity,
+};
 use mail_parser::{MessageParser, MimeHeaders};
 use support::{instant, mail, message, notice, of, of_the_machine, report, step, step_of, verdict};
 
@@ -61,6 +63,29 @@ fn each_notice_has_its_subject_and_its_text() {
         let message = message(&Report::Notice(notice(kind)));
         assert_eq!(message.subject, subject);
         insta::assert_snapshot!(format!("text_{}", kind.as_str()), renderer.text(&message).unwrap());
+    }
+}
+
+#[test]
+fn a_refused_command_is_an_attack_a_gap_or_calm_by_its_cause() {
+    let renderer = Renderer::new().unwrap();
+    for (cause, text, tone) in [
+        (RefusalCause::NotGenuine, "approve by anna: it is not signed", Tone::Alarm),
+        (RefusalCause::Configuration, "approve by anna was refused: nobody may sign yet", Tone::Alarm),
+        (RefusalCause::TooLate, "release by anna was refused: it came too late", Tone::Calm),
+        (RefusalCause::NothingToDo, "cancel by anna was refused: 2d7b4c1e6f1a4a39 has ended", Tone::Calm),
+        (RefusalCause::NotPossible, "approve by anna was refused: it is no longer what was looked at", Tone::Alarm),
+    ] {
+        let mut refused = notice(NoticeKind::CommandRefused);
+        (refused.cause, refused.text) = (Some(cause), text.into());
+        let message = message(&Report::Notice(refused));
+        assert_eq!(message.tone, tone, "{cause:?}");
+        assert_eq!(message.subject.starts_with("ACTION NEEDED"), tone == Tone::Alarm, "{}", message.subject);
+        let text = renderer.text(&message).unwrap();
+        let is_attack = text.contains("treat it as an attack");
+        assert_eq!(is_attack, cause == RefusalCause::NotGenuine, "{text}");
+        let name = serde_json::to_value(cause).unwrap().as_str().unwrap().to_owned();
+        insta::assert_snapshot!(format!("text_command_refused_{name}"), text);
     }
 }
 

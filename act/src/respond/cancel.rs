@@ -1,12 +1,12 @@
 //! Cancelling our own action: what has not been called yet ends here, what Defender has taken is cancelled there. Pure.
 
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineActionId, Mode,
+    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineActionId, Mode, RuleId,
 };
 
 use super::doubt::where_to_look;
 use super::event::Moment;
-use super::people::{Done, Person, Written};
+use super::people::{Done, NotDone, Person, Written};
 use super::responder::{Job, Phase, Responder};
 
 /// The words that tell what a job cancels.
@@ -60,7 +60,7 @@ impl Responder {
     /// by an action of its own.
     pub(super) fn cancel_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
         let known = self.jobs.get(key).map(|job| &job.entry).or_else(|| self.book.get(key));
-        let Some(entry) = known.cloned() else { return Err(format!("there is no action {key}")) };
+        let Some(entry) = known.cloned() else { return Err(format!("there is no action {key}").into()) };
         let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
         let action = Action::Cancel { what: entry.action.kind(), comment: person.why.clone() };
         let cancel = ActionKey::derive(&self.terms.tenant, &named, &entry.machine.id, &action);
@@ -74,7 +74,10 @@ impl Responder {
             // The same words were taken, or are read again after a crash; others come too late.
             return match entry.reason == why {
                 true => Ok(Written::default()),
-                false => Err(format!("{key} is cancelled already ({}): nothing is left to do", entry.reason)),
+                false => {
+                    let why = format!("{key} is cancelled already ({}): nothing is left to do", entry.reason);
+                    Err(NotDone::needless(why))
+                }
             };
         }
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
@@ -88,10 +91,12 @@ impl Responder {
             return Ok(self.settle_entry(entry, (ActionState::Cancelled, why), at));
         }
         if let Some(other) = &entry.other_action {
-            return Err(format!("{key} is covered by the action of {other}: Cordon cancels only what is its own"));
+            return Err(
+                format!("{key} is covered by the action of {other}: Cordon cancels only what is its own").into()
+            );
         }
         if !entry.is_open() {
-            return Err(format!("{key} has ended: there is nothing to cancel"));
+            return Err(NotDone::needless(format!("{key} has ended: there is nothing to cancel")));
         }
         let mut cancelling = LedgerEntry::new((cancel, self.epoch), action, (entry.alert, entry.machine), at.wall);
         cancelling.state = AttemptState::Reported(ActionState::Approved);
@@ -129,6 +134,21 @@ impl Responder {
     fn uncalled(&self, entry: &LedgerEntry) -> Vec<ActionKey> {
         let jobs = self.jobs.values().filter(|job| cancels(entry, &job.entry) && !job.is_under_way());
         jobs.map(|job| job.entry.key.clone()).collect()
+    }
+
+    /// Who had us cancel this attempt at Defender, and why: Defender itself would name our app. `None` where no cancellation
+    /// of ours was taken since the attempt was made.
+    pub(super) fn called_off(&self, key: &ActionKey) -> Option<String> {
+        let cancelled = self.book.get(key).filter(|entry| entry.machine_action_id.is_some())?;
+        let took = |other: &&LedgerEntry| {
+            let since = other.intents.last() >= cancelled.intents.last();
+            other.state == AttemptState::Reported(ActionState::Succeeded) && !other.intents.is_empty() && since
+        };
+        let ours = self.book.entries_on(&cancelled.machine.id).filter(|other| cancels(other, cancelled)).filter(took);
+        let ours = ours.max_by_key(|other| other.intents.last().copied())?;
+        let by = on_whose_word(ours)?;
+        let why = ours.action.comment().trim();
+        Some(if why.is_empty() { format!("cancelled by {by}") } else { format!("cancelled by {by}: {why}") })
     }
 
     /// The failed action of that kind for which a new attempt is due.
@@ -181,6 +201,17 @@ impl Responder {
         } else {
             self.finish(key, ActionState::Covered, NOTHING.into(), at);
         }
+    }
+}
+
+/// The person who asked for it, or else the rules.
+fn on_whose_word(entry: &LedgerEntry) -> Option<String> {
+    let rules: Vec<&str> = entry.rules.iter().map(RuleId::as_str).collect();
+    match (&entry.requested_by, &rules[..]) {
+        (Some(person), _) => Some(person.clone()),
+        (None, []) => None,
+        (None, [rule]) => Some(format!("rule {rule}")),
+        (None, rules) => Some(format!("rules {}", rules.join(", "))),
     }
 }
 

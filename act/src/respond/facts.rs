@@ -7,7 +7,7 @@ use cordon_records::{
 };
 use jiff::Timestamp;
 
-use super::ours::author;
+use super::ours::{author, is_sign_in_name};
 
 /// What was read right before acting. A part that could not be had is absent, and guards hold on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,10 +155,20 @@ pub struct Standing {
     pub status: ActionStatus,
     /// Who asked for it.
     pub by: String,
+    /// Who cancelled it, as far as Defender tells.
+    pub cancelled_by: Option<String>,
     /// Who cancelled it or why it failed, as far as Defender tells.
     pub detail: Option<String>,
     /// When it was created, by Defender's clock.
     pub created: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Whether it was cancelled, and Defender names no person.
+    #[must_use]
+    pub fn is_cancelled_by_no_person(&self) -> bool {
+        self.status == ActionStatus::Cancelled && !self.cancelled_by.as_deref().is_some_and(is_sign_in_name)
+    }
 }
 
 impl From<&MachineAction> for Standing {
@@ -170,6 +180,7 @@ impl From<&MachineAction> for Standing {
             id: action.id.clone(),
             status: action.status.clone(),
             by: author(action),
+            cancelled_by: action.cancelled_by.clone(),
             detail,
             created: action.created,
         }

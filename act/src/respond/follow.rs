@@ -158,7 +158,9 @@ impl Responder {
                 Err(_) => None,
             };
             if let Some((state, reason)) = standing.and_then(ended) {
-                self.end(&key, state, reason, at);
+                let by_an_app = standing.is_some_and(Standing::is_cancelled_by_no_person);
+                let ours = by_an_app.then(|| self.called_off(&key)).flatten();
+                self.end(&key, state, ours.unwrap_or(reason), at);
             } else if given_up {
                 let why = "Defender names no outcome after 73 hours; look at the machine".into();
                 self.end(&key, ActionState::NeedsHuman, why, at);
@@ -282,6 +284,7 @@ mod tests {
                 id: MachineActionId::new(id).unwrap(),
                 status: ActionStatus::Pending,
                 by: String::new(),
+                cancelled_by: None,
                 detail: None,
                 created,
             };

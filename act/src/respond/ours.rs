@@ -32,8 +32,9 @@ pub fn mark_in(action: &MachineAction) -> Option<Mark> {
     action.comment.as_deref().filter(|_| !by_person).and_then(mark_of)
 }
 
-/// Whether a requestor is a person. An application is named there by its id or its display name, which may well hold an `@`.
-fn is_sign_in_name(requestor: &str) -> bool {
+/// Whether a requestor, or whoever cancelled, is a person. An application is named there by its id or its display name,
+/// which may well hold an `@`.
+pub(super) fn is_sign_in_name(requestor: &str) -> bool {
     let is_domain = |domain: &str| domain.contains('.') && !domain.contains('@');
     let parts = requestor.trim().split_once('@');
     parts.is_some_and(|(local, domain)| !local.is_empty() && is_domain(domain) && !requestor.trim().contains(' '))

@@ -91,16 +91,16 @@ impl Responder {
     /// A person asks once more for what failed because a permission was missing. It is one new attempt, of which everything
     /// is asked anew; what the guards hold then waits for an approval.
     pub(super) fn retry_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
-        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
+        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
         if entry.asked_again.as_ref() == Some(&person.command) {
             return Ok(Written::default());
         }
         if self.jobs.contains_key(key) {
-            return Err(format!("{key} is on its way: look at what comes of that"));
+            return Err(format!("{key} is on its way: look at what comes of that").into());
         }
         if !entry.lacked_permission() {
             let why = "only what failed for a missing permission (HTTP 403) is asked for again";
-            return Err(format!("{key} stands at {}: {}; {why}", state_of(entry), entry.reason));
+            return Err(format!("{key} stands at {}: {}; {why}", state_of(entry), entry.reason).into());
         }
         let mut entry = entry.clone();
         entry.attempt += 1;

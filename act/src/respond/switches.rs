@@ -5,7 +5,7 @@ use std::time::Duration;
 use cordon_policy::{Fleet, Trip, guard};
 use cordon_records::{
     ActionKey, ActionState, AttemptState, CountedFleet, Counter, Impact, Latch, LedgerEntry, LedgerRecord, Mode,
-    Notice, NoticeKind, PolicyStanding, Report, Ruling, SCHEMA_VERSION,
+    Notice, NoticeKind, PolicyStanding, RefusalCause, Report, Ruling, SCHEMA_VERSION,
 };
 use jiff::Timestamp;
 
@@ -157,11 +157,16 @@ fn id(kind: NoticeKind, at: jiff::Timestamp) -> String {
 
 /// A notice that is named by the instant of its happening.
 pub(super) fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
-    notice_of((kind, id(kind, at.wall)), text, at)
+    let id = id(kind, at.wall);
+    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: None, at: at.wall })
 }
 
-pub(super) fn notice_of((kind, id): (NoticeKind, String), text: String, at: Moment) -> Report {
-    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, at: at.wall })
+/// The notice of a command that does nothing, or does nothing with one action. It is named by the command's place on its
+/// topic, so that it is told once.
+pub(super) fn refusal(place: &str, (cause, text): (RefusalCause, String), at: Moment) -> Report {
+    let kind = NoticeKind::CommandRefused;
+    let id = format!("{}@{place}", kind.as_str());
+    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: Some(cause), at: at.wall })
 }
 
 fn window(seconds: u64) -> String {

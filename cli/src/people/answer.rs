@@ -188,7 +188,7 @@ mod tests {
     fn refusal(id: &str, text: &str) -> Inbound {
         let at = "2026-11-22T22:41:08Z".parse().unwrap();
         let (id, kind) = (id.to_owned(), NoticeKind::CommandRefused);
-        let notice = Notice { schema_version: SCHEMA_VERSION, id, kind, text: text.to_owned(), at };
+        let notice = Notice { schema_version: SCHEMA_VERSION, id, kind, text: text.to_owned(), cause: None, at };
         written(Topic::Actions, serde_json::to_value(Report::Notice(notice)))
     }
 

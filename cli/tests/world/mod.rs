@@ -154,7 +154,7 @@ pub fn refusal(offset: i64, text: &str) -> Report {
     let at = SystemClock.now();
     let (id, kind, text) =
         (format!("command_refused@commands/0/{offset}"), NoticeKind::CommandRefused, text.to_owned());
-    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, at })
+    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: None, at })
 }
 
 /// An isolation of ours that stands, by this rule.

@@ -62,7 +62,9 @@ pub use machine::{Machine, MachineSummary};
 pub use policy::{
     CountedFleet, Counter, PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts,
 };
-pub use report::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, OtherAction, Report, Ruling};
+pub use report::{
+    ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, OtherAction, RefusalCause, Report, Ruling,
+};
 pub use sighting::{AlertRecord, Change, Source};
 pub use topics::{Cleanup, Topic, TopicSpec};
 pub use verbatim::Verbatim;

@@ -208,7 +208,7 @@ pub enum NoticeKind {
     Paused,
     /// A person resumed.
     Resumed,
-    /// A command was forged, replayed, too late or altered, and did nothing.
+    /// A command did nothing: [`RefusalCause`] says why.
     CommandRefused,
     /// Changed rules or guards are in force.
     PolicyReloaded,
@@ -237,6 +237,22 @@ impl NoticeKind {
     }
 }
 
+/// Why a command did nothing, as far as people do something else about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCause {
+    /// It is not what it claims to be: not signed, altered, signed by somebody who may not, a copy, or no command at all.
+    NotGenuine,
+    /// What respond or a clock is set to keeps it from counting.
+    Configuration,
+    /// Its time is over.
+    TooLate,
+    /// What it asks for is so already, or what it is about has ended.
+    NothingToDo,
+    /// It may well be genuine, but as things stand it cannot be done.
+    NotPossible,
+}
+
 /// Something about the whole responder rather than one action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
@@ -249,6 +265,9 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// One line for people.
     pub text: String,
+    /// Why a command was refused. Only on such a notice, and absent where an older build wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<RefusalCause>,
     /// When it happened.
     pub at: Timestamp,
 }

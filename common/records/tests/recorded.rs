@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use cordon_records::{
     ActionKind, ActionState, AlertRecord, AttemptState, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord,
-    LedgerRecord, Mode, NoticeKind, Report, StampedRecord, Topic,
+    LedgerRecord, Mode, NoticeKind, RefusalCause, Report, StampedRecord, Topic,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -100,6 +100,14 @@ fn the_names_of_states_and_modes_never_change() {
 fn the_names_of_kinds_notices_and_topics_never_change() {
     let notices = [NoticeKind::BreakerLatched, NoticeKind::Paused, NoticeKind::Resumed, NoticeKind::CommandRefused];
     assert_eq!(names(notices).join(" "), "breaker_latched paused resumed command_refused");
+    let causes = [
+        RefusalCause::NotGenuine,
+        RefusalCause::Configuration,
+        RefusalCause::TooLate,
+        RefusalCause::NothingToDo,
+        RefusalCause::NotPossible,
+    ];
+    assert_eq!(names(causes).join(" "), "not_genuine configuration too_late nothing_to_do not_possible");
     let kinds = [
         ActionKind::Isolate,
         ActionKind::Release,

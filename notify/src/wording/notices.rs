@@ -1,6 +1,6 @@
 //! The words of notices about the whole responder.
 
-use cordon_records::{Notice, NoticeKind};
+use cordon_records::{Notice, NoticeKind, RefusalCause};
 
 use super::{Tone, Wording};
 use crate::clean;
@@ -90,16 +90,62 @@ fn paused(notice: &Notice) -> Wording {
 }
 
 fn command_refused(notice: &Notice) -> Wording {
-    Wording::new(
-        Tone::Alarm,
-        "Action needed",
-        format!("Cordon refused a command: {}", first_sentence(notice)),
-        "Somebody who can write to the topic of commands gave a command that is not what it claims to be, comes too late \
-         or was given before. Cordon did nothing."
-            .to_owned(),
-    )
-    .next("Ask the person whom it names whether they gave it. If they did, they give it anew.")
-    .next("If they did not, somebody uses their name: find out who can write to the topic, and treat it as an attack.")
+    let headline = format!("Cordon refused a command: {}", first_sentence(notice));
+    match notice.cause {
+        None => not_genuine(
+            headline,
+            "Somebody who can write to the topic of commands gave a command that is not what it claims to be, comes too \
+             late or was given before. Cordon did nothing.",
+        ),
+        Some(RefusalCause::NotGenuine) => not_genuine(
+            headline,
+            "Somebody who can write to the topic of commands gave a command that is not what it claims to be, or one that \
+             was given before. Cordon did nothing.",
+        ),
+        Some(RefusalCause::Configuration) => Wording::new(
+            Tone::Alarm,
+            "Action needed",
+            headline,
+            "A setting or a clock keeps the command from counting. That is a gap in the configuration, no sign of an \
+             attack. Cordon did nothing."
+                .to_owned(),
+        )
+        .next(
+            "Correct what is named above: approvals.allowed_signers (whose keys count) or approvals.valid_for in the \
+             guards of cordon-act, or the clock.",
+        )
+        .next("Then the person who gave the command gives it anew."),
+        Some(RefusalCause::TooLate) => calm(
+            headline,
+            "The command came when its time was over. Cordon did nothing.",
+            "Nothing, if it is not wanted any more. Otherwise the person who gave it gives it anew.",
+        ),
+        Some(RefusalCause::NothingToDo) => calm(
+            headline,
+            "What the command asks for is so already, or what it is about has ended. Cordon did nothing more.",
+            "Nothing.",
+        ),
+        Some(RefusalCause::NotPossible) => Wording::new(
+            Tone::Alarm,
+            "Action needed",
+            headline,
+            "As things stand, what the command asks for cannot be done. Cordon did nothing: do not count on it."
+                .to_owned(),
+        )
+        .next("The person who gave it looks at how things stand by now, and gives a command that fits them."),
+    }
+}
+
+fn not_genuine(headline: String, summary: &str) -> Wording {
+    Wording::new(Tone::Alarm, "Action needed", headline, summary.to_owned())
+        .next("Ask the person whom it names whether they gave it. If they did, they give it anew.")
+        .next(
+            "If they did not, somebody uses their name: find out who can write to the topic, and treat it as an attack.",
+        )
+}
+
+fn calm(headline: String, summary: &str, next: &str) -> Wording {
+    Wording::new(Tone::Calm, "Nothing to do", headline, summary.to_owned()).next(next)
 }
 
 /// The first sentence says what happened; the rest is in the body.

@@ -142,6 +142,7 @@ pub fn notice(kind: NoticeKind) -> Notice {
         id: format!("{}@2026-11-20T09:20:00Z", kind.as_str()),
         kind,
         text: text.into(),
+        cause: None,
         at: instant("2026-11-20T09:20:00Z"),
     }
 }

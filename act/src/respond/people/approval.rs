@@ -8,7 +8,7 @@ use super::super::event::Moment;
 use super::super::report;
 use super::super::responder::{Afterwards, Responder};
 use super::authority::Person;
-use super::command::{Done, Written, words};
+use super::command::{Done, NotDone, Written, words};
 
 /// How much is ended in one turn of the responder: after a flood thousands expire at the same instant.
 const EXPIRE_AT_ONCE: usize = 200;
@@ -22,11 +22,15 @@ impl Responder {
         person: &Person,
         at: Moment,
     ) -> Done {
-        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
+        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
         if entry.approvals.iter().any(|yes| yes.command == person.command) {
             return Ok(Written::default());
         }
-        let entry = self.may_say_yes(key, intent, person, at)?;
+        let is_begun = is_begun(entry);
+        let entry = self.may_say_yes(key, intent, person, at).map_err(|why| match is_begun {
+            true => NotDone::needless(why),
+            false => why.into(),
+        })?;
         let needed = self.approvals_needed(&entry, 0, at.wall);
         Ok(self.say_yes(entry, (person, None), needed, at))
     }
@@ -101,7 +105,7 @@ impl Responder {
 
     /// Anybody may say no.
     pub(in crate::respond) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
-        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
+        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
         if entry.state == AttemptState::Reported(ActionState::Denied) {
             return Ok(Written::default());
         }
@@ -133,6 +137,21 @@ impl Responder {
         let until = |next: Timestamp| std::time::Duration::try_from(next.duration_since(at.wall)).unwrap_or_default();
         let next = self.book.waiting().iter().find(|(_, key)| !self.jobs.contains_key(key));
         self.expire_at = next.map(|(next, _)| at.mono + until(*next));
+    }
+}
+
+/// Whether what an approval asks for is on its way or done already.
+const fn is_begun(entry: &LedgerEntry) -> bool {
+    match entry.state {
+        AttemptState::Intent | AttemptState::InDoubt => true,
+        AttemptState::Reported(state) => matches!(
+            state,
+            ActionState::Approved
+                | ActionState::InDoubt
+                | ActionState::Accepted
+                | ActionState::Overdue
+                | ActionState::Succeeded
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 //! given before. Pure.
 
 use cordon_policy::Guards;
-use cordon_records::{Classified, CommandId, CommandRecord, ErrorClass, TenantId};
+use cordon_records::{Classified, CommandId, CommandRecord, ErrorClass, RefusalCause, TenantId};
 use cordon_settings::format_duration;
 use cordon_signing::{AllowedSigners, Forged, Signer};
 use jiff::{SignedDuration, Timestamp};
@@ -43,6 +43,29 @@ pub enum Unheard {
     /// It was obeyed before.
     #[error("it was given before, and obeyed then: this is a copy")]
     Copy,
+}
+
+impl Unheard {
+    /// What people have to do about it. Where the signature counts, its maker is the person, whatever else is wrong.
+    #[must_use]
+    pub const fn cause(&self) -> RefusalCause {
+        match self {
+            Self::OtherTenant(_) | Self::NoTenant | Self::NoId | Self::NoEnd | Self::Copy => RefusalCause::NotGenuine,
+            Self::Expired(_) => RefusalCause::TooLate,
+            Self::TooLong(_) | Self::Future(_) | Self::Forged(Forged::NobodyAllowed) => RefusalCause::Configuration,
+            Self::Forged(
+                Forged::Unsigned
+                | Forged::Malformed { .. }
+                | Forged::UnknownKey { .. }
+                | Forged::WrongNamespace { .. }
+                | Forged::Altered { .. }
+                | Forged::Untouched { .. }
+                | Forged::NamespaceNotAllowed { .. }
+                | Forged::NotYetValid { .. }
+                | Forged::NoLongerValid { .. },
+            ) => RefusalCause::NotGenuine,
+        }
+    }
 }
 
 impl Classified for Unheard {

@@ -5,7 +5,8 @@
 //! again, and whatever is done already is left as it is.
 
 use cordon_records::{
-    ActionKey, ActionState, AttemptState, Command, CommandRecord, Latch, LedgerEntry, LedgerRecord, NoticeKind, Report,
+    ActionKey, ActionState, AttemptState, Command, CommandRecord, Latch, LedgerEntry, LedgerRecord, NoticeKind,
+    RefusalCause, Report,
 };
 
 use jiff::Timestamp;
@@ -14,8 +15,8 @@ use super::super::book::Obeyed;
 use super::super::event::{Effect, Moment};
 use super::super::report;
 use super::super::responder::{Afterwards, Job, Responder};
-use super::super::switches::{notice, notice_of};
-use super::authority::{self, Before, Person};
+use super::super::switches::{notice, refusal};
+use super::authority::{self, Before, Person, Unheard};
 use super::bulk::LeftOut;
 
 /// The longest word of a person's that is taken over, in characters.
@@ -56,7 +57,34 @@ impl Written {
 }
 
 /// What is done with a command, or why nothing is.
-pub(in crate::respond) type Done = Result<Written, String>;
+pub(in crate::respond) type Done = Result<Written, NotDone>;
+
+/// Why nothing is done with a command.
+#[derive(Debug)]
+pub(in crate::respond) struct NotDone {
+    cause: RefusalCause,
+    why: String,
+}
+
+impl NotDone {
+    /// What it asks for is so already, or what it is about has ended.
+    pub(in crate::respond) const fn needless(why: String) -> Self {
+        Self { cause: RefusalCause::NothingToDo, why }
+    }
+}
+
+/// A command that counts, and cannot be done as things stand.
+impl From<String> for NotDone {
+    fn from(why: String) -> Self {
+        Self { cause: RefusalCause::NotPossible, why }
+    }
+}
+
+impl From<Unheard> for NotDone {
+    fn from(unheard: Unheard) -> Self {
+        Self { cause: unheard.cause(), why: unheard.to_string() }
+    }
+}
 
 impl Responder {
     /// Takes the command at this offset, or what could not be read there. What is older than the newest that was read, or
@@ -77,9 +105,12 @@ impl Responder {
         }
         let mut written = match command {
             Ok(record) => {
-                self.take_command(offset, &record, at).unwrap_or_else(|why| refused(offset, &record, &why, at))
+                self.take_command(offset, &record, at).unwrap_or_else(|why| refused(offset, &record, why, at))
             }
-            Err(why) => does_nothing(offset, format!("what stands at commands/0/{offset} is no command: {why}"), at),
+            Err(why) => {
+                let text = format!("what stands at commands/0/{offset} is no command: {why}");
+                does_nothing(offset, (RefusalCause::NotGenuine, text), at)
+            }
         };
         self.book.commands_next = offset + 1;
         let newest = self.book.commands_newest;
@@ -88,7 +119,7 @@ impl Responder {
     }
 
     fn take_command(&mut self, offset: i64, record: &CommandRecord, at: Moment) -> Done {
-        authority::addressed(record, &self.terms.tenant).map_err(|error| error.to_string())?;
+        authority::addressed(record, &self.terms.tenant)?;
         match &record.command {
             Command::Pause => Ok(self.pause(record, at)),
             Command::Deny { key } => self.deny(key, record, at),
@@ -107,13 +138,12 @@ impl Responder {
         if obeyed.is_some_and(|obeyed| obeyed.offset == offset) {
             return Ok(Written::default());
         }
-        let signer = authority::signer(record, &self.terms.signers, at.wall).map_err(|error| error.to_string())?;
+        let signer = authority::signer(record, &self.terms.signers, at.wall)?;
         let before = Before { obeyed, begun: self.has_begun(record) };
         let person = authority::person(record, signer, (&self.terms.guards, before), at.wall);
-        let done =
-            person.map_err(|error| error.to_string()).and_then(|person| self.do_for(&person, (offset, record), at));
+        let done = person.map_err(NotDone::from).and_then(|person| self.do_for(&person, (offset, record), at));
         // Also what was refused is done with: a copy of it must not find a better moment.
-        let mut written = done.unwrap_or_else(|why| refused(offset, record, &why, at));
+        let mut written = done.unwrap_or_else(|why| refused(offset, record, why, at));
         if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, obeyed) {
             self.book.obey(id.clone(), Obeyed { until, offset }, at.wall);
             written.ledger.push(LedgerRecord::Obeyed { id, until, offset, set_aside: false });
@@ -154,7 +184,7 @@ impl Responder {
         }
         let ledger = self.lift(lifted, &person.name);
         if ledger.is_empty() {
-            return Err(format!("{lifted} is not in force: there is nothing to lift"));
+            return Err(NotDone::needless(format!("{lifted} is not in force: there is nothing to lift")));
         }
         let text = format!("actions go on: {} lifted {lifted}: {}", person.name, person.why);
         Ok(Written { reports: vec![notice(NoticeKind::Resumed, text, at)], ledger })
@@ -190,24 +220,23 @@ impl Responder {
     }
 }
 
-/// The notice of a command that does nothing. It is named by its place, so that it is told once.
-fn does_nothing(offset: i64, text: String, at: Moment) -> Written {
-    let id = format!("{}@commands/0/{offset}", NoticeKind::CommandRefused.as_str());
-    Written { reports: vec![notice_of((NoticeKind::CommandRefused, id), text, at)], ledger: Vec::new() }
+/// A command that does nothing, told once.
+fn does_nothing(offset: i64, said: (RefusalCause, String), at: Moment) -> Written {
+    Written { reports: vec![refusal(&format!("commands/0/{offset}"), said, at)], ledger: Vec::new() }
 }
 
 /// The same of one that could be read. Who gave it is what it says of itself.
-fn refused(offset: i64, record: &CommandRecord, why: &str, at: Moment) -> Written {
+fn refused(offset: i64, record: &CommandRecord, NotDone { cause, why }: NotDone, at: Moment) -> Written {
     let (command, by) = (record.command.as_str(), words(&record.by));
-    does_nothing(offset, format!("{command} by {by} was refused: {why}"), at)
+    does_nothing(offset, (cause, format!("{command} by {by} was refused: {why}")), at)
 }
 
-/// The notice of one action that a command names, and that nothing is done with for it. It is named by both.
+/// One action that a command names, and that nothing is done with for it. The notice is named by both.
 fn one_refused((offset, record): (i64, &CommandRecord), one: &LeftOut, at: Moment) -> Written {
-    let id = format!("{}@commands/0/{offset}/{}", NoticeKind::CommandRefused.as_str(), one.key);
+    let place = format!("commands/0/{offset}/{}", one.key);
     let (command, by) = (record.command.as_str(), words(&record.by));
     let text = format!("{command} by {by} was refused for {}: {}", one.key, one.why);
-    Written { reports: vec![notice_of((NoticeKind::CommandRefused, id), text, at)], ledger: Vec::new() }
+    Written { reports: vec![refusal(&place, (RefusalCause::NotPossible, text), at)], ledger: Vec::new() }
 }
 
 /// A person's text as far as it is taken over. The signature is over all of it.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use cordon_defender::ActionStatus;
-use cordon_records::{Action, ActionKind, ActionState, Command, DecisionRecord, LedgerRecord, Mode};
+use cordon_records::{Action, ActionKind, ActionState, Command, DecisionRecord, LedgerRecord, Mode, RefusalCause};
 
 use super::office::{ANN, BOB, signed, terms_of_the_office};
 use super::world::{World, an, decision, pending, plan, terms};
 use crate::respond::event::{Answer, Effect, Event};
+use crate::respond::facts::Standing;
 use crate::respond::{Retry, Terms};
 
 fn cancel(what: ActionKind) -> DecisionRecord {
@@ -248,6 +249,7 @@ fn what_somebody_cancelled_is_said_to_be_cancelled_already_and_by_whom() {
         world.says(BOB, Command::Cancel { key: key.clone() }, "c-2");
         let told = world.told();
         assert!(told[0].contains("is cancelled already (cancelled by ann@example.com"), "{told:?}");
+        assert_eq!(world.causes(), [RefusalCause::NothingToDo]);
         assert_eq!((world.states().len(), world.orders.len()), (steps, 0));
     }
 }
@@ -261,5 +263,83 @@ fn a_command_where_nobody_may_sign_is_refused_as_a_gap_in_the_configuration() {
     world.says(ANN, approval, "c-1");
     let told = world.told();
     assert!(told[0].contains("nobody may sign yet") && told[0].contains("no sign of an attack"), "{told:?}");
+    assert_eq!(world.causes(), [RefusalCause::Configuration]);
     assert_eq!(world.states(), [ActionState::Held]);
+}
+
+/// Defender names our app as who cancelled it, or somebody else.
+fn cancelled_by(who: &str, isolation: &cordon_records::ActionKey) -> Standing {
+    let (status, detail) = (ActionStatus::Cancelled, Some(format!("cancelled by {who}")));
+    Standing { status, cancelled_by: Some(who.to_owned()), detail, ..pending(isolation) }
+}
+
+/// Our app, as Defender names it.
+const APP: &str = "0b3c51aa-93d1-4a5e-8a0f-0a3d0f6f3b1e";
+
+#[test]
+fn what_defender_cancelled_for_us_is_cancelled_by_the_person_or_rule_that_asked_and_not_by_our_app() {
+    let key = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
+    let by_ann = |command| (Some(command), "cancelled by ann@example.com: looked at it");
+    for (asked, expected) in [
+        by_ann(Command::Cancel { key: key.clone() }),
+        by_ann(Command::Release { machine: super::office::machine("m1") }),
+        (None, "cancelled by rule one-rule: a false positive"),
+    ] {
+        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+        world.run();
+        match asked {
+            Some(command) => world.say(signed(ANN, command, "c-1", world.at.wall)),
+            None => {
+                world.decide(cancel(ActionKind::Isolate));
+                0
+            }
+        };
+        world.run_with(&mut |_| Answer::Done("Defender took the cancellation".into()));
+        assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Cancel], "{:?}", world.reasons());
+        for mut world in [world.restarted(terms_of_the_office()), world] {
+            world.until_followed(&[cancelled_by(APP, &key)]);
+            world.run();
+            assert!(world.reasons().contains(&expected.to_owned()), "{expected}: {:?}", world.reasons());
+        }
+    }
+}
+
+#[test]
+fn what_somebody_else_cancelled_at_defender_is_theirs_whatever_we_asked_for() {
+    let key = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
+    for (asks, who) in [(true, "analyst@contoso.com"), (false, "analyst@contoso.com"), (false, APP)] {
+        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+        world.run();
+        if asks {
+            world.say(signed(ANN, Command::Cancel { key: key.clone() }, "c-1", world.at.wall));
+            world.run_with(&mut |_| Answer::Done("Defender took the cancellation".into()));
+            assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Cancel]);
+        }
+        world.until_followed(&[cancelled_by(who, &key)]);
+        world.run();
+        let expected = format!("the action was cancelled (cancelled by {who})");
+        assert!(world.reasons().contains(&expected), "{asks}, {who}: {:?}", world.reasons());
+    }
+}
+
+#[test]
+fn a_cancellation_of_an_earlier_attempt_says_nothing_of_the_next() {
+    let twice = Terms { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..terms_of_the_office() };
+    let key = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
+    let mut world = World::restored(twice, Vec::new());
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+    world.run();
+    world.say(signed(ANN, Command::Cancel { key: key.clone() }, "c-1", world.at.wall));
+    world.run_with(&mut |_| Answer::Done("Defender took the cancellation".into()));
+    // The cancellation came too late for that.
+    world.until_followed(&[Standing { status: ActionStatus::Failed, ..pending(&key) }]);
+    world.pass(Duration::from_secs(301));
+    world.run();
+    assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Cancel, ActionKind::Isolate]);
+    world.until_followed(&[cancelled_by(APP, &key)]);
+    world.run();
+    let expected = format!("the action was cancelled (cancelled by {APP})");
+    assert!(world.reasons().contains(&expected), "{:?}", world.reasons());
 }

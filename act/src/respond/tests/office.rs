@@ -1,7 +1,7 @@
 //! People with keys, and what they say.
 
 use cordon_policy::Guards;
-use cordon_records::{Command, CommandId, CommandRecord, MachineId, Report, TenantId};
+use cordon_records::{Command, CommandId, CommandRecord, MachineId, RefusalCause, Report, TenantId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::keys::{Pen, signers};
@@ -56,6 +56,15 @@ impl World {
         let mut held = self.responder.book().entries().filter(|entry| entry.expires_at.is_some());
         let (Some(entry), None) = (held.next(), held.next()) else { panic!("not one action is held") };
         Command::Approve { key: entry.key.clone(), intent: entry.intent() }
+    }
+
+    /// Why commands were refused, as the notices have it.
+    pub fn causes(&self) -> Vec<RefusalCause> {
+        let cause = |report: &Report| match report {
+            Report::Notice(notice) => notice.cause,
+            Report::Action(_) => None,
+        };
+        self.reports.iter().filter_map(cause).collect()
     }
 
     /// What the notices say.

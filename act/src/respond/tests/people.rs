@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cordon_records::{
-    ActionKind, ActionState, Command, CommandId, CommandRecord, DecisionRecord, LedgerRecord, Mode, Report, TenantId,
+    ActionKind, ActionState, Command, CommandId, CommandRecord, DecisionRecord, LedgerRecord, Mode, RefusalCause,
+    Report, TenantId,
 };
 use jiff::SignedDuration;
 
@@ -53,8 +54,8 @@ fn what_is_approved_is_asked_of_the_guards_once_more_and_done_once() {
     assert!(last.approvals[0].key.starts_with("SHA256:"));
 }
 
-/// Every way in which a command may be wrong, with a word of the reason.
-fn wrong(world: &World) -> Vec<(CommandRecord, &'static str)> {
+/// Every way in which a command may be wrong, with a word of the reason and its cause.
+fn wrong(world: &World) -> Vec<(CommandRecord, &'static str, RefusalCause)> {
     let (now, approval) = (world.at.wall, world.approval());
     let of = |change: &dyn Fn(&mut CommandRecord)| {
         let mut record = unsigned(approval.clone(), "c-1", now);
@@ -65,34 +66,40 @@ fn wrong(world: &World) -> Vec<(CommandRecord, &'static str)> {
     let mut altered = of(&|_| {});
     altered.why = "what somebody else wrote".into();
     vec![
-        (unsigned(approval.clone(), "c-1", now), "it is not signed"),
-        (signed(EVE, approval.clone(), "c-1", now), "does not name"),
-        (altered, "alter"),
-        (of(&|record| record.tenant = Some(TenantId::new("other").unwrap())), "tenant other"),
-        (of(&|record| record.tenant = None), "names no tenant"),
-        (of(&|record| record.id = None), "no id"),
-        (of(&|record| record.expires_at = None), "no end"),
-        (of(&|record| record.expires_at = Some(now)), "came too late"),
-        (of(&|record| record.expires_at = Some(minutes(16))), "longer than 15m"),
-        (of(&|record| (record.at, record.expires_at) = (minutes(6), Some(minutes(7)))), "yet to come"),
+        (unsigned(approval.clone(), "c-1", now), "it is not signed", RefusalCause::NotGenuine),
+        (signed(EVE, approval.clone(), "c-1", now), "does not name", RefusalCause::NotGenuine),
+        (altered, "alter", RefusalCause::NotGenuine),
+        (of(&|record| record.tenant = Some(TenantId::new("other").unwrap())), "tenant other", RefusalCause::NotGenuine),
+        (of(&|record| record.tenant = None), "names no tenant", RefusalCause::NotGenuine),
+        (of(&|record| record.id = None), "no id", RefusalCause::NotGenuine),
+        (of(&|record| record.expires_at = None), "no end", RefusalCause::NotGenuine),
+        (of(&|record| record.expires_at = Some(now)), "came too late", RefusalCause::TooLate),
+        (of(&|record| record.expires_at = Some(minutes(16))), "longer than 15m", RefusalCause::Configuration),
+        (
+            of(&|record| (record.at, record.expires_at) = (minutes(6), Some(minutes(7)))),
+            "yet to come",
+            RefusalCause::Configuration,
+        ),
         (
             of(&|record| {
                 let Command::Approve { intent, .. } = &mut record.command else { panic!("no approval") };
                 *intent = cordon_records::IntentHash::new("0123456789abcdef").unwrap();
             }),
             "no longer what was looked at",
+            RefusalCause::NotPossible,
         ),
     ]
 }
 
 #[test]
 fn a_command_that_is_forged_altered_expired_or_meant_for_something_else_does_nothing_and_is_told() {
-    for (command, part) in wrong(&held()) {
+    for (command, part, cause) in wrong(&held()) {
         let mut world = held();
         let offset = world.say(command);
         world.run();
         let told = world.told();
         assert!(told.len() == 1 && told[0].contains(part), "{part} is not in {told:?}");
+        assert_eq!(world.causes(), [cause], "{part}");
         assert!(matches!(world.reports.last(), Some(Report::Notice(notice))
             if notice.id == format!("command_refused@commands/0/{offset}")));
         assert_eq!((world.states(), world.orders.len()), (vec![ActionState::Held], 0), "{part}");
@@ -104,12 +111,40 @@ fn a_command_that_is_forged_altered_expired_or_meant_for_something_else_does_not
 }
 
 #[test]
+fn a_refusal_says_whether_there_is_nothing_to_do_or_what_was_asked_for_is_not_so() {
+    let mut world = held();
+    let approval = world.approval();
+    let Command::Approve { key, .. } = &approval else { panic!("no approval") };
+    let unknown = cordon_records::ActionKey::new("ffffffffffffffff").unwrap();
+    world.says(ANN, approval.clone(), "c-1");
+    // The isolation is accepted now.
+    for (command, cause) in [
+        (approval.clone(), RefusalCause::NothingToDo),
+        (Command::Resume { notice: "paused@2026-11-22T22:41:08Z".into() }, RefusalCause::NothingToDo),
+        (Command::Deny { key: key.clone() }, RefusalCause::NotPossible),
+        (Command::Cancel { key: unknown.clone() }, RefusalCause::NotPossible),
+        (Command::Deny { key: unknown.clone() }, RefusalCause::NotPossible),
+        (Command::Retry { key: unknown.clone() }, RefusalCause::NotPossible),
+        (Command::ReleaseEach { isolations: Vec::new(), count: 0 }, RefusalCause::NotPossible),
+    ] {
+        let before = world.causes().len();
+        world.says(BOB, command.clone(), &format!("c-{}", before + 2));
+        assert_eq!(world.causes()[before..], [cause], "{command:?}: {:?}", world.told());
+    }
+    // A copy may be a replay.
+    let before = world.causes().len();
+    world.says(ANN, approval, "c-1");
+    assert_eq!(world.causes()[before..], [RefusalCause::NotGenuine], "{:?}", world.told());
+}
+
+#[test]
 fn what_is_no_command_at_all_is_told_and_what_follows_is_read() {
     use crate::respond::event::Event;
     let mut world = held();
     world.give(Event::Command(0, None, Err("expected value at line 1".into())));
     world.run();
     assert!(world.told()[0].contains("commands/0/0 is no command: expected value"), "{:?}", world.told());
+    assert_eq!(world.causes(), [RefusalCause::NotGenuine]);
     let approval = signed(ANN, world.approval(), "c-1", world.at.wall);
     world.give(Event::Command(1, None, Ok(approval)));
     world.run();

@@ -467,6 +467,7 @@ pub fn pending(key: &ActionKey) -> Standing {
         id: cordon_records::MachineActionId::new(format!("action-{key}")).unwrap(),
         status: ActionStatus::Pending,
         by: "cordon".into(),
+        cancelled_by: None,
         detail: None,
         created: None,
     }
