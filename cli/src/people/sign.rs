@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_private_key_that_is_given_as_text_is_not_repeated() {
-        let key =
-            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n-----END OPENSSH PRIVATE KEY-----";
+        let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQy\n\
+             -----END OPENSSH PRIVATE KEY-----";
         for given in [key.to_owned(), key.replace('\n', " "), key.lines().nth(1).unwrap().to_owned()] {
             let refused = Pen::read(Some(&given), None).unwrap_err();
             assert!(matches!(refused, SignError::KeyItself), "{refused}");
