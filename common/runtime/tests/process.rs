@@ -219,7 +219,9 @@ fn an_unreachable_broker_is_waited_for_and_readiness_says_so() {
         get(address, "/readyz").filter(|answer| answer.contains("127.0.0.1:1"))
     });
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.contains("ingest/kafka: the broker at 127.0.0.1:1 cannot be used yet: cannot list the topics: nothing listens at 127.0.0.1:1"), "{answer}");
+    let why = "ingest/kafka: the broker at 127.0.0.1:1 cannot be used yet: cannot look at the topics: nothing listens at \
+               127.0.0.1:1";
+    assert!(answer.contains(why), "{answer}");
     assert!(get(address, "/livez").unwrap().starts_with("HTTP/1.1 200"));
     stage.says("trying again in");
     stage.signal("TERM");
