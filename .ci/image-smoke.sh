@@ -46,7 +46,7 @@ until_true() { # WHAT COMMAND…
 cargo test -q --locked --workspace --no-run
 mkdir "$work/dist"
 for binary in "${binaries[@]}"; do
-  strip -o "$work/dist/$binary" "target/debug/$binary"
+  strip -o "$work/dist/$binary" "${CARGO_TARGET_DIR:-target}/debug/$binary"
   chmod 755 "$work/dist/$binary"
 done
 # A context of its own, so that neither the checkout nor its target folder is sent. --network host: packages are
