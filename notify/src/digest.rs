@@ -12,8 +12,8 @@ use serde::Serialize;
 use crate::clean;
 use crate::error::RenderError;
 use crate::facts;
-use crate::message::{MAX_LINE, MAX_SUBJECT, Message};
-use crate::parts::{Guards, Section};
+use crate::message::Message;
+use crate::parts::Section;
 use crate::render::Mail;
 use crate::wording::{self, Tone, Wording};
 
@@ -195,29 +195,9 @@ pub fn not_shown(left_out: usize) -> Option<(&'static str, String)> {
     (left_out > 0).then_some(("Not told here", text))
 }
 
-/// A mail about many things: no alert, rule or guard of its own.
+/// A mail about many things.
 pub fn folded(words: Wording, key: String, happened_at: Timestamp) -> Message {
-    Message {
-        record: key.clone(),
-        key,
-        thread: None,
-        tone: words.tone,
-        subject: clean::line(&words.loud_headline(), MAX_SUBJECT),
-        badge: words.badge,
-        headline: clean::line(&words.headline, MAX_LINE),
-        summary: words.summary,
-        reason: String::new(),
-        rest: String::new(),
-        next: words.next,
-        download: None,
-        rules: Vec::new(),
-        guards: Guards::default(),
-        sections: Vec::new(),
-        items_title: "",
-        items: Vec::new(),
-        at: facts::instant(happened_at),
-        happened_at,
-    }
+    Message::plain(words, (key.clone(), key), happened_at)
 }
 
 fn worst<'a>(lines: &[&'a Line]) -> Vec<&'a Line> {

@@ -31,7 +31,7 @@ use crate::digest::{Item, Line, Series};
 use crate::facts;
 use crate::mistakes;
 use crate::parts::{self, Guards, Link, RuleView, Section, Step};
-use crate::wording::{self, Tone};
+use crate::wording::{self, Tone, Wording};
 
 /// The longest subject, in characters.
 pub const MAX_SUBJECT: usize = 150;
@@ -287,6 +287,33 @@ const fn is_told_daily(record: &ActionRecord) -> bool {
     }
 }
 
+impl Message {
+    /// A mail that tells of no single action: without alert, rule or guard of its own.
+    pub(crate) fn plain(words: Wording, (key, record): (String, String), happened_at: Timestamp) -> Self {
+        Self {
+            key,
+            thread: None,
+            tone: words.tone,
+            subject: clean::line(&words.loud_headline(), MAX_SUBJECT),
+            badge: words.badge,
+            headline: clean::line(&words.headline, MAX_LINE),
+            summary: words.summary,
+            reason: String::new(),
+            rest: String::new(),
+            next: words.next,
+            download: None,
+            rules: Vec::new(),
+            guards: Guards::default(),
+            sections: Vec::new(),
+            items_title: "",
+            items: Vec::new(),
+            record,
+            at: facts::instant(happened_at),
+            happened_at,
+        }
+    }
+}
+
 fn action_message(record: &ActionRecord) -> Message {
     let words = wording::of_action(record);
     Message {
@@ -344,25 +371,6 @@ fn said(notice: &Notice) -> (String, String) {
 fn notice_message(notice: &Notice) -> Message {
     let words = wording::of_notice(notice);
     let (reason, rest) = said(notice);
-    Message {
-        key: format!("notice|{}", notice.id),
-        thread: None,
-        tone: words.tone,
-        subject: clean::line(&words.loud_headline(), MAX_SUBJECT),
-        badge: words.badge,
-        headline: clean::line(&words.headline, MAX_LINE),
-        summary: words.summary,
-        reason,
-        rest,
-        next: words.next,
-        download: None,
-        rules: Vec::new(),
-        guards: Guards::default(),
-        sections: Vec::new(),
-        items_title: "",
-        items: Vec::new(),
-        record: clean::line(&notice.id, MAX_LINE),
-        at: facts::instant(notice.at),
-        happened_at: notice.at,
-    }
+    let (key, record) = (format!("notice|{}", notice.id), clean::line(&notice.id, MAX_LINE));
+    Message { reason, rest, ..Message::plain(words, (key, record), notice.at) }
 }
