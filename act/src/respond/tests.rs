@@ -9,6 +9,7 @@ mod clocks;
 mod crash;
 mod doubt;
 mod elsewhere;
+mod expiry;
 mod index;
 #[path = "../../../common/signing/tests/support/mod.rs"]
 mod keys;
