@@ -7,6 +7,7 @@ use cordon_records::{
 use super::doubt::where_to_look;
 use super::event::Moment;
 use super::people::{Done, NotDone, Person, Written};
+use super::release::may_stand;
 use super::responder::{Job, Phase, Responder};
 
 /// The words that tell what a job cancels.
@@ -49,7 +50,7 @@ impl Job {
     /// Whether nobody knows what came of an attempt before the one that waits.
     fn leaves_doubt(&self) -> bool {
         match self.entry.state {
-            AttemptState::Intent | AttemptState::InDoubt => self.entry.intents.len() > usize::from(self.again),
+            AttemptState::Intent | AttemptState::InDoubt => may_stand(&self.entry, self.again),
             AttemptState::Reported(_) => false,
         }
     }

@@ -235,7 +235,7 @@ pub(super) struct Stopped {
 
 /// Whether an attempt may have reached Defender of which nobody has seen the end. Of the newest it is known where it was
 /// certainly not done or has failed; of those before it nothing is.
-fn may_stand(entry: &LedgerEntry, undone: bool) -> bool {
+pub(super) fn may_stand(entry: &LedgerEntry, undone: bool) -> bool {
     let failed = match entry.state {
         AttemptState::Intent | AttemptState::InDoubt => false,
         AttemptState::Reported(ActionState::Failed | ActionState::TimedOut) => true,

@@ -100,7 +100,7 @@ impl Responder {
         }
         if !entry.lacked_permission() {
             let why = "only what failed for a missing permission (HTTP 403) is asked for again";
-            return Err(format!("{key} stands at {}: {}; {why}", state_of(entry), entry.reason).into());
+            return Err(format!("{key} stands at {}: {}; {why}", entry.state.as_str(), entry.reason).into());
         }
         let mut entry = entry.clone();
         entry.attempt += 1;
@@ -152,14 +152,5 @@ impl Responder {
         let reports = vec![Report::Action(Box::new(report::of(&entry, ActionState::Cancelled)))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
         true
-    }
-}
-
-/// Where an entry stands, in a word.
-const fn state_of(entry: &LedgerEntry) -> &'static str {
-    match entry.state {
-        AttemptState::Intent => "intent",
-        AttemptState::InDoubt => "in_doubt",
-        AttemptState::Reported(state) => state.as_str(),
     }
 }

@@ -7,7 +7,7 @@ use cordon_records::{AttemptState, GuardVerdict, LedgerEntry, Ruling};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ledger, seconds};
+use super::seconds;
 use crate::escape;
 use crate::output::{cell, table};
 
@@ -63,7 +63,7 @@ pub fn document(entry: &LedgerEntry) -> Value {
 fn fields(entry: &LedgerEntry) -> Value {
     json!({
         "key": entry.key,
-        "state": ledger::state(entry),
+        "state": entry.state.as_str(),
         "intent": entry.intent(),
         "machine": entry.machine,
         "alert": entry.alert,
@@ -100,7 +100,7 @@ fn rests_until(entry: &LedgerEntry) -> Option<Timestamp> {
 pub fn page(entry: &LedgerEntry) -> String {
     let mut page = Page::default();
     page.line("action", &format!("{} on {}", entry.action.kind(), entry.machine.label()));
-    page.line("state", &format!("{}: {}", ledger::state(entry), entry.reason));
+    page.line("state", &format!("{}: {}", entry.state.as_str(), entry.reason));
     page.line("since", &seconds(entry.at));
     page.line("expires", &entry.expires_at.map_or_else(|| "-".to_owned(), seconds));
     if let Some(until) = rests_until(entry) {

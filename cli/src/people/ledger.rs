@@ -53,15 +53,6 @@ pub fn held(book: &Book, now: Timestamp) -> Vec<&LedgerEntry> {
     held
 }
 
-/// Where an entry stands, in a word.
-pub const fn state(entry: &LedgerEntry) -> &'static str {
-    match entry.state {
-        AttemptState::Intent => "intent",
-        AttemptState::InDoubt => "in_doubt",
-        AttemptState::Reported(state) => state.as_str(),
-    }
-}
-
 /// Which machine is meant.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Meant {

@@ -198,7 +198,7 @@ async fn retry(args: &RetryArgs) -> anyhow::Result<Exit> {
     let ledger = ledger::read(&args.say.config).await?;
     let Some(entry) = known(&ledger, &args.action) else { return Ok(Exit::Negative) };
     if !entry.lacked_permission() {
-        let (key, state, reason) = (&entry.key, ledger::state(entry), escape::text(&entry.reason));
+        let (key, state, reason) = (&entry.key, entry.state.as_str(), escape::text(&entry.reason));
         eprintln!("error: {key} stands at {state}: {reason}");
         eprintln!("help: only what failed for a missing permission (HTTP 403) is asked for again");
         return Ok(Exit::Negative);
@@ -229,7 +229,7 @@ async fn release_one(named: &str, args: &ReleaseArgs) -> anyhow::Result<Exit> {
 async fn cancel(args: &CancelArgs) -> anyhow::Result<Exit> {
     let ledger = ledger::read(&args.say.config).await?;
     let Some(entry) = known(&ledger, &args.action) else { return Ok(Exit::Negative) };
-    let (kind, name, state) = (entry.action.kind(), escape::text(entry.machine.label()), ledger::state(entry));
+    let (kind, name, state) = (entry.action.kind(), escape::text(entry.machine.label()), entry.state.as_str());
     if entry.state == AttemptState::Reported(ActionState::Cancelled) {
         eprintln!("error: {kind} on {name} is cancelled already, {}: nothing was sent", escape::text(&entry.reason));
         return Ok(Exit::Negative);
@@ -268,8 +268,8 @@ fn waiting<'a>(ledger: &'a Ledger, key: &ActionKey) -> Option<&'a LedgerEntry> {
     if ledger::is_held(entry, SystemClock.now()) {
         return Some(entry);
     }
-    let expired = if ledger::state(entry) == "held" { ", but its time is over" } else { "" };
-    eprintln!("error: {key} waits for nobody: it stands at {}{expired}", ledger::state(entry));
+    let expired = if entry.state.as_str() == "held" { ", but its time is over" } else { "" };
+    eprintln!("error: {key} waits for nobody: it stands at {}{expired}", entry.state.as_str());
     eprintln!("help: `cordon approvals show {key}` has all of it, `cordon approvals list` what is held");
     None
 }

@@ -8,7 +8,7 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ledger, seconds};
+use super::seconds;
 use crate::isolated::mine;
 use crate::isolated::standing::State;
 use crate::output::{cell, table};
@@ -113,7 +113,7 @@ fn row(entry: &LedgerEntry) -> [String; 5] {
         cell(entry.machine.label()),
         cell(&rules.join(", ")),
         entry.intents.last().copied().map_or_else(|| "-".to_owned(), seconds),
-        ledger::state(entry).to_owned(),
+        entry.state.as_str().to_owned(),
         entry.key.to_string(),
     ]
 }

@@ -219,6 +219,16 @@ pub enum AttemptState {
 }
 
 impl AttemptState {
+    /// Where it stands, in a word: as a report says it, or `intent`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::InDoubt => "in_doubt",
+            Self::Reported(state) => state.as_str(),
+        }
+    }
+
     /// Place in the order of an attempt's life; later beats earlier when records merge.
     const fn rank(self) -> u8 {
         match self {

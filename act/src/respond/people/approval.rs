@@ -157,13 +157,8 @@ const fn is_begun(entry: &LedgerEntry) -> bool {
 
 /// The entry, if it waits for a person.
 fn waiting(entry: &LedgerEntry, now: Timestamp) -> Result<&LedgerEntry, String> {
-    let state = match entry.state {
-        AttemptState::Intent => "intent",
-        AttemptState::InDoubt => "in_doubt",
-        AttemptState::Reported(state) => state.as_str(),
-    };
     if entry.state != AttemptState::Reported(ActionState::Held) {
-        return Err(format!("{} waits for nobody: it stands at {state}", entry.key));
+        return Err(format!("{} waits for nobody: it stands at {}", entry.key, entry.state.as_str()));
     }
     match entry.expires_at {
         Some(until) if until <= now => Err(format!("{} waited until {until}, which is over", entry.key)),
