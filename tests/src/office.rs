@@ -1,10 +1,10 @@
 //! People with SSH keys who speak to a pipeline through `cordon`, as they would.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use crate::pipeline::Pipeline;
-use crate::processes::Binaries;
+use crate::processes::{Binaries, ended};
 
 /// The file of whose signatures count, beside the guards.
 const SIGNERS: &str = "people.signers";
@@ -69,9 +69,6 @@ impl Office {
         let mut command = Command::new(Binaries::find("cordon"));
         command.args(args).arg("--config").arg(config);
         command.env("CORDON_SSH_KEY", self.key(name)).env("USER", name);
-        let ran = tokio::task::spawn_blocking(move || command.output().expect("cordon runs"));
-        let output: Output = ran.await.expect("cordon is waited for");
-        let text = |bytes| String::from_utf8(bytes).expect("text");
-        (output.status.code(), text(output.stdout) + &text(output.stderr))
+        ended(command).await
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cordon_records::{ActionRecord, ActionState, MachineId, Report, StageHealth, Topic};
 use cordon_runtime::kafka::{KafkaSettings, apply_topics, read_all};
-use cordon_simulator::{CLIENT_ID, CLIENT_SECRET, Options, SimMachine, Simulator, TENANT_ID};
+use cordon_simulator::{CLIENT_ID, CLIENT_SECRET, Options, SimAlert, SimMachine, Simulator, TENANT_ID};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
@@ -182,6 +182,14 @@ impl Pipeline {
     /// The configuration file of all stages.
     pub fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// Adds a machine of this number and name to the tenant, with a High alert on it.
+    pub fn raise_high(&self, number: u32, name: &str) -> SimMachine {
+        let machine = machine(number, name);
+        self.tenant.add_machine(machine.clone());
+        self.tenant.add_alert(SimAlert::on(&machine).severity("High"));
+        machine
     }
 
     /// Nobody has ended who was not told to.

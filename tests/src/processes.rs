@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +32,28 @@ impl Binaries {
         );
         binary
     }
+}
+
+/// Runs this to its end; gives back exit code and everything that it wrote. Beside the runtime, since the tenant that it
+/// may ask lives in this process.
+///
+/// # Panics
+/// When it cannot be run.
+pub async fn ended(mut command: Command) -> (Option<i32>, String) {
+    let ran = tokio::task::spawn_blocking(move || command.output().expect("the command runs"));
+    let output = ran.await.expect("the command is waited for");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout) + &text(output.stderr))
+}
+
+/// Runs `cordon` with these arguments and this configuration.
+///
+/// # Panics
+/// When it cannot be run.
+pub async fn cordon(config: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(Binaries::find("cordon"));
+    command.args(args).arg("--config").arg(config);
+    ended(command).await
 }
 
 /// What to send to a process.

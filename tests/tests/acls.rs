@@ -11,7 +11,7 @@ use cordon_runtime::kafka::{Outbound, Producer};
 use cordon_simulator::SimAlert;
 use cordon_tests::broker::{settings, unique_prefix};
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
-use cordon_tests::processes::Binaries;
+use cordon_tests::processes::{Binaries, ended};
 use cordon_tests::secured::{Access, Login, SecuredKafka, principal};
 use cordon_tests::wait::until;
 use tokio::sync::Mutex;
@@ -36,7 +36,7 @@ impl Office {
         let kafka = SecuredKafka::start(&USERS, Access::Listed)?;
         let plain = settings(kafka.cluster().bootstrap(), &unique_prefix(test));
         let mut pipeline = Pipeline::prepare_on(plain, Setup::default()).await;
-        kafka.acls(&printed(pipeline.config(), login));
+        kafka.acls(&printed(pipeline.config(), login).await);
         for (binary, user) in STAGES {
             pipeline.comes_as(binary, &kafka.yaml(login, user, &pipeline.kafka.topic_prefix));
         }
@@ -47,8 +47,7 @@ impl Office {
     async fn says(&mut self, user: &str, args: &[&str]) -> (Option<i32>, String) {
         let section = self.kafka.yaml(self.login, user, &self.pipeline.kafka.topic_prefix);
         let config = self.pipeline.comes_as(user, &section);
-        let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
-        tokio::task::spawn_blocking(move || cordon(&config, &args)).await.unwrap()
+        cordon(&config, args).await
     }
 
     /// Takes a right away, or gives it back.
@@ -66,18 +65,17 @@ impl Office {
     }
 }
 
-fn cordon(config: &Path, args: &[String]) -> (Option<i32>, String) {
+/// `cordon` as Ann runs it.
+async fn cordon(config: &Path, args: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(Binaries::find("cordon"));
-    let output = command.args(args).arg("--config").arg(config).env("USER", "ann").output().expect("cordon runs");
-    let all = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output.status.code(), all)
+    command.args(args).arg("--config").arg(config).env("USER", "ann");
+    ended(command).await
 }
 
 /// The arguments of every command that `cordon acls` prints, as a shell would hand them over.
-fn printed(config: &Path, login: Login) -> Vec<Vec<String>> {
+async fn printed(config: &Path, login: Login) -> Vec<Vec<String>> {
     let template = principal(login, "{}");
-    let args = ["acls", "-o", "kafka-acls", "--principal", &template].map(str::to_owned);
-    let (code, text) = cordon(config, &args);
+    let (code, text) = cordon(config, &["acls", "-o", "kafka-acls", "--principal", &template]).await;
     assert_eq!(code, Some(0), "{text}");
     let words = |line: &str| -> Vec<String> {
         let parts = line.split('\'').enumerate();

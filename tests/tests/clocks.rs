@@ -26,13 +26,6 @@ async fn takes(pipeline: &Pipeline, topic: Topic, before: &str) {
     meddle::change(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(topic), change).await;
 }
 
-fn high(pipeline: &Pipeline, number: u32, name: &str) -> SimMachine {
-    let machine = machine(number, name);
-    pipeline.tenant.add_machine(machine.clone());
-    pipeline.tenant.add_alert(SimAlert::on(&machine).severity("High"));
-    machine
-}
-
 /// Lets the broker refuse what `stage` writes to `topic`, brings an alert, and lets it take records again.
 async fn refused(pipeline: &mut Pipeline, (number, topic, stage): (u32, Topic, &'static str)) -> SimMachine {
     takes(pipeline, topic, REFUSED).await;
@@ -41,7 +34,7 @@ async fn refused(pipeline: &mut Pipeline, (number, topic, stage): (u32, Topic, &
     for _ in 0..40 {
         pipeline.tenant.add_alert(SimAlert::on(&first).severity("Low"));
     }
-    let machine = high(pipeline, number, &format!("LAPTOP-{number}"));
+    let machine = pipeline.raise_high(number, &format!("LAPTOP-{number}"));
     says_why(pipeline, topic, stage).await;
     pipeline.all_are_running();
     takes(pipeline, topic, TAKEN).await;
@@ -66,7 +59,7 @@ async fn nothing_died(pipeline: &Pipeline) {
 async fn alerts_wait_while_the_broker_refuses_their_time_stamps_and_are_isolated_when_it_takes_them() {
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::start("stamps", Setup::default()).await else { return };
-    let first = high(&pipeline, 1, "LAPTOP-1");
+    let first = pipeline.raise_high(1, "LAPTOP-1");
     pipeline.reported(&first.id, ActionState::Succeeded, SOON).await;
     let cases = [
         (2, Topic::Alerts, "cordon-ingest"),
@@ -95,7 +88,7 @@ async fn what_cannot_be_read_waits_while_the_broker_refuses_dead_letters_and_is_
     takes(&pipeline, Topic::DeadLetters, REFUSED).await;
     meddle::write(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(Topic::Alerts), "k", b"not json");
     says_why(&mut pipeline, Topic::DeadLetters, "cordon-enrich").await;
-    let machine = high(&pipeline, 1, "LAPTOP-1");
+    let machine = pipeline.raise_high(1, "LAPTOP-1");
     pipeline.reported(&machine.id, ActionState::Succeeded, SOON).await;
     takes(&pipeline, Topic::DeadLetters, TAKEN).await;
     until(SOON, "the one dead letter", async || {

@@ -2,7 +2,6 @@
 //! the stage that stops when everything is poison.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
-use std::process::Command;
 use std::time::Duration;
 
 use cordon_records::{
@@ -13,7 +12,7 @@ use cordon_simulator::{SimAlert, TENANT_ID};
 use cordon_tests::oracle;
 use cordon_tests::oracle::committed;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
-use cordon_tests::processes::{Binaries, Process};
+use cordon_tests::processes::{Process, cordon};
 use cordon_tests::wait::until;
 use jiff::{SignedDuration, Timestamp};
 use rdkafka::ClientConfig;
@@ -157,10 +156,7 @@ fn place(letter: &OwnedMessage) -> String {
 
 /// `cordon dlq …` in a process of its own: exit code, and all that it says.
 async fn dlq(pipeline: &Pipeline, args: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(Binaries::find("cordon"));
-    command.arg("dlq").args(args).arg("--config").arg(pipeline.config());
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    cordon(pipeline.config(), &[&["dlq"], args].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

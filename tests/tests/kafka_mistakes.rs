@@ -5,13 +5,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
 
 use cordon_runtime::kafka::apply_topics;
 use cordon_simulator::{Options, Simulator};
 use cordon_tests::broker::{settings, unique_prefix};
 use cordon_tests::pipeline::{SOON, answer, configuration, served_at};
-use cordon_tests::processes::{Binaries, Process};
+use cordon_tests::processes::{Process, cordon};
 use cordon_tests::secured::{Access, Login, SecuredKafka, principal};
 use cordon_tests::wait::until;
 
@@ -78,11 +77,9 @@ impl Office {
 
 /// The exit code and the lines of `cordon COMMAND` that hold one of these words.
 async fn said(config: PathBuf, command: &'static str, words: &'static [&'static str]) -> (Option<i32>, String) {
-    let run = move || Command::new(Binaries::find("cordon")).arg(command).arg("--config").arg(config).output();
-    let output = tokio::task::spawn_blocking(run).await.unwrap().expect("cordon runs");
-    let all = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let (code, all) = cordon(&config, &[command]).await;
     let lines = all.lines().filter(|line| words.iter().any(|word| line.contains(word)));
-    (output.status.code(), lines.map(|line| format!("    {line}\n")).collect())
+    (code, lines.map(|line| format!("    {line}\n")).collect())
 }
 
 fn with(properties: &Properties, changes: &[(&str, &str)]) -> Properties {

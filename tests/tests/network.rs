@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use cordon_records::ActionState;
-use cordon_simulator::{Fault, FaultKind, SimAlert, SimMachine};
+use cordon_simulator::{Fault, FaultKind};
 use cordon_tests::broker::{relayed_broker, settings, unique_prefix};
 use cordon_tests::cluster::Cluster;
 use cordon_tests::invariants::{further, nothing_is_missed_or_doubled};
 use cordon_tests::load::Load;
-use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
+use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::processes::Process;
 use cordon_tests::relay::{Relay, Way};
 use cordon_tests::wait::until;
@@ -63,13 +63,6 @@ async fn lasted(since: Instant, time: Duration) {
     .await;
 }
 
-fn high(pipeline: &Pipeline, number: u32, name: &str) -> SimMachine {
-    let machine = machine(number, name);
-    pipeline.tenant.add_machine(machine.clone());
-    pipeline.tenant.add_alert(SimAlert::on(&machine).severity("High"));
-    machine
-}
-
 /// Waits for a request on which the fault was played.
 async fn played(pipeline: &Pipeline, method: &str, path: &str) {
     until(SOON, &format!("{method} {path} to be held up"), async || {
@@ -104,10 +97,10 @@ async fn a_respond_that_is_cut_off_between_intent_and_result_comes_back_and_post
 
     // Anna's isolation is carried out, and its answer is on its way; Ben's alert is being read once more.
     pipeline.tenant.script(Fault::on("POST", "/isolate", FaultKind::Delay(Duration::from_secs(10))));
-    let anna = high(&pipeline, 1, "LAPTOP-ANNA");
+    let anna = pipeline.raise_high(1, "LAPTOP-ANNA");
     played(&pipeline, "POST", "/isolate").await;
     pipeline.tenant.script(Fault::on("GET", "/api/alerts/", FaultKind::Delay(Duration::from_secs(1))));
-    let ben = high(&pipeline, 2, "LAPTOP-BEN");
+    let ben = pipeline.raise_high(2, "LAPTOP-BEN");
     played(&pipeline, "GET", "/api/alerts/").await;
     relay.cut(BOTH);
     let since = Instant::now();
@@ -126,7 +119,7 @@ async fn a_respond_that_is_cut_off_between_intent_and_result_comes_back_and_post
     // It is a good member again: it takes over, and does what is new and nothing old.
     assert_eq!(other.terminate(SOON).await.code(), Some(0));
     says(&cut, &["respond holds the ledger"], 2).await;
-    let cleo = high(&pipeline, 3, "LAPTOP-CLEO");
+    let cleo = pipeline.raise_high(3, "LAPTOP-CLEO");
     pipeline.reported(&cleo.id, ActionState::Succeeded, SOON).await;
     assert_eq!(posts(&pipeline), [1, 1], "{}", pipeline.tenant.to_jsonl());
     assert_eq!(pipeline.tenant.isolate_posts(&cleo.id), 1);

@@ -1,8 +1,8 @@
 //! What an operator does before and beside the stages: check, topics, up, pause.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use cordon_records::{ActionState, NoticeKind, Report, Topic};
@@ -11,19 +11,8 @@ use cordon_simulator::{App, CLIENT_ID, CLIENT_SECRET, Options, SimAlert, Simulat
 use cordon_tests::broker::RealKafka;
 use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, configuration, machine};
-use cordon_tests::processes::{Binaries, Process};
+use cordon_tests::processes::{Binaries, Process, cordon};
 use cordon_tests::wait::until;
-
-/// The command's output; run beside the runtime, since the tenant that it asks lives in this process.
-async fn cordon(config: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let (config, args) = (config.to_owned(), args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>());
-    let output: Output = tokio::task::spawn_blocking(move || {
-        Command::new(Binaries::find("cordon")).args(&args).arg("--config").arg(config).output().unwrap()
-    })
-    .await
-    .unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
-}
 
 fn written(kafka: &KafkaSettings, tenant: &Simulator) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();

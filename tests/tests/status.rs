@@ -1,28 +1,16 @@
 //! What an operator is told when stages are dead or cannot work: `cordon status`, `/readyz`, `cordon check` and the mail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
-use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use cordon_records::ActionState;
 use cordon_simulator::{CLIENT_SECRET, SimAlert};
 use cordon_tests::pipeline::{Pipeline, SOON, STAGES, Setup, machine};
-use cordon_tests::processes::Binaries;
+use cordon_tests::processes::cordon;
 use cordon_tests::wait::until;
 
 /// How long it may take until a stage that was killed is known to be dead: its last word counts for two minutes.
 const DEAD: Duration = Duration::from_secs(200);
-
-async fn cordon(config: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let (config, args) = (config.to_owned(), args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>());
-    let output: Output = tokio::task::spawn_blocking(move || {
-        Command::new(Binaries::find("cordon")).args(&args).arg("--config").arg(config).output().unwrap()
-    })
-    .await
-    .unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
-}
 
 /// Asks for the status until every one of these is in it.
 async fn status(pipeline: &Pipeline, deadline: Duration, code: i32, parts: &[&str]) -> String {

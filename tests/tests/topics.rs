@@ -3,20 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Duration;
 
 use cordon_records::{
     ActionState, AlertId, AlertRecord, LedgerRecord, StampedRecord, Topic, dead_letter_header as header,
 };
 use cordon_runtime::kafka::apply_topics;
-use cordon_simulator::{SimAlert, SimMachine};
+use cordon_simulator::SimAlert;
 use cordon_tests::invariants::{decided, each_is_isolated_once, every_alert_is_decided, further};
 use cordon_tests::load::{Load, machines_of};
 use cordon_tests::meddle;
 use cordon_tests::oracle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
-use cordon_tests::processes::Binaries;
+use cordon_tests::processes::cordon;
 use cordon_tests::wait::until;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use tokio::sync::Mutex;
@@ -36,13 +35,6 @@ const SOFTWARE: i32 = 70;
 
 async fn says(pipeline: &mut Pipeline, stage: &'static str, words: &str) -> String {
     pipeline.process(stage, 0).line(NOTICED, words).await
-}
-
-fn high(pipeline: &Pipeline, number: u32, name: &str) -> SimMachine {
-    let machine = machine(number, name);
-    pipeline.tenant.add_machine(machine.clone());
-    pipeline.tenant.add_alert(SimAlert::on(&machine).severity("High"));
-    machine
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,7 +100,7 @@ async fn a_topic_that_is_deleted_and_made_again_at_once_is_read_from_its_beginni
 async fn made_anew(test: &str, meanwhile: impl AsyncFnOnce(&mut Pipeline, &str)) {
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::start(test, Setup::default()).await else { return };
-    let before = high(&pipeline, 1, "LAPTOP-BEFORE");
+    let before = pipeline.raise_high(1, "LAPTOP-BEFORE");
     pipeline.reported(&before.id, ActionState::Succeeded, SOON).await;
     // So that the new topic's ends lie below the old offsets.
     for _ in 0..40 {
@@ -124,7 +116,7 @@ async fn made_anew(test: &str, meanwhile: impl AsyncFnOnce(&mut Pipeline, &str))
     meanwhile(&mut pipeline, &topic).await;
     apply_topics(&pipeline.kafka).await.unwrap();
     // On the partition that the first machine's records had, and on others.
-    let after = high(&pipeline, 2, "LAPTOP-AFTER");
+    let after = pipeline.raise_high(2, "LAPTOP-AFTER");
     let again = pipeline.tenant.add_alert(SimAlert::on(&before).severity("Low"));
     pipeline.reported(&after.id, ActionState::Succeeded, NOTICED).await;
     every_alert_is_decided(&pipeline, &[again], NOTICED).await;
@@ -138,7 +130,7 @@ async fn made_anew(test: &str, meanwhile: impl AsyncFnOnce(&mut Pipeline, &str))
         assert!(committed.is_none_or(|committed| *committed <= end), "{partition}: {committed:?} beyond {end}");
     }
     pipeline.start_stage("cordon-act", 0, &[]);
-    let last = high(&pipeline, 3, "LAPTOP-LAST");
+    let last = pipeline.raise_high(3, "LAPTOP-LAST");
     pipeline.reported(&last.id, ActionState::Succeeded, SOON).await;
     let posts = [&before, &after, &last].map(|machine| pipeline.tenant.isolate_posts(&machine.id));
     assert_eq!(posts, [1, 1, 1], "{}", pipeline.tenant.to_jsonl());
@@ -245,11 +237,11 @@ async fn lost_letters(pipeline: &Pipeline, stage: &str, lost: i64) -> Vec<OwnedM
 async fn a_respond_whose_decisions_were_deleted_before_it_read_them_refuses_to_go_on() {
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::start("deleted", Setup::default()).await else { return };
-    let before = high(&pipeline, 1, "LAPTOP-BEFORE");
+    let before = pipeline.raise_high(1, "LAPTOP-BEFORE");
     pipeline.reported(&before.id, ActionState::Succeeded, SOON).await;
     assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
     pipeline.start_stage("cordon-act", 0, &["--role", "decide"]);
-    let never = high(&pipeline, 2, "LAPTOP-NEVER");
+    let never = pipeline.raise_high(2, "LAPTOP-NEVER");
     until(SOON, "two decisions", async || {
         let count = decided(&pipeline).await.len();
         if count == 2 { Ok(()) } else { Err(count.to_string()) }
@@ -300,13 +292,8 @@ async fn pause(pipeline: &Pipeline, why: &str) {
 }
 
 async fn say_pause(pipeline: &Pipeline, why: &str) {
-    let (config, why) = (pipeline.config().to_owned(), why.to_owned());
-    let ended = tokio::task::spawn_blocking(move || {
-        let mut cordon = Command::new(Binaries::find("cordon"));
-        cordon.args(["pause", "--why", &why]).arg("--config").arg(config).output().unwrap()
-    });
-    let ended = ended.await.unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let (code, told) = cordon(pipeline.config(), &["pause", "--why", why]).await;
+    assert_eq!(code, Some(0), "{told}");
 }
 
 async fn paused_by(pipeline: &Pipeline, why: &str) {

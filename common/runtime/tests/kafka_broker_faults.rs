@@ -12,15 +12,11 @@ use std::time::{Duration, Instant};
 use cordon_records::{Classified, DeadLetterReason, ErrorClass, Headers, Topic, dead_letter_header as header};
 use cordon_runtime::kafka::{Inbound, KafkaFailure, KafkaSettings, Outcome, StateLog, read_all};
 use kafka_support::faulty::FaultyBroker;
-use kafka_support::stage::{Running, fill_in_order, numbered};
+use kafka_support::stage::{Running, fill_in_order, numbered, passed_on};
 use kafka_support::*;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use RDKafkaRespErr::*;
-
-fn passed_on(input: &Inbound) -> Outcome {
-    Outcome::Emit(vec![record(Topic::Enriched, "a", &value(input))])
-}
 
 async fn values(kafka: &KafkaSettings, topic: Topic) -> BTreeMap<String, usize> {
     let mut values = BTreeMap::new();

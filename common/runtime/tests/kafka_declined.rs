@@ -9,17 +9,13 @@ use std::future::ready;
 use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, ErrorClass, Headers, Topic};
-use cordon_runtime::kafka::{Inbound, Outcome, StateLog, read_all};
+use cordon_runtime::kafka::{StateLog, read_all};
 use kafka_support::faulty::FaultyBroker;
-use kafka_support::stage::{Running, fill_in_order};
+use kafka_support::stage::{Running, fill_in_order, passed_on};
 use kafka_support::*;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use RDKafkaRespErr::*;
-
-fn passed_on(input: &Inbound) -> Outcome {
-    Outcome::Emit(vec![record(Topic::Enriched, "a", &value(input))])
-}
 
 /// What a broker says to time stamps that are out of `message.timestamp.{before,after}.max.ms`.
 #[tokio::test(flavor = "multi_thread")]

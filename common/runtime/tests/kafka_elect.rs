@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cordon_records::{Classified, ErrorClass, Headers, Topic};
+use cordon_records::{Headers, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
     ElectError, Election, Fate, Holder, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog, Tenure, claim,
@@ -18,16 +18,6 @@ use kafka_support::*;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the holder gave up")]
-struct GaveUp;
-
-impl Classified for GaveUp {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Poison
-    }
-}
 
 /// What a holder does with a record of that value.
 type Habit = fn(&str) -> Act;

@@ -8,7 +8,7 @@ mod kafka_support;
 use std::future::ready;
 use std::time::Duration;
 
-use cordon_records::{Classified, ErrorClass, Topic, dead_letter_header as header};
+use cordon_records::{Topic, dead_letter_header as header};
 use cordon_runtime::kafka::{
     ElectError, Election, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Outcome, Start, Tenure, commit_end,
     elect, read_all,
@@ -96,16 +96,6 @@ async fn while_lost_records_cannot_be_told_of_the_stage_is_unready_and_says_why_
     stage.stop().await.unwrap();
     assert_eq!(letters(&kafka).await.len(), 1);
     assert_eq!(broker.committed("enrich", Topic::Alerts).await.values().max(), Some(&13));
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the holder gave up")]
-struct GaveUp;
-
-impl Classified for GaveUp {
-    fn class(&self) -> ErrorClass {
-        ErrorClass::Poison
-    }
 }
 
 /// Holds and settles nothing.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cordon_records::{Headers, SystemClock, Topic};
+use cordon_records::{Classified, ErrorClass, Headers, SystemClock, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Applied, Inbound, KafkaSettings, MemoryBroker, Outbound, apply_topics, check_topics};
 use prometheus::Registry;
@@ -95,6 +95,17 @@ pub async fn fill(context: &Context, topic: Topic, records: impl IntoIterator<It
 
 pub fn value(record: &Inbound) -> String {
     String::from_utf8(record.value.clone().unwrap_or_default()).unwrap()
+}
+
+/// A holder that gives up.
+#[derive(Debug, thiserror::Error)]
+#[error("the holder gave up")]
+pub struct GaveUp;
+
+impl Classified for GaveUp {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Poison
+    }
 }
 
 /// Waits for a condition and tells what was seen when it does not come.

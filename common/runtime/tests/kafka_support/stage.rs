@@ -9,7 +9,12 @@ use cordon_runtime::kafka::{Handler, Inbound, KafkaFailure, KafkaSettings, Outco
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{counts, holds, process, record, until};
+use super::{counts, holds, process, record, until, value};
+
+/// What a handler gives that passes its record on.
+pub fn passed_on(input: &Inbound) -> Outcome {
+    Outcome::Emit(vec![record(Topic::Enriched, "a", &value(input))])
+}
 
 /// A handler made of a closure.
 struct Does<F>(F);
