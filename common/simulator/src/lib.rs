@@ -41,8 +41,8 @@
 //! # Admin interface
 //!
 //! With [`Options::admin`], for a simulator in a process of its own. Bodies are one JSON object or an array of them,
-//! with the field names of the wire, merged over defaults; another name is refused, unless it stands in an object `extra`,
-//! whose fields are sent as they are. It has no authentication: keep it on loopback. Its own
+//! with the field names of the wire, merged over defaults; another name is refused, also inside another field, unless it stands
+//! in an object `extra`, whose fields are sent as they are. It has no authentication: keep it on loopback. Its own
 //! requests are not logged and never spoilt.
 //!
 //! | Call | Effect |

@@ -70,6 +70,29 @@ async fn a_misspelt_field_is_refused_with_what_is_meant_and_changes_nothing() {
         ("/sim/alerts", json!({"machineId": MACHINE, "severty": "High"}), "did you mean `severity`?"),
         ("/sim/alerts", json!([{"machineId": MACHINE, "title": "x", "colour": "red"}]), "there is no field `colour`"),
         (isolate.as_str(), json!({"persn": "ann"}), "did you mean `person`?"),
+        (isolate.as_str(), json!({"person": 7}), "`person` must be a text"),
+        (
+            "/sim/alerts",
+            json!({"machineId": MACHINE, "evidence": [{"entityType": "User"}, {"entityType": "File", "sha265": "a"}]}),
+            "there is no field `evidence[1].sha265`; did you mean `sha256`?",
+        ),
+        (
+            "/sim/alerts",
+            json!({"machineId": MACHINE, "relatedUser": {"userNme": "bob"}}),
+            "there is no field `relatedUser.userNme`; did you mean `userName`?",
+        ),
+        ("/sim/alerts", json!({"comments": [{"coment": "x"}]}), "`comments[0].coment`; did you mean `comment`?"),
+        ("/sim/alerts", json!({"loggedOnUsers": [{"acountName": "x"}]}), "did you mean `accountName`?"),
+        (
+            "/sim/machines",
+            json!({"id": MACHINE, "ipAddresses": [{"ipAdress": "10.0.0.1"}]}),
+            "`ipAddresses[0].ipAdress`; did you mean `ipAddress`?",
+        ),
+        ("/sim/machines", json!({"id": MACHINE, "vmMetadata": {"vmID": "x"}}), "did you mean `vmId`?"),
+        ("/sim/faults", json!({"kind": "html520"}), "did you mean `html502`?"),
+        ("/sim/faults", json!({"kind": "html502", "pathContians": "x"}), "did you mean `pathContains`?"),
+        ("/sim/faults", json!({"knd": "html502"}), "did you mean `kind`?"),
+        ("/sim/faults", json!({"kind": "hang", "status": 500}), "there is no field `status`"),
     ] {
         let (status, answer) = world.post(path, body.clone()).await;
         assert!(status == 400 && answer["error"].as_str().unwrap().contains(meant), "{body}: {status} {answer}");

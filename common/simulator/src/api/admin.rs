@@ -17,7 +17,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::mail::MailSource;
 use crate::people;
 use crate::state::State;
-use crate::tenant::alert::SimAlert;
+use crate::tenant::alert::{SimAlert, evidence};
 use crate::tenant::machine::SimMachine;
 
 /// Answers a call whose path began with `/sim`.
@@ -62,13 +62,48 @@ fn each(call: &Call, mut carry_out: impl FnMut(&Map<String, Value>) -> Result<Va
 
 /// Refuses a name that nobody knows: what was meant by it would silently stay as it is.
 fn known<'a>(fields: &Map<String, Value>, known: impl Iterator<Item = &'a str>) -> Result<(), String> {
-    let known: Vec<&str> = known.collect();
+    known_in("", fields, &known.collect::<Vec<_>>())
+}
+
+/// The same for an object inside another, whose place is `path`.
+fn known_in(path: &str, fields: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
     let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
-    let hint = match closest(unknown, &known) {
+    Err(format!("there is no field `{path}{unknown}`; {}", hint(unknown, known)))
+}
+
+fn hint(unknown: &str, known: &[&str]) -> String {
+    match closest(unknown, known) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("known are {}", known.join(", ")),
-    };
-    Err(format!("there is no field `{unknown}`; {hint}"))
+    }
+}
+
+/// The objects inside an alert or a machine, by the field under which one or a list of them stands, and their fields. Those of
+/// an item of evidence are told by [`evidence`].
+const NESTED: [(&str, &[&str]); 5] = [
+    ("relatedUser", &["userName", "domainName"]),
+    ("loggedOnUsers", &["accountName", "domainName"]),
+    ("comments", &["comment", "createdBy", "createdTime"]),
+    ("ipAddresses", &["ipAddress", "macAddress", "type", "operationalStatus"]),
+    ("vmMetadata", &["vmId", "cloudProvider", "resourceId", "subscriptionId"]),
+];
+
+/// Refuses names inside these that nobody knows.
+fn nested(fields: &Map<String, Value>) -> Result<(), String> {
+    let item = evidence("", Timestamp::UNIX_EPOCH, &[]);
+    let of_evidence: Vec<&str> = item.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    for (name, known) in NESTED.into_iter().chain([("evidence", of_evidence.as_slice())]) {
+        match fields.get(name) {
+            Some(Value::Object(inner)) => known_in(&format!("{name}."), inner, known)?,
+            Some(Value::Array(items)) => {
+                for (place, inner) in items.iter().enumerate().filter_map(|(at, item)| Some((at, item.as_object()?))) {
+                    known_in(&format!("{name}[{place}]."), inner, known)?;
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
 }
 
 type Fields = Map<String, Value>;
@@ -86,6 +121,7 @@ fn with_extra(fields: &Fields) -> Result<(Fields, Fields), String> {
 /// The fields of a machine: those of the wire, and what the wire does not tell.
 fn machine_fields(fields: &Map<String, Value>, wire: &Map<String, Value>) -> Result<(), String> {
     known(fields, wire.keys().map(String::as_str).chain(["online", "users"]))?;
+    nested(fields)?;
     match (fields.get("online"), fields.get("users")) {
         (Some(online), _) if !online.is_boolean() => Err("`online` must be true or false".to_owned()),
         (_, Some(users)) if !users.as_array().is_some_and(|users| users.iter().all(Value::is_string)) => {
@@ -98,7 +134,8 @@ fn machine_fields(fields: &Map<String, Value>, wire: &Map<String, Value>) -> Res
 /// The fields of an alert: those of the wire, and those that only real payloads have.
 fn alert_fields(fields: &Map<String, Value>) -> Result<(), String> {
     let wire = SimAlert::default().to_json("");
-    known(fields, wire.keys().map(String::as_str))
+    known(fields, wire.keys().map(String::as_str))?;
+    nested(fields)
 }
 
 fn put_machine(fields: &Map<String, Value>, state: &mut State, now: Timestamp) -> Result<Value, String> {
@@ -158,8 +195,12 @@ fn machine(id: &str, state: &State, now: Timestamp) -> Answer {
 /// Who does something in the portal, and why.
 fn person(fields: &Map<String, Value>) -> Result<(&str, &str), String> {
     known(fields, ["person", "comment"].into_iter())?;
-    let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    Ok((text("person").unwrap_or("person@example.com"), text("comment").unwrap_or("by hand")))
+    let text = |name: &str, unless_given| match fields.get(name) {
+        None => Ok(unless_given),
+        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(_) => Err(format!("`{name}` must be a text")),
+    };
+    Ok((text("person", "person@example.com")?, text("comment", "by hand")?))
 }
 
 fn act_by(
@@ -192,7 +233,41 @@ fn mails(state: &State) -> Value {
     state.mails.iter().map(mail).collect()
 }
 
-/// A fault as JSON. Which of the optional fields matter depends on the kind.
+/// The kinds of faults, with the fields that belong to each.
+const FAULTS: [(&str, &[&str]); 12] = [
+    ("status", &["status", "body", "headers"]),
+    ("html502", &[]),
+    ("hang", &["milliseconds"]),
+    ("dropBeforeAnswer", &[]),
+    ("refuseBeforeEffect", &[]),
+    ("truncatedJson", &[]),
+    ("cutMidBody", &[]),
+    ("garbage", &[]),
+    ("fields", &["fields"]),
+    ("delay", &["milliseconds"]),
+    ("slowBody", &["milliseconds"]),
+    ("hugeBody", &["bytes"]),
+];
+
+/// Refuses a kind that there is not, and a field that means nothing with this one.
+fn fault_fields(fields: &Map<String, Value>) -> Result<(), String> {
+    const ANY: [&str; 4] = ["method", "pathContains", "times", "kind"];
+    let Some(Value::String(kind)) = fields.get("kind") else {
+        // A misspelt `kind` is named rather than missed.
+        let all: Vec<&str> = ANY.into_iter().chain(FAULTS.iter().flat_map(|(_, own)| own.iter().copied())).collect();
+        known_in("", fields, &all)?;
+        return Err("a fault needs a `kind`, which is a text".to_owned());
+    };
+    match FAULTS.iter().find(|(name, _)| name == kind) {
+        Some((_, own)) => known(fields, ANY.into_iter().chain(own.iter().copied())),
+        None => {
+            let kinds = FAULTS.map(|(name, _)| name);
+            Err(format!("there is no fault of kind `{kind}`; {}", hint(kind, &kinds)))
+        }
+    }
+}
+
+/// A fault as JSON, whose fields are known to fit its kind.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct FaultBody {
@@ -226,6 +301,7 @@ fn once() -> u32 {
 }
 
 fn put_fault(fields: &Map<String, Value>, state: &mut State) -> Result<Value, String> {
+    fault_fields(fields)?;
     let body: FaultBody = serde_json::from_value(Value::Object(fields.clone())).map_err(|error| error.to_string())?;
     let time = Duration::from_millis(body.milliseconds);
     let what = match body.kind.as_str() {
