@@ -5,13 +5,21 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::standing::{Author, Standing, State, Until};
+use crate::escape;
 use crate::output::{cell, table};
 use crate::people::seconds;
 
-/// Who is cut off, or may be.
+/// Who is cut off, or may be. What else is to be known of a machine stands below it, whole: the cause is at its end.
 pub fn cut_off(standings: &[&Standing]) -> String {
-    let rows: Vec<[String; 7]> = standings.iter().map(|standing| row(standing)).collect();
-    table(["MACHINE", "STATE", "BY", "SINCE", "UNTIL", "ID", "NOTE"], &rows)
+    let rows: Vec<[String; 6]> = standings.iter().map(|standing| row(standing)).collect();
+    let table = table(["MACHINE", "STATE", "BY", "SINCE", "UNTIL", "ID"], &rows);
+    // The head has no note, and no cell holds a line break.
+    let notes = std::iter::once(None).chain(standings.iter().map(|standing| note(standing)));
+    let lines = table.lines().zip(notes).map(|(line, note)| match note {
+        None => format!("{line}\n"),
+        Some(note) => format!("{line}\n  note: {}\n", escape::text(&note)),
+    });
+    lines.collect()
 }
 
 /// Who was let back.
@@ -20,7 +28,7 @@ pub fn let_back(standings: &[&Standing]) -> String {
     table(["LET BACK", "BY", "WHEN", "WAS ISOLATED BY", "ID"], &rows)
 }
 
-fn row(standing: &Standing) -> [String; 7] {
+fn row(standing: &Standing) -> [String; 6] {
     let state = standing.state.as_str().to_owned();
     [
         cell(standing.label()),
@@ -29,16 +37,16 @@ fn row(standing: &Standing) -> [String; 7] {
         standing.since.map_or_else(|| "unknown".to_owned(), seconds),
         until(standing.until),
         standing.machine.to_string(),
-        cell(&note(standing)),
     ]
 }
 
-fn note(standing: &Standing) -> String {
+fn note(standing: &Standing) -> Option<String> {
     let release = (standing.state == State::Releasing).then_some(standing.end.as_ref()).flatten();
     let release = release.map(|end| format!("release asked for by {}", end.by));
     let scope = standing.scope.clone().filter(|scope| scope != "Full");
     let scope = scope.map(|scope| format!("only in part ({scope})"));
-    [release, scope, standing.note.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let all: Vec<String> = [release, scope, standing.note.clone()].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn back(standing: &Standing) -> [String; 5] {

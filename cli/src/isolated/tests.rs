@@ -321,3 +321,21 @@ fn the_tables_and_the_document_say_who_until_when_and_by_whom_it_ended() {
     let document = super::print::document("the test", (&cut, &back), (0, at(60)));
     insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
 }
+
+#[test]
+fn a_note_stands_whole_below_its_machine_with_the_cause_at_its_end() {
+    let cause = "HTTP 503: the answer to the release was lost, and Defender's list \u{1b}[2J\ncould not be read since";
+    let note = format!("whether the release asked for by analyst@example.com was done is not known: {cause}");
+    let mut standing = steps::standings(&[step("Isolate", "Succeeded", 0)], &book(&[])).remove(0);
+    standing.note = Some(note.clone());
+    let table = super::print::cut_off(&[&standing, &standing]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 5, "{table}");
+    for line in [lines[2], lines[4]] {
+        assert_eq!(line, format!("  note: {}", crate::escape::text(&note)));
+    }
+    assert_eq!(
+        super::print::document("the test", (&[&standing], &[]), (0, at(60)))["isolated"][0]["note"],
+        note.as_str()
+    );
+}
