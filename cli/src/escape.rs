@@ -2,6 +2,7 @@
 //! and an alert names files as an attacker called them: escape sequences that hide lines or retitle the window, and
 //! marks that turn the direction of reading.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Bytes on one line: readable text stays, everything else becomes `\n`, `\xNN` or `\u{NNNN}`; so does a backslash,
@@ -38,6 +39,18 @@ pub fn json(json: &str) -> String {
         }
     }
     out
+}
+
+/// A page of text, for whatever is printed: its lines stay lines, and nothing in it is obeyed. Text of others within a line
+/// goes through [`text`] before, or it could add lines of its own.
+pub fn page(text: &str) -> Cow<'_, str> {
+    let is_kept = |c: char| matches!(c, '\n' | '\t') || !obeyed(c);
+    if text.chars().all(is_kept) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    text.chars().for_each(|c| if is_kept(c) { out.push(c) } else { push(&mut out, c) });
+    Cow::Owned(out)
 }
 
 fn push(out: &mut String, c: char) {
@@ -81,6 +94,15 @@ mod tests {
         #[test]
         fn nothing_that_a_terminal_obeys_is_left_of_any_bytes(input: Vec<u8>) {
             prop_assert!(!bytes(&input).chars().any(obeyed));
+        }
+
+        #[test]
+        fn a_page_keeps_its_lines_and_backslashes_and_holds_nothing_that_a_terminal_obeys(input: String) {
+            let shown = page(&input);
+            prop_assert!(!shown.chars().any(|c| obeyed(c) && !matches!(c, '\n' | '\t')));
+            prop_assert_eq!(shown.lines().count(), input.lines().count());
+            let harmless = text(&input);
+            prop_assert_eq!(page(&harmless), harmless.as_str(), "what is harmless already stays as it is");
         }
 
         #[test]

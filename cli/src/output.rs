@@ -1,4 +1,5 @@
-//! Printing for people and for scripts. What others wrote goes through [`crate::escape`] first.
+//! Printing for people and for scripts. What others wrote goes through [`crate::escape`] where it is put into words, so that
+//! it stays within its line; and whatever is printed does once more, so that no terminal obeys what somebody forgot.
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
@@ -52,7 +53,7 @@ pub fn cut(text: String) -> String {
 
 /// Prints; a reader that has seen enough, such as `head`, is no error.
 pub fn put(text: &str) -> std::io::Result<()> {
-    unless_closed(std::io::stdout().lock().write_all(text.as_bytes()))
+    unless_closed(std::io::stdout().lock().write_all(escape::page(text).as_bytes()))
 }
 
 /// In place of std's macros of the same names, which panic where nobody reads any more. What a command does is not stopped by
@@ -86,12 +87,12 @@ pub fn is_closed() -> bool {
 
 /// Writes a line.
 pub fn line(mut to: impl Write, text: Arguments<'_>) {
-    kept(unless_closed(writeln!(to, "{text}")));
+    kept(unless_closed(writeln!(to, "{}", escape::page(&text.to_string()))));
 }
 
 /// Writes a text.
 pub fn words(mut to: impl Write, text: Arguments<'_>) {
-    kept(unless_closed(write!(to, "{text}").and_then(|()| to.flush())));
+    kept(unless_closed(write!(to, "{}", escape::page(&text.to_string())).and_then(|()| to.flush())));
 }
 
 fn kept(written: std::io::Result<()>) {
@@ -114,4 +115,18 @@ fn unless_closed(written: std::io::Result<()>) -> std::io::Result<()> {
 /// A document as it is printed.
 pub fn json(document: &Value) -> anyhow::Result<String> {
     Ok(escape::json(&serde_json::to_string_pretty(document)?) + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_printed_holds_nothing_that_a_terminal_obeys() {
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        line(&mut one, format_args!("error: {}", "a\u{1b}[2Jb\u{202e}"));
+        words(&mut two, format_args!("one\n\ttwo \u{9b}31m \\d"));
+        assert_eq!(String::from_utf8(one).unwrap(), "error: a\\u{1b}[2Jb\\u{202e}\n");
+        assert_eq!(String::from_utf8(two).unwrap(), "one\n\ttwo \\u{9b}31m \\d", "lines and backslashes stay");
+    }
 }
