@@ -119,21 +119,23 @@ impl Wanted {
         let mut doubts: Vec<Doubt> =
             act.policy.rules.rules().iter().flat_map(|rule| guards.idle_limits(rule)).collect();
         doubts.extend(guards.doubts(now).into_iter().filter(|doubt| doubt.path != SIGNERS));
-        doubts.extend(unsigned(act));
+        doubts.extend(self.responds.then(|| unsigned(act)).flatten());
         doubts
     }
 }
 
 const SIGNERS: &str = "approvals.allowed_signers";
 
-/// Actions that wait for an approval which nobody can give.
+/// Actions that wait for an approval which nobody can give. What is in shadow is never done, and so waits for nobody.
 fn unsigned(act: &ActSettings) -> Option<Doubt> {
-    let rules = act.policy.rules.rules();
-    let asking = rules.iter().filter(|rule| rule.mode.min(act.mode) == Mode::Approve && !rule.actions.is_empty());
-    let asking: Vec<&str> = asking.map(|rule| rule.id.as_str()).collect();
-    if !act.policy.signers.is_empty() {
+    let mode = |rule: &cordon_policy::Rule| rule.mode.min(act.mode);
+    let rules = act.policy.rules.rules().iter().filter(|rule| mode(rule) != Mode::Shadow && !rule.actions.is_empty());
+    let acting: Vec<&cordon_policy::Rule> = rules.collect();
+    if !act.policy.signers.is_empty() || acting.is_empty() {
         return None;
     }
+    let asking: Vec<&str> =
+        acting.iter().filter(|rule| mode(rule) == Mode::Approve).map(|rule| rule.id.as_str()).collect();
     let text = match asking.as_slice() {
         [] => "no key is given, so nobody can approve what the guards hold: it waits until it expires".to_owned(),
         [first, others @ ..] => {
@@ -242,6 +244,26 @@ mod tests {
         assert_eq!(needs(StageName::Enrich).0, ["Machine.Read.All"]);
         assert_eq!(needs(StageName::Decide).0, Vec::<&str>::new());
         assert_eq!(needs(StageName::Notify).0, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_missing_key_is_no_doubt_where_the_rules_can_do_nothing_that_would_wait_for_one() {
+        let approve = "mode: approve\nactions: [{isolate: {type: Full, comment: c}}]";
+        let unsigned = |act: &str, rules: &[&str], stage| {
+            let doubts = wanted(act, rules, stage).doubts(Timestamp::UNIX_EPOCH);
+            doubts.into_iter().find(|doubt| doubt.path == SIGNERS).map(|doubt| doubt.text)
+        };
+        assert_eq!(unsigned("mode: shadow", &[approve, ISOLATE], None), None, "act.mode is the ceiling");
+        assert_eq!(unsigned("mode: auto", &[SCAN], None), None, "every rule is in shadow itself");
+        assert_eq!(unsigned("mode: approve", &["mode: auto\nactions: []"], None), None, "no rule asks for anything");
+        assert_eq!(unsigned("mode: approve", &[approve], Some(StageName::Decide)), None, "decide asks for no approval");
+        let held = unsigned("mode: auto", &[ISOLATE, SCAN], None).unwrap();
+        assert!(held.contains("nobody can approve what the guards hold"), "{held}");
+        let waits = unsigned("mode: approve", &[SCAN, ISOLATE], None).unwrap();
+        assert!(waits.contains("rule r1 waits for an approval"), "{waits}");
+        assert!(
+            unsigned("mode: auto", &[ISOLATE, approve], Some(StageName::Respond)).unwrap().contains("rule r1 waits")
+        );
     }
 
     #[test]
