@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_records::Topic;
 
-use super::right::{Operation, Resource};
-use super::settings::{KafkaSettings, READERS};
+use crate::kafka::connection::right::{Operation, Resource};
+use crate::kafka::settings::{KafkaSettings, READERS};
 
 /// What one role of a stage, or one kind of person, does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

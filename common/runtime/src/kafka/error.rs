@@ -4,9 +4,9 @@ use cordon_records::{Classified, ErrorClass};
 use cordon_settings::SecretError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::breaker::Tripped;
-use super::connection::ConnectionError;
-use super::right::Right;
+use crate::kafka::connection::mistake::ConnectionError;
+use crate::kafka::connection::right::Right;
+use crate::kafka::consumer::breaker::Tripped;
 
 /// A failure of the Kafka half. [`Classified::class`] says whether trying again can help.
 #[derive(Debug, thiserror::Error)]
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
     use crate::kafka::KafkaSettings;
     use crate::kafka::connection::Connection;
-    use crate::kafka::right::{Needs, Operation};
+    use crate::kafka::connection::right::{Needs, Operation};
 
     fn connection() -> Connection {
         Connection::of(&KafkaSettings::in_memory("a:1"))

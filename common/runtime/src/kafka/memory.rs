@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use cordon_records::Topic;
 use rdkafka::mocking::MockCluster;
 
-use super::error::KafkaFailure;
-use super::settings::KafkaSettings;
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::settings::KafkaSettings;
 
 /// The running broker. It stops when dropped; drop its clients first.
 #[derive(Debug)]

@@ -1,65 +1,41 @@
 //! What a stage does with topics: read them through one loop, write them through one producer, and be elected by a
 //! partition.
 //!
-//! Read in this order: [`settings`] (how clients are configured), [`records`], [`producer`], [`offsets`] (which offset
-//! may be committed), `poll` (the one thread that talks to the group), then [`consume()`] and [`elect()`], which are
-//! the two ways to use it. [`state_log`] reads a compacted topic as memory, [`tail`] what is new on a few topics;
-//! [`topics`] looks at the broker from outside; [`memory`] is a broker without a broker.
+//! Read in this order: [`settings`] (how clients are configured), `connection` (what keeps them from the broker),
+//! [`records`], `producer`, `consumer` (the loop of stages that share partitions) and `election` (the loop of stages of
+//! which one may act). `state_log` reads a compacted topic as memory; `topics` looks at the broker from outside;
+//! [`access`] says what each part of Cordon may do there; [`memory`] is a broker without a broker.
 
 pub mod access;
-mod accounts;
-mod board;
-mod breaker;
-mod certificate;
-mod clock;
-mod commit_health;
 mod connection;
-pub mod consume;
-pub mod dead_letter;
-pub mod elect;
+mod consumer;
+mod election;
 pub mod error;
-mod gate;
-mod hooks;
-mod lanes;
-mod leave;
-mod loss;
-mod members;
 pub mod memory;
-mod mistake;
-pub mod offsets;
-mod panics;
-mod partitions;
-mod poll;
-mod position;
-pub mod producer;
+mod producer;
 pub mod records;
-mod right;
-mod security;
 pub mod settings;
-pub mod snapshot;
-pub mod state_log;
-mod statistics;
-pub mod tail;
-pub mod topics;
-mod write_health;
+mod state_log;
+mod topics;
 
 pub use access::Access;
-pub use breaker::Tripped;
-pub use clock::{BrokerClock, broker_clock};
-pub use connection::ConnectionError;
-pub use consume::{Handler, Outcome, Subscription, consume};
-pub use dead_letter::dead_letter;
-pub use elect::{ElectError, Election, Fate, Holder, Inbox, Settler, Start, Tenure, elect};
+pub use connection::mistake::{ConnectionError, Mistake};
+pub use connection::right::{Operation, Resource, Right};
+pub use consumer::board::Fate;
+pub use consumer::breaker::Tripped;
+pub use consumer::consume::{Subscription, consume};
+pub use consumer::dead_letter::{self, dead_letter};
+pub use consumer::handler::{Handler, Outcome};
+pub use election::{ElectError, Election, Holder, Inbox, Settler, Start, Tenure, elect};
 pub use error::{Fault, KafkaFailure};
-pub use members::{Membership, members};
 pub use memory::MemoryBroker;
-pub use mistake::Mistake;
-pub use position::{Position, positions};
 pub use producer::{Delivered, Producer};
 pub use records::{Inbound, Outbound, Undecodable};
-pub use right::{Operation, Resource, Right};
 pub use settings::{KafkaSettings, Property};
-pub use snapshot::{fold_all, fold_since, oldest_at, read_all, read_newest};
 pub use state_log::{StateLog, claim};
-pub use tail::Tail;
+pub use topics::clock::{BrokerClock, broker_clock};
+pub use topics::members::{Membership, members};
+pub use topics::position::{Position, positions};
+pub use topics::snapshot::{fold_all, fold_since, oldest_at, read_all, read_newest};
+pub use topics::tail::Tail;
 pub use topics::{Applied, TopicsError, apply_topics, check_topics, cluster_id, commit_end, has_committed};

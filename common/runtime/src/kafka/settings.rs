@@ -4,6 +4,8 @@
 //! `kafka.properties` come last, so that any cluster can be reached; only the few on which correctness rests are
 //! refused.
 
+mod usable;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,8 +16,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use secrecy::ExposeSecret;
 
-use super::error::KafkaFailure;
-use super::security;
+use crate::kafka::error::KafkaFailure;
 
 /// Where the broker is and how to talk to it.
 #[derive(Debug, Clone)]
@@ -273,7 +274,7 @@ fn read_properties(properties: &mut Section) -> BTreeMap<String, Property> {
             read.insert(key, property);
         }
     }
-    if let Err((key, why)) = security::usable(&read) {
+    if let Err((key, why)) = usable::usable(&read) {
         properties.problem(key.as_deref().unwrap_or("security.protocol"), why);
     }
     read

@@ -6,26 +6,25 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, DeadLetterReason, ErrorClass};
 
-use super::board::{Board, Lease};
+use super::board::{Board, Fate, Lease};
 use super::breaker::Breaker;
 use super::dead_letter::{capped, dead_letter};
-use super::elect::Fate;
-use super::error::KafkaFailure;
-use super::records::Inbound;
 use crate::context::Context;
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::records::Inbound;
 
 /// Pause before what was not confirmed is written again.
 const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The books of one stage, for as long as its process runs.
-pub(super) struct Accounts {
+pub(in crate::kafka) struct Accounts {
     context: Context,
     board: Arc<Board>,
     breaker: Mutex<Breaker>,
 }
 
 impl Accounts {
-    pub(super) fn new(context: &Context, board: Arc<Board>) -> Self {
+    pub(in crate::kafka) fn new(context: &Context, board: Arc<Board>) -> Self {
         Self { context: context.clone(), board, breaker: Mutex::default() }
     }
 
@@ -35,17 +34,17 @@ impl Accounts {
     }
 
     /// A record came to the stage.
-    pub(super) fn received(&self) {
+    pub(in crate::kafka) fn received(&self) {
         self.context.metrics.received();
     }
 
     /// A record proved to be readable, long before it ends: poison ends at once, and would pass for a row of it.
-    pub(super) fn sound(&self) {
+    pub(in crate::kafka) fn sound(&self) {
         self.breaker().sound();
     }
 
     /// Settles a record. `false` when it does not count: the lease is over, or it was settled before.
-    pub(super) fn settle(&self, lease: &Lease, offset: i64, fate: Fate) -> bool {
+    pub(in crate::kafka) fn settle(&self, lease: &Lease, offset: i64, fate: Fate) -> bool {
         if !self.board.settle(lease, offset) {
             return false;
         }
@@ -64,7 +63,7 @@ impl Accounts {
 
     /// Writes a dead letter until it is confirmed, and settles its input; `false` when the lease ended first. When the
     /// breaker refuses, nothing is written and the input stays unsettled.
-    pub(super) async fn bury(
+    pub(in crate::kafka) async fn bury(
         &self,
         lease: &Lease,
         record: &Inbound,

@@ -1,19 +1,13 @@
 //! What a client's own settings say about how it comes in and as whom, to read the broker's answers by.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cordon_settings::Secret;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::BaseConsumer;
-use rdkafka::error::KafkaError;
 use secrecy::ExposeSecret as _;
 use x509_cert::Certificate;
 use x509_cert::der::DecodePem as _;
 
-use super::connection::Connection;
-use super::error::words;
-use super::settings::{KafkaSettings, Property};
+use crate::kafka::settings::{KafkaSettings, Property};
 
 /// The part of the client's settings that is about security. It holds no secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,39 +90,6 @@ fn revealed(place: &Secret) -> Who {
     place.reveal().map_or(Who::Hidden("the user of sasl.username"), |name| Who::User(name.expose_secret().to_owned()))
 }
 
-/// Whether a client can be made with what these properties say of TLS and logins: files are parsed, keys must fit their
-/// certificates, a mechanism must have what it needs. Nothing is connected. A secret that cannot be had now is not
-/// missed here: whoever makes a client says so.
-///
-/// # Errors
-/// The property that is to blame, if librdkafka names one, and why.
-pub(super) fn usable(properties: &BTreeMap<String, Property>) -> Result<(), (Option<String>, String)> {
-    let mut config = ClientConfig::new();
-    for (key, property) in properties.iter().filter(|(key, _)| is_about_security(key)) {
-        match property {
-            Property::Plain(value) => config.set(key, value),
-            Property::Secret(place) => match place.reveal() {
-                Ok(value) => config.set(key, value.expose_secret()),
-                Err(_) => return Ok(()),
-            },
-        };
-    }
-    let made: Result<BaseConsumer<Connection>, KafkaError> =
-        config.create_with_context(Connection::of(&KafkaSettings::in_memory("")));
-    let Err(error) = made else { return Ok(()) };
-    let why = words(&error);
-    let key = properties.keys().filter(|key| why.contains(key.as_str())).max_by_key(|key| key.len());
-    let place = match key.and_then(|key| properties.get(key)) {
-        Some(Property::Plain(path)) => format!("{path} cannot be used: "),
-        Some(Property::Secret(_)) | None => "this cannot be used: ".to_owned(),
-    };
-    Err((key.cloned(), format!("{place}{why}")))
-}
-
-fn is_about_security(key: &str) -> bool {
-    ["security.", "ssl.", "sasl.", "https."].iter().any(|start| key.starts_with(start))
-}
-
 /// The subject of the first certificate in a PEM file, as RFC 4514 writes it and Kafka has it.
 fn subject(path: &std::path::Path) -> Option<String> {
     let text = std::fs::read(path).ok()?;
@@ -139,6 +100,8 @@ fn subject(path: &std::path::Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn principal(properties: &[(&str, &str)]) -> String {
@@ -168,5 +131,5 @@ mod tests {
         assert_eq!(found, "User:CN=ann,OU=Security,O=Cordon Test,C=DE");
     }
 
-    const ANN: &str = include_str!("security/ann.pem");
+    const ANN: &str = include_str!("ann.pem");
 }

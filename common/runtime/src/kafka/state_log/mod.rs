@@ -9,13 +9,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::connection::Connection;
-use super::error::{KafkaFailure, is_fatal, is_forbidden};
-use super::producer::Producer;
-use super::records::{Inbound, Outbound};
-use super::right::{Needs, Operation};
-use super::settings::READERS;
 use crate::context::Context;
+use crate::kafka::connection::Connection;
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::error::{KafkaFailure, is_fatal, is_forbidden};
+use crate::kafka::producer::Producer;
+use crate::kafka::records::{Inbound, Outbound};
+use crate::kafka::settings::READERS;
 
 mod claims;
 

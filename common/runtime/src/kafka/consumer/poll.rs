@@ -14,19 +14,19 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
-use super::board::{Board, Lease, Limits};
-use super::error::{KafkaFailure, is_fatal, words};
+use super::board::{Board, Limits};
+use super::event::Event;
 use super::gate::Gate;
-use super::hooks::Hooks;
+use super::hooks::{Hooks, store};
 use super::leave::Farewell;
-use super::loss::{self, Watch};
-use super::records::Inbound;
-use super::settings::Role;
+use super::loss::{self, Meaning, Watch};
 use crate::context::Context;
+use crate::kafka::error::{KafkaFailure, is_fatal, words};
+use crate::kafka::records::Inbound;
+use crate::kafka::settings::Role;
 
 /// Longest wait for a message; rebalances and the stop signal are noticed within it.
 const POLL: Duration = Duration::from_millis(100);
@@ -41,36 +41,22 @@ const DRAIN: Duration = Duration::from_secs(10);
 const CLOSE: Duration = Duration::from_secs(5);
 
 /// What to read, and as whom.
-pub(super) struct PollSpec {
-    pub(super) topic: Topic,
+pub(in crate::kafka) struct PollSpec {
+    pub(in crate::kafka) topic: Topic,
     /// Without the prefix.
-    pub(super) group: String,
-    pub(super) role: Role,
+    pub(in crate::kafka) group: String,
+    pub(in crate::kafka) role: Role,
     /// `auto.offset.reset`.
-    pub(super) reset: &'static str,
-    pub(super) limits: Limits,
-}
-
-/// What the thread tells the stage.
-pub(super) enum Event {
-    /// A partition is ours from now on.
-    Assigned(Assigned),
-    /// Reading cannot go on.
-    Failed(KafkaFailure),
-}
-
-/// A partition that came, with the queue of its records. The queue ends with the lease.
-pub(super) struct Assigned {
-    pub(super) lease: Lease,
-    pub(super) records: UnboundedReceiver<Inbound>,
+    pub(in crate::kafka) reset: &'static str,
+    pub(in crate::kafka) limits: Limits,
 }
 
 /// The stage's end of the thread.
-pub(super) struct Poller {
-    pub(super) board: Arc<Board>,
-    pub(super) events: UnboundedReceiver<Event>,
-    pub(super) topic_name: Arc<str>,
-    pub(super) drain: Duration,
+pub(in crate::kafka) struct Poller {
+    pub(in crate::kafka) board: Arc<Board>,
+    pub(in crate::kafka) events: UnboundedReceiver<Event>,
+    pub(in crate::kafka) topic_name: Arc<str>,
+    pub(in crate::kafka) drain: Duration,
     /// Leases end.
     ending: CancellationToken,
     /// The group is to be left.
@@ -83,7 +69,11 @@ pub(super) struct Poller {
 
 impl Poller {
     /// Joins the group and starts reading.
-    pub(super) fn start(spec: PollSpec, context: &Context, shutdown: &CancellationToken) -> Result<Self, KafkaFailure> {
+    pub(in crate::kafka) fn start(
+        spec: PollSpec,
+        context: &Context,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, KafkaFailure> {
         let config = context.kafka.consumer(context.stage, &spec.group, spec.role, spec.reset)?;
         context.groups.join(&spec.group);
         let topic_name: Arc<str> = context.kafka.topic(spec.topic).into();
@@ -132,13 +122,13 @@ impl Poller {
     }
 
     /// Asks the thread to stop; leases begin to end at once.
-    pub(super) fn stop(&self) {
+    pub(in crate::kafka) fn stop(&self) {
         self.ending.cancel();
         self.stop.cancel();
     }
 
     /// Stops, waits for running work to end, for the last offsets to be stored and for the group to be left.
-    pub(super) async fn close(self) {
+    pub(in crate::kafka) async fn close(self) {
         self.stop();
         self.done.cancelled().await;
     }
@@ -199,7 +189,12 @@ impl PollThread {
             Ok(message) => {
                 *unseen = unseen.saturating_add(1);
                 if let Some(found) = self.board.comes(message.partition(), message.offset()) {
-                    loss::judge(&self.consumer, &self.topic.0, self.topic.1, found);
+                    let (partition, came) = (found.partition, found.came);
+                    match loss::judge(&self.consumer, &self.topic.0, self.topic.1, found) {
+                        Some(Meaning::Anew) => self.consumer.context().begins_anew(partition, came),
+                        Some(Meaning::Lost(gap)) => self.consumer.context().lost(gap),
+                        None => {}
+                    }
                 }
                 self.board.receive(Inbound::detach(&message, self.topic.1, &self.topic.0));
                 self.consumer.context().connected();
@@ -275,24 +270,5 @@ impl PollThread {
         if thread.is_err() || wait.recv_timeout(CLOSE).is_err() {
             tracing::warn!("leaving the group takes too long; going on without waiting");
         }
-    }
-}
-
-/// Stores next-to-read offsets for the background commit. The list lives only for this call: one that is alive when
-/// the consumer is dropped pins the partition, and the drop never returns (rust-rdkafka #453). `store_offsets` takes
-/// the number as it is, whereas `store_offset` would add one.
-pub(super) fn store(consumer: &BaseConsumer<Hooks>, topic: &str, offsets: &[(i32, i64)]) {
-    if offsets.is_empty() {
-        return;
-    }
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    let added = offsets
-        .iter()
-        .try_for_each(|(partition, at)| list.add_partition_offset(topic, *partition, Offset::Offset(*at)));
-    match added.and_then(|()| consumer.store_offsets(&list)) {
-        Ok(()) => {}
-        // The partition is no longer ours: whoever has it now reads these records again.
-        Err(KafkaError::StoreOffset(RDKafkaErrorCode::State)) => {}
-        Err(error) => tracing::warn!(%error, topic, "cannot store offsets; their records may be read again"),
     }
 }

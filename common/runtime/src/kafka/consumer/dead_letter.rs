@@ -3,10 +3,10 @@
 
 use cordon_records::{DeadLetterReason, Headers, Topic, dead_letter_header as header};
 
-use super::error::KafkaFailure;
-use super::producer::{Delivered, Parts, Producer};
-use super::records::Inbound;
 use crate::context::Context;
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::producer::{Delivered, Parts, Producer};
+use crate::kafka::records::Inbound;
 
 /// Longest detail, in bytes. Causes stand at its end, so this is only what a header must bear when others wrote the text.
 const DETAIL: usize = 4_096;
@@ -24,7 +24,7 @@ const VERDICT: [&str; 5] = [header::STAGE, header::REASON, header::DETAIL, heade
 /// first 64 KiB are kept; the rest can be read at its origin.
 ///
 /// # Errors
-/// As [`super::Producer::send`].
+/// As [`crate::kafka::Producer::send`].
 pub async fn dead_letter(
     context: &Context,
     record: &Inbound,
@@ -106,8 +106,8 @@ pub(super) fn capped(detail: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::records::tests::inbound;
     use super::*;
+    use crate::kafka::records::tests::inbound;
 
     #[test]
     fn the_first_origin_is_never_overwritten_and_the_last_verdict_counts() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use cordon_records::Topic;
 use tokio::time::Instant;
 
-use super::connection::Connection;
-use super::error::KafkaFailure;
+use crate::kafka::connection::Connection;
+use crate::kafka::error::KafkaFailure;
 use crate::telemetry::Watched;
 
 /// The same topic is logged again after this long.

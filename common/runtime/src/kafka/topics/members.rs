@@ -2,11 +2,11 @@
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::connection::Connection;
-use super::error::KafkaFailure;
-use super::right::{Needs, Operation};
-use super::settings::KafkaSettings;
-use super::topics::{ASK, ask};
+use super::{ASK, ask};
+use crate::kafka::connection::Connection;
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::settings::KafkaSettings;
 
 /// What the coordinator shows of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

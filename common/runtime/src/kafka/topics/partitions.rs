@@ -32,7 +32,7 @@ pub(super) fn there<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a Metada
 
 /// An answer about offsets, unless it has an error for one partition: that must not pass for a group that has committed
 /// nothing there.
-pub(super) fn all_told(answer: TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
+pub(in crate::kafka) fn all_told(answer: TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
     let failed = answer.elements().iter().find_map(|element| element.error().err());
     failed.map_or(Ok(answer), Err)
 }

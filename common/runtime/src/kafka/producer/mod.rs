@@ -4,6 +4,8 @@
 //! large is written once more, alone, by a second client whose batches have one record: only then is it known which one
 //! is too large.
 
+mod write_health;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +18,13 @@ use rdkafka::producer::future_producer::OwnedDeliveryResult;
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 use tokio::sync::OnceCell;
 
-use super::connection::Connection;
-use super::error::KafkaFailure;
-use super::records::Outbound;
-use super::right::{Needs, Operation};
-use super::settings::KafkaSettings;
-use super::write_health::{UnderWay, WriteHealth};
+use crate::kafka::connection::Connection;
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::records::Outbound;
+use crate::kafka::settings::KafkaSettings;
 use crate::telemetry::Health;
+use write_health::{UnderWay, WriteHealth};
 
 /// How long to wait before offering a record again to a full queue.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);

@@ -3,22 +3,21 @@
 //! The loop writes what the handler emits and waits until it is confirmed, and only then settles the input. Records
 //! with one key are handled in their order, one at a time; everything else runs side by side up to the concurrency.
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use cordon_records::{DeadLetterReason, Topic};
+use cordon_records::Topic;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Limits;
-use super::error::KafkaFailure;
+use super::event::Event;
+use super::handler::Handler;
 use super::lanes::Lanes;
-use super::poll::{Event, PollSpec, Poller};
-use super::records::{Inbound, Outbound};
-use super::settings::Role;
+use super::poll::{PollSpec, Poller};
 use crate::context::Context;
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::settings::Role;
 
 /// Records in flight over all partitions; twenty keys at work are enough, the rest waits for confirmations.
 const PENDING: usize = 1000;
@@ -26,37 +25,6 @@ const PENDING: usize = 1000;
 const BYTES: usize = 32 * 1024 * 1024;
 /// Offsets that a restart may repeat on one partition.
 const SPAN: i64 = 5000;
-
-/// What became of one record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Write these; the input is done when all are confirmed.
-    Emit(Vec<Outbound>),
-    /// Nothing to do, for this reason (a metric label).
-    Skip(&'static str),
-    /// It cannot be handled, ever.
-    DeadLetter {
-        /// Why.
-        reason: DeadLetterReason,
-        /// For people; no bodies, no tokens.
-        detail: String,
-    },
-    /// Try again later. The record's key waits, others go on.
-    Retry {
-        /// When.
-        after: Duration,
-        /// For the log.
-        why: String,
-    },
-    /// Stop the stage; the record stays unsettled.
-    Halt(String),
-}
-
-/// The work of a stage on one record.
-pub trait Handler: Send + Sync + 'static {
-    /// Handles a record. It may be called again for the same record, after a retry, a rebalance or a restart.
-    fn handle(&self, record: &Inbound) -> impl Future<Output = Outcome> + Send;
-}
 
 /// What a stage reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -71,7 +71,7 @@ impl fmt::Display for Right {
 
 /// What a question to the broker needs, so that its refusal can name it.
 #[derive(Debug, Clone)]
-pub(super) struct Needs {
+pub(in crate::kafka) struct Needs {
     operation: Operation,
     topic: Option<String>,
     group: Option<(Operation, String)>,
@@ -79,17 +79,17 @@ pub(super) struct Needs {
 
 impl Needs {
     /// An operation on a topic.
-    pub(super) fn topic(operation: Operation, topic: &str) -> Self {
+    pub(in crate::kafka) fn topic(operation: Operation, topic: &str) -> Self {
         Self { operation, topic: Some(topic.to_owned()), group: None }
     }
 
     /// An operation on the cluster.
-    pub(super) fn cluster(operation: Operation) -> Self {
+    pub(in crate::kafka) fn cluster(operation: Operation) -> Self {
         Self { operation, topic: None, group: None }
     }
 
     /// Another one on a group.
-    pub(super) fn and_group(self, operation: Operation, group: String) -> Self {
+    pub(in crate::kafka) fn and_group(self, operation: Operation, group: String) -> Self {
         Self { group: Some((operation, group)), ..self }
     }
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use cordon_records::{Clock, Topic};
 use jiff::{SignedDuration, Timestamp};
 
-use super::error::KafkaFailure;
-use super::producer::Producer;
-use super::settings::KafkaSettings;
-use super::topics::describe;
+use super::describe;
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::producer::Producer;
+use crate::kafka::settings::KafkaSettings;
 
 /// Where the tombstones go, and their key.
 const PROBED: (Topic, &str) = (Topic::Cursors, "clock-probe");

@@ -10,7 +10,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -18,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Break};
 use super::commit_health::CommitHealth;
-use super::connection::Connection;
-use super::error::words;
+use super::event::{Assigned, Event};
 use super::leave::Round;
 use super::loss::{self, Gap};
-use super::poll::{Assigned, Event, store};
-use super::right::{Needs, Operation};
-use super::statistics::Statistics;
 use crate::context::Context;
+use crate::kafka::connection::Connection;
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::connection::statistics::Statistics;
+use crate::kafka::error::words;
 use crate::telemetry::{Health, StageMetrics};
 
 /// The same complaint is logged again after this long.
@@ -180,7 +180,10 @@ impl Hooks {
             let came = self.board.stands(partition, next);
             match (next, came) {
                 (Some(expected), Some(came)) if expected != came => {
-                    loss::judge_late(consumer, &self.topic.0, Break { partition, expected, came });
+                    let found = Break { partition, expected, came };
+                    if let Some(gap) = loss::judge_late(consumer, &self.topic.0, found) {
+                        self.lost(gap);
+                    }
                 }
                 (Some(next), None) => {
                     let gaps = loss::deleted(consumer, &self.topic.0, &BTreeMap::from([(partition, next)]));
@@ -390,5 +393,24 @@ impl ConsumerContext for Hooks {
                 }
             }
         }
+    }
+}
+
+/// Stores next-to-read offsets for the background commit. The list lives only for this call: one that is alive when
+/// the consumer is dropped pins the partition, and the drop never returns (rust-rdkafka #453). `store_offsets` takes
+/// the number as it is, whereas `store_offset` would add one.
+pub(super) fn store(consumer: &BaseConsumer<Hooks>, topic: &str, offsets: &[(i32, i64)]) {
+    if offsets.is_empty() {
+        return;
+    }
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    let added = offsets
+        .iter()
+        .try_for_each(|(partition, at)| list.add_partition_offset(topic, *partition, Offset::Offset(*at)));
+    match added.and_then(|()| consumer.store_offsets(&list)) {
+        Ok(()) => {}
+        // The partition is no longer ours: whoever has it now reads these records again.
+        Err(KafkaError::StoreOffset(RDKafkaErrorCode::State)) => {}
+        Err(error) => tracing::warn!(%error, topic, "cannot store offsets; their records may be read again"),
     }
 }

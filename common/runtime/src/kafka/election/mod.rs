@@ -12,14 +12,15 @@ use cordon_records::{Classified, DeadLetterReason, ErrorClass, Topic};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::Accounts;
-use super::board::{Lease, Limits};
-use super::error::KafkaFailure;
-use super::panics::guarded;
-use super::poll::{Assigned, Event, PollSpec, Poller};
-use super::records::Inbound;
-use super::settings::Role;
 use crate::context::Context;
+use crate::kafka::consumer::accounts::Accounts;
+use crate::kafka::consumer::board::{Fate, Lease, Limits};
+use crate::kafka::consumer::event::{Assigned, Event};
+use crate::kafka::consumer::panics::guarded;
+use crate::kafka::consumer::poll::{PollSpec, Poller};
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::records::Inbound;
+use crate::kafka::settings::Role;
 
 /// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses.
 const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 5000 };
@@ -106,17 +107,6 @@ impl Inbox {
     }
 }
 
-/// How a record ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// What follows from it is written and confirmed.
-    Sent,
-    /// Nothing followed, for this reason (a metric label).
-    Skipped(&'static str),
-    /// It is in the dead letters.
-    DeadLettered(DeadLetterReason),
-}
-
 /// Settles records of one tenure, in any order; the committed offset follows the lowest one that is open.
 #[derive(Clone)]
 pub struct Settler {
@@ -149,7 +139,7 @@ impl Settler {
     ///
     /// # Errors
     /// [`KafkaFailure::TooManyDeadLetters`] when the fault is more likely ours: nothing is written, the record stays
-    /// unsettled, and the holder must return this error. Others as [`super::dead_letter()`], fatal ones only.
+    /// unsettled, and the holder must return this error. Others as [`crate::kafka::dead_letter()`], fatal ones only.
     pub async fn bury(&self, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Result<bool, KafkaFailure> {
         tokio::select! {
             biased;

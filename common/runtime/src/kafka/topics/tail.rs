@@ -11,12 +11,12 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::connection::{Connection, failed};
-use super::error::{KafkaFailure, is_forbidden};
 use super::partitions::partitions;
-use super::records::Inbound;
-use super::right::{Needs, Operation};
-use super::settings::{KafkaSettings, READERS};
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::connection::{Connection, failed};
+use crate::kafka::error::{KafkaFailure, is_forbidden};
+use crate::kafka::records::Inbound;
+use crate::kafka::settings::{KafkaSettings, READERS};
 
 /// Records that wait for the reader.
 const BUFFER: usize = 256;

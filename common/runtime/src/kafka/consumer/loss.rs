@@ -13,17 +13,16 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, Cleanup, DeadLetterReason, ErrorClass, Headers, Topic, dead_letter_header as header};
 use jiff::{SignedDuration, Timestamp};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::accounts::pause;
 use super::board::{Break, Lease};
-use super::error::KafkaFailure;
-use super::hooks::Hooks;
-use super::partitions::all_told;
-use super::records::{Inbound, Outbound};
-use super::snapshot::fold_since;
 use crate::context::Context;
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::records::{Inbound, Outbound};
+use crate::kafka::topics::partitions::all_told;
+use crate::kafka::topics::snapshot::fold_since;
 
 /// How long the broker may take to answer. The poll thread waits, so it is short.
 const ASK: Duration = Duration::from_secs(5);
@@ -39,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The offsets from which these partitions are to be read; `None` while nobody can say. A compacted topic has gaps that
 /// mean nothing.
 pub(super) fn committed(
-    consumer: &BaseConsumer<Hooks>,
+    consumer: &BaseConsumer<impl ConsumerContext>,
     (name, topic): (&str, Topic),
     partitions: &[i32],
 ) -> Option<BTreeMap<i32, i64>> {
@@ -180,7 +179,11 @@ pub(super) async fn is_told(context: &Context, topic: &str, gap: Gap) -> bool {
 }
 
 /// What is gone of these partitions, each with the offset that is to be read next.
-pub(super) fn deleted(consumer: &BaseConsumer<Hooks>, name: &str, next: &BTreeMap<i32, i64>) -> Vec<Gap> {
+pub(super) fn deleted(
+    consumer: &BaseConsumer<impl ConsumerContext>,
+    name: &str,
+    next: &BTreeMap<i32, i64>,
+) -> Vec<Gap> {
     let mut gaps = Vec::new();
     for (&partition, &next) in next {
         match consumer.fetch_watermarks(name, partition, ASK) {
@@ -229,40 +232,49 @@ impl Watch {
     }
 }
 
-/// Tells of records that are gone, and starts over with a partition that was made anew. Offsets also have gaps that mean
-/// nothing (transaction markers), and librdkafka may hand a record over twice, so what the broker has decides.
-pub(super) fn judge(consumer: &BaseConsumer<Hooks>, name: &str, topic: Topic, found: Break) {
+/// What a break in the offsets means.
+pub(super) enum Meaning {
+    /// The partition was made anew.
+    Anew,
+    /// Records were deleted before they were read.
+    Lost(Gap),
+}
+
+/// What this break means, if anything. Offsets also have gaps that mean nothing (transaction markers), and librdkafka may
+/// hand a record over twice, so what the broker has decides.
+pub(super) fn judge(
+    consumer: &BaseConsumer<impl ConsumerContext>,
+    name: &str,
+    topic: Topic,
+    found: Break,
+) -> Option<Meaning> {
     if topic.spec().cleanup == Cleanup::Compact {
-        return;
+        return None;
     }
     let Break { partition, expected, came } = found;
     let has = consumer.fetch_watermarks(name, partition, ASK);
     if came < expected {
         // Better a false alarm than none.
-        if has.map_or(true, |(_, end)| end < expected) {
+        let is_anew = has.map_or(true, |(_, end)| end < expected);
+        return is_anew.then(|| {
             tell_of_new(name, found);
-            consumer.context().begins_anew(partition, came);
-        }
-        return;
+            Meaning::Anew
+        });
     }
     let oldest = has.map_or(came, |(oldest, _)| oldest.min(came));
-    if let Some(gap) = Gap::between((partition, expected), oldest) {
-        consumer.context().lost(gap);
-    }
+    Gap::between((partition, expected), oldest).map(Meaning::Lost)
 }
 
 /// Compares where the group stands, learned late, with the first record that has come meanwhile. What is under way was
 /// read from the partition as it is now, so there is nothing to start over with.
-pub(super) fn judge_late(consumer: &BaseConsumer<Hooks>, name: &str, found: Break) {
+pub(super) fn judge_late(consumer: &BaseConsumer<impl ConsumerContext>, name: &str, found: Break) -> Option<Gap> {
     let Break { partition, expected, came } = found;
     if came < expected {
         tell_of_new(name, found);
-        return;
+        return None;
     }
     let oldest = consumer.fetch_watermarks(name, partition, ASK_AGAIN).map_or(came, |(oldest, _)| oldest.min(came));
-    if let Some(gap) = Gap::between((partition, expected), oldest) {
-        consumer.context().lost(gap);
-    }
+    Gap::between((partition, expected), oldest)
 }
 
 fn tell_of_new(name: &str, Break { partition, expected, came }: Break) {

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 /// Runs the future; a panic in it becomes its text. The future is dropped after a panic, so that nothing of its
 /// half-done state is seen again.
-pub(super) async fn guarded<F: Future>(future: F) -> Result<F::Output, String> {
+pub(in crate::kafka) async fn guarded<F: Future>(future: F) -> Result<F::Output, String> {
     let mut future = pin!(future);
     std::future::poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,

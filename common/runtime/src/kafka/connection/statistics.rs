@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// The few fields that matter here. librdkafka adds fields with every version.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Statistics {
+pub(in crate::kafka) struct Statistics {
     #[serde(default)]
     brokers: HashMap<String, Broker>,
     #[serde(default)]
@@ -53,25 +53,25 @@ fn unknown() -> i64 {
 
 impl Statistics {
     /// Reads them; what cannot be read tells nothing.
-    pub(super) fn parse(json: &[u8]) -> Self {
+    pub(in crate::kafka) fn parse(json: &[u8]) -> Self {
         serde_json::from_slice(json).unwrap_or_default()
     }
 
     /// Whether a real broker (not only a bootstrap address) is connected, and the group's coordinator, if there is
     /// a group, is known.
-    pub(super) fn is_connected(&self) -> bool {
+    pub(in crate::kafka) fn is_connected(&self) -> bool {
         let broker = self.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
         broker && self.cgrp.as_ref().is_none_or(|group| group.state == "up")
     }
 
     /// Whether a JoinGroup or a SyncGroup of ours waits for the other members (`rd_kafka_cgrp_join_state_names`).
-    pub(super) fn is_waiting_for_the_group(&self) -> bool {
+    pub(in crate::kafka) fn is_waiting_for_the_group(&self) -> bool {
         let waits = |group: &Group| group.state == "up" && matches!(&*group.join_state, "wait-join" | "wait-sync");
         self.cgrp.as_ref().is_some_and(waits)
     }
 
     /// Records between what is settled and the end, by partition, as far as librdkafka knows them.
-    pub(super) fn lags(&self, topic: &str) -> Vec<(i32, i64)> {
+    pub(in crate::kafka) fn lags(&self, topic: &str) -> Vec<(i32, i64)> {
         let Some(topic) = self.topics.get(topic) else { return Vec::new() };
         let known = topic.partitions.values().filter_map(|partition| {
             let stored = partition.consumer_lag_stored;

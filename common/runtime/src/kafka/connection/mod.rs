@@ -1,7 +1,13 @@
 //! What a client knows of its connections: the newest error, until one works. It is librdkafka's context for every client
 //! that needs no other, and the only place where a refusal of the broker becomes a [`KafkaFailure`].
 
-use std::fmt;
+mod certificate;
+mod line;
+pub(super) mod mistake;
+pub(super) mod right;
+pub(super) mod security;
+pub(super) mod statistics;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,13 +17,13 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 
-use super::certificate;
-use super::error::{KafkaFailure, code, is_declined, is_fatal, is_forbidden, is_too_large};
-use super::mistake::{Line, Mistake};
-use super::right::Needs;
-use super::security::Security;
-use super::settings::KafkaSettings;
-use super::statistics::{Statistics, log_librdkafka};
+use crate::kafka::error::{KafkaFailure, code, is_declined, is_fatal, is_forbidden, is_too_large};
+use crate::kafka::settings::KafkaSettings;
+use line::Line;
+use mistake::{ConnectionError, Mistake};
+use right::Needs;
+use security::Security;
+use statistics::{Statistics, log_librdkafka};
 
 /// An error that is not repeated for so long is none any more: librdkafka tries again within 10 s and tells at least
 /// every 30 s.
@@ -26,27 +32,6 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 const LISTENING: Duration = Duration::from_millis(100);
 /// Longest that it is listened to at all: it goes on trying meanwhile, and on saying so.
 const LISTENED: Duration = Duration::from_secs(2);
-
-/// Why a client has no connection: the broker, what is wrong, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectionError {
-    /// `host:port`.
-    pub broker: String,
-    /// What is wrong.
-    pub mistake: Mistake,
-    /// librdkafka's words, or the broker's.
-    pub reason: String,
-}
-
-impl fmt::Display for ConnectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.mistake.what(&self.broker))?;
-        if let Some(remedy) = self.mistake.remedy() {
-            write!(f, ": {remedy}")?;
-        }
-        if self.mistake.wants_words() { write!(f, " ({})", self.reason) } else { Ok(()) }
-    }
-}
 
 /// See the module. Copies share what is known.
 #[derive(Debug, Clone)]
@@ -84,7 +69,7 @@ impl Connection {
     /// A line of librdkafka about a connection that failed.
     fn heard(&self, message: &str, now: Instant) {
         let Some(line) = Line::parse(message) else { return };
-        let mut mistake = Mistake::of(&line, &self.security);
+        let mut mistake = line.mistake(&self.security);
         if let Mistake::UntrustedCertificate { .. } = mistake {
             // The same certificate is looked at once, not at every attempt.
             let known = self.newest_at(now).filter(|known| known.broker == line.broker && known.reason == line.reason);
@@ -120,7 +105,7 @@ impl Connection {
             Some(code) if is_too_large(code) => KafkaFailure::Refused { topic: name, bytes, answer: Box::new(answer) },
             Some(code) if is_declined(code) => KafkaFailure::Declined { topic: name, answer: Box::new(answer) },
             Some(code) if is_forbidden(code) => {
-                self.request(format!("write to {topic}"), &Needs::topic(super::right::Operation::Write, topic), answer)
+                self.request(format!("write to {topic}"), &Needs::topic(right::Operation::Write, topic), answer)
             }
             Some(code) if is_fatal(code) => KafkaFailure::Dead(answer.to_string()),
             Some(_) | None => KafkaFailure::Undelivered { topic: name, answer: Box::new(answer), cause: self.newest() },
@@ -128,7 +113,7 @@ impl Connection {
     }
 
     /// The right that a member of a group lacks.
-    pub(super) fn lacking(&self, needs: &Needs, code: rdkafka::error::RDKafkaErrorCode) -> Option<super::right::Right> {
+    pub(super) fn lacking(&self, needs: &Needs, code: rdkafka::error::RDKafkaErrorCode) -> Option<right::Right> {
         needs.lacking(code, self.security.principal())
     }
 }
@@ -205,7 +190,7 @@ mod tests {
         let connection = Connection::of(&KafkaSettings::in_memory("h:1"));
         connection.heard(REFUSED, Instant::now());
         let answer = KafkaError::MetadataFetch(rdkafka::error::RDKafkaErrorCode::BrokerTransportFailure);
-        let needs = Needs::cluster(super::super::right::Operation::Describe);
+        let needs = Needs::cluster(right::Operation::Describe);
         let failure = connection.request("list the topics", &needs, answer);
         assert_eq!(
             failure.to_string(),

@@ -4,12 +4,12 @@ use cordon_records::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::connection::Connection;
-use super::error::KafkaFailure;
 use super::partitions::partitions;
-use super::right::{Needs, Operation};
-use super::settings::KafkaSettings;
-use super::topics::{ASK, ask, committed as group_offsets};
+use super::{ASK, ask, committed as group_offsets};
+use crate::kafka::connection::Connection;
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::settings::KafkaSettings;
 
 /// One partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,31 +5,43 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use cordon_records::DeadLetterReason;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::offsets::PartitionTracker;
-use super::records::Inbound;
+use crate::kafka::records::Inbound;
+
+/// How a record ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// What follows from it is written and confirmed.
+    Sent,
+    /// Nothing followed, for this reason (a metric label).
+    Skipped(&'static str),
+    /// It is in the dead letters.
+    DeadLettered(DeadLetterReason),
+}
 
 /// The right to work on one partition, from its assignment to its loss. A later assignment of the same partition
 /// has another epoch.
 #[derive(Debug, Clone)]
-pub(super) struct Lease {
-    pub(super) partition: i32,
+pub(in crate::kafka) struct Lease {
+    pub(in crate::kafka) partition: i32,
     epoch: u64,
     /// Fires when the partition is about to go, or the process is: start nothing new.
-    pub(super) draining: CancellationToken,
+    pub(in crate::kafka) draining: CancellationToken,
     /// Fires when it is gone: drop what is running.
-    pub(super) over: CancellationToken,
+    pub(in crate::kafka) over: CancellationToken,
 }
 
 /// How much may be in flight before reading pauses.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) pending: usize,
-    pub(super) bytes: usize,
+pub(in crate::kafka) struct Limits {
+    pub(in crate::kafka) pending: usize,
+    pub(in crate::kafka) bytes: usize,
     /// Offsets between a partition's watermark and its newest record.
-    pub(super) span: i64,
+    pub(in crate::kafka) span: i64,
 }
 
 /// A partition whose records do not go on where they were to.
@@ -44,7 +56,7 @@ pub(super) struct Break {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(in crate::kafka) struct Board {
     limits: Limits,
     state: Mutex<State>,
     changed: Condvar,
@@ -82,7 +94,7 @@ impl Share {
 
 /// Work that is running under a lease; the drain waits until it is dropped.
 #[derive(Debug)]
-pub(super) struct Running<'a> {
+pub(in crate::kafka) struct Running<'a> {
     board: &'a Board,
     lease: &'a Lease,
 }
@@ -193,7 +205,7 @@ impl Board {
     }
 
     /// Begins a piece of work; `None` when the lease is over or ending.
-    pub(super) fn start<'a>(&'a self, lease: &'a Lease) -> Option<Running<'a>> {
+    pub(in crate::kafka) fn start<'a>(&'a self, lease: &'a Lease) -> Option<Running<'a>> {
         if lease.draining.is_cancelled() {
             return None;
         }
@@ -304,8 +316,8 @@ mod tests {
 
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-    use super::super::records::tests::inbound;
     use super::*;
+    use crate::kafka::records::tests::inbound;
 
     const LIMITS: Limits = Limits { pending: 4, bytes: 1000, span: 100 };
 

@@ -11,14 +11,13 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::accounts::{Accounts, pause};
-use super::board::{Board, Lease};
-use super::consume::{Handler, Outcome};
-use super::elect::Fate;
-use super::error::KafkaFailure;
+use super::board::{Board, Fate, Lease};
+use super::event::Assigned;
+use super::handler::{Handler, Outcome};
 use super::panics::guarded;
-use super::poll::Assigned;
-use super::records::{Inbound, Outbound};
 use crate::context::Context;
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::records::{Inbound, Outbound};
 
 /// The workers of one stage.
 pub(super) struct Lanes<H> {

@@ -1,6 +1,14 @@
 //! The broker from outside: are the topics there and as they must be, make those that are missing, and place a
 //! group's offsets by hand. The in-process broker has no admin API; its topics are made when it starts.
 
+pub(super) mod clock;
+mod compare;
+pub(super) mod members;
+pub(super) mod partitions;
+pub(super) mod position;
+pub(super) mod snapshot;
+pub(super) mod tail;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -12,13 +20,11 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::connection::{Connection, failed};
-use super::error::{KafkaFailure, is_forbidden};
-use super::partitions::{all_told, there};
-use super::right::{Needs, Operation};
-use super::settings::KafkaSettings;
-
-mod compare;
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::connection::{Connection, failed};
+use crate::kafka::error::{KafkaFailure, is_forbidden};
+use crate::kafka::settings::KafkaSettings;
+use partitions::{all_told, there};
 
 use compare::{Seen, Verdict, compare, topic_settings};
 

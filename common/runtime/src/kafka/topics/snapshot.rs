@@ -11,12 +11,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::connection::{Connection, failed, listen};
-use super::error::{KafkaFailure, is_forbidden};
 use super::partitions::partitions;
-use super::records::Inbound;
-use super::right::{Needs, Operation};
-use super::settings::KafkaSettings;
+use crate::kafka::connection::right::{Needs, Operation};
+use crate::kafka::connection::{Connection, failed, listen};
+use crate::kafka::error::{KafkaFailure, is_forbidden};
+use crate::kafka::records::Inbound;
+use crate::kafka::settings::KafkaSettings;
 
 /// Longest silence before reading is given up.
 const SILENCE: Duration = Duration::from_secs(15);
