@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{ActionKey, ActionKind, LedgerEntry, LedgerRecord, Mode, Report, TenantId};
+use cordon_records::{ActionKey, ActionKind, CommandPlace, LedgerEntry, LedgerRecord, Mode, Report, TenantId};
 use cordon_runtime::kafka::Fate;
 use cordon_signing::AllowedSigners;
 
@@ -214,7 +214,9 @@ impl Responder {
             Event::Decision(offset, decision) => self.take_in(offset, &decision, at),
             Event::Tailed(offset, record) => self.tailed(offset, *record, at),
             Event::Erased(offset, key) => self.erased(offset, &key, at),
-            Event::Command(offset, written, command) => self.obey((offset, written), command, at),
+            Event::Command(offset, written_at, command) => {
+                self.obey(CommandPlace { offset, written_at }, command, at);
+            }
             Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
             Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
             Event::Answered(key, answer) => self.answered(&key, answer, at),

@@ -161,11 +161,10 @@ pub(super) fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
     Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: None, at: at.wall })
 }
 
-/// The notice of a command that does nothing, or does nothing with one action. It is named by the command's place on its
+/// The notice of a command that does nothing, or does nothing with one action. Its id is of the command's place on its
 /// topic, so that it is told once.
-pub(super) fn refusal(place: &str, (cause, text): (RefusalCause, String), at: Moment) -> Report {
+pub(super) fn refusal(id: String, (cause, text): (RefusalCause, String), at: Moment) -> Report {
     let kind = NoticeKind::CommandRefused;
-    let id = format!("{}@{place}", kind.as_str());
     Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: Some(cause), at: at.wall })
 }
 

@@ -1,8 +1,8 @@
 //! What respond says to a command, recognised among everything that it writes. Pure.
 
 use cordon_records::{
-    ActionKey, ActionRecord, ActionState, AttemptState, Command, CommandId, CommandRecord, LedgerEntry, LedgerRecord,
-    Notice, NoticeKind, Report, Topic,
+    ActionKey, ActionRecord, ActionState, AttemptState, Command, CommandId, CommandPlace, CommandRecord, LedgerEntry,
+    LedgerRecord, Notice, NoticeKind, Report, Topic,
 };
 use cordon_runtime::kafka::Inbound;
 
@@ -91,9 +91,11 @@ impl Asked {
         match (&self.command, notice.kind) {
             (_, NoticeKind::CommandRefused) => {
                 // A refusal names the place that the command has on its topic, and the action where it is of that one alone.
-                let place = format!("{}@commands/0/{}", notice.kind.as_str(), self.offset);
-                let alone = self.key.as_ref().is_some_and(|key| notice.id == format!("{place}/{key}"));
-                let named = notice.id == place || alone || notice.text.contains(self.id.as_str());
+                let is_ours = |(place, alone): (CommandPlace, Option<ActionKey>)| {
+                    place.offset == self.offset && (alone.is_none() || alone == self.key)
+                };
+                let at_its_place = CommandPlace::of_refusal(&notice.id).is_some_and(is_ours);
+                let named = at_its_place || notice.text.contains(self.id.as_str());
                 named.then(|| Heard::Refused(notice.text.clone()))
             }
             (Command::Resume { notice: lifted }, NoticeKind::Resumed) => {
@@ -206,6 +208,9 @@ mod tests {
         let refused = |id, text| matches!(approve().hear(&refusal(id, text)), Some(Heard::Refused(_)));
         assert!(refused("command_refused@commands/0/5", "approve aa was refused: altered"));
         assert!(refused("command_refused@2026-11-22T22:41:08Z", "c-1 does nothing"));
+        assert!(refused("command_refused@commands/0/5@2026-11-22T22:41:08Z", "approve aa was refused: altered"));
+        assert!(refused("command_refused@commands/0/5@2026-11-22T22:41:08Z/aa", "approve was refused for aa"));
+        assert!(!refused("command_refused@commands/0/5@2026-11-22T22:41:08Z/bb", "approve was refused for bb"));
         assert!(!refused("command_refused@commands/0/55", "approve aa was refused: altered"));
     }
 

@@ -6,8 +6,8 @@ use std::process::{Command as Process, Output, Stdio};
 use std::sync::Arc;
 
 use cordon_records::{
-    ActionKey, ActionState, Approval, AttemptState, Clock as _, CommandRecord, Headers, LedgerEntry, LedgerRecord,
-    MachineId, Notice, NoticeKind, Report, RuleId, SCHEMA_VERSION, SystemClock, Topic,
+    ActionKey, ActionState, Approval, AttemptState, Clock as _, CommandPlace, CommandRecord, Headers, LedgerEntry,
+    LedgerRecord, MachineId, Notice, NoticeKind, Report, RuleId, SCHEMA_VERSION, SystemClock, Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{MemoryBroker, Outbound, read_all};
@@ -153,7 +153,7 @@ pub fn approved(entry: &LedgerEntry, state: ActionState, by: &CommandRecord) -> 
 pub fn refusal(offset: i64, text: &str) -> Report {
     let at = SystemClock.now();
     let (id, kind, text) =
-        (format!("command_refused@commands/0/{offset}"), NoticeKind::CommandRefused, text.to_owned());
+        (CommandPlace { offset, written_at: Some(at) }.refusal(None), NoticeKind::CommandRefused, text.to_owned());
     Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: None, at })
 }
 

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ActionKey, CommandId, IntentHash, MachineId, TenantId};
 use crate::{known_version, schema_version};
 
+mod place;
+
+pub use place::CommandPlace;
+
 /// A record on `commands`: who said what, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRecord {

@@ -40,7 +40,8 @@ pub use action::{
 pub use alert::{Alert, AlertStatus, AlertSummary, Classification, Evidence, LoggedOnUser, RelatedUser, Severity};
 pub use clock::{Clock, SystemClock};
 pub use command::{
-    Approval, Command, CommandRecord, MAX_COMMAND, MAX_NAMED, NamedApproval, NamedIsolation, SIGNATURE_NAMESPACE,
+    Approval, Command, CommandPlace, CommandRecord, MAX_COMMAND, MAX_NAMED, NamedApproval, NamedIsolation,
+    SIGNATURE_NAMESPACE,
 };
 pub use cursor::{CursorRecord, PollCursor};
 pub use cut::{Cut, CutUnit};

@@ -259,7 +259,8 @@ pub struct Notice {
     /// Version of this record's shape.
     #[serde(default = "schema_version", deserialize_with = "known_version")]
     pub schema_version: u32,
-    /// `kind@instant of the happening`: a repeated notice has the same id.
+    /// `kind@instant of the happening`, of a refused command [`CommandPlace::refusal`](crate::CommandPlace::refusal): a
+    /// repeated notice has the same id.
     pub id: String,
     /// What it is about.
     pub kind: NoticeKind,

@@ -5,11 +5,9 @@
 //! again, and whatever is done already is left as it is.
 
 use cordon_records::{
-    ActionKey, ActionState, AttemptState, Command, CommandRecord, Latch, LedgerEntry, LedgerRecord, NoticeKind,
-    RefusalCause, Report,
+    ActionKey, ActionState, AttemptState, Command, CommandPlace, CommandRecord, Latch, LedgerEntry, LedgerRecord,
+    NoticeKind, RefusalCause, Report,
 };
-
-use jiff::Timestamp;
 
 use super::super::book::Obeyed;
 use super::super::event::{Effect, Moment};
@@ -87,14 +85,10 @@ impl From<Unheard> for NotDone {
 }
 
 impl Responder {
-    /// Takes the command at this offset, or what could not be read there. What is older than the newest that was read, or
+    /// Takes the command at this place, or what could not be read there. What is older than the newest that was read, or
     /// as old, has been read; on a topic that was made anew offsets begin again, and say nothing.
-    pub(in crate::respond) fn obey(
-        &mut self,
-        (offset, written_at): (i64, Option<Timestamp>),
-        command: Result<CommandRecord, String>,
-        at: Moment,
-    ) {
+    pub(in crate::respond) fn obey(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
+        let CommandPlace { offset, written_at } = place;
         let newest = self.book.commands_newest;
         self.book.commands_newest = newest.max(written_at);
         if offset < self.book.commands_next {
@@ -104,12 +98,10 @@ impl Responder {
             self.effects.push(Effect::CommandsMadeAnew(self.book.commands_next));
         }
         let mut written = match command {
-            Ok(record) => {
-                self.take_command(offset, &record, at).unwrap_or_else(|why| refused(offset, &record, why, at))
-            }
+            Ok(record) => self.take_command(place, &record, at).unwrap_or_else(|why| refused(place, &record, why, at)),
             Err(why) => {
                 let text = format!("what stands at commands/0/{offset} is no command: {why}");
-                does_nothing(offset, (RefusalCause::NotGenuine, text), at)
+                does_nothing(place, (RefusalCause::NotGenuine, text), at)
             }
         };
         self.book.commands_next = offset + 1;
@@ -118,7 +110,7 @@ impl Responder {
         self.record(written.reports, written.ledger, Afterwards::default());
     }
 
-    fn take_command(&mut self, offset: i64, record: &CommandRecord, at: Moment) -> Done {
+    fn take_command(&mut self, place: CommandPlace, record: &CommandRecord, at: Moment) -> Done {
         authority::addressed(record, &self.terms.tenant)?;
         match &record.command {
             Command::Pause => Ok(self.pause(record, at)),
@@ -129,11 +121,12 @@ impl Responder {
             | Command::Release { .. }
             | Command::ReleaseEach { .. }
             | Command::Retry { .. }
-            | Command::Cancel { .. } => self.take_signed(offset, record, at),
+            | Command::Cancel { .. } => self.take_signed(place, record, at),
         }
     }
 
-    fn take_signed(&mut self, offset: i64, record: &CommandRecord, at: Moment) -> Done {
+    fn take_signed(&mut self, place: CommandPlace, record: &CommandRecord, at: Moment) -> Done {
+        let offset = place.offset;
         let obeyed = record.id.as_ref().and_then(|id| self.book.obeyed(id));
         if obeyed.is_some_and(|obeyed| obeyed.offset == offset) {
             return Ok(Written::default());
@@ -141,9 +134,9 @@ impl Responder {
         let signer = authority::signer(record, &self.terms.signers, at.wall)?;
         let before = Before { obeyed, begun: self.has_begun(record) };
         let person = authority::person(record, signer, (&self.terms.guards, before), at.wall);
-        let done = person.map_err(NotDone::from).and_then(|person| self.do_for(&person, (offset, record), at));
+        let done = person.map_err(NotDone::from).and_then(|person| self.do_for(&person, (place, record), at));
         // Also what was refused is done with: a copy of it must not find a better moment.
-        let mut written = done.unwrap_or_else(|why| refused(offset, record, why, at));
+        let mut written = done.unwrap_or_else(|why| refused(place, record, why, at));
         if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, obeyed) {
             self.book.obey(id.clone(), Obeyed { until, offset }, at.wall);
             written.ledger.push(LedgerRecord::Obeyed { id, until, offset, set_aside: false });
@@ -151,13 +144,13 @@ impl Responder {
         Ok(written)
     }
 
-    fn do_for(&mut self, person: &Person, (offset, record): (i64, &CommandRecord), at: Moment) -> Done {
+    fn do_for(&mut self, person: &Person, (place, record): (CommandPlace, &CommandRecord), at: Moment) -> Done {
         match &record.command {
             Command::Approve { key, intent } => self.approve(key, intent, person, at),
             Command::ApproveEach { notice, actions, count } => {
                 let begun = self.has_begun(record);
                 let (written, left_out) = self.approve_each(notice, (actions, *count), (person, begun), at)?;
-                let told = left_out.iter().map(|one| one_refused((offset, record), one, at));
+                let told = left_out.iter().map(|one| one_refused((place, record), one, at));
                 Ok(told.fold(written, Written::and))
             }
             Command::Release { machine } => self.release(machine, person, at),
@@ -221,22 +214,22 @@ impl Responder {
 }
 
 /// A command that does nothing, told once.
-fn does_nothing(offset: i64, said: (RefusalCause, String), at: Moment) -> Written {
-    Written { reports: vec![refusal(&format!("commands/0/{offset}"), said, at)], ledger: Vec::new() }
+fn does_nothing(place: CommandPlace, said: (RefusalCause, String), at: Moment) -> Written {
+    Written { reports: vec![refusal(place.refusal(None), said, at)], ledger: Vec::new() }
 }
 
 /// The same of one that could be read. Who gave it is what it says of itself.
-fn refused(offset: i64, record: &CommandRecord, NotDone { cause, why }: NotDone, at: Moment) -> Written {
+fn refused(place: CommandPlace, record: &CommandRecord, NotDone { cause, why }: NotDone, at: Moment) -> Written {
     let (command, by) = (record.command.as_str(), words(&record.by));
-    does_nothing(offset, (cause, format!("{command} by {by} was refused: {why}")), at)
+    does_nothing(place, (cause, format!("{command} by {by} was refused: {why}")), at)
 }
 
 /// One action that a command names, and that nothing is done with for it. The notice is named by both.
-fn one_refused((offset, record): (i64, &CommandRecord), one: &LeftOut, at: Moment) -> Written {
-    let place = format!("commands/0/{offset}/{}", one.key);
+fn one_refused((place, record): (CommandPlace, &CommandRecord), one: &LeftOut, at: Moment) -> Written {
     let (command, by) = (record.command.as_str(), words(&record.by));
     let text = format!("{command} by {by} was refused for {}: {}", one.key, one.why);
-    Written { reports: vec![refusal(&place, (RefusalCause::NotPossible, text), at)], ledger: Vec::new() }
+    let id = place.refusal(Some(&one.key));
+    Written { reports: vec![refusal(id, (RefusalCause::NotPossible, text), at)], ledger: Vec::new() }
 }
 
 /// A person's text as far as it is taken over. The signature is over all of it.

@@ -10,8 +10,9 @@ use jiff::SignedDuration;
 
 use super::keys::Pen;
 use super::office::{ANN, BOB, EVE, machine, signed, terms_of_the_office, terms_with, unsigned};
-use super::world::{World, an, decision, plan, terms};
+use super::world::{World, an, decision, plan, start, terms};
 use crate::respond::Terms;
+use crate::respond::event::Event;
 
 /// A decision that wants approval.
 pub fn asking(alert: &str, machine: &str) -> DecisionRecord {
@@ -108,6 +109,28 @@ fn a_command_that_is_forged_altered_expired_or_meant_for_something_else_does_not
         world.says(BOB, approval, "c-2");
         assert_eq!(world.orders.len(), 1, "{part}");
     }
+}
+
+#[test]
+fn a_refusal_is_named_anew_on_a_topic_that_was_made_anew_and_alike_where_its_command_is_read_again() {
+    let garbage = |minute: i64| {
+        Event::Command(0, Some(start() + SignedDuration::from_mins(minute)), Err("expected value".to_owned()))
+    };
+    let named = |world: &World| -> Vec<String> {
+        let ids = world.reports.iter().filter(|report| matches!(report, Report::Notice(_)));
+        ids.map(|report| report.id().to_owned()).collect()
+    };
+    let (mut world, mut again) = (World::new(), World::new());
+    world.give(garbage(0));
+    world.run();
+    again.pass(Duration::from_secs(60));
+    again.give(garbage(0));
+    again.run();
+    assert_eq!(named(&world), ["command_refused@commands/0/0@2026-11-22T18:00:00Z"]);
+    assert_eq!(named(&again), named(&world));
+    world.give(garbage(5));
+    world.run();
+    assert_eq!(named(&world)[1..], ["command_refused@commands/0/0@2026-11-22T18:05:00Z"]);
 }
 
 #[test]
