@@ -158,7 +158,7 @@ async fn what_goes_back_is_the_record_as_it_was_and_where_it_came_from() {
     expected.set(header::PARTITION, &before.partition.to_string());
     expected.set(header::OFFSET, &before.offset.to_string());
     expected.set(header::TIMESTAMP, &before.timestamp.unwrap().to_string());
-    expected.set("x-redrive-id", &letter.position());
+    expected.set("x-redrive-id", &format!("{}@{}", letter.position(), letter.timestamp.unwrap()));
     expected.set("x-redrive-count", "1");
     assert_eq!(after.headers, expected);
 }

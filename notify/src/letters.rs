@@ -1,8 +1,9 @@
 //! Dead letters are told: the first at once, the others in a digest, whatever stage gave them up.
 //!
 //! They are read by assignment, without a group: READ and DESCRIBE on the topic of dead letters are all that it takes.
-//! Where reading begins again is written down with each mail that tells of them (`notified`); an installation that has no
-//! such mail begins at the oldest. Whoever may not read them goes on sending mails and says that it is not ready.
+//! Where reading begins again is written down with each mail that tells of them (`notified`), with the time of the newest
+//! that it tells: the last of them is read once more, and a letter in its place that is newer shows that the topic was made
+//! anew, where nothing is told yet. An installation that has no such mail begins at the oldest. Whoever may not read them goes on sending mails and says that it is not ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -107,7 +108,8 @@ impl DeadLetter {
 #[must_use]
 pub fn message(letters: &[&DeadLetter], left_out: usize) -> Option<Message> {
     let (first, newest) = (letters.first()?, letters.iter().map(|letter| letter.at).max()?);
-    let key = format!("dead-letters|{}/{}", first.partition, first.offset);
+    // With its time: in its place on a topic that was made anew there is another one.
+    let key = format!("dead-letters|{}/{}@{}", first.partition, first.offset, first.at);
     let mut message = digest::folded(wording::of_dead_letters(letters), key, newest);
     let mut counts = vec![("Dead letters", letters.len().to_string()), ("Stage, reason", causes(letters))];
     let lost = count(letters, Sort::Lost);
@@ -159,12 +161,22 @@ pub struct Letters {
     context: Context,
     reading: Reading,
     told: ToldLetters,
-    next: BTreeMap<i32, i64>,
+    next: BTreeMap<i32, NextLetter>,
     window: Window<DeadLetter>,
 }
 
-/// The letters from where the mails so far end, and the next offset of each partition.
-type Opened = Result<(Tail, BTreeMap<i32, i64>), KafkaFailure>;
+/// The letters from the last that the mails so far tell, and how far each partition is told.
+type Opened = Result<(Tail, BTreeMap<i32, NextLetter>), KafkaFailure>;
+
+/// What a record on the topic is.
+enum Standing {
+    /// Nobody was told of it.
+    New,
+    /// A mail has told of it.
+    Told,
+    /// Another one than what was told of this place.
+    OfANewTopic(NextLetter),
+}
 
 enum Reading {
     /// Not before then.
@@ -207,7 +219,14 @@ impl Letters {
                     Err(_) => KafkaFailure::Dead("opening the topic of dead letters was aborted".to_owned()),
                 },
                 Reading::Open(tail) => match tail.next().await {
-                    Ok(record) => return record,
+                    Ok(record) => match self.standing(&record) {
+                        Standing::New => return record,
+                        Standing::Told => continue,
+                        Standing::OfANewTopic(told) => {
+                            self.begin_anew(told);
+                            continue;
+                        }
+                    },
                     Err(failure) => failure,
                 },
             };
@@ -221,9 +240,31 @@ impl Letters {
         }
     }
 
+    fn standing(&self, record: &Inbound) -> Standing {
+        match self.next.get(&record.partition) {
+            Some(told) if told.covers(record.offset, record.timestamp) => Standing::Told,
+            Some(told) if record.offset < told.offset => Standing::OfANewTopic(*told),
+            Some(_) | None => Standing::New,
+        }
+    }
+
+    /// Reads a partition from its oldest letter on: what was told of it was told of a topic that is gone.
+    fn begin_anew(&mut self, NextLetter { partition, offset, .. }: NextLetter) {
+        tracing::warn!(
+            partition,
+            before = offset,
+            "the topic of dead letters was made anew; all that it holds is told"
+        );
+        self.told.forget(partition);
+        self.next.remove(&partition);
+        self.reading = Reading::Resting(Instant::now());
+    }
+
     /// Takes one up; gives it back when it is to be told at once.
     pub fn take_up(&mut self, record: &Inbound, now: Instant) -> Option<DeadLetter> {
-        self.next.insert(record.partition, record.offset.saturating_add(1));
+        let (partition, offset) = (record.partition, record.offset);
+        let told = self.next.entry(partition).or_insert(NextLetter { partition, offset, newest: None });
+        *told = told.and(offset, record.timestamp);
         self.window.offer(DeadLetter::of(record, self.context.clock.now()), true, now)
     }
 
@@ -241,18 +282,19 @@ impl Letters {
     /// How far they are told once all that was taken up is told.
     #[must_use]
     pub fn position(&self) -> Vec<NextLetter> {
-        self.next.iter().map(|(partition, offset)| NextLetter { partition: *partition, offset: *offset }).collect()
+        self.next.values().copied().collect()
     }
 }
 
-/// Takes up position behind what was read, or else behind what is told.
-async fn open(kafka: KafkaSettings, told: ToldLetters, mut next: BTreeMap<i32, i64>) -> Opened {
+/// Takes up position at the last that was read, or else at the last that is told.
+async fn open(kafka: KafkaSettings, told: ToldLetters, mut next: BTreeMap<i32, NextLetter>) -> Opened {
     for at in positions(&kafka, None, Topic::DeadLetters).await? {
-        if let Some(offset) = told.next(at.partition, at.high) {
-            next.entry(at.partition).or_insert(offset);
+        if let Some(told) = told.next(at.partition, at.high) {
+            next.entry(at.partition).or_insert(told);
         }
     }
-    Ok((Tail::resume(&kafka, Topic::DeadLetters, next.clone()).await?, next))
+    let last = next.iter().map(|(partition, told)| (*partition, told.offset.saturating_sub(1).max(0))).collect();
+    Ok((Tail::resume(&kafka, Topic::DeadLetters, last).await?, next))
 }
 
 impl Drop for Letters {

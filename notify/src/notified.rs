@@ -12,7 +12,7 @@
 //! have yet carries its bytes too, and who they are. What was sent longer ago than a report is kept gets a tombstone: it
 //! cannot come again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cordon_records::{Claim, Cleanup, Headers, Topic};
 use cordon_runtime::context::Context;
@@ -52,7 +52,8 @@ pub enum NotifiedRecord {
 /// What people have seen of the dead letters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// The first offset of each partition that nobody has seen.
+    /// The first offset of each partition that nobody has seen. What was written after [`Seen::at`] is not meant, nor what
+    /// is newer than [`NextLetter::newest`], where that is said.
     pub dead_letters: Vec<NextLetter>,
     /// Who said so: user and host, unproven.
     pub by: String,
@@ -92,13 +93,37 @@ pub struct Tells {
     pub dead_letters: Vec<NextLetter>,
 }
 
-/// How far the dead letters of one partition are told.
+/// How far the dead letters of one partition are told, or seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextLetter {
     /// The partition.
     pub partition: i32,
-    /// The first offset that is not told.
+    /// The first offset that is not.
     pub offset: i64,
+    /// When the newest of those before it was written to the topic. On a topic that was made anew offsets begin again: what
+    /// stands before `offset` and is newer is another letter. Older builds do not say; their word's own time stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
+}
+
+impl NextLetter {
+    /// Whether the letter at this offset is one of those before: `false` for what is written on a topic that was made anew.
+    #[must_use]
+    pub fn covers(&self, offset: i64, written_at: Option<Timestamp>) -> bool {
+        offset < self.offset && !self.is_outlived_by(written_at)
+    }
+
+    /// Whether what was written then is newer than all that this speaks of.
+    #[must_use]
+    pub fn is_outlived_by(&self, written_at: Option<Timestamp>) -> bool {
+        self.newest.zip(written_at).is_some_and(|(newest, written_at)| written_at > newest)
+    }
+
+    /// With this letter, too.
+    #[must_use]
+    pub fn and(self, offset: i64, written_at: Option<Timestamp>) -> Self {
+        Self { offset: self.offset.max(offset.saturating_add(1)), newest: self.newest.max(written_at), ..self }
+    }
 }
 
 /// Readers that were put off, and the mail for them.
@@ -205,23 +230,33 @@ impl From<MailRecord> for NotifiedRecord {
     }
 }
 
-/// How far dead letters are told, of each partition, as each mail about them says. The record of an older mail may be the
-/// newer one (who waited for it got it later), and a topic that was made anew begins again at 0: the furthest place that the
-/// topic reaches counts.
+/// How far dead letters are told, of each partition: as that mail says which tells of the newest of them. The record of an
+/// older mail may be the newer one (who waited for it got it later), and on a topic that was made anew offsets begin again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ToldLetters(BTreeMap<i32, BTreeSet<i64>>);
+pub struct ToldLetters(BTreeMap<i32, NextLetter>);
 
 impl ToldLetters {
-    fn add(&mut self, tells: &[NextLetter]) {
-        for next in tells {
-            self.0.entry(next.partition).or_default().insert(next.offset);
+    /// Takes what a mail of that time says.
+    fn add(&mut self, tells: &[NextLetter], at: Timestamp) {
+        for said in tells {
+            let said = NextLetter { newest: said.newest.or(Some(at)), ..*said };
+            let rank = |told: &NextLetter| (told.newest, told.offset);
+            if self.0.get(&said.partition).is_none_or(|told| rank(told) < rank(&said)) {
+                self.0.insert(said.partition, said);
+            }
         }
     }
 
-    /// The first offset of a partition that is not told, where so many records were written to it.
+    /// How far a partition is told to which so many records were written. One that is shorter than what was told of it
+    /// was made anew, and nothing of it is told.
     #[must_use]
-    pub fn next(&self, partition: i32, high: i64) -> Option<i64> {
-        self.0.get(&partition)?.range(..=high).next_back().copied()
+    pub fn next(&self, partition: i32, high: i64) -> Option<NextLetter> {
+        self.0.get(&partition).filter(|told| told.offset <= high).copied()
+    }
+
+    /// Forgets what was told of a partition that was made anew.
+    pub fn forget(&mut self, partition: i32) {
+        self.0.remove(&partition);
     }
 }
 
@@ -273,7 +308,7 @@ impl Memory {
             Ok(NotifiedRecord::Claim(_) | NotifiedRecord::Seen(_)) | Err(_) => return,
         };
         self.known.extend(tells.keys.iter().map(|key| hash(key)));
-        self.dead_letters.add(&tells.dead_letters);
+        self.dead_letters.add(&tells.dead_letters, at);
         match unfinished {
             Some(unfinished) => {
                 self.unfinished.insert(key, (record.offset, unfinished));
@@ -465,9 +500,15 @@ fn mail_key(record: &Inbound) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn told(memory: &mut Memory, key: &str, offset: i64) {
-        let at: Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
-        let tells = Tells { keys: Vec::new(), dead_letters: vec![NextLetter { partition: 2, offset }] };
+    fn minute(minute: i64) -> Timestamp {
+        let start: Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
+        start + SignedDuration::from_mins(minute)
+    }
+
+    /// A mail of that minute, that tells up to this offset; a build that says so adds the minute of the newest letter.
+    fn told(memory: &mut Memory, (key, at): (&str, i64), offset: i64, newest: Option<i64>) {
+        let next = NextLetter { partition: 2, offset, newest: newest.map(minute) };
+        let (at, tells) = (minute(at), Tells { keys: Vec::new(), dead_letters: vec![next] });
         let sent = Sent { report: key.into(), message_id: key.into(), readers: 1, epoch: 1, at, waiting: None, tells };
         let record = Inbound {
             topic: Topic::Notified,
@@ -485,10 +526,31 @@ mod tests {
     #[test]
     fn dead_letters_are_told_as_far_as_any_mail_tells_also_where_an_older_mail_was_written_down_last() {
         let mut memory = Memory::default();
-        told(&mut memory, "second", 500);
-        told(&mut memory, "first", 3);
-        assert_eq!(memory.dead_letters.next(2, 500), Some(500));
-        assert_eq!(memory.dead_letters.next(2, 40), Some(3), "a topic that was made anew is shorter");
-        assert_eq!((memory.dead_letters.next(2, 2), memory.dead_letters.next(0, 500)), (None, None));
+        told(&mut memory, ("second", 9), 500, Some(8));
+        told(&mut memory, ("first", 2), 3, Some(1));
+        let next = |memory: &Memory, partition, high| memory.dead_letters.next(partition, high).map(|told| told.offset);
+        assert_eq!((next(&memory, 2, 500), next(&memory, 0, 500)), (Some(500), None));
+        assert_eq!(next(&memory, 2, 40), None, "of a topic that was made anew, and is shorter, nothing is told");
+    }
+
+    #[test]
+    fn of_a_topic_that_was_made_anew_that_is_told_which_was_told_last_also_once_it_is_as_long_as_the_one_before() {
+        for newest in [[None, None], [None, Some(12)], [Some(8), Some(12)]] {
+            let mut memory = Memory::default();
+            told(&mut memory, ("before", 9), 500, newest[0]);
+            told(&mut memory, ("anew", 13), 3, newest[1]);
+            let next = |high| memory.dead_letters.next(2, high).map(|told| told.offset);
+            assert_eq!([next(2), next(40), next(600)], [None, Some(3), Some(3)], "{newest:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_where_a_letter_was_told_and_is_newer_than_it_is_another_one() {
+        let next = NextLetter { partition: 2, offset: 3, newest: Some(minute(8)) };
+        let covers = |offset, at: Option<i64>| next.covers(offset, at.map(minute));
+        assert_eq!([covers(2, Some(8)), covers(0, Some(1)), covers(0, None)], [true; 3]);
+        assert_eq!([covers(2, Some(9)), covers(3, Some(8)), covers(3, None)], [false; 3]);
+        assert_eq!(next.and(7, Some(minute(5))), NextLetter { offset: 8, ..next });
+        assert_eq!(next.and(1, Some(minute(9))), NextLetter { newest: Some(minute(9)), ..next });
     }
 }

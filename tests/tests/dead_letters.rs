@@ -215,7 +215,8 @@ async fn a_record_that_dies_again_keeps_its_first_origin_and_is_sent_back_three_
     let stray = write(&pipeline, Topic::Alerts, b"key", b"{").await;
     let mut last = died(&pipeline, 1).await.remove(0);
     for count in 1..=3 {
-        let name = format!("{}/{}", pipeline.kafka.topic(Topic::DeadLetters), place(&last));
+        let written_at = Timestamp::from_millisecond(last.timestamp().to_millis().unwrap()).unwrap();
+        let name = format!("{}/{}@{written_at}", pipeline.kafka.topic(Topic::DeadLetters), place(&last));
         let (code, told) = dlq(&pipeline, &["redrive", "--yes", &place(&last)]).await;
         assert_eq!(code, Some(0), "{told}");
         let letters = died(&pipeline, count + 1).await;

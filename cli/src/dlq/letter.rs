@@ -7,7 +7,7 @@ use cordon_runtime::kafka::dead_letter::ORIGINAL_SIZE;
 
 use super::args::{Filter, Place};
 
-/// From which dead letter a record was sent back: that one's position on its topic.
+/// From which dead letter a record was sent back: that one's position on its topic, and when it was written there.
 pub const REDRIVE_ID: &str = "x-redrive-id";
 /// How many times a record was sent back.
 pub const REDRIVE_COUNT: &str = "x-redrive-count";

@@ -86,16 +86,24 @@ pub fn way(letter: Letter<'_>, kafka: &KafkaSettings) -> Result<Way, Stays> {
 /// The same, unless it is back already.
 pub fn plan(letter: Letter<'_>, kafka: &KafkaSettings, back: &Back) -> Result<Way, Stays> {
     let way = way(letter, kafka)?;
-    match back.get(&letter.0.position()) {
+    // Earlier builds named it by its position alone.
+    match back.get(&id(letter)).or_else(|| back.get(&letter.0.position())) {
         Some(place) => Err(Stays::AlreadyBack(place.clone())),
         None => Ok(way),
     }
 }
 
+/// What names this dead letter for ever: its position, and when it was written there. On a topic that was made anew offsets
+/// begin again.
+fn id(letter: Letter<'_>) -> String {
+    let at = letter.0.timestamp.map(|at| format!("@{at}")).unwrap_or_default();
+    format!("{}{at}", letter.0.position())
+}
+
 /// The headers to go back with.
 pub fn headers(letter: Letter<'_>, way: &Way) -> Headers {
     let mut headers = sent_back(&letter.0.headers, &[REDRIVE_ID, REDRIVE_COUNT]);
-    headers.set(REDRIVE_ID, &letter.0.position());
+    headers.set(REDRIVE_ID, &id(letter));
     headers.set(REDRIVE_COUNT, &way.count.to_string());
     headers
 }
@@ -163,6 +171,23 @@ mod tests {
         let stays = plan(Letter(&dead), &kafka, &found).unwrap_err();
         assert_eq!(stays, Stays::AlreadyBack("cordon.alerts/2/17".to_owned()));
         assert!(stays.is_done());
+    }
+
+    #[test]
+    fn a_letter_in_the_place_of_one_that_is_back_is_another_one_where_it_was_written_later() {
+        let kafka = KafkaSettings::in_memory("");
+        let at = |minute: &str| Some(format!("2026-11-22T18:{minute}:00Z").parse().unwrap());
+        let dead = |minute| Inbound { timestamp: at(minute), ..letter(&[(header::TOPIC, "cordon.alerts")]) };
+        let (first, anew) = (dead("01"), dead("02"));
+        let way = way(Letter(&first), &kafka).unwrap();
+        let mut sent = letter(&[]);
+        for (name, is_back) in [(None, false), (Some("cordon.dead-letters/2/17"), true)] {
+            sent.headers = headers(Letter(&first), &way);
+            name.iter().for_each(|older| sent.headers.set(REDRIVE_ID, older));
+            let found: Back = back(&sent).into_iter().collect();
+            assert!(plan(Letter(&first), &kafka, &found).is_err(), "{name:?}");
+            assert_eq!(plan(Letter(&anew), &kafka, &found).is_err(), is_back, "{name:?}");
+        }
     }
 
     #[test]

@@ -80,11 +80,12 @@ async fn decided(kafka: &KafkaSettings) -> Looked<Option<(String, jiff::Timestam
 
 async fn dead_letters(kafka: &KafkaSettings) -> Looked<DeadLetters> {
     let seen = told(seen::up_to(kafka).await)?;
-    let none = DeadLetters { void: seen.void().to_vec(), ..DeadLetters::default() };
-    let dead = kafka::fold_all(kafka, Topic::DeadLetters, none, move |dead, record| {
-        dead.take(Letter(&record), &seen);
+    let none = (DeadLetters::default(), seen);
+    let dead = kafka::fold_all(kafka, Topic::DeadLetters, none, |(dead, seen), record| {
+        dead.take(Letter(&record), seen);
     });
-    told(dead.await)
+    let (dead, seen) = told(dead.await)?;
+    Ok(DeadLetters { void: seen.void().to_vec(), ..dead })
 }
 
 /// Keeps the newest word of each process.

@@ -141,9 +141,9 @@ pub struct DeadLetters {
 
 impl DeadLetters {
     /// Takes one up.
-    pub fn take(&mut self, letter: Letter<'_>, seen: &SeenUpTo) {
+    pub fn take(&mut self, letter: Letter<'_>, seen: &mut SeenUpTo) {
         self.kept += 1;
-        if !seen.is_unseen(letter.place()) {
+        if !seen.look(letter) {
             return;
         }
         let word = |name| letter.said(name).map_or_else(|| "unknown".to_owned(), escape::text);
@@ -262,7 +262,7 @@ mod tests {
         let (old, new) = ("2026-11-24T01:00:00Z", "2026-11-24T02:00:00Z");
         let mut dead = DeadLetters::default();
         for (offset, reason, at) in [(0, "decode", new), (1, "lost", new), (2, "lost", old)] {
-            dead.take(Letter(&letter(offset, reason, at)), &SeenUpTo::default());
+            dead.take(Letter(&letter(offset, reason, at)), &mut SeenUpTo::default());
         }
         assert_eq!((dead.kept, dead.unseen_count()), (3, 1));
         assert_eq!(dead.unseen, [("enrich decode".to_owned(), 1)].into());

@@ -9,11 +9,12 @@ use cordon_notify::hold::Mailer;
 use cordon_notify::transport::Transport;
 use cordon_records::{ActionKey, ActionRecord, ActionState, Headers, Report, SystemClock, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Election, KafkaSettings, MemoryBroker, Outbound, Start, elect};
+use cordon_runtime::kafka::{Election, KafkaSettings, MemoryBroker, Outbound, Start, elect, read_all};
 use cordon_runtime::process::{NoArgs, Stage};
 use cordon_settings::{Document, Reader};
 use cordon_simulator::{Options, Simulator};
 use prometheus::{Registry, TextEncoder};
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -125,6 +126,24 @@ impl World {
         }
         let (key, value) = (Some(number.to_string()), Some(b"{".to_vec()));
         let record = Outbound { topic: Topic::DeadLetters, key, headers, value };
+        context.producer.send(record).await.unwrap();
+    }
+
+    /// A mail of this time that told of every dead letter so far, or of as many; and when the newest of them was written.
+    pub async fn tell_of_all_so_far(&self, newest: Option<&str>, at: &str) {
+        let mut ends = std::collections::BTreeMap::<i32, i64>::new();
+        for letter in read_all(&self.kafka(), Topic::DeadLetters).await.unwrap() {
+            ends.insert(letter.partition, letter.offset + 1);
+        }
+        let told = ends.iter().map(|(partition, offset)| match newest {
+            Some(newest) => json!({"partition": partition, "offset": offset, "newest": newest}),
+            None => json!({"partition": partition, "offset": offset}),
+        });
+        let key = "dead-letters|0/0";
+        let sent = json!({"entry": "sent", "report": key, "message_id": "<x@cordon>", "readers": 1, "epoch": 1, "at": at,
+            "dead_letters": told.collect::<Vec<_>>()});
+        let context = Context::open("test", self.kafka(), Registry::new(), Arc::new(SystemClock)).unwrap();
+        let record = Outbound::json(Topic::Notified, &format!("mail/{key}"), Headers::default(), &sent).unwrap();
         context.producer.send(record).await.unwrap();
     }
 
