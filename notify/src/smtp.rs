@@ -33,8 +33,10 @@ use crate::message::MAX_BLOCK;
 use crate::render::Mail;
 use crate::transport::{Handover, Transport};
 
-/// For connecting, greeting, TLS and login together.
+/// For connecting and greeting, and for the login.
 const CONNECT: Duration = Duration::from_secs(30);
+/// For STARTTLS and what it brings. A time of its own: where the open would do, it must not take that of the mail.
+const STARTTLS: Duration = Duration::from_secs(10);
 /// For the answer to one command. RFC 5321, section 4.5.3.2 allows a server five minutes; nobody's mail should wait so
 /// long for one reader's answer.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -106,30 +108,41 @@ impl Smtp {
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, DeliveryError> {
-        let opening = async {
-            let mut connection = self.open().await.map_err(|error| self.failed("connecting to", &error))?;
-            match self.settings.encryption {
-                Encryption::StartTls => {
-                    let tls = self.tls().map_err(|error| self.failed("TLS with", &error))?;
-                    connection
-                        .starttls(tls, &self.hello)
-                        .await
-                        .map_err(|error| self.failed("STARTTLS with", &error))?;
-                }
-                Encryption::Offered if connection.can_starttls() => connection = self.upgraded(connection).await?,
-                Encryption::Offered | Encryption::Implicit => {}
+        let mut connection = self.open().await?;
+        match self.settings.encryption {
+            Encryption::StartTls => {
+                let tls = self.tls().map_err(|error| self.failed("TLS with", &error))?;
+                self.start_tls(&mut connection, tls).await.map_err(DeliveryError::later)?;
             }
-            self.log_in(&mut connection).await?;
-            Ok(connection)
-        };
-        let silent = || DeliveryError::later(format!("{} did not greet within {} s", self.label(), CONNECT.as_secs()));
-        timeout(CONNECT, opening).await.map_err(|_| silent())?
+            Encryption::Offered if connection.can_starttls() => connection = self.upgraded(connection).await?,
+            Encryption::Offered | Encryption::Implicit => {}
+        }
+        let login = timeout(CONNECT, self.log_in(&mut connection)).await;
+        login.map_err(|_| DeliveryError::later(self.silent("the login", CONNECT)))??;
+        Ok(connection)
     }
 
-    async fn open(&self) -> Result<AsyncSmtpConnection, Error> {
-        let tls = if self.settings.encryption == Encryption::Implicit { Some(self.tls()?) } else { None };
-        let server = (self.settings.host.as_str(), self.settings.port);
-        AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &self.hello, tls, None).await
+    async fn open(&self) -> Result<AsyncSmtpConnection, DeliveryError> {
+        let opening = async {
+            let tls = if self.settings.encryption == Encryption::Implicit { Some(self.tls()?) } else { None };
+            let server = (self.settings.host.as_str(), self.settings.port);
+            AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &self.hello, tls, None).await
+        };
+        let silent = || DeliveryError::later(format!("{} did not greet within {} s", self.label(), CONNECT.as_secs()));
+        let opened = timeout(CONNECT, opening).await.map_err(|_| silent())?;
+        opened.map_err(|error| self.failed("connecting to", &error))
+    }
+
+    /// Why the connection is not encrypted afterwards, if it is not; then it is of no more use.
+    async fn start_tls(&self, connection: &mut AsyncSmtpConnection, tls: TlsParameters) -> Result<(), String> {
+        match timeout(STARTTLS, connection.starttls(tls, &self.hello)).await {
+            Ok(started) => started.map_err(|error| self.describe("STARTTLS with", &error)),
+            Err(_) => Err(self.silent("STARTTLS", STARTTLS)),
+        }
+    }
+
+    fn silent(&self, after: &str, within: Duration) -> String {
+        format!("{} fell silent at {after}: it was not done within {} s", self.label(), within.as_secs())
     }
 
     /// Takes up the server's offer of TLS. Where the open would do, nobody's certificate is asked for, and an offer that
@@ -137,12 +150,12 @@ impl Smtp {
     async fn upgraded(&self, mut connection: AsyncSmtpConnection) -> Result<AsyncSmtpConnection, DeliveryError> {
         let tls = TlsParameters::builder(self.settings.host.clone()).dangerous_accept_invalid_certs(true).build();
         let tls = tls.map_err(|error| self.failed("TLS with", &error))?;
-        match connection.starttls(tls, &self.hello).await {
+        match self.start_tls(&mut connection, tls).await {
             Ok(()) => Ok(connection),
-            Err(error) => {
+            Err(why) => {
                 // Only the first one is told.
-                let _ = self.broken_offer.set(self.describe("STARTTLS with", &error));
-                self.open().await.map_err(|error| self.failed("connecting to", &error))
+                let _ = self.broken_offer.set(why);
+                self.open().await
             }
         }
     }

@@ -5,6 +5,7 @@
 mod server;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cordon_notify::config::{Encryption, SmtpSettings};
 use cordon_notify::render::Mail;
@@ -286,6 +287,59 @@ async fn a_server_for_which_the_open_would_do_is_asked_for_tls_and_gets_the_mail
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert_eq!(logged.matches("mail goes to it in the open").count(), 1, "{logged}");
     assert!(logged.contains("TLS is not available just now"), "{logged}");
+}
+
+/// Offers STARTTLS, and falls silent at it: without an answer, or after a yes.
+fn stalls(answer: &'static str) -> impl Fn(&str) -> Option<String> + Send + Sync + 'static {
+    move |line| {
+        Some(match line.split(' ').next() {
+            Some("EHLO") => "250-test\r\n250 STARTTLS".to_owned(),
+            Some("STARTTLS") => format!("{answer}{SILENCE}"),
+            _ => String::new(),
+        })
+    }
+}
+
+/// Lets this time pass at once, as soon as the server has been asked for TLS.
+async fn pass_when_asked_for_tls(server: &Server, time: Duration) {
+    while server.count("STARTTLS") == 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_at_starttls_gets_the_mail_where_the_open_would_do_and_nothing_where_it_would_not() {
+    for (answer, encryption) in [
+        ("", Encryption::Offered),
+        ("220 go on\r\n", Encryption::Offered),
+        ("", Encryption::StartTls),
+        ("220 go on\r\n", Encryption::StartTls),
+    ] {
+        let server = Server::start(stalls(answer)).await;
+        let log = Log::default();
+        let writer = log.clone();
+        let capture =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(move || writer.clone());
+        let _capture = tracing::subscriber::set_default(capture.finish());
+        let mail = mail(&["a@x.org"]);
+        let (smtp, mut handover) = (transport(&server, encryption, None), Handover::new(&mail));
+        let passing = pass_when_asked_for_tls(&server, Duration::from_secs(11));
+        let (outcome, ()) = tokio::join!(smtp.deliver(&mail, &mut handover), passing);
+        let (served, told) = match encryption {
+            Encryption::Offered => (true, String::from_utf8(log.0.lock().unwrap().clone()).unwrap()),
+            Encryption::StartTls | Encryption::Implicit => (false, outcome.clone().unwrap_err().why),
+        };
+        let case = format!("{answer:?} {encryption:?}: {outcome:?}");
+        assert_eq!(
+            (outcome.is_ok(), handover.taken, server.count("DATA")),
+            (served, served.into(), served.into()),
+            "{case}"
+        );
+        assert!(told.contains("fell silent at STARTTLS: it was not done within 10 s"), "{case}: {told}");
+    }
 }
 
 #[tokio::test]

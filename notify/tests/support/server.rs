@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// As the script's answer: none, and the connection stays open.
+/// At the end of the script's answer: nothing more, and the connection stays open.
 pub const SILENCE: &str = "(silence)";
 
 /// What the server says to a command; `None` hangs up instead.
@@ -62,7 +62,8 @@ async fn talk(stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<String>
         }
         log.lock().unwrap().push(line.clone());
         let Some(said) = script(&line) else { return };
-        if said == SILENCE {
+        if let Some(last) = said.strip_suffix(SILENCE) {
+            let _ = writing.write_all(last.as_bytes()).await;
             return std::future::pending().await;
         }
         let obliging = if line.starts_with("DATA") { "354 go on" } else { "250 fine" };
