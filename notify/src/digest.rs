@@ -128,7 +128,7 @@ pub struct Item {
     pub head: String,
     /// More about it.
     pub text: String,
-    /// The command that shows or decides it; `""` for none.
+    /// The command that shows what it takes; `""` for none.
     pub command: String,
 }
 
@@ -218,7 +218,9 @@ fn item(series: Series, line: &Line) -> Item {
         Series::Rehearsed => &line.outcome,
     };
     let title = if line.title.is_empty() { "An alert without a title" } else { &line.title };
-    let command = line.action_key.as_ref().map(|key| format!("cordon approvals show {key}")).unwrap_or_default();
+    let show = |key: &String| format!("cordon approvals show {key}");
+    let command =
+        if line.refused { wording::CHECK.to_owned() } else { line.action_key.as_ref().map(show).unwrap_or_default() };
     Item { head, text: format!("{title}. {why}"), command }
 }
 

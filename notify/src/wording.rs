@@ -24,7 +24,7 @@ use crate::clean;
 use crate::parts::Step;
 
 pub use dead_letters::of_dead_letters;
-pub use digests::of_digest;
+pub use digests::{CHECK, of_digest};
 pub use guards::{decides, plain, why};
 pub use notices::of_notice;
 pub use phrases::short_name;

@@ -5,7 +5,7 @@ mod support;
 
 use cordon_notify::digest::{Line, Series, message, put_together};
 use cordon_notify::error::RenderError;
-use cordon_notify::message::{Fate, message_for};
+use cordon_notify::message::{Fate, Message, message_for};
 use cordon_notify::render::Renderer;
 use cordon_records::{ActionKey, ActionKind, ActionRecord, ActionState, AlertId, Ruling, Severity};
 use support::actions::record;
@@ -136,13 +136,24 @@ fn a_digest_that_cannot_be_rendered_although_each_of_its_reports_can_tells_none_
 }
 
 #[test]
-fn a_digest_says_how_many_no_approval_can_lift() {
+fn a_digest_says_how_many_no_approval_can_lift_and_offers_an_approval_for_no_other_than_those_it_can() {
     let mut records = many(ActionState::Held, 3);
     records.iter_mut().take(2).for_each(|record| record.tenant_refuses = true);
     let folded = lines(records);
     let lines: Vec<&Line> = folded.iter().map(|(_, line)| line).collect();
-    let told = message(Series::Held, &lines, 0).unwrap().summary;
-    assert!(told.contains("2 of them wait because Entra or Defender refuses Cordon"), "{told}");
-    let approvable: Vec<&Line> = lines.into_iter().filter(|line| !line.refused).collect();
-    assert!(!message(Series::Held, &approvable, 0).unwrap().summary.contains("refuses Cordon"));
+    let told = |lines: &[&Line]| message(Series::Held, lines, 0).unwrap();
+    let offers = |message: &Message| message.next.iter().any(|step| step.command.starts_with("cordon approve "));
+    let items = |message: &Message| message.items.iter().map(|item| item.command.clone()).collect::<Vec<_>>();
+    let (refused, approvable): (Vec<&Line>, Vec<&Line>) = lines.iter().copied().partition(|line| line.refused);
+    let (all, refused, approvable) = (told(&lines), told(&refused), told(&approvable));
+    assert!(all.summary.contains("2 of them wait because Entra or Defender refuses Cordon"), "{}", all.summary);
+    assert!(!approvable.summary.contains("refuses Cordon"), "{}", approvable.summary);
+    assert_eq!([&all, &refused, &approvable].map(offers), [true, false, true]);
+    let check = "cordon check --stage respond";
+    assert_eq!(items(&all), ["cordon approvals show 0000000000000002", check, check]);
+    assert!(refused.subject.starts_with("ACTION NEEDED: 2 more actions wait, Entra or Defender refuses Cordon: "));
+    let said = format!("{} {:?}", refused.summary, refused.next);
+    assert!(said.contains(check) && !said.contains("until a person approves"), "{said}");
+    insta::assert_snapshot!("text_refused", Renderer::new().unwrap().text(&refused).unwrap());
+    insta::assert_snapshot!("text_held_and_refused", Renderer::new().unwrap().text(&all).unwrap());
 }

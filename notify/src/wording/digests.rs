@@ -3,6 +3,9 @@
 use super::{Tone, Wording};
 use crate::digest::{Line, Series, by_severity, tally};
 
+/// Says what the tenant refuses.
+pub const CHECK: &str = "cordon check --stage respond";
+
 /// The words for a digest of these reports.
 #[must_use]
 pub fn of_digest(series: Series, lines: &[&Line]) -> Wording {
@@ -23,31 +26,58 @@ fn badge(lines: &[&Line]) -> &'static str {
 }
 
 fn held(lines: &[&Line]) -> Wording {
-    let count = lines.len();
+    let (count, refused) = (lines.len(), lines.iter().filter(|line| line.refused).count());
     let these = if count == 1 { "this one is" } else { "these are" };
     let (actions, wait) = if count == 1 { ("action", "waits") } else { ("actions", "wait") };
-    let headline = format!("{count} more {actions} {wait} for a person: {}", by_severity(lines));
+    let for_what = if refused == count { ", Entra or Defender refuses Cordon" } else { " for a person" };
+    let headline = format!("{count} more {actions} {wait}{for_what}: {}", by_severity(lines));
     let summary = format!(
-        "Where many actions are held in a short time, only the first has a mail of its own; {these} told here. Cordon asks \
-         Defender for nothing until a person approves; what nobody decides in time expires."
+        "Where many actions are held in a short time, only the first has a mail of its own; {these} told here.{}{}",
+        decidable(count - refused),
+        unliftable(refused, count)
     );
-    let summary = summary + &refused(lines);
-    Wording::new(tone(lines), badge(lines), headline, summary)
-        .run("See all that waits, and until when:", "cordon approvals list".to_owned())
-        .run("To let one be done:", "cordon approve KEY --why \"…\"".to_owned())
+    let words = Wording::new(tone(lines), badge(lines), headline, summary)
+        .run("See all that waits, and until when:", "cordon approvals list".to_owned());
+    let words = if refused > 0 {
+        words.run("See what Entra or Defender refuses, and whether it is fixed:", CHECK.to_owned())
+    } else {
+        words
+    };
+    if refused == count {
+        return words.next("Until then look at the alerts, and decide what is to be done by hand in the portal.");
+    }
+    words
+        .run(
+            if refused > 0 { "To let one of the others be done:" } else { "To let one be done:" },
+            "cordon approve KEY --why \"…\"".to_owned(),
+        )
         .run("To say no:", "cordon deny KEY --why \"…\"".to_owned())
         .next("If a rule matches too much, correct it first; Cordon takes changed rules over while it runs.")
 }
 
-/// What no approval lifts, said apart.
-fn refused(lines: &[&Line]) -> String {
-    match lines.iter().filter(|line| line.refused).count() {
-        0 => String::new(),
-        refused => format!(
-            " {refused} of them wait because Entra or Defender refuses Cordon: approving those changes nothing; they go on \
-             by themselves once that is fixed (cordon check --stage respond says what is missing)."
-        ),
+/// What a person decides.
+const fn decidable(count: usize) -> &'static str {
+    match count {
+        0 => "",
+        _ => " Cordon asks Defender for nothing until a person approves; what nobody decides in time expires.",
     }
+}
+
+/// What no approval lifts, said apart.
+fn unliftable(refused: usize, of: usize) -> String {
+    let which = match (refused, of) {
+        (0, _) => return String::new(),
+        (1, 1) => "It waits".to_owned(),
+        (1, _) => "1 of them waits".to_owned(),
+        (_, _) if refused == of => "They wait".to_owned(),
+        (_, _) => format!("{refused} of them wait"),
+    };
+    let (that, goes, by_itself) =
+        if refused == 1 { ("it", "it goes", "by itself") } else { ("them", "they go", "by themselves") };
+    format!(
+        " {which} because Entra or Defender refuses Cordon: approving {that} changes nothing; {goes} on {by_itself} once \
+         that is fixed, if it is before the wait is over."
+    )
 }
 
 fn not_done(lines: &[&Line]) -> Wording {

@@ -2,6 +2,7 @@
 
 use cordon_records::{Action, ActionRecord, ActionState, Impact, Ruling};
 
+use super::digests::CHECK;
 use super::people::{self, Canceller};
 use super::phrases::Phrases;
 use super::{Tone, Wording, others};
@@ -180,7 +181,7 @@ fn refused_us(phrases: &Phrases, record: &ActionRecord) -> Wording {
         phrases.errand()
     );
     Wording::new(trouble(record), trouble_badge(record), headline, summary)
-        .run("To see what is missing, and whether it is fixed:", "cordon check --stage respond".to_owned())
+        .run("To see what is missing, and whether it is fixed:", CHECK.to_owned())
         .next(phrases.by_hand())
         .then(waits_for_us(record))
 }
