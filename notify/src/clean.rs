@@ -56,6 +56,19 @@ fn without_encoded_words(text: &str) -> String {
     text.replace("=?", "=[?]")
 }
 
+/// As [`line`], for a headline: ids are cut to their begin before the rest is cut to its length, so that no part of one is
+/// left.
+#[must_use]
+pub fn short_line(text: &str, max: usize) -> String {
+    cut(&short_ids(&line(text, usize::MAX)), max)
+}
+
+/// As [`foreign`], for a headline.
+#[must_use]
+pub fn short_foreign(text: &str, max: usize) -> String {
+    cut(&short_ids(&foreign(text, usize::MAX)), max)
+}
+
 /// Text in which ids are cut to their begin: nobody reads a GUID in a subject.
 #[must_use]
 pub fn short_ids(text: &str) -> String {

@@ -30,7 +30,15 @@ pub use notices::of_notice;
 pub use phrases::short_name;
 
 /// The longest outcome in a headline, in characters; the number of an attempt comes behind it.
-const OUTCOME: usize = 96;
+const OUTCOME: usize = 88;
+/// What is left at least of a name in an outcome, in characters.
+const LEAST_NAME: usize = 8;
+
+/// An outcome with a name in it that others chose: the name gives way, not what is said behind it.
+fn around(name: &str, outcome: impl Fn(&str) -> String) -> String {
+    let room = OUTCOME.saturating_sub(outcome("").chars().count()).max(LEAST_NAME);
+    outcome(&clean::short_line(name, room))
+}
 
 /// How loud a mail is: its colour, and whether it is marked important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -98,7 +106,7 @@ impl Wording {
 pub fn of_action(record: &ActionRecord) -> Wording {
     let words = states::of(record);
     let attempt = if record.attempt > 1 { format!(" (attempt {})", record.attempt) } else { String::new() };
-    let outcome = clean::line(&words.headline, OUTCOME) + &attempt;
+    let outcome = clean::short_line(&words.headline, OUTCOME) + &attempt;
     Wording { headline: about::headline(record, &outcome), ..words }
 }
 

@@ -1,5 +1,6 @@
 //! What a mail about an action is about, in the words of subject and heading: "High · Ransomware behaviour on
-//! LAPTOP-ANNA", and behind it what came of it. What came of it is never cut off; the alert's title gives way.
+//! LAPTOP-ANNA", and behind it what came of it. Neither how severe it is nor what came of it is ever cut off: the alert's
+//! title gives way, and then the machine's name.
 
 use cordon_records::{ActionRecord, Severity};
 
@@ -9,12 +10,16 @@ use crate::message::MAX_SUBJECT;
 
 use super::phrases::short_name;
 
-/// The longest title, and the least of it that is left, in characters.
+/// The longest title, and the least of it that is left beside a long name of a machine, in characters.
 const TITLE: usize = 60;
 const LEAST_TITLE: usize = 16;
-/// The longest name of a machine, and of a severity that is new to us, in characters.
+/// The longest name of a machine, and the least of it that is left, in characters.
 const MACHINE: usize = 40;
-const SEVERITY: usize = 16;
+const LEAST_MACHINE: usize = 8;
+/// The longest name of a severity that is new to us, in characters.
+const SEVERITY: usize = 13;
+/// Between title and machine.
+const ON: &str = " on ";
 
 /// Subject and heading of a mail about this action.
 pub fn headline(record: &ActionRecord, outcome: &str) -> String {
@@ -23,15 +28,18 @@ pub fn headline(record: &ActionRecord, outcome: &str) -> String {
 }
 
 fn about(record: &ActionRecord, room: usize) -> String {
-    let name = clean::line(&short_name(record), MACHINE);
-    let Some(alert) = facts::alert_of(record) else { return name };
-    let place = if record.machine.is_some() { format!(" on {name}") } else { String::new() };
+    let Some(alert) = facts::alert_of(record) else { return clean::line(&short_name(record), room.min(MACHINE)) };
     let severity = match &alert.severity {
         Severity::UnSpecified => String::new(),
         known => format!("{} · ", clean::foreign(known.as_str(), SEVERITY)),
     };
-    let taken = severity.chars().count() + place.chars().count();
-    let title = clean::short_ids(&clean::foreign(&alert.title, TITLE));
+    let room = room.saturating_sub(severity.chars().count());
+    let machine = room.saturating_sub(LEAST_TITLE + ON.len()).clamp(LEAST_MACHINE, MACHINE);
+    let place = match &record.machine {
+        Some(_) => format!("{ON}{}", clean::line(&short_name(record), machine)),
+        None => String::new(),
+    };
+    let title = clean::short_foreign(&alert.title, TITLE);
     let title = if title.is_empty() { "an alert without a title".to_owned() } else { title };
-    format!("{severity}{}{place}", clean::line(&title, room.saturating_sub(taken).max(LEAST_TITLE)))
+    format!("{severity}{}{place}", clean::line(&title, room.saturating_sub(place.chars().count())))
 }

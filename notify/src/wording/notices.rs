@@ -151,7 +151,7 @@ fn calm(headline: String, summary: &str, next: &str) -> Wording {
 /// The first sentence says what happened; the rest is in the body.
 fn first_sentence(notice: &Notice) -> String {
     let first = notice.text.split(". ").next().unwrap_or_default();
-    clean::short_ids(clean::foreign(first, SAID).trim_end_matches('.'))
+    clean::short_foreign(first, SAID).trim_end_matches('.').to_owned()
 }
 
 /// How a switch is lifted: by the id of its notice, so that the same words said again lift nothing new.

@@ -6,28 +6,26 @@ use cordon_records::{Action, ActionRecord, ActionState, IsolationType, OtherActi
 use super::people::canceller;
 use super::phrases::Phrases;
 use super::states::{called_off, lower, trouble, trouble_badge};
-use super::{Tone, Wording};
+use super::{Tone, Wording, around};
 use crate::clean;
 
-/// The longest name of somebody in a headline, in characters.
+/// The longest name of somebody in a sentence, in characters; a headline may have room for less.
 const WHO: usize = 60;
 
 /// The words for one step that tells of somebody else's action.
 pub fn of(record: &ActionRecord, other: &OtherAction) -> Option<Wording> {
     let true_record = as_it_is(record, other);
-    let (phrases, who) = (&Phrases::of(&true_record), clean::line(&other.to_string(), WHO));
+    let (phrases, who) = (&Phrases::of(&true_record), clean::short_line(&other.to_string(), WHO));
     match record.state {
         ActionState::Covered => Some(covered(phrases, record, other, &who)),
         ActionState::Succeeded => Some(succeeded(phrases, record, other, &who)),
-        ActionState::Failed => Some(not_done(phrases, record, &format!("the action of {who} failed"))),
-        ActionState::TimedOut => Some(not_done(
-            phrases,
-            record,
-            &format!("Defender gave up waiting for the machine with the action of {who}"),
-        )),
+        ActionState::Failed => Some(not_done(phrases, record, &who, |who| format!("the action of {who} failed"))),
+        ActionState::TimedOut => {
+            Some(not_done(phrases, record, &who, |who| format!("Defender gave up on the action of {who}")))
+        }
         ActionState::Cancelled => Some(match canceller(record) {
             Some(canceller) => called_off(phrases, &canceller),
-            None => not_done(phrases, record, &format!("the action of {who} was cancelled")),
+            None => not_done(phrases, record, &who, |who| format!("the action of {who} was cancelled")),
         }),
         ActionState::NeedsHuman => Some(unknown(phrases, record, &who)),
         ActionState::Overdue => Some(overdue(phrases, record, &who)),
@@ -78,7 +76,7 @@ fn less(words: Wording, record: &ActionRecord, other: &OtherAction) -> Wording {
 }
 
 fn covered(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who: &str) -> Wording {
-    let headline = format!("{} already asked for by {who}, not by Cordon", phrases.noun());
+    let headline = around(who, |who| format!("{} already asked for by {who}, not by Cordon", phrases.noun()));
     let errand = phrases.errand();
     let found = if record.attempt > 0 {
         format!("Cordon asked Defender to {errand}, and found the action of {who} in its place.")
@@ -109,12 +107,13 @@ fn succeeded(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who:
     less(words, record, other)
 }
 
-fn not_done(phrases: &Phrases, record: &ActionRecord, how: &str) -> Wording {
+fn not_done(phrases: &Phrases, record: &ActionRecord, who: &str, how: impl Fn(&str) -> String) -> Wording {
     let summary = format!(
-        "Cordon wanted to {}. Somebody else had asked for it already, but {how}. Cordon does not try again by itself.",
-        phrases.errand()
+        "Cordon wanted to {}. Somebody else had asked for it already, but {}. Cordon does not try again by itself.",
+        phrases.errand(),
+        how(who)
     );
-    let headline = format!("{}, {how}", phrases.not_done("NOT"));
+    let headline = around(who, |who| format!("{}, {}", phrases.not_done("NOT"), how(who)));
     Wording::new(trouble(record), trouble_badge(record), headline, summary).next(phrases.by_hand())
 }
 
@@ -127,7 +126,7 @@ fn unknown(phrases: &Phrases, record: &ActionRecord, who: &str) -> Wording {
 }
 
 fn overdue(phrases: &Phrases, record: &ActionRecord, who: &str) -> Wording {
-    let headline = format!("{} by {who}, NOT confirmed in time", phrases.noun());
+    let headline = around(who, |who| format!("{} by {who}, NOT confirmed in time", phrases.noun()));
     let summary = format!(
         "Defender has not said for too long how the action of {who} ended. Count it as not done; Cordon still follows it."
     );

@@ -8,6 +8,8 @@ use crate::parts::Step;
 
 /// Characters of a SHA-1 in a headline: enough to tell files apart; the facts have all of it.
 const SHA1_SHOWN: usize = 12;
+/// Characters of any such name in a headline: what is said of it stands behind it.
+const SHOWN: usize = 24;
 
 /// The words of one record's kind.
 pub struct Phrases {
@@ -45,24 +47,33 @@ impl Phrases {
 
     /// "isolated", of a machine that is named already.
     pub fn done(&self) -> String {
-        self.fill(self.kind.done)
+        self.fill_with(self.kind.done, &self.name, &self.shown())
     }
 
     /// "isolate it", of a machine that is named already.
     pub fn errand_on_it(&self) -> String {
-        self.fill_with(self.kind.errand, "it")
+        self.fill_with(self.kind.errand, "it", &self.shown())
     }
 
     /// "NOT isolated", "package NOT collected", of a machine that is named already.
     pub fn not_done(&self, not: &str) -> String {
-        format!("{}{not} {}", self.fill(self.kind.part), self.fill_with(self.kind.participle, "it"))
+        format!("{}{not} {}", self.part(), self.fill_with(self.kind.participle, "it", &self.shown()))
     }
 
     /// "it was isolated", of a machine that is named already.
     pub fn was_it(&self) -> String {
-        let part = self.fill(self.kind.part);
+        let part = self.part();
         let what = if part.is_empty() { "it ".to_owned() } else { format!("the {part}") };
-        format!("{what}was {}", self.fill_with(self.kind.participle, "it"))
+        format!("{what}was {}", self.fill_with(self.kind.participle, "it", &self.shown()))
+    }
+
+    fn part(&self) -> String {
+        self.fill_with(self.kind.part, &self.name, &self.shown())
+    }
+
+    /// The thing as headlines name it.
+    fn shown(&self) -> String {
+        clean::line(&self.thing, SHOWN)
     }
 
     /// "Machine.Isolate"; `None` where it is not one for all.
@@ -86,18 +97,18 @@ impl Phrases {
     }
 
     fn fill(&self, template: &str) -> String {
-        self.fill_with(template, &self.name)
+        self.fill_with(template, &self.name, &self.thing)
     }
 
     /// Puts the names in, in one pass: a brace in a name stays a brace.
-    fn fill_with(&self, template: &str, machine: &str) -> String {
+    fn fill_with(&self, template: &str, machine: &str, thing: &str) -> String {
         let mut out = String::new();
         let mut rest = template;
         while let Some((before, name, after)) = placeholder(rest) {
             out.push_str(before);
             out.push_str(match name {
                 "machine" => machine,
-                "thing" => &self.thing,
+                "thing" => thing,
                 "id" => &self.id,
                 other => other,
             });
@@ -121,19 +132,19 @@ pub fn short_name(record: &ActionRecord) -> String {
     let name = clean::line(machine.known_name().unwrap_or_default(), 255);
     let label = name.split('.').next().unwrap_or_default();
     if label.is_empty() {
-        return format!("machine {}", clean::short_ids(&clean::line(machine.id.as_str(), 63)));
+        return format!("machine {}", clean::short_line(machine.id.as_str(), 63));
     }
-    clean::line(&clean::short_ids(label), 63)
+    clean::short_line(label, 63)
 }
 
 fn thing(action: &Action) -> String {
     match action {
         Action::Scan { scan, .. } => scan.as_str().to_lowercase(),
         Action::StopFile { sha1, .. } => clean::line(sha1.as_str(), SHA1_SHOWN),
-        Action::Tag { tag, .. } => clean::short_ids(&clean::foreign(tag, 60)),
+        Action::Tag { tag, .. } => clean::short_foreign(tag, 60),
         Action::SetDeviceValue { value } => value.as_str().to_owned(),
         Action::Indicator(indicator) => {
-            format!("{} {}", indicator.action.as_str(), clean::short_ids(&clean::foreign(&indicator.value, 70)))
+            format!("{} {}", indicator.action.as_str(), clean::short_foreign(&indicator.value, 70))
         }
         Action::Cancel { what, .. } => kinds::of_kind(*what).noun.to_owned(),
         Action::Isolate { .. }

@@ -5,7 +5,7 @@ use cordon_records::{Action, ActionRecord, ActionState, Impact, Ruling};
 use super::digests::CHECK;
 use super::people::{self, Canceller};
 use super::phrases::Phrases;
-use super::{Tone, Wording, others};
+use super::{Tone, Wording, around, others};
 use crate::clean;
 use crate::facts::{self, instant};
 use crate::message::MAX_LINE;
@@ -87,9 +87,9 @@ fn succeeded(phrases: &Phrases, record: &ActionRecord) -> Wording {
 /// ", asked for by anna@contoso.com: why", where a person asked.
 fn asked_for(record: &ActionRecord) -> String {
     let Some(who) = &record.requested_by else { return String::new() };
-    let why = record.action.as_ref().map(|action| clean::foreign(action.comment(), WHY)).unwrap_or_default();
+    let why = record.action.as_ref().map(|action| clean::short_foreign(action.comment(), WHY)).unwrap_or_default();
     let colon = if why.is_empty() { "" } else { ": " };
-    format!(", asked for by {}{colon}{why}", clean::line(who, WHO))
+    format!(", asked for by {}{colon}{why}", clean::short_line(who, WHO))
 }
 
 fn fetch(record: &ActionRecord) -> Option<Step> {
@@ -229,7 +229,7 @@ fn so_far(record: &ActionRecord) -> String {
 
 /// The first few of those who approved.
 fn approvers(record: &ActionRecord) -> Option<String> {
-    let who: Vec<String> = record.approvals.iter().take(3).map(|yes| clean::line(&yes.by, WHO)).collect();
+    let who: Vec<String> = record.approvals.iter().take(3).map(|yes| clean::short_line(&yes.by, WHO)).collect();
     (!who.is_empty()).then(|| who.join(", "))
 }
 
@@ -240,8 +240,10 @@ fn waits_until(record: &ActionRecord) -> Option<Step> {
 }
 
 fn approved(phrases: &Phrases, record: &ActionRecord) -> Wording {
-    let by = approvers(record).map(|who| format!(" by {who}")).unwrap_or_default();
-    let headline = format!("{} approved{by}, not yet requested", phrases.noun());
+    let headline = match approvers(record) {
+        Some(who) => around(&who, |who| format!("{} approved by {who}, not yet requested", phrases.noun())),
+        None => format!("{} approved, not yet requested", phrases.noun()),
+    };
     let summary = format!(
         "People approved to {}. Before Cordon asks Defender, it reads the facts anew and asks the guards once more.",
         phrases.errand()
@@ -307,8 +309,8 @@ fn not_done(phrases: &Phrases, record: &ActionRecord) -> Wording {
 /// A person's word, and not trouble.
 pub fn called_off(phrases: &Phrases, canceller: &Canceller) -> Wording {
     let Canceller { who, why } = canceller;
-    let (short, why) = (clean::line(who, WHO), clean::foreign(why, MAX_LINE));
-    let colon = if why.is_empty() { String::new() } else { format!(": {}", clean::line(&why, WHY)) };
+    let (short, why) = (clean::short_line(who, WHO), clean::foreign(why, MAX_LINE));
+    let colon = if why.is_empty() { String::new() } else { format!(": {}", clean::short_line(&why, WHY)) };
     let headline = format!("{}, called off by {short}{colon}", phrases.not_done("not"));
     let said = if why.is_empty() { " No reason is known.".to_owned() } else { format!(" Their reason: {why}") };
     let summary = format!("{who} called it off before it was carried out: Cordon did not {}.{said}", phrases.errand());
