@@ -64,7 +64,7 @@ impl Responder {
         let job = self.jobs.get_mut(key)?;
         let Phase::IntentAt(since, _) = job.phase else { return None };
         if paused || at.mono >= since + lease {
-            job.again = true;
+            job.not_called();
             job.phase = Phase::Resting(at.mono);
             return None;
         }
@@ -111,9 +111,8 @@ impl Responder {
     /// It rests, and the ledger knows that nothing was done: the next holder need not doubt it.
     fn not_done(&mut self, key: &ActionKey, (after, spent): (Duration, bool), at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        job.again = true;
+        job.not_called();
         job.phase = Phase::Resting(at.mono + after);
-        job.entry.undone = true;
         let entry = job.entry.clone();
         if spent {
             self.spent.insert(entry.action.kind(), at.mono + after);
@@ -137,7 +136,8 @@ impl Responder {
             job.entry.machine_action_id = Some(standing.id.clone());
         }
         self.follow.accepted(key, standing);
-        let reason = format!("Defender took the request ({})", standing.status.as_str());
+        let besides = self.jobs.get(key).map(|job| self.ends_besides(&job.entry)).unwrap_or_default();
+        let reason = format!("Defender took the request ({}){besides}", standing.status.as_str());
         self.finish(key, ActionState::Accepted, reason, at);
     }
 

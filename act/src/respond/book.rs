@@ -197,6 +197,23 @@ impl Book {
         self.isolations.get(alert).into_iter().flatten().filter_map(|key| self.entries.get(key))
     }
 
+    /// What other alerts wanted of this machine and was left to this isolation of ours, or to a later one: whoever ends it
+    /// ends it for them, too. The longest covered comes first.
+    #[must_use]
+    pub fn covered_by<'a>(&'a self, isolation: &LedgerEntry) -> Vec<&'a LedgerEntry> {
+        let since = isolation.intents.first().copied().unwrap_or(isolation.at);
+        let is_covered = |entry: &&LedgerEntry| {
+            entry.action.kind() == ActionKind::Isolate
+                && entry.state == AttemptState::Reported(ActionState::Covered)
+                && entry.other_action.is_none()
+                && entry.alert.id != isolation.alert.id
+                && entry.at >= since
+        };
+        let mut covered: Vec<&LedgerEntry> = self.entries_on(&isolation.machine.id).filter(is_covered).collect();
+        covered.sort_by_key(|entry| entry.at);
+        covered
+    }
+
     /// What is held, waiting for a person, and until when; what stops waiting first comes first.
     #[must_use]
     pub const fn waiting(&self) -> &BTreeSet<(Timestamp, ActionKey)> {

@@ -7,7 +7,7 @@ use cordon_records::{
 use super::doubt::where_to_look;
 use super::event::Moment;
 use super::people::{Done, NotDone, Person, Written};
-use super::release::may_stand;
+use super::release::was_called;
 use super::responder::{Job, Phase, Responder};
 
 /// The words that tell what a job cancels.
@@ -46,14 +46,6 @@ impl Job {
             Phase::Queued | Phase::Reading | Phase::Resting(_) => false,
         }
     }
-
-    /// Whether nobody knows what came of an attempt before the one that waits.
-    fn leaves_doubt(&self) -> bool {
-        match self.entry.state {
-            AttemptState::Intent | AttemptState::InDoubt => may_stand(&self.entry, self.again),
-            AttemptState::Reported(_) => false,
-        }
-    }
 }
 
 impl Responder {
@@ -85,7 +77,7 @@ impl Responder {
             self.stop(key, &why, at);
             return Ok(Written::again(self.book.get(key)));
         }
-        if self.drop_retry(key, &why, at) {
+        if self.drop_retry(key, &why, at).is_some() {
             return Ok(Written::again(self.book.get(key)));
         }
         if entry.state == AttemptState::Reported(ActionState::Held) {
@@ -161,15 +153,9 @@ impl Responder {
     /// Ends an action of which no call is under way. It is cancelled only where nobody need ask what came of an earlier
     /// attempt; says whether that is so.
     pub(super) fn stop(&mut self, key: &ActionKey, why: &str, at: Moment) -> bool {
-        let Some(job) = self.jobs.get(key) else { return true };
-        if !job.leaves_doubt() {
-            self.finish(key, ActionState::Cancelled, why.to_owned(), at);
-            return true;
-        }
-        let place = where_to_look(&job.entry);
-        let why = format!("{why}; no further attempt is made, but nobody knows what came of an earlier one: {place}");
-        self.finish(key, ActionState::NeedsHuman, why, at);
-        false
+        let is_known = self.jobs.get(key).is_none_or(|job| !job.entry.leaves_doubt());
+        self.finish(key, ActionState::Cancelled, why.to_owned(), at);
+        is_known
     }
 
     /// The guards let this cancellation pass. What was not called yet ends without a call; only what Defender has
@@ -185,12 +171,16 @@ impl Responder {
             return;
         }
         let (uncalled, failed) = (self.uncalled(&entry), self.failed_before(&entry));
-        let (mut stopped, mut all_known) = (!uncalled.is_empty(), true);
+        let (mut stopped, mut called, mut all_known) = (!uncalled.is_empty(), false, true);
         for other in uncalled {
-            all_known &= self.stop(&other, "cancelled before Defender was called", at);
+            let before = self.jobs.get(&other).is_some_and(|job| was_called(&job.entry));
+            let why = if before { NO_NEW_ATTEMPT } else { "cancelled before Defender was called" };
+            (called, all_known) = (called || before, self.stop(&other, why, at) && all_known);
         }
         if let Some(failed) = failed {
-            stopped |= self.drop_retry(&failed, "cancelled before a new attempt was made", at);
+            let dropped = self.drop_retry(&failed, NO_NEW_ATTEMPT, at);
+            (stopped, called) = (stopped || dropped.is_some(), called || dropped.is_some());
+            all_known &= dropped != Some(false);
         }
         if self.target(&entry).is_some() {
             self.write_intent(key, reason, at);
@@ -198,7 +188,11 @@ impl Responder {
             let why = format!("an earlier call may have come through; {}", where_to_look(&entry));
             self.finish(key, ActionState::NeedsHuman, why, at);
         } else if stopped {
-            self.finish(key, ActionState::Succeeded, "Defender had not been called yet; now it is not".into(), at);
+            let why = match called {
+                true => "nothing came of the calls so far, and no new attempt is made",
+                false => "Defender had not been called yet; now it is not",
+            };
+            self.finish(key, ActionState::Succeeded, why.into(), at);
         } else {
             self.finish(key, ActionState::Covered, NOTHING.into(), at);
         }
@@ -215,6 +209,9 @@ fn on_whose_word(entry: &LedgerEntry) -> Option<String> {
         (None, rules) => Some(format!("rules {}", rules.join(", "))),
     }
 }
+
+/// Why what was called without success ends.
+const NO_NEW_ATTEMPT: &str = "cancelled before a new attempt was made";
 
 /// Why a cancellation without a target does nothing.
 pub(super) const NOTHING: &str = "nothing to cancel: no action of ours of that kind for this alert is on its way";

@@ -66,7 +66,7 @@ impl Responder {
         let key = entry.key.clone();
         if entry.state == AttemptState::Intent && entry.undone {
             self.queue(entry);
-            self.jobs.entry(key).and_modify(|job| job.again = true);
+            self.jobs.entry(key).and_modify(Job::not_called);
             return;
         }
         let listed = entry.action.kind().is_machine_action();
@@ -191,7 +191,7 @@ impl Responder {
             job.phase = Phase::InDoubt((at.mono + BUSY_AGAIN).min(listed_by));
         } else if job.busy < BUSY {
             job.busy += 1;
-            job.again = true;
+            job.not_called();
             job.phase = Phase::Resting(at.mono + BUSY_AGAIN);
         } else {
             let minutes = BUSY_AGAIN.saturating_mul(BUSY).as_secs() / 60;
@@ -206,6 +206,20 @@ const fn is_repeated(kind: ActionKind) -> bool {
     matches!(kind, ActionKind::Isolate | ActionKind::Release)
 }
 
+/// How an action ends that people, a guard or time end. Where nobody knows what came of a call of it, a person has to look.
+pub(super) fn ended_by_a_word(entry: &LedgerEntry, (state, reason): (ActionState, String)) -> (ActionState, String) {
+    let is_a_word = matches!(
+        state,
+        ActionState::Cancelled | ActionState::Denied | ActionState::Expired | ActionState::Refused | ActionState::Would
+    );
+    if !is_a_word || !entry.leaves_doubt() {
+        return (state, reason);
+    }
+    let place = where_to_look(entry);
+    let why = "no further attempt is made, but nobody knows what came of an earlier one";
+    (ActionState::NeedsHuman, format!("{reason}; {why}: {place}"))
+}
+
 /// Where a person finds out whether it was done.
 pub(super) fn where_to_look(entry: &LedgerEntry) -> String {
     match &entry.action {
@@ -215,9 +229,10 @@ pub(super) fn where_to_look(entry: &LedgerEntry) -> String {
         Action::Indicator(indicator) => format!("look for {} among the indicators", indicator.value),
         Action::Investigate { .. } => "look at the machine's automated investigations".into(),
         Action::Cancel { what, .. } => format!("look at the {what} in the machine's action center"),
-        Action::Isolate { .. }
-        | Action::Release { .. }
-        | Action::RestrictCode { .. }
+        Action::Isolate { .. } | Action::Release { .. } => {
+            "look at the machine's action center, or at `cordon isolated`".into()
+        }
+        Action::RestrictCode { .. }
         | Action::UnrestrictCode { .. }
         | Action::Scan { .. }
         | Action::CollectPackage { .. }

@@ -219,7 +219,7 @@ impl Responder {
     ) {
         let Some(mut entry) = self.book.get(key).cloned() else { return };
         entry.state = AttemptState::Reported(state);
-        entry.reason = reason;
+        entry.reason = if state == ActionState::Succeeded { reason + &self.ends_besides(&entry) } else { reason };
         entry.at = at.wall;
         entry.epoch = self.epoch;
         if state == ActionState::Succeeded {

@@ -9,6 +9,7 @@ use cordon_runtime::kafka::Fate;
 
 use super::asker::asker;
 use super::cancel::NOTHING;
+use super::doubt::ended_by_a_word;
 use super::event::{Effect, Moment};
 use super::facts::Facts;
 use super::report;
@@ -77,6 +78,8 @@ impl Responder {
         let mut entry = LedgerEntry::new((planned.key.clone(), self.epoch), planned.action.clone(), about, at.wall);
         entry.attempt = known.map_or(0, |entry| entry.attempt);
         entry.intents = known.map(|entry| entry.intents.clone()).unwrap_or_default();
+        entry.undone = known.is_some_and(|entry| entry.undone);
+        entry.unseen = known.and_then(|entry| entry.unseen);
         entry.rules.clone_from(&planned.rules);
         entry.conditions = matched.map(|rule| rule.when.clone()).collect();
         entry.mode = planned.mode.min(self.terms.mode);
@@ -93,6 +96,10 @@ impl Responder {
         let entry = &job.entry;
         if let Some(open) = self.covering(entry) {
             let why = covered(entry, open);
+            if let Some(job) = self.jobs.get_mut(key) {
+                // Nobody looks for an earlier attempt of it any more.
+                job.entry.give_up();
+            }
             self.finish(key, ActionState::Covered, why, at);
             return false;
         }
@@ -140,6 +147,7 @@ impl Responder {
         (mut reports, mut ledger): (Vec<Report>, Vec<LedgerRecord>),
     ) {
         let Some(mut job) = self.jobs.remove(key) else { return };
+        let (state, reason) = ended_by_a_word(&job.entry, (state, reason));
         job.entry.state = AttemptState::Reported(state);
         job.entry.reason = reason;
         job.entry.tenant_refuses &= state == ActionState::Held;
@@ -229,6 +237,7 @@ fn needs_human(decision: &DecisionRecord, mode: Mode, at: Moment) -> ActionRecor
         expires_at: None,
         intent: None,
         tenant_refuses: false,
+        keeps_connected_s: None,
         requested_by: None,
         approvals: Vec::new(),
         link: None,

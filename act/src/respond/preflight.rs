@@ -178,6 +178,7 @@ impl Responder {
         if job.again {
             job.entry.intents.pop();
         } else {
+            job.entry.give_up();
             job.entry.attempt += u32::from(!job.numbered);
             job.entry.machine_action_id = None;
             job.entry.other_action = None;

@@ -113,6 +113,12 @@ impl Responder {
     }
 }
 
+/// Why the tenant refused us what this is held for.
+pub(super) fn cause_of_refusal(entry: &LedgerEntry) -> Option<&str> {
+    let said = entry.tenant_refuses.then_some(entry.reason.as_str())?;
+    Some(said.strip_suffix(NOT_YOURS).and_then(|cause| cause.strip_suffix("; ")).unwrap_or(said))
+}
+
 fn is_held_for_it(entry: &LedgerEntry, now: Timestamp) -> bool {
     entry.tenant_refuses
         && entry.state == AttemptState::Reported(ActionState::Held)

@@ -17,6 +17,9 @@ use super::facts;
 use super::people::{Done, Person, Written};
 use super::responder::{Job, Phase, Responder};
 
+/// How many alerts a reason names.
+const NAMED: usize = 10;
+
 impl Responder {
     /// A person wants this machine connected.
     pub(super) fn release(&mut self, machine: &MachineId, person: &Person, at: Moment) -> Done {
@@ -75,8 +78,8 @@ impl Responder {
         let waiting: Vec<&Job> = waiting.collect();
         let failed = self.retries.waiting().filter_map(|key| self.book.get(key)).filter(|entry| these(entry));
         let failed: Vec<&LedgerEntry> = failed.collect();
-        let may_stand = waiting.iter().any(|job| may_stand(&job.entry, job.again))
-            || failed.iter().any(|entry| may_stand(entry, false));
+        let entries = || waiting.iter().map(|job| &job.entry).chain(failed.iter().copied());
+        let (may_stand, called) = (entries().any(LedgerEntry::leaves_doubt), entries().any(was_called));
         let waiting: Vec<ActionKey> = waiting.iter().map(|job| job.entry.key.clone()).collect();
         let failed: Vec<ActionKey> = failed.iter().map(|entry| entry.key.clone()).collect();
         for key in &waiting {
@@ -85,7 +88,7 @@ impl Responder {
         for key in &failed {
             self.drop_retry(key, why, at);
         }
-        Stopped { keys: waiting.into_iter().chain(failed).collect(), may_stand }
+        Stopped { keys: waiting.into_iter().chain(failed).collect(), may_stand, called }
     }
 
     fn newest_on(&self, machine: &MachineId) -> Option<&LedgerEntry> {
@@ -95,6 +98,26 @@ impl Responder {
     fn newest_isolation(&self, machine: &MachineId) -> Option<&LedgerEntry> {
         let isolations = self.book.entries_on(machine).filter(|entry| entry.action.kind() == ActionKind::Isolate);
         isolations.max_by_key(|entry| (entry.intents.last().copied(), entry.at))
+    }
+
+    /// What a person's release ends besides: that other alerts wanted this machine isolated.
+    pub(super) fn ends_besides(&self, release: &LedgerEntry) -> String {
+        if release.action.kind() != ActionKind::Release || release.requested_by.is_none() {
+            return String::new();
+        }
+        let named = release.about.as_ref().and_then(|about| self.book.get(about));
+        let isolation = named.or_else(|| self.newest_isolation(&release.machine.id));
+        let covered = isolation.map(|isolation| self.book.covered_by(isolation)).unwrap_or_default();
+        let alerts: Vec<&str> = covered.iter().take(NAMED).map(|entry| entry.alert.id.as_str()).collect();
+        let more = covered.len().saturating_sub(NAMED);
+        match (&alerts[..], more) {
+            ([], _) => String::new(),
+            ([alert], 0) => format!("; alert {alert} wanted this machine isolated, too"),
+            (alerts, 0) => format!("; alerts {} wanted this machine isolated, too", alerts.join(", ")),
+            (alerts, more) => {
+                format!("; alerts {} and {more} more wanted this machine isolated, too", alerts.join(", "))
+            }
+        }
     }
 
     /// Our isolation of this machine that Defender has taken and that has not ended.
@@ -231,25 +254,19 @@ pub(super) struct Stopped {
     pub keys: Vec<ActionKey>,
     /// Whether an earlier call of one of them may have cut the machine off, or may do so yet.
     pub may_stand: bool,
+    /// Whether Defender was called for one of them.
+    pub called: bool,
 }
 
-/// Whether an attempt may have reached Defender of which nobody has seen the end. Of the newest it is known where it was
-/// certainly not done or has failed; of those before it nothing is.
-pub(super) fn may_stand(entry: &LedgerEntry, undone: bool) -> bool {
-    let failed = match entry.state {
-        AttemptState::Intent | AttemptState::InDoubt => false,
-        AttemptState::Reported(ActionState::Failed | ActionState::TimedOut) => true,
-        // What a person asks for anew was refused.
-        AttemptState::Reported(ActionState::Approved) => entry.asked_again.is_some(),
-        AttemptState::Reported(_) => false,
-    };
-    entry.intents.len() > usize::from(undone || failed)
+/// Whether Defender was called for it, and answered that nothing was done, or that it has failed.
+pub(super) fn was_called(entry: &LedgerEntry) -> bool {
+    !entry.intents.is_empty()
 }
 
 /// Whether the machine of this isolation is cut off by it, may be, or will be; or was, and people or its time have ended
 /// that since.
-const fn has_isolation(entry: &LedgerEntry) -> bool {
-    match entry.state {
+fn has_isolation(entry: &LedgerEntry) -> bool {
+    let has = match entry.state {
         AttemptState::Intent | AttemptState::InDoubt => true,
         AttemptState::Reported(state) => match state {
             ActionState::InDoubt
@@ -258,7 +275,7 @@ const fn has_isolation(entry: &LedgerEntry) -> bool {
             | ActionState::Overdue
             | ActionState::Succeeded
             | ActionState::ClosedMeanwhile => true,
-            // Nobody knows whether the attempt was carried out.
+            // Also where it is somebody else's that nobody knows the end of.
             ActionState::NeedsHuman => entry.attempt > 0,
             ActionState::Refused
             | ActionState::Held
@@ -270,7 +287,8 @@ const fn has_isolation(entry: &LedgerEntry) -> bool {
             | ActionState::Denied
             | ActionState::Expired => false,
         },
-    }
+    };
+    has || entry.leaves_doubt()
 }
 
 /// Whether this is a person's word that the machine is to be connected, and not one that came to nothing.
@@ -297,7 +315,7 @@ fn is_by_people(entry: &LedgerEntry) -> bool {
             | ActionState::Expired => false,
         },
     };
-    entry.action.kind() == ActionKind::Release && meant && stands
+    entry.action.kind() == ActionKind::Release && meant && (stands || entry.leaves_doubt())
 }
 
 /// A machine that was never isolated by us has no alert; the command stands for it.

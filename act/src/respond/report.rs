@@ -1,6 +1,7 @@
 //! From a ledger entry to the report about it. Pure.
 
-use cordon_records::{ActionRecord, ActionState, LedgerEntry, SCHEMA_VERSION};
+use cordon_policy::Guards;
+use cordon_records::{ActionKind, ActionRecord, ActionState, LedgerEntry, Report, SCHEMA_VERSION};
 use jiff::Timestamp;
 
 /// The report of one step.
@@ -37,11 +38,21 @@ pub fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         expires_at: entry.expires_at,
         intent,
         tenant_refuses: state == ActionState::Held && entry.tenant_refuses,
+        keeps_connected_s: None,
         requested_by: entry.requested_by.clone(),
         approvals: entry.approvals.clone(),
         link: None,
         at: entry.at,
     }
+}
+
+/// Has the report of a release that is a person's word say for how long the guards keep the machine connected after it.
+pub fn say_how_long_it_stays(report: &mut Report, guards: &Guards) {
+    let Report::Action(record) = report else { return };
+    let releases = record.action.as_ref().is_some_and(|action| action.kind() == ActionKind::Release);
+    let counts = matches!(record.state, ActionState::Accepted | ActionState::Covered | ActionState::Succeeded);
+    let meant = record.requested_by.is_some() || !record.approvals.is_empty();
+    record.keeps_connected_s = (releases && counts && meant).then(|| guards.released_within());
 }
 
 /// The report that an action is in doubt. It says until when nothing is done about it.

@@ -22,6 +22,7 @@ use super::book::Book;
 use super::event::{Effect, Event, Moment};
 use super::follow::FollowUps;
 use super::link::Links;
+use super::report::say_how_long_it_stays;
 use super::retry::{Retries, Retry};
 use super::timer::Timers;
 
@@ -115,6 +116,11 @@ impl Job {
             alone: false,
             needless: None,
         }
+    }
+
+    /// The call of the newest attempt was certainly not done: it is made again under its number.
+    pub(super) const fn not_called(&mut self) {
+        (self.again, self.entry.undone) = (true, true);
     }
 }
 
@@ -299,7 +305,8 @@ impl Responder {
     }
 
     /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.
-    pub(super) fn record(&mut self, reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: Afterwards) {
+    pub(super) fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: Afterwards) {
+        reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.terms.guards));
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let waiting = then.settle.as_ref().and_then(|(offset, _)| self.decisions.get_mut(offset));

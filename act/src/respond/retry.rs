@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, Report};
+use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry};
 use jiff::SignedDuration;
 
 use super::event::Moment;
 use super::people::{Done, Person, Written};
-use super::report;
 use super::responder::{Afterwards, Job, Responder};
 
 /// A new attempt that is late by more than this, because nobody held the ledger, is not made any more: what people saw
@@ -112,6 +111,7 @@ impl Responder {
         // What people said yes to was that attempt.
         entry.approvals.clear();
         entry.asked_again = Some(person.command.clone());
+        entry.give_up();
         entry.machine_action_id = None;
         entry.reason = format!("asked for again by {}: {}", person.name, person.why);
         (entry.epoch, entry.at) = (self.epoch, at.wall);
@@ -128,6 +128,7 @@ impl Responder {
             return;
         }
         let mut entry = entry.clone();
+        entry.give_up();
         entry.attempt += 1;
         entry.mode = entry.mode.min(self.terms.mode);
         entry.epoch = self.epoch;
@@ -136,21 +137,17 @@ impl Responder {
         self.backlog.push_back(key.clone());
     }
 
-    /// Takes back a new attempt that has not begun: the action ends as cancelled. Says whether there was one.
-    pub(super) fn drop_retry(&mut self, key: &ActionKey, why: &str, at: Moment) -> bool {
-        if self.retries.due.remove(key).is_none() {
-            return false;
-        }
-        let Some(mut entry) = self.book.get(key).cloned() else { return false };
-        entry.state = AttemptState::Reported(ActionState::Cancelled);
+    /// Takes back a new attempt that has not begun: the action ends as cancelled, unless nobody knows what came of an
+    /// attempt before the one that failed. Says whether that is known; nothing where there was none to take back.
+    pub(super) fn drop_retry(&mut self, key: &ActionKey, why: &str, at: Moment) -> Option<bool> {
+        self.retries.due.remove(key)?;
+        let mut entry = self.book.get(key).cloned()?;
+        entry.give_up();
+        let is_known = !entry.leaves_doubt();
         // The id was that of the attempt that failed.
         entry.machine_action_id = None;
-        entry.reason = why.into();
-        entry.at = at.wall;
-        entry.epoch = self.epoch;
-        self.book.put(entry.clone());
-        let reports = vec![Report::Action(Box::new(report::of(&entry, ActionState::Cancelled)))];
-        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
-        true
+        let Written { reports, ledger } = self.settle_entry(entry, (ActionState::Cancelled, why.into()), at);
+        self.record(reports, ledger, Afterwards::default());
+        Some(is_known)
     }
 }

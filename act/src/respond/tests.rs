@@ -31,5 +31,6 @@ mod storm;
 mod storm_kinds;
 mod timer;
 mod told;
+mod unseen;
 mod way;
 pub(super) mod world;

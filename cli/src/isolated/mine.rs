@@ -20,14 +20,18 @@ enum Outcome {
     Nothing,
 }
 
-const fn outcome(entry: &LedgerEntry) -> Outcome {
-    // Whatever became of somebody else's action, ours was covered by it.
-    if entry.other_action.is_some() { Outcome::Covered } else { course(entry) }
+fn outcome(entry: &LedgerEntry) -> Outcome {
+    match course(entry) {
+        Outcome::Unknown => Outcome::Unknown,
+        // Whatever became of somebody else's action, ours was covered by it.
+        _ if entry.other_action.is_some() => Outcome::Covered,
+        course => course,
+    }
 }
 
 /// How far it got, whoever's action it is.
-const fn course(entry: &LedgerEntry) -> Outcome {
-    match entry.state {
+fn course(entry: &LedgerEntry) -> Outcome {
+    let course = match entry.state {
         AttemptState::Intent | AttemptState::InDoubt => Outcome::Unknown,
         AttemptState::Reported(state) => match state {
             ActionState::Accepted | ActionState::Overdue | ActionState::ClosedMeanwhile => Outcome::OnItsWay,
@@ -37,8 +41,6 @@ const fn course(entry: &LedgerEntry) -> Outcome {
             ActionState::Covered if entry.other_action.is_some() => Outcome::OnItsWay,
             ActionState::Covered => Outcome::Covered,
             ActionState::Cancelled => Outcome::Cancelled,
-            // Nobody knows what came of an attempt that was made.
-            ActionState::NeedsHuman if !entry.intents.is_empty() => Outcome::Unknown,
             ActionState::NeedsHuman
             | ActionState::Refused
             | ActionState::Held
@@ -49,6 +51,11 @@ const fn course(entry: &LedgerEntry) -> Outcome {
             | ActionState::Denied
             | ActionState::Expired => Outcome::Nothing,
         },
+    };
+    match course {
+        // Whoever said what, nobody knows what came of a call that was made.
+        Outcome::Covered | Outcome::Cancelled | Outcome::Nothing if entry.leaves_doubt() => Outcome::Unknown,
+        course => course,
     }
 }
 

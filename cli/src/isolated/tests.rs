@@ -186,6 +186,47 @@ fn an_isolation_that_somebody_elses_covered_is_not_ours_to_list_or_to_take_back(
 }
 
 #[test]
+fn an_isolation_of_which_a_call_was_lost_is_listed_whatever_was_said_of_it_since() {
+    let states = [
+        ActionState::Held,
+        ActionState::Approved,
+        ActionState::Refused,
+        ActionState::Denied,
+        ActionState::Expired,
+        ActionState::NeedsHuman,
+        ActionState::Failed,
+        ActionState::TimedOut,
+        ActionState::Cancelled,
+        ActionState::Covered,
+        ActionState::Would,
+    ];
+    for state in states {
+        let mut lost = ours();
+        (lost.machine_action_id, lost.release_at) = (None, None);
+        lost.state = AttemptState::Reported(state);
+        // The second attempt failed, or was stopped, after the answer to the first was lost.
+        (lost.intents, lost.unseen) = (vec![at(0), at(3)], Some(1));
+        let found = mine::standings(&book(&[lost.clone()]));
+        assert_eq!(found.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Unknown], "{state:?}");
+        // Every call has an end that was seen.
+        (lost.unseen, lost.undone) = (Some(0), true);
+        let found = mine::standings(&book(&[lost]));
+        let known = if state == ActionState::Cancelled { vec![State::LetBack] } else { Vec::new() };
+        assert_eq!(found.iter().map(|it| it.state).collect::<Vec<_>>(), known, "{state:?}");
+    }
+}
+
+#[test]
+fn a_release_that_was_denied_after_its_call_was_lost_leaves_open_how_the_machine_stands() {
+    for state in [ActionState::Held, ActionState::Denied, ActionState::NeedsHuman] {
+        let mut release = our_release(state, Some("ann@example.com"), None);
+        release.machine_action_id = None;
+        let found = mine::standings(&book(&[ours(), release]));
+        assert_eq!(found[0].state, State::Unknown, "{state:?}");
+    }
+}
+
+#[test]
 fn who_let_a_machine_back_is_a_person_the_timer_or_somebody_in_the_portal() {
     let isolated = || by_app(step("Isolate", "Succeeded", 0), "acee6df23fcd80b6");
     let released = || by_app(step("Unisolate", "Succeeded", 10), "bbbb6df23fcd80b6");

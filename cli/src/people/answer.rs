@@ -5,6 +5,7 @@ use cordon_records::{
     LedgerRecord, Notice, NoticeKind, Report, Topic,
 };
 use cordon_runtime::kafka::Inbound;
+use cordon_settings::format_duration;
 
 /// What was asked, and what an answer to it would speak of.
 #[derive(Debug, Clone)]
@@ -72,6 +73,13 @@ impl Asked {
             (Command::Deny { .. }, ActionState::Denied) | (Command::Cancel { .. }, ActionState::Cancelled) => {
                 Some(Heard::Taken(told()))
             }
+            // It ends by this word, and a person has to look at an earlier call.
+            (Command::Deny { .. }, ActionState::NeedsHuman) if report.reason.starts_with("denied by ") => {
+                Some(Heard::Taken(told()))
+            }
+            (Command::Cancel { .. }, ActionState::NeedsHuman) if report.reason.starts_with("cancelled by ") => {
+                Some(Heard::Taken(told()))
+            }
             (
                 Command::Release { .. } | Command::ReleaseEach { .. } | Command::Retry { .. },
                 ActionState::Refused | ActionState::Failed | ActionState::NeedsHuman,
@@ -122,9 +130,12 @@ impl Asked {
     }
 
     fn counts_in(&self, entry: &LedgerEntry) -> bool {
-        let denied = matches!(self.command, Command::Deny { .. })
-            && Some(&entry.key) == self.key.as_ref()
-            && entry.state == AttemptState::Reported(ActionState::Denied);
+        let says_no = match entry.state {
+            AttemptState::Reported(ActionState::Denied) => true,
+            AttemptState::Reported(ActionState::NeedsHuman) => entry.reason.starts_with("denied by "),
+            AttemptState::Intent | AttemptState::InDoubt | AttemptState::Reported(_) => false,
+        };
+        let denied = matches!(self.command, Command::Deny { .. }) && Some(&entry.key) == self.key.as_ref() && says_no;
         let again = entry.asked_again.as_ref() == Some(&self.id);
         denied || again || entry.approvals.iter().any(|yes| yes.command == self.id)
     }
@@ -138,7 +149,11 @@ fn told(report: &ActionRecord) -> String {
         1 => " (1 approval)".to_owned(),
         several => format!(" ({several} approvals)"),
     };
-    format!("{state}{approvals}: {}", report.reason)
+    let stays = report.keeps_connected_s.map(|seconds| {
+        let within = format_duration(std::time::Duration::from_secs(seconds));
+        format!("; for {within} after it rules isolate this machine only with an approval")
+    });
+    format!("{state}{approvals}: {}{}", report.reason, stays.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -232,12 +247,37 @@ mod tests {
     }
 
     #[test]
+    fn a_release_says_for_how_long_the_machine_stays_connected_as_the_guards_say() {
+        let Some(Report::Action(mut release)) = report("aa", ActionState::Accepted, &[]).json().ok() else { panic!() };
+        release.keeps_connected_s = Some(7_200);
+        let command = Command::Release { machine: MachineId::new("m").unwrap() };
+        let heard = asked(command).hear(&written(Topic::Actions, serde_json::to_value(Report::Action(release))));
+        let Some(Heard::Taken(why)) = heard else { panic!("{heard:?}") };
+        assert!(why.ends_with("; for 2h after it rules isolate this machine only with an approval"), "{why}");
+    }
+
+    #[test]
     fn a_denial_a_cancellation_and_a_release_are_answered_by_their_ends() {
         let key = || ActionKey::new("aa").unwrap();
         let hear = |command, state| asked(command).hear(&report("aa", state, &[]));
         assert!(matches!(hear(Command::Deny { key: key() }, ActionState::Denied), Some(Heard::Taken(_))));
         assert_eq!(hear(Command::Deny { key: key() }, ActionState::Accepted), None);
         assert!(matches!(hear(Command::Cancel { key: key() }, ActionState::Cancelled), Some(Heard::Taken(_))));
+        for (command, reason) in [
+            (Command::Deny { key: key() }, "denied by bert: no; nobody knows what came of an earlier one"),
+            (Command::Cancel { key: key() }, "cancelled by ann: no; nobody knows what came of an earlier one"),
+        ] {
+            let Some(Report::Action(mut ended)) = report("aa", ActionState::NeedsHuman, &[]).json().ok() else {
+                panic!()
+            };
+            let hear = |report: &ActionRecord| {
+                let report = serde_json::to_value(Report::Action(Box::new(report.clone())));
+                asked(command.clone()).hear(&written(Topic::Actions, report))
+            };
+            assert_eq!(hear(&ended), None, "it ended by itself");
+            ended.reason = reason.to_owned();
+            assert!(matches!(hear(&ended), Some(Heard::Taken(why)) if why.contains("an earlier one")));
+        }
         let release = || Command::Release { machine: MachineId::new("m").unwrap() };
         assert!(matches!(hear(release(), ActionState::Accepted), Some(Heard::Taken(_))));
         assert!(matches!(hear(release(), ActionState::Failed), Some(Heard::Refused(_))));

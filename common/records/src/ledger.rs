@@ -22,6 +22,7 @@ use crate::machine::MachineSummary;
 use crate::report::{ActionState, GuardVerdict, OtherAction};
 use crate::{known_version_of_entry, schema_version};
 
+mod doubt;
 mod stamped;
 
 pub use stamped::StampedRecord;
@@ -342,10 +343,14 @@ pub struct LedgerEntry {
     /// Whether the alarm about an outcome that stays out was given for this attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alarmed: bool,
-    /// The call of this attempt was certainly not done, and is to be made again under its number. Without it an INTENT is
-    /// in doubt.
+    /// The newest call was certainly not done, or has failed. An INTENT of it is to be made again under its number;
+    /// without this word it is in doubt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undone: bool,
+    /// Of how many attempts before the newest nobody has seen the end. Absent before the first, and where an older build
+    /// wrote it: [`LedgerEntry::leaves_doubt`] takes that for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<u32>,
     /// For how long this attempt has rested in doubt under the eyes of earlier holders, in seconds of their monotonic
     /// clocks. A successor waits that much less; a new call begins at 0.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -402,6 +407,7 @@ impl LedgerEntry {
             release_at: None,
             alarmed: false,
             undone: false,
+            unseen: None,
             waited_s: 0,
             cause: None,
             tenant_refuses: false,

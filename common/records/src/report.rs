@@ -177,6 +177,10 @@ pub struct ActionRecord {
     /// Held because the tenant refuses our application (no token, no permission to read): no approval lifts that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tenant_refuses: bool,
+    /// Of a release that a person asked for or approved: for so many seconds after it, as the guards say, rules isolate this
+    /// machine only with an approval. Absent where an older build wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps_connected_s: Option<u64>,
     /// The person who asked for it, as their key is known; absent when rules asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,

@@ -76,6 +76,7 @@ pub fn step(state: ActionState, name: &str) -> ActionRecord {
         expires_at: (state == ActionState::Held).then(|| instant("2026-11-21T09:13:10Z")),
         intent: (state == ActionState::Held).then(|| IntentHash::new("0f1e2d3c4b5a6978").unwrap()),
         tenant_refuses: false,
+        keeps_connected_s: None,
         requested_by: None,
         approvals: Vec::new(),
         link: None,

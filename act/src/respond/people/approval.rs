@@ -1,10 +1,15 @@
 //! What is held: approved by one person or two, denied by anybody, or expired. Pure.
 
-use cordon_records::{ActionKey, ActionState, Approval, AttemptState, CommandRecord, IntentHash, LedgerEntry, Report};
+use std::collections::BTreeSet;
+
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, Approval, AttemptState, CommandRecord, IntentHash, LedgerEntry, Report,
+};
 use jiff::Timestamp;
 
 use super::super::asker::names;
 use super::super::event::Moment;
+use super::super::refused::cause_of_refusal;
 use super::super::report;
 use super::super::responder::{Afterwards, Responder};
 use super::authority::Person;
@@ -31,7 +36,7 @@ impl Responder {
             true => NotDone::needless(why),
             false => why.into(),
         })?;
-        let needed = self.approvals_needed(&entry, 0, at.wall);
+        let needed = self.approvals_needed(&[&entry], at.wall);
         Ok(self.say_yes(entry, (person, None), needed, at))
     }
 
@@ -94,19 +99,32 @@ impl Responder {
         written
     }
 
-    /// How many people it takes: more where many were asked lately. `beside` are approved together with it.
-    pub(super) fn approvals_needed(&self, entry: &LedgerEntry, beside: usize, now: Timestamp) -> usize {
-        let others = self.book.entries().filter(|other| other.key != entry.key);
-        let before = others.filter_map(|other| other.approvals.last().map(|yes| yes.at));
-        let before: Vec<Timestamp> = before.chain(std::iter::repeat_n(now, beside)).collect();
-        let needed = self.terms.guards.approvals_needed(entry.action.kind(), &before, now);
-        usize::try_from(needed).unwrap_or(usize::MAX)
+    /// How many people it takes to approve these together: more where many were asked lately. The book is read once,
+    /// however many they are.
+    pub(super) fn approvals_needed(&self, together: &[&LedgerEntry], now: Timestamp) -> usize {
+        let said_of = |entry: &LedgerEntry| entry.approvals.last().map(|yes| yes.at);
+        let beside = std::iter::repeat_n(now, together.len().saturating_sub(1));
+        let said: Vec<Timestamp> = self.book.entries().filter_map(said_of).chain(beside).collect();
+        let alike: BTreeSet<(ActionKind, Option<Timestamp>)> =
+            together.iter().map(|entry| (entry.action.kind(), self.book.get(&entry.key).and_then(said_of))).collect();
+        let needed = alike.into_iter().map(|(kind, own)| {
+            let mut others = said.clone();
+            // What was said of it before is none of the others.
+            if let Some(position) = own.and_then(|own| others.iter().position(|at| *at == own)) {
+                others.swap_remove(position);
+            }
+            self.terms.guards.approvals_needed(kind, &others, now)
+        });
+        usize::try_from(needed.max().unwrap_or(1)).unwrap_or(usize::MAX)
     }
 
     /// Anybody may say no.
     pub(in crate::respond) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
         let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
-        if entry.state == AttemptState::Reported(ActionState::Denied) {
+        let reason = format!("denied by {}: {}", words(&record.by), words(&record.why));
+        // The same word, read again: a person was asked to look at an earlier call.
+        let looks = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&reason);
+        if looks || entry.state == AttemptState::Reported(ActionState::Denied) {
             return Ok(Written::default());
         }
         // Also a no that came too late is one: without it the next change of the alert would be judged anew. It is only for
@@ -115,7 +133,6 @@ impl Responder {
             waiting(entry, at.wall)?;
         }
         let entry = entry.clone();
-        let reason = format!("denied by {}: {}", words(&record.by), words(&record.why));
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.finish(key, ActionState::Denied, reason, at);
             return Ok(Written::again(self.book.get(key)));
@@ -130,7 +147,12 @@ impl Responder {
         let due = waiting.take_while(|(until, _)| *until <= at.wall).take(EXPIRE_AT_ONCE);
         let due: Vec<LedgerEntry> = due.filter_map(|(_, key)| self.book.get(key).cloned()).collect();
         for entry in due {
-            let reason = format!("nobody decided in time; it was held by {}", entry.reason);
+            let reason = match cause_of_refusal(&entry) {
+                Some(cause) => {
+                    format!("its time is over. Cordon was refused until then, so that nobody could decide: {cause}")
+                }
+                None => format!("nobody decided in time; it was held by {}", entry.reason),
+            };
             let Written { reports, ledger } = self.settle_entry(entry, (ActionState::Expired, reason), at);
             self.record(reports, ledger, Afterwards::default());
         }

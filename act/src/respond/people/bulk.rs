@@ -89,7 +89,11 @@ impl Responder {
         } else if stopped.keys.is_empty() || stopped.may_stand {
             None
         } else {
-            Some((ActionState::Covered, "its isolation was stopped before Defender was called".to_owned()))
+            let why = match stopped.called {
+                true => "nothing came of its isolation so far, and no new attempt of it is made",
+                false => "its isolation was stopped before Defender was called",
+            };
+            Some((ActionState::Covered, why.to_owned()))
         };
         let one = match ended {
             Some(ended) => self.settle_entry(release, ended, at),
@@ -162,13 +166,12 @@ impl Responder {
     /// How many people these take: two above ten under one notice, however they are portioned out and however the notice's
     /// instant is spelt.
     fn needed_for_each(&self, latched: Timestamp, (entries, left_out): (&[&LedgerEntry], usize), at: Moment) -> usize {
-        let is_among = |key: &ActionKey| entries.iter().any(|entry| &entry.key == key);
+        let named: BTreeSet<&ActionKey> = entries.iter().map(|entry| &entry.key).collect();
         let is_under = |yes: &Approval| yes.notice.as_deref().and_then(NoticeKind::latched_at) == Some(latched);
         let under = |entry: &&LedgerEntry| entry.approvals.iter().any(is_under);
-        let before = self.book.entries().filter(under).filter(|entry| !is_among(&entry.key)).count();
+        let before = self.book.entries().filter(under).filter(|entry| !named.contains(&entry.key)).count();
         let many = before + entries.len() + left_out > ALONE;
-        let each = entries.iter().map(|entry| self.approvals_needed(entry, entries.len() - 1, at.wall));
-        each.max().unwrap_or(1).max(if many { 2 } else { 1 })
+        self.approvals_needed(entries, at.wall).max(if many { 2 } else { 1 })
     }
 
     /// Whether the ledger has something of what this command asks for: then it counted before a crash, and whatever of it

@@ -10,6 +10,7 @@ use cordon_records::{
 };
 
 use super::super::book::Obeyed;
+use super::super::doubt::ended_by_a_word;
 use super::super::event::{Effect, Moment};
 use super::super::report;
 use super::super::responder::{Afterwards, Job, Responder};
@@ -183,13 +184,14 @@ impl Responder {
         Ok(Written { reports: vec![notice(NoticeKind::Resumed, text, at)], ledger })
     }
 
-    /// Ends an entry that no job is about.
+    /// Ends an entry that no job is about; a person has to look where a call of it is in doubt.
     pub(in crate::respond) fn settle_entry(
         &mut self,
         mut entry: LedgerEntry,
         (state, reason): (ActionState, String),
         at: Moment,
     ) -> Written {
+        let (state, reason) = ended_by_a_word(&entry, (state, reason));
         entry.state = AttemptState::Reported(state);
         entry.reason = reason;
         entry.at = at.wall;

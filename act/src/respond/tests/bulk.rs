@@ -378,3 +378,34 @@ fn who_approved_what_failed_for_a_missing_permission_has_not_approved_what_is_as
     world.says(BOB, approval, "c-3");
     assert_eq!(world.calls.len(), 2, "{:?} {:?}", world.reasons(), world.told());
 }
+
+#[test]
+fn a_release_says_which_other_alerts_wanted_the_machine_isolated() {
+    for one in [false, true] {
+        let terms = terms_with("hold: {kinds: [], released_by_person_within: 1h}");
+        let mut world = isolated(&["m1", "m2"]).restarted(terms);
+        let id = pending(&isolation("m1").key).id;
+        world.isolated.insert(machine("m1"), Isolation::Isolated { id });
+        world.decide(decision("a-second", "m1"));
+        world.run();
+        assert_eq!(world.states().last(), Some(&ActionState::Covered), "{:?}", world.reasons());
+        let before = world.reports.len();
+        match one {
+            true => world.says(ANN, Command::Release { machine: machine("m1") }, "c-1"),
+            false => world.says(ANN, release_each(&["m1", "m2"]), "c-1"),
+        }
+        let ends: Vec<_> = world.calls.iter().map(|(key, ..)| ended(key, ActionStatus::Succeeded)).collect();
+        world.until_followed(&ends);
+        world.run();
+        let told = "; alert a-second wanted this machine isolated, too";
+        let says: Vec<String> =
+            world.reasons().split_off(before).into_iter().filter(|why| why.ends_with(told)).collect();
+        let stays = world.reports[before..].iter().filter_map(|report| match report {
+            Report::Action(it) => it.keeps_connected_s,
+            Report::Notice(_) => None,
+        });
+        let each = if one { 2 } else { 4 };
+        assert_eq!(stays.collect::<Vec<u64>>(), vec![3_600; each], "as the guards say, when taken and when done");
+        assert_eq!(says.len(), 2, "when it is taken and when it is done, of one machine: {:?}", world.reasons());
+    }
+}

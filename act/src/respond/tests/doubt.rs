@@ -295,7 +295,7 @@ fn a_new_attempt_after_a_restart_keeps_to_the_mode_of_today() {
     world.pass(Duration::from_secs(121));
     world.run();
     assert!(world.calls.is_empty(), "{:?}", world.calls);
-    assert_eq!(world.states(), [ActionState::Would]);
+    assert_eq!(world.states(), [ActionState::NeedsHuman]);
 }
 
 #[test]

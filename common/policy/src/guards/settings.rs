@@ -95,6 +95,13 @@ impl Guards {
         caps.into_iter().flatten().map(|(window_s, _)| *window_s).max().unwrap_or(0)
     }
 
+    /// For so many seconds after a person released a machine, rules isolate it only with an approval
+    /// (`hold.released_by_person_within`).
+    #[must_use]
+    pub const fn released_within(&self) -> u64 {
+        self.hold.released_within
+    }
+
     /// The defaults that hold without a guards file.
     #[must_use]
     pub fn built_in() -> Self {
