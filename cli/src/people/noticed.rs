@@ -46,7 +46,10 @@ pub fn of<'a>(
     let all = waiting.len();
     let Room { mut fitting, why } = room_for(book, guards, &waiting, now);
     let most = at_most.unwrap_or(MAX_NAMED).min(MAX_NAMED);
-    let why = why.filter(|_| fitting.len() <= most).unwrap_or_else(|| format!("at most {most} were asked for"));
+    let why = why.filter(|_| fitting.len() <= most).unwrap_or_else(|| match at_most {
+        Some(asked) if asked <= MAX_NAMED => format!("at most {asked} were asked for"),
+        Some(_) | None => format!("one command names {MAX_NAMED} at most; give it again for the rest"),
+    });
     fitting.truncate(most);
     let more = all - fitting.len();
     if fitting.is_empty() && all > 0 {
@@ -135,6 +138,28 @@ mod tests {
         let noticed = of(&book, &guards, (&notice, Some(2)), now).unwrap();
         assert_eq!(keys(&noticed), picked(&[0, 2]));
         assert_eq!(noticed.more, Some((3, "at most 2 were asked for".to_owned())));
+    }
+
+    #[test]
+    fn more_than_one_command_names_are_cut_and_the_cause_is_the_command_not_who_asked() {
+        let latched: Timestamp = "2026-11-22T22:41:08Z".parse().unwrap();
+        let unlimited = |number| LedgerEntry { limits: Vec::new(), ..held(number, "Clients", latched) };
+        let entries: Vec<LedgerEntry> = (1..=502).map(unlimited).collect();
+        let mut book = book(&entries);
+        let why = "all_rules 10m reached".to_owned();
+        book.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        let none = "{caps: {all_rules: {10m: 1000}, fleet_share: {1d: 100%, floor: 1000}}}";
+        let guards = Guards::load("guards.yaml", none).unwrap();
+        let notice = format!("breaker_latched@{latched}");
+        let now = latched + jiff::SignedDuration::from_mins(10);
+        for (at_most, why) in [
+            (None, "one command names 500 at most; give it again for the rest"),
+            (Some(501), "one command names 500 at most; give it again for the rest"),
+            (Some(500), "at most 500 were asked for"),
+        ] {
+            let noticed = of(&book, &guards, (&notice, at_most), now).unwrap();
+            assert_eq!((noticed.actions.len(), noticed.more), (500, Some((2, why.to_owned()))), "{at_most:?}");
+        }
     }
 
     #[test]

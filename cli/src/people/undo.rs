@@ -30,6 +30,8 @@ pub enum Which {
 pub struct Undo<'a> {
     /// Those that one command names, the longest isolated first.
     pub isolations: Vec<&'a LedgerEntry>,
+    /// What other alerts wanted of these machines, and is covered by these isolations.
+    pub covered: Vec<&'a LedgerEntry>,
     /// How many there are besides.
     pub more: usize,
 }
@@ -60,7 +62,8 @@ pub fn of<'a>(book: &'a Book, which: &Which, now: Timestamp) -> Result<Undo<'a>,
     found.sort_by_key(|entry| entry.intents.last().copied());
     let more = found.len().saturating_sub(MAX_NAMED);
     found.truncate(MAX_NAMED);
-    Ok(Undo { isolations: found, more })
+    let covered = found.iter().flat_map(|entry| book.covered_by(entry)).collect();
+    Ok(Undo { isolations: found, covered, more })
 }
 
 /// From when to when the attempts counted that made the breaker latch.
@@ -97,6 +100,11 @@ pub fn page(undo: &Undo) -> String {
     let mut page = table(["MACHINE", "ISOLATED BY", "ASKED FOR", "STANDS AT", "KEY"], &rows);
     // Writing to a string cannot fail.
     let _ = writeln!(page, "{} machines, each released by an action of its own", undo.isolations.len());
+    if !undo.covered.is_empty() {
+        let rows: Vec<[String; 4]> = undo.covered.iter().map(|entry| wanted(entry)).collect();
+        let _ = writeln!(page, "\nOTHER ALERTS WANTED SOME OF THEM ISOLATED, TOO, AND THESE ISOLATIONS COVER THEM:");
+        page += &table(["MACHINE", "ALERT", "TITLE", "WANTED BY"], &rows);
+    }
     if undo.more > 0 {
         let _ = writeln!(
             page,
@@ -105,6 +113,11 @@ pub fn page(undo: &Undo) -> String {
         );
     }
     page
+}
+
+fn wanted(entry: &LedgerEntry) -> [String; 4] {
+    let rules: Vec<&str> = entry.rules.iter().map(RuleId::as_str).collect();
+    [cell(entry.machine.label()), cell(entry.alert.id.as_str()), cell(&entry.alert.title), cell(&rules.join(", "))]
 }
 
 fn row(entry: &LedgerEntry) -> [String; 5] {
@@ -185,6 +198,33 @@ mod tests {
         assert!(of(&book, &notice(at(10)), at(60)).unwrap_err().contains("--rule and --since"));
         book.apply(LedgerRecord::Breaker(Latch { window_s: None, ..latch }).into());
         assert!(of(&book, &notice(at(20)), at(60)).unwrap_err().contains("does not say which cap"));
+    }
+
+    #[test]
+    fn other_alerts_that_wanted_such_a_machine_isolated_are_named_before_it_is_signed() {
+        let covered = |number: u32, alert: &str, minutes: i64| {
+            let mut entry = isolation(number, "good", minutes, ActionState::Covered);
+            entry.machine.id = cordon_records::MachineId::new("m1").unwrap();
+            (entry.attempt, entry.intents, entry.machine_action_id) = (0, Vec::new(), None);
+            entry.alert.id = cordon_records::AlertId::new(alert).unwrap();
+            entry
+        };
+        let mut by_others = covered(13, "by-hand", 32);
+        let id = MachineActionId::new("by-hand").unwrap();
+        by_others.other_action = Some(cordon_records::OtherAction { id, by: "ann".into(), scope: None });
+        let book = book(&[
+            isolation(1, "bad", 30, ActionState::Succeeded),
+            covered(11, "second", 33),
+            covered(12, "earlier", 10),
+            by_others,
+        ]);
+        let which = Which::Rule(RuleId::new("bad").unwrap(), at(20));
+        let undo = of(&book, &which, at(60)).unwrap();
+        assert_eq!(machines(&undo), ["m1"]);
+        let alerts: Vec<&str> = undo.covered.iter().map(|entry| entry.alert.id.as_str()).collect();
+        assert_eq!(alerts, ["second"]);
+        let page = page(&undo);
+        assert!(page.contains("OTHER ALERTS WANTED") && page.contains("second"), "{page}");
     }
 
     #[test]
