@@ -9,6 +9,8 @@
 //! mixes all faults by chance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support: a failure is a panic")]
 
+#[cfg(test)]
+mod architecture;
 pub mod broker;
 pub mod chance;
 pub mod cluster;
