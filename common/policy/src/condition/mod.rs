@@ -118,18 +118,25 @@ impl Condition {
         built.unwrap_or_else(|| Err(Mistake::whole("the condition cannot be read".to_owned())))
     }
 
+    /// What an expression without mistakes says and likely does not mean, in reading order.
+    #[must_use]
+    pub fn doubts(source: &str) -> Vec<Mistake> {
+        let doubts = depth::on_a_deep_stack(|| Self::checked(source).map(|outcome| outcome.doubts));
+        doubts.and_then(Result::ok).unwrap_or_default()
+    }
+
     fn build(source: &str) -> Result<Self, Vec<Mistake>> {
+        let check::Outcome { typed, mistakes, doubts: _ } = Self::checked(source)?;
+        if mistakes.is_empty() { Ok(Self { test: Arc::new(compile::test(typed)) }) } else { Err(mistakes) }
+    }
+
+    fn checked(source: &str) -> Result<check::Outcome, Vec<Mistake>> {
         let program = parse::parse(source)?;
         if depth::depth(program.expression()) > depth::MAX_DEPTH {
             return Err(Mistake::whole(format!("expressions are nested more than {} deep", depth::MAX_DEPTH)));
         }
         let places = parse::Places { info: program.source_info(), source };
-        let outcome = check::check(program.expression(), places);
-        if outcome.mistakes.is_empty() {
-            Ok(Self { test: Arc::new(compile::test(outcome.typed)) })
-        } else {
-            Err(outcome.mistakes)
-        }
+        Ok(check::check(program.expression(), places))
     }
 
     /// Judges one record. Without a machine, what the machine says fails, and so does a field of the alert of which the

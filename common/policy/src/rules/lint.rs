@@ -14,6 +14,7 @@ use super::rule::Rule;
 use super::scalar::Scalar;
 use super::set::RuleSet;
 use super::slips::slips;
+use crate::condition::Condition;
 
 /// What a look at rule files and recorded tests found.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +44,7 @@ pub fn lint(files: &[(String, String)], recorded: &[(String, String)]) -> Lint {
         let place = (located.place.line, located.place.column);
         let said = said.chain(twin(located, &rules));
         warnings.extend(said.map(|(message, help)| warning(located, text, place, message, help)));
-        warnings.extend(misspelt(located, text).chain(misread(located, text)));
+        warnings.extend(misspelt(located, text).chain(misread(located, text)).chain(doubted(located, text)));
     }
     warnings.sort_by(|a, b| (&a.origin, a.line, a.column).cmp(&(&b.origin, b.line, b.column)));
     let tests = recorded.len() + rules.iter().map(|located| located.rule.tests.len()).sum::<usize>();
@@ -127,6 +128,15 @@ fn misspelt<'a>(located: &'a LocatedRule, text: &'a str) -> impl Iterator<Item =
     slips(&located.rule.when).into_iter().map(|slip| {
         let message = format!("{:?} is no value of {} that is known", slip.text, slip.field);
         inside(located, text, slip.at, message, &format!("did you mean {:?}?", slip.meant))
+    })
+}
+
+/// Comparisons that leave out records of which they seem to speak.
+fn doubted<'a>(located: &'a LocatedRule, text: &'a str) -> impl Iterator<Item = Problem> + 'a {
+    let scalar = Scalar::at(text, &located.when);
+    Condition::doubts(&located.rule.when).into_iter().map(move |doubt| {
+        let place = scalar.place_of(&located.rule.when, (doubt.line, doubt.column));
+        warning(located, text, place, doubt.message, &doubt.help.unwrap_or_default())
     })
 }
 

@@ -105,6 +105,7 @@ impl Checker<'_> {
         {
             return self.broken(second.at, message, None);
         }
+        self.tested_choice(test, &first, &second);
         Typed::new(Type::Bool, Node::TextTest(test, Box::new([first, second])), at)
     }
 }

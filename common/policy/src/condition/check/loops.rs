@@ -5,7 +5,8 @@ use cel::parser::Expression;
 
 use super::super::tree::{Loop, LoopKind, Node, Typed};
 use super::super::types::{Record, Type};
-use super::{Checker, MAX_LOOP_DEPTH};
+use super::sources::Source;
+use super::{Checker, Local, MAX_LOOP_DEPTH};
 
 /// The loops by name.
 pub const LOOPS: &[(&str, LoopKind)] = &[
@@ -51,15 +52,26 @@ impl Checker<'_> {
             let message = format!("loops are nested more than {MAX_LOOP_DEPTH} deep");
             self.mistake(at, message, Some("split the rule in two".to_owned()));
         }
-        self.locals.push((name.clone(), element));
+        let source = self.elements(&list);
+        self.locals.push(Local { name: name.clone(), kind: element, source: source.clone() });
         let test = test.map(|test| self.expression(test));
         let result = result.map(|result| self.expression(result));
+        self.remember_elements(at, kind, source, result.as_ref());
         self.locals.truncate(depth);
         if let Some(test) = &test {
             self.require(test, &Type::Bool, "what a loop asks of each element");
         }
         let gives = self.gives(kind, &list.kind, result.as_ref());
         Typed::new(gives, Node::Loop(Box::new(Loop { kind, list, depth, test, result })), at)
+    }
+
+    /// What the elements of the list that this loop gives may be.
+    fn remember_elements(&mut self, at: usize, kind: LoopKind, of_list: Source, result: Option<&Typed>) {
+        match (kind, result) {
+            (LoopKind::Exists | LoopKind::All | LoopKind::ExistsOne, _) => {}
+            (LoopKind::Filter, _) | (LoopKind::Map, None) => self.remember_loop(at, of_list),
+            (LoopKind::Map, Some(result)) => self.remember_loop(at, self.source(result)),
+        }
     }
 
     fn gives(&mut self, kind: LoopKind, list: &Type, result: Option<&Typed>) -> Type {

@@ -6,6 +6,9 @@ mod choices;
 mod loops;
 mod names;
 mod operators;
+mod sources;
+
+use std::collections::BTreeMap;
 
 use cel::common::ast::{Expr, ListExpr, LiteralValue, operators as op};
 use cel::parser::Expression;
@@ -15,6 +18,7 @@ use super::parse::Places;
 use super::tree::{Node, Typed};
 use super::types::{Record, Type};
 use super::value::Value;
+use sources::{Elements, Source};
 
 /// Loops inside loops cost the product of the lists' lengths.
 pub const MAX_LOOP_DEPTH: usize = 2;
@@ -23,26 +27,43 @@ pub const MAX_LOOP_DEPTH: usize = 2;
 pub struct Outcome {
     pub typed: Typed,
     pub mistakes: Vec<Mistake>,
+    /// What is allowed, and likely not what was meant.
+    pub doubts: Vec<Mistake>,
 }
 
 /// Checks a whole condition, which must be true or false.
 pub fn check(expression: &Expression, places: Places<'_>) -> Outcome {
-    let mut checker = Checker { places, locals: Vec::new(), mistakes: Vec::new() };
+    let mut checker =
+        Checker { places, locals: Vec::new(), lists: BTreeMap::new(), mistakes: Vec::new(), doubts: Vec::new() };
     let typed = checker.expression(expression);
     if !matches!(typed.kind, Type::Bool | Type::Unknown) {
         let message = format!("the condition is {}, not true or false", typed.kind.a());
         checker.mistake(typed.at, message, Some("compare it with something: `… == …`".to_owned()));
     }
-    let Checker { mut mistakes, .. } = checker;
-    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    Outcome { typed, mistakes }
+    let Checker { mut mistakes, mut doubts, .. } = checker;
+    for said in [&mut mistakes, &mut doubts] {
+        said.sort_by_key(|mistake| (mistake.line, mistake.column));
+        said.dedup();
+    }
+    Outcome { typed, mistakes, doubts }
 }
 
 pub struct Checker<'a> {
     places: Places<'a>,
     /// The variables of the loops around the present place, outermost first.
-    locals: Vec<(String, Type)>,
+    locals: Vec<Local>,
+    /// What the elements of each list of texts may be, by the byte at which the list stands.
+    lists: BTreeMap<usize, Elements>,
     mistakes: Vec<Mistake>,
+    doubts: Vec<Mistake>,
+}
+
+/// The variable of a loop.
+struct Local {
+    name: String,
+    kind: Type,
+    /// What its text may be, if it is one.
+    source: Source,
 }
 
 impl Checker<'_> {
@@ -96,6 +117,7 @@ impl Checker<'_> {
         if let Type::Record(Record::Alert | Record::Machine) = kind {
             return self.broken(self.places.token(id), "a list of whole records cannot be made", None);
         }
+        self.remember_list(self.places.token(id), &kind, &elements);
         let constants: Option<Vec<Value<'static>>> =
             elements.iter().map(|element| element.constant().cloned()).collect();
         let node = constants.map_or(Node::List(elements), |values| Node::Constant(Value::list(values)));
@@ -121,8 +143,18 @@ impl Checker<'_> {
     }
 
     fn mistake(&mut self, at: usize, message: impl Into<String>, help: Option<String>) {
+        let mistake = self.said(at, message, help);
+        self.mistakes.push(mistake);
+    }
+
+    fn doubt(&mut self, at: usize, message: impl Into<String>, help: Option<String>) {
+        let doubt = self.said(at, message, help);
+        self.doubts.push(doubt);
+    }
+
+    fn said(&self, at: usize, message: impl Into<String>, help: Option<String>) -> Mistake {
         let (line, column) = self.places.line_and_column(at);
-        self.mistakes.push(Mistake { line, column, message: message.into(), help });
+        Mistake { line, column, message: message.into(), help }
     }
 
     /// Says that an expression is of the wrong type, unless its type is not known.

@@ -12,8 +12,8 @@ use crate::schema::{FieldSpec, VARIABLES, fields_of};
 impl Checker<'_> {
     pub fn variable(&mut self, id: u64, name: &str) -> Typed {
         let at = self.places.token(id);
-        if let Some(depth) = self.locals.iter().rposition(|(local, _)| local == name) {
-            let kind = self.locals.get(depth).map_or(Type::Unknown, |(_, kind)| kind.clone());
+        if let Some(depth) = self.locals.iter().rposition(|local| local.name == name) {
+            let kind = self.locals.get(depth).map_or(Type::Unknown, |local| local.kind.clone());
             return Typed::new(kind, Node::Local(depth), at);
         }
         let (kind, node) = match name {
@@ -27,7 +27,7 @@ impl Checker<'_> {
     }
 
     fn unknown_variable(&mut self, at: usize, name: &str) -> Typed {
-        let locals: Vec<String> = self.locals.iter().map(|(local, _)| local.clone()).collect();
+        let locals: Vec<String> = self.locals.iter().map(|local| local.name.clone()).collect();
         let known: Vec<&str> = VARIABLES.iter().copied().chain(locals.iter().map(String::as_str)).collect();
         let meant = closest(name, &known).map(str::to_owned).or_else(|| bare_field(name));
         self.broken(at, format!("unknown variable `{name}`"), Some(did_you_mean(meant, &known)))

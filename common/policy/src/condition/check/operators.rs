@@ -50,7 +50,7 @@ impl Checker<'_> {
             return self.comparison(at, comparison, one, two);
         }
         if name == op::IN {
-            let two = self.listed_choice(&one, two, right);
+            let [one, two] = self.listed_choice(one, two);
             return self.membership(at, one, two);
         }
         let sign = if name == op::LOGICAL_AND { "&&" } else { "||" };

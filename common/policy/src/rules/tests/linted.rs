@@ -65,6 +65,17 @@ fn a_value_that_is_nearly_a_known_one_is_told_where_it_stands_with_what_is_meant
 }
 
 #[test]
+fn a_test_that_leaves_out_what_records_spell_otherwise_is_told_where_it_stands() {
+    let rule = |when: &str| format!("id: r\ndescription: d\nwhen: {when}\nactions: []\n");
+    let block = "|\n\n  alert.title == 'ä' ||\n  alert.determination.contains('User')";
+    let expected = "6:32 r contains \"User\", as \"ConfirmedUserActivity\" does, but not \"ConfirmedActivity\"";
+    assert_eq!(warnings(&[&rule(block)], "")[1..], [format!("0.yaml:{expected}")]);
+    let refused = lint(&[("0.yaml".to_owned(), rule("alert.determination.contains('Clean')"))], &[]).mistakes;
+    assert_eq!(refused.0[0].help.as_deref(), Some("\"Clean\": records spell it \"NotMalicious\""));
+    assert_eq!((refused.0[0].line, refused.0[0].column), (3, 36));
+}
+
+#[test]
 fn an_escape_that_means_something_else_than_it_looks_is_told_where_it_stands() {
     let rule = |when: &str| format!("id: r\ndescription: d\nwhen: {when}\nactions: []\n");
     let block = "|\n  alert.title.contains(\"C:\\temp\") ||\n  alert.title.matches(\"\\bword\")";
