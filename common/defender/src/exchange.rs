@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::ApiError;
+use crate::proxy;
 use crate::retry;
 use crate::wire::clean;
 
@@ -84,12 +85,17 @@ pub(crate) async fn exchange(
 async fn whole(request: reqwest::RequestBuilder, max_bytes: u64) -> Result<Answer, Failure> {
     let mut response = request.send().await.map_err(|error| {
         let why = causes(&error);
-        let connecting = error.is_connect() || error.is_builder();
-        // A name that does not resolve is not in the error's own words.
-        let host = error.url().and_then(url::Url::host_str).unwrap_or("the server");
-        if connecting { Failure::Connect(format!("{host}: {why}")) } else { Failure::Broken(why) }
+        match error.url() {
+            Some(url) if error.is_connect() => Failure::Connect(proxy::unconnected(url, &why)),
+            _ if error.is_connect() || error.is_builder() => Failure::Connect(why),
+            _ => Failure::Broken(why),
+        }
     })?;
     let status = response.status().as_u16();
+    // The proxy passed nothing on: no answer of the server is a 407.
+    if let Some(why) = (status == 407).then(|| proxy::unauthorized(response.url())).flatten() {
+        return Err(Failure::Connect(why));
+    }
     let headers = response.headers();
     let mut answer = Answer {
         status,

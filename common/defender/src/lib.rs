@@ -36,6 +36,7 @@ mod odata;
 mod page;
 pub mod permissions;
 mod probe;
+mod proxy;
 mod quota;
 mod respond;
 mod retry;
