@@ -25,7 +25,6 @@ actions:
   - stop_file: {files: evidence, comment: named by the alert}
   - scan: {type: Full, comment: after a file was stopped}
   - live_response: {commands: [{run_script: triage.ps1, args: -All}], comment: look around}
-  - investigate: {comment: let Defender look}
   - tag: {add: seen-by-cordon}
   - set_device_value: High
   - indicator: {from: evidence_ips, action: Block, title: Seen in an attack, description: Block it everywhere}
@@ -33,14 +32,13 @@ actions:
 "#;
 
 /// The end of the path of each call that has an effect, in the order of the rule.
-const CALLS: [&str; 11] = [
+const CALLS: [&str; 10] = [
     "/collectInvestigationPackage",
     "/isolate",
     "/restrictCodeExecution",
     "/StopAndQuarantineFile",
     "/runAntiVirusScan",
     "/runliveresponse",
-    "/startInvestigation",
     "/tags",
     "/setDeviceValue",
     "/indicators",
@@ -80,7 +78,6 @@ async fn every_action_of_a_rule_is_begun_once_in_the_rules_order_and_followed_to
         ActionKind::StopFile,
         ActionKind::Scan,
         ActionKind::LiveResponse,
-        ActionKind::Investigate,
         ActionKind::Tag,
         ActionKind::SetDeviceValue,
         ActionKind::Indicator,

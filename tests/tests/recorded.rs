@@ -44,7 +44,7 @@ const RULES: [(&str, &str); 6] = [
          - restrict_code: {comment: only what is signed}\n  - stop_file: {files: evidence, comment: named by the alert}\n  \
          - scan: {type: Full, comment: after a file was stopped}\n  \
          - live_response: {commands: [{run_script: triage.ps1, args: -All}], comment: look around}\n  \
-         - investigate: {comment: let Defender look}\n  - tag: {add: seen-by-cordon}\n  - set_device_value: High\n  \
+         - tag: {add: seen-by-cordon}\n  - set_device_value: High\n  \
          - indicator: {from: evidence_ips, action: Block, title: Seen in an attack, description: Block it}\n  \
          - update_alert: {status: InProgress, assigned_to: soc@example.com, comment: Cordon is at it}\n",
     ),

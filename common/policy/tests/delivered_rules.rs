@@ -168,7 +168,7 @@ fn what_is_done_unasked_at_medium_does_not_wait_beside_a_rule_that_asks() {
         "severity": "Medium", "category": "Malware", "detectionSource": "WindowsDefenderAv",
         "evidence": [{"entityType": "File", "sha1": SHA1, "detectionStatus": "Detected"}],
     });
-    assert_eq!(planned(malware, "Windows11"), ["scan auto", "investigate auto", "stop_file approve"]);
+    assert_eq!(planned(malware, "Windows11"), ["scan auto", "stop_file approve"]);
 }
 
 #[test]

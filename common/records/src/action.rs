@@ -55,7 +55,7 @@ pub enum Action {
         /// Why.
         comment: String,
     },
-    /// Start an automated investigation.
+    /// Start an automated investigation; Microsoft takes none any more ([`ActionKind::retired`]).
     Investigate {
         /// Why.
         comment: String,
@@ -219,7 +219,60 @@ pub enum Impact {
     Freeing,
 }
 
+/// A kind that Microsoft no longer takes. Records hold it, and nothing of it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retired {
+    /// Since when, and what it was; one sentence without its end.
+    pub why: &'static str,
+    /// What takes its place, with the entry of a rule.
+    pub instead: &'static str,
+}
+
 impl ActionKind {
+    /// The kinds that Microsoft takes: what a rule may ask for.
+    pub const TAKEN: &'static [Self] = &[
+        Self::Isolate,
+        Self::Release,
+        Self::RestrictCode,
+        Self::UnrestrictCode,
+        Self::Scan,
+        Self::CollectPackage,
+        Self::StopFile,
+        Self::LiveResponse,
+        Self::Offboard,
+        Self::Tag,
+        Self::SetDeviceValue,
+        Self::UpdateAlert,
+        Self::Indicator,
+        Self::Cancel,
+    ];
+
+    /// Why Microsoft no longer takes this kind, if so.
+    /// Source: Microsoft 365 message center, MC1411577.
+    #[must_use]
+    pub const fn retired(self) -> Option<Retired> {
+        match self {
+            Self::Investigate => Some(Retired {
+                why: "Microsoft starts no automated investigation on request since 2026-09-01",
+                instead: "a full scan takes its place: write `scan: {type: Full, comment: why}`",
+            }),
+            Self::Isolate
+            | Self::Release
+            | Self::RestrictCode
+            | Self::UnrestrictCode
+            | Self::Scan
+            | Self::CollectPackage
+            | Self::StopFile
+            | Self::LiveResponse
+            | Self::Offboard
+            | Self::Tag
+            | Self::SetDeviceValue
+            | Self::UpdateAlert
+            | Self::Indicator
+            | Self::Cancel => None,
+        }
+    }
+
     /// How much an action of this kind may hurt.
     #[must_use]
     pub const fn impact(self) -> Impact {

@@ -35,7 +35,7 @@ mod words;
 
 pub use action::{
     Action, ActionKind, AlertChanges, DeviceValue, Impact, Indicator, IndicatorAction, IndicatorType, IsolationType,
-    LiveCommand, Mode, ReleaseTerms, ScanType, TagChange,
+    LiveCommand, Mode, ReleaseTerms, Retired, ScanType, TagChange,
 };
 pub use alert::{Alert, AlertStatus, AlertSummary, Classification, Evidence, LoggedOnUser, RelatedUser, Severity};
 pub use clock::{Clock, SystemClock};

@@ -27,7 +27,7 @@ fn lead(verdict: &GuardVerdict) -> &str {
         "gentle-caps" => "The cap on small actions is reached",
         "caps" => "The cap on all actions is reached",
         "fleet-share" => "The cap on the share of the fleet stands against it",
-        "mode" | "closed" | "machine-facts" | "observable" | "isolation" | "standing-isolation" => "",
+        "mode" | "closed" | "machine-facts" | "observable" | "retired" | "isolation" | "standing-isolation" => "",
         new => new,
     }
 }

@@ -32,7 +32,7 @@ fn lost() -> Answer {
 
 /// Kinds that a rule's decision calls; a cancellation has a file of its own.
 fn kinds() -> impl Iterator<Item = ActionKind> {
-    ActionKind::ALL.iter().copied().filter(|kind| *kind != ActionKind::Cancel)
+    ActionKind::TAKEN.iter().copied().filter(|kind| *kind != ActionKind::Cancel)
 }
 
 /// Looks until one look at the list is asked for, and answers it.
@@ -309,4 +309,27 @@ fn what_an_older_build_holds_and_identifies_nothing_is_refused_when_it_is_approv
     world.run();
     assert_eq!(world.states().last(), Some(&ActionState::Refused), "and what it planned");
     assert!(world.orders.is_empty());
+}
+
+#[test]
+fn what_an_older_build_holds_and_microsoft_no_longer_takes_is_refused_when_it_is_approved_and_never_sent() {
+    let investigate = an(ActionKind::Investigate);
+    let mut before = World::restored(terms_of_the_office(), Vec::new());
+    let mut asking = plan("a1", "m1", vec![an(ActionKind::Scan)]);
+    asking.planned[0].mode = Mode::Approve;
+    before.decide(asking);
+    before.run();
+    let Some(LedgerRecord::Action(mut held)) = before.log.last().cloned() else { panic!("nothing is held") };
+    held.action = investigate.clone();
+    let mut world = World::restored(terms_of_the_office(), vec![LedgerRecord::Action(held)]);
+    let approval = world.approval();
+    world.says(ANN, approval, "c-1");
+    assert_eq!(world.states(), [ActionState::Approved, ActionState::Refused], "{:?}", world.reasons());
+    let expected =
+        "retired: Microsoft starts no automated investigation on request since 2026-09-01; a full scan takes";
+    assert!(world.reasons()[1].starts_with(expected), "{:?}", world.reasons());
+    world.decide(plan("a2", "m2", vec![investigate]));
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Refused), "and what it planned");
+    assert!(world.orders.is_empty() && world.calls.is_empty());
 }

@@ -152,7 +152,8 @@ fn our_running_action_covers_the_same_wish_of_another_alert_and_no_other_wish() 
 #[test]
 fn a_decision_of_many_actions_takes_the_room_of_one() {
     let mut world = World::new();
-    let many = || vec![an(ActionKind::Scan), an(ActionKind::Tag), an(ActionKind::Investigate), an(ActionKind::Isolate)];
+    let many =
+        || vec![an(ActionKind::Scan), an(ActionKind::Tag), an(ActionKind::CollectPackage), an(ActionKind::Isolate)];
     for n in 0..200 {
         world.decide(plan(&format!("a{n}"), &format!("m{n}"), many()));
     }
@@ -167,10 +168,10 @@ fn a_decision_of_many_actions_takes_the_room_of_one() {
 fn while_the_quota_of_a_kind_is_spent_it_costs_no_reads_and_other_kinds_go_on_and_then_one_goes_first() {
     let reads = |world: &World| world.waiting.iter().filter(|effect| matches!(effect, Effect::Read { .. })).count();
     let mut world = World::new();
-    world.decide(plan("a0", "m0", vec![an(ActionKind::Investigate)]));
+    world.decide(plan("a0", "m0", vec![an(ActionKind::CollectPackage)]));
     world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(90), spent: true });
     for n in 1..100 {
-        world.decide(plan(&format!("a{n}"), &format!("m{n}"), vec![an(ActionKind::Investigate)]));
+        world.decide(plan(&format!("a{n}"), &format!("m{n}"), vec![an(ActionKind::CollectPackage)]));
     }
     assert_eq!(reads(&world), 0);
     assert!(world.responder.has_room(), "what waits for a quota keeps no other alert waiting");

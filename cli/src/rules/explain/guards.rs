@@ -10,10 +10,11 @@ use cordon_records::{DecisionRecord, EnrichedRecord, Mode, PlannedAction, Ruling
 use super::settings::Settings;
 
 /// The guards that look at nothing but the record, the rules and the guards file.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     guard::MODE,
     guard::HOLD_KINDS,
     guard::OBSERVABLE,
+    guard::RETIRED,
     guard::CLOSED,
     guard::MACHINE_FACTS,
     guard::SCOPE,

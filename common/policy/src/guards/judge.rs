@@ -6,7 +6,8 @@ use super::caps::{self, Counted, Trip};
 use super::table::Guard;
 use super::word::Word;
 use super::{
-    Case, Consent, Guards, alert, history, machine, maintenance::maintenance, observable::observable, switches,
+    Case, Consent, Guards, alert, history, machine, maintenance::maintenance, observable::observable, retired::retired,
+    switches,
 };
 
 /// The guards' judgement of one case.
@@ -45,6 +46,7 @@ fn ask(guard: Guard, guards: &Guards, case: &Case) -> Counted {
         Guard::Mode => word(switches::mode(case)),
         Guard::HoldKinds => word(switches::hold_kinds(guards, case)),
         Guard::Observable => word(observable(case)),
+        Guard::Retired => word(retired(case)),
         Guard::Closed => word(alert::closed(case)),
         Guard::MachineFacts => word(machine::facts(case)),
         Guard::Scope => word(machine::scope(guards, case)),

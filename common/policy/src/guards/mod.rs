@@ -18,6 +18,7 @@ mod meaning;
 mod observable;
 mod print;
 mod recorded;
+mod retired;
 mod settings;
 mod switches;
 mod table;

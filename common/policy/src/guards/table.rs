@@ -16,6 +16,8 @@ pub mod guard {
     pub const HOLD_KINDS: &str = "hold-kinds";
     /// Whether the file, address or name to be acted on identifies anything.
     pub const OBSERVABLE: &str = "observable";
+    /// Whether Microsoft still takes the kind of action.
+    pub const RETIRED: &str = "retired";
     /// Whether people closed the alert.
     pub const CLOSED: &str = "closed";
     /// Whether the machine could be read.
@@ -64,6 +66,7 @@ pub enum Guard {
     Mode,
     HoldKinds,
     Observable,
+    Retired,
     Closed,
     MachineFacts,
     Scope,
@@ -121,12 +124,13 @@ const N: bool = false;
 
 impl Guard {
     /// Every guard, in the order in which they are asked. The guards whose caps latch the breaker come last.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Pause,
         Self::Breaker,
         Self::Mode,
         Self::HoldKinds,
         Self::Observable,
+        Self::Retired,
         Self::Closed,
         Self::MachineFacts,
         Self::Scope,
@@ -161,6 +165,7 @@ impl Guard {
             Self::Mode           => [Y,       Y,          Y,         Y,      Y,     Y,       Y],
             Self::HoldKinds      => [Y,       Y,          Y,         Y,      Y,     N,       N],
             Self::Observable     => [N,       Y,          Y,         N,      N,     N,       N],
+            Self::Retired        => [Y,       Y,          Y,         Y,      Y,     Y,       Y],
             Self::Closed         => [Y,       Y,          Y,         Y,      Y,     N,       N],
             Self::MachineFacts   => [Y,       Y,          N,         Y,      N,     Y,       N],
             Self::Scope          => [Y,       Y,          N,         Y,      N,     Y,       N],
@@ -190,6 +195,7 @@ impl Guard {
             Self::Standing if !matches!(kind, ActionKind::Release) => return false,
             // Only these name a file, an address or a name.
             Self::Observable if !matches!(kind, ActionKind::StopFile | ActionKind::Indicator) => return false,
+            Self::Retired if kind.retired().is_none() => return false,
             _ => {}
         }
         let [isolate, disrupting, indicator, gentle, alert, freeing, ending] = self.row();
@@ -225,6 +231,7 @@ impl Guard {
             Self::Mode => guard::MODE,
             Self::HoldKinds => guard::HOLD_KINDS,
             Self::Observable => guard::OBSERVABLE,
+            Self::Retired => guard::RETIRED,
             Self::Closed => guard::CLOSED,
             Self::MachineFacts => guard::MACHINE_FACTS,
             Self::Scope => guard::SCOPE,

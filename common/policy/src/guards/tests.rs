@@ -17,6 +17,7 @@ mod properties;
 mod reading;
 mod readings;
 mod recorded;
+mod retired;
 
 /// A case that the built-in guards pass; tests change what they are about.
 #[derive(Debug, Clone)]

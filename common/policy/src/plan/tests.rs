@@ -235,7 +235,6 @@ const PARTS: &[&str] = &[
     "{scan: {comment: c}}",
     "{scan: {type: Full, comment: c}}",
     "{collect_package: {comment: c}}",
-    "{investigate: {comment: c}}",
     "{offboard: {comment: c}}",
     "{stop_file: {files: evidence, comment: c}}",
     "{stop_file: {sha1: '00000000000000000000000000000000000000ff', comment: c}}",

@@ -13,7 +13,7 @@ mod stop_file;
 mod texts;
 mod update_alert;
 
-use cordon_records::ActionKind;
+use cordon_records::{ActionKind, Retired};
 use cordon_settings::{Section, closest};
 use serde_json::{Map, Value};
 
@@ -21,12 +21,12 @@ use super::template::Template;
 
 pub use update_alert::fits as determination_fits;
 
-/// The names of all kinds, in the order of [`ActionKind::ALL`].
+/// The names of the kinds that a rule may ask for, in the order of [`ActionKind::TAKEN`].
 pub const ACTION_KINDS: &[&str] = &{
-    let mut names = [""; ActionKind::ALL.len()];
+    let mut names = [""; ActionKind::TAKEN.len()];
     let mut index = 0;
     while index < names.len() {
-        names[index] = ActionKind::ALL[index].as_str();
+        names[index] = ActionKind::TAKEN[index].as_str();
         index += 1;
     }
     names
@@ -41,6 +41,7 @@ const OTHER_NAMES: &[(&str, ActionKind)] = &[
     ("run_antivirus_scan", ActionKind::Scan),
     ("antivirus_scan", ActionKind::Scan),
     ("collect_investigation_package", ActionKind::CollectPackage),
+    ("investigate", ActionKind::Investigate),
     ("start_investigation", ActionKind::Investigate),
     ("stop_and_quarantine_file", ActionKind::StopFile),
     ("quarantine", ActionKind::StopFile),
@@ -63,13 +64,16 @@ fn kinds(item: &Section) -> Vec<ActionKind> {
     let written = item.keys();
     let mut kinds = Vec::new();
     for key in &written {
-        match ActionKind::ALL.iter().find(|kind| kind.as_str() == key) {
+        match ActionKind::TAKEN.iter().find(|kind| kind.as_str() == key) {
             Some(kind) if kinds.is_empty() => kinds.push(*kind),
             Some(kind) => {
                 item.problem_with_help(key, "a second kind in one entry", "begin every action with its own `- `");
                 kinds.push(*kind);
             }
-            None => item.problem_with_help(key, "is no kind of action", meant(key)),
+            None => match retired(key) {
+                Some(Retired { why, instead }) => item.problem_with_help(key, why, instead),
+                None => item.problem_with_help(key, "is no kind of action", meant(key)),
+            },
         }
     }
     if written.is_empty() {
@@ -82,9 +86,19 @@ fn kinds(item: &Section) -> Vec<ActionKind> {
     kinds
 }
 
+/// The kind that a name stands for elsewhere.
+fn spoken(name: &str) -> Option<ActionKind> {
+    OTHER_NAMES.iter().find(|(other, _)| *other == name).map(|(_, kind)| *kind)
+}
+
+/// Why the kind that a key names is gone, if it is.
+fn retired(key: &str) -> Option<Retired> {
+    spoken(&snake(key)).and_then(ActionKind::retired)
+}
+
 fn meant(key: &str) -> String {
     let key = snake(key);
-    let spoken = |name: &str| OTHER_NAMES.iter().find(|(other, _)| *other == name).map(|(_, kind)| kind.as_str());
+    let spoken = |name: &str| spoken(name).filter(|kind| kind.retired().is_none()).map(ActionKind::as_str);
     let others: Vec<&str> = OTHER_NAMES.iter().map(|(name, _)| *name).collect();
     spoken(&key)
         .or_else(|| closest(&key, ACTION_KINDS))
@@ -119,7 +133,8 @@ fn read_kind(item: &mut Section, kind: ActionKind) -> Option<Template> {
         ActionKind::RestrictCode => settings(item, kind, plain::restrict_code),
         ActionKind::UnrestrictCode => settings(item, kind, plain::unrestrict_code),
         ActionKind::CollectPackage => settings(item, kind, plain::collect_package),
-        ActionKind::Investigate => settings(item, kind, plain::investigate),
+        // `kinds` gives none: it is refused there.
+        ActionKind::Investigate => None,
         ActionKind::Offboard => settings(item, kind, plain::offboard),
     }
 }
@@ -144,8 +159,8 @@ const fn example(kind: ActionKind) -> &'static str {
         ActionKind::RestrictCode => "restrict_code: {comment: why}",
         ActionKind::UnrestrictCode => "unrestrict_code: {comment: why}",
         ActionKind::Scan => "scan: {type: Quick, comment: why}",
+        ActionKind::Investigate => "scan: {type: Full, comment: why}",
         ActionKind::CollectPackage => "collect_package: {comment: why}",
-        ActionKind::Investigate => "investigate: {comment: why}",
         ActionKind::StopFile => "stop_file: {files: evidence, comment: why}",
         ActionKind::LiveResponse => "live_response: {commands: [{run_script: triage.ps1}], comment: why}",
         ActionKind::Offboard => "offboard: {comment: why}",
@@ -159,7 +174,7 @@ const fn example(kind: ActionKind) -> &'static str {
 
 /// The JSON Schema of every kind's settings, by name.
 pub fn schemas() -> Map<String, Value> {
-    ActionKind::ALL.iter().map(|kind| (kind.as_str().to_owned(), schema(*kind))).collect()
+    ActionKind::TAKEN.iter().map(|kind| (kind.as_str().to_owned(), schema(*kind))).collect()
 }
 
 fn schema(kind: ActionKind) -> Value {
@@ -181,7 +196,8 @@ fn schema(kind: ActionKind) -> Value {
         ActionKind::CollectPackage => {
             plain::schema("Collect an investigation package; its link comes with the report of success")
         }
-        ActionKind::Investigate => plain::schema("Start an automated investigation; Microsoft takes 50 an hour"),
+        // Nothing fits.
+        ActionKind::Investigate => Value::Bool(false),
         ActionKind::Offboard => {
             plain::schema("Take the machine out of Defender; not macOS or Linux; by default a person approves it")
         }

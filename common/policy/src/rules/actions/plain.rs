@@ -23,10 +23,6 @@ pub fn collect_package(section: &mut Section) -> Option<Template> {
     comment(section).map(|comment| Template::Action(Action::CollectPackage { comment }))
 }
 
-pub fn investigate(section: &mut Section) -> Option<Template> {
-    comment(section).map(|comment| Template::Action(Action::Investigate { comment }))
-}
-
 pub fn offboard(section: &mut Section) -> Option<Template> {
     comment(section).map(|comment| Template::Action(Action::Offboard { comment }))
 }

@@ -37,10 +37,30 @@ const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80708";
 
 #[test]
 fn the_example_of_every_kind_is_read_as_that_kind() {
-    for kind in ActionKind::ALL {
+    for kind in ActionKind::TAKEN {
         assert_eq!(one(example(*kind)).kind(), *kind);
     }
-    assert_eq!(ACTION_KINDS.len(), ActionKind::ALL.len());
+    assert_eq!(ACTION_KINDS.len(), ActionKind::TAKEN.len());
+}
+
+#[test]
+fn a_kind_that_microsoft_no_longer_takes_is_refused_at_its_place_with_what_takes_its_place() {
+    let retired = |kind: &ActionKind| !ActionKind::TAKEN.contains(kind);
+    let gone: Vec<ActionKind> = ActionKind::ALL.iter().copied().filter(retired).collect();
+    assert_eq!(gone, [ActionKind::Investigate]);
+    assert!(ActionKind::ALL.iter().all(|kind| kind.retired().is_some() == gone.contains(kind)));
+    let expected = |key: &str, column: usize| {
+        format!(
+            "4:{column} actions[0].{key}: Microsoft starts no automated investigation on request since 2026-09-01; a full scan \
+             takes its place: write `scan: {{type: Full, comment: why}}`"
+        )
+    };
+    for key in ["investigate", "start_investigation", "startInvestigation"] {
+        assert_eq!(mistakes(&format!("  - {key}: {{comment: c}}")), [expected(key, 7 + key.len())]);
+    }
+    let instead = ActionKind::Investigate.retired().unwrap().instead;
+    let entry = instead.split('`').nth(1).unwrap();
+    assert_eq!(one(entry).kind(), ActionKind::Scan);
 }
 
 #[test]
@@ -258,7 +278,7 @@ fn a_rule_that_does_and_undoes_is_a_mistake() {
 
 proptest! {
     #[test]
-    fn no_entry_makes_the_reader_panic(kind in 0..ActionKind::ALL.len(), key in "[a-z_0-9]{1,12}", text in "\\PC{0,30}") {
+    fn no_entry_makes_the_reader_panic(kind in 0..ActionKind::TAKEN.len(), key in "[a-z_0-9]{1,12}", text in "\\PC{0,30}") {
         let value = serde_json::json!({key: text.clone(), "comment": text, "type": text, "value": text, "add": text});
         let entry = serde_json::json!({ACTION_KINDS[kind]: value});
         let _ = load(&format!("  - {entry}"));
