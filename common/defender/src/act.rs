@@ -38,14 +38,14 @@ impl Defender {
     pub fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
         for kind in ActionKind::ALL {
             let ages: Vec<Duration> = calls.iter().filter(|(of, _)| of == kind).map(|(_, age)| *age).collect();
-            if !ages.is_empty() {
-                self.transport.charge(Endpoint::of(*kind), &ages);
+            if let Some(endpoint) = Endpoint::of(*kind).filter(|_| !ages.is_empty()) {
+                self.transport.charge(endpoint, &ages);
             }
         }
     }
 
     /// Asks Defender to carry out an action on this machine or alert, unless `permitted` says no right before the
-    /// request is sent. `comment` goes with machine actions and investigations; tags, device values, updates of alerts
+    /// request is sent. `comment` goes with machine actions; tags, device values, updates of alerts
     /// and indicators carry texts of their own.
     ///
     /// It takes at most 20 s altogether, of which at most 5 s are spent waiting for quota; it is repeated only
@@ -55,8 +55,8 @@ impl Defender {
     /// - Ambiguous ([`ApiError::Lost`]): no answer, a 5xx, or an unreadable success. It may have been done.
     /// - Transient: no connection, no token in time, over the quota, or no longer permitted. It was not done.
     /// - Poison: refused. [`ApiError::code`] `ActiveRequestAlreadyExists` means that such an action is running.
-    /// - Fatal: the identity or the permission is at fault, or a cancellation was asked for here: that needs the id of
-    ///   the action to cancel ([`Defender::cancel_if`]). It was not done.
+    /// - Fatal: the identity or the permission is at fault, a cancellation was asked for here, which needs the id of the
+    ///   action to cancel ([`Defender::cancel_if`]), or a kind that Microsoft no longer takes. It was not done.
     #[expect(clippy::too_many_arguments, reason = "some kinds go to the alert, others to the machine")]
     pub async fn act_if(
         &self,
@@ -68,6 +68,7 @@ impl Defender {
     ) -> Result<Done, ApiError> {
         let permitted: Permitted<'_> = &permitted;
         match action {
+            Action::Investigate { .. } => Err(retired(action.kind())),
             Action::Isolate { .. }
             | Action::Release { .. }
             | Action::RestrictCode { .. }
@@ -79,7 +80,6 @@ impl Defender {
             | Action::Offboard { .. } => {
                 self.respond_if(machine, action, comment, permitted).await.map(Done::MachineAction)
             }
-            Action::Investigate { .. } => self.investigate_if(machine, comment, permitted).await.map(Done::Now),
             Action::Tag { tag, change } => self.tag_if(machine, tag, *change, permitted).await.map(Done::Now),
             Action::SetDeviceValue { value } => self.value_if(machine, *value, permitted).await.map(Done::Now),
             Action::UpdateAlert(changes) => self.update_alert_if(alert, changes, permitted).await.map(Done::Now),
@@ -110,4 +110,10 @@ impl Defender {
         };
         self.transport.act(&call).await
     }
+}
+
+/// What is said instead of asking for a kind that Microsoft no longer takes.
+pub(crate) fn retired(kind: ActionKind) -> ApiError {
+    let why = kind.retired().map_or_else(String::new, |it| format!(": {}; {}", it.why, it.instead));
+    ApiError::setup(format!("the action {kind}"), format!("is asked for nowhere{why}"))
 }

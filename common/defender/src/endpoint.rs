@@ -21,7 +21,6 @@ pub(crate) enum Endpoint {
     UnrestrictCode,
     Scan,
     CollectPackage,
-    Investigate,
     StopFile,
     LiveResponse,
     Offboard,
@@ -61,17 +60,17 @@ const ALERT: u64 = 16 * 1024 * 1024;
 const LIST: u64 = 64 * 1024 * 1024;
 
 impl Endpoint {
-    /// Where an action of this kind is asked for. Alerts that are updated together go to
-    /// [`Endpoint::UpdateAlerts`] instead.
-    pub(crate) const fn of(kind: ActionKind) -> Self {
-        match kind {
+    /// Where an action of this kind is asked for; nowhere, where Microsoft no longer takes it. Alerts that are updated
+    /// together go to [`Endpoint::UpdateAlerts`] instead.
+    pub(crate) const fn of(kind: ActionKind) -> Option<Self> {
+        Some(match kind {
             ActionKind::Isolate => Self::Isolate,
             ActionKind::Release => Self::Unisolate,
             ActionKind::RestrictCode => Self::RestrictCode,
             ActionKind::UnrestrictCode => Self::UnrestrictCode,
             ActionKind::Scan => Self::Scan,
             ActionKind::CollectPackage => Self::CollectPackage,
-            ActionKind::Investigate => Self::Investigate,
+            ActionKind::Investigate => return None,
             ActionKind::StopFile => Self::StopFile,
             ActionKind::LiveResponse => Self::LiveResponse,
             ActionKind::Offboard => Self::Offboard,
@@ -80,7 +79,7 @@ impl Endpoint {
             ActionKind::UpdateAlert => Self::UpdateAlert,
             ActionKind::Indicator => Self::Indicators,
             ActionKind::Cancel => Self::Cancel,
-        }
+        })
     }
 
     /// The application permissions of which each is enough, the least first: Microsoft's page on the call. A cancellation
@@ -102,7 +101,7 @@ impl Endpoint {
             Self::LiveResponse => &["Machine.LiveResponse"],
             Self::Offboard => &["Machine.Offboard"],
             Self::Tags | Self::DeviceValue => &["Machine.ReadWrite.All"],
-            Self::Investigate | Self::UpdateAlert | Self::UpdateAlerts => &["Alert.ReadWrite.All"],
+            Self::UpdateAlert | Self::UpdateAlerts => &["Alert.ReadWrite.All"],
             Self::Indicators => &["Ti.ReadWrite", "Ti.ReadWrite.All"],
             Self::Cancel => &[],
             Self::SendMail => &["Mail.Send"],
@@ -143,7 +142,6 @@ impl Endpoint {
             Self::UnrestrictCode => "machines/{id}/unrestrictCodeExecution",
             Self::Scan => "machines/{id}/runAntiVirusScan",
             Self::CollectPackage => "machines/{id}/collectInvestigationPackage",
-            Self::Investigate => "machines/{id}/startInvestigation",
             Self::StopFile => "machines/{id}/StopAndQuarantineFile",
             Self::LiveResponse => "machines/{id}/runliveresponse",
             Self::Offboard => "machines/{id}/offboard",
@@ -185,7 +183,6 @@ impl Endpoint {
             | Self::Cancel => ORDINARY,
             Self::PackageUri => Limits::new(2, 120),
             Self::UpdateAlerts => Limits::new(10, 500),
-            Self::Investigate => Limits::new(50, 50),
             Self::LiveResponse => Limits::new(10, 600),
             Self::SendMail => MAIL,
         }
@@ -231,7 +228,6 @@ impl Endpoint {
             | Self::UnrestrictCode
             | Self::Scan
             | Self::CollectPackage
-            | Self::Investigate
             | Self::StopFile
             | Self::LiveResponse
             | Self::Offboard

@@ -6,7 +6,7 @@
 //! share of the published quota, and a token leaves only for the configured origin.
 //!
 //! One file per area: `alerts`, `machines`, `machine_actions` and `download` to read; `act` for every response action
-//! and behind it `respond`, `live_response`, `investigations`, `machine_marks`, `alert_updates`, `indicators`; `mail`,
+//! and behind it `respond`, `live_response`, `machine_marks`, `alert_updates`, `indicators`; `mail`,
 //! `probe`; below them `transport` (one HTTP exchange), `token`, `quota`, `retry`, `odata`, `wire`. No Kafka in here.
 
 mod act;
@@ -22,7 +22,6 @@ mod exchange;
 mod gate;
 mod graph;
 mod indicators;
-mod investigations;
 mod isolations;
 mod live_response;
 mod machine_actions;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cordon_records::{Action, IsolationType, MachineActionId, MachineId};
 use serde::Serialize;
 
-use crate::act::Permitted;
+use crate::act::{Permitted, retired};
 use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
@@ -123,7 +123,7 @@ impl Defender {
         comment: &str,
         permitted: Permitted<'_>,
     ) -> Result<MachineAction, ApiError> {
-        let endpoint = Endpoint::of(action.kind());
+        let endpoint = Endpoint::of(action.kind()).ok_or_else(|| retired(action.kind()))?;
         let answer = self.effect(endpoint, machine.as_str(), &Body::of(action, comment), permitted).await?;
         taken(endpoint, &answer)
     }

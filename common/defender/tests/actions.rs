@@ -42,7 +42,7 @@ fn indicator() -> Indicator {
     }
 }
 
-/// One action of each kind, in the order of [`ActionKind::ALL`] and without a cancellation, which needs an id.
+/// One action of each kind that is taken, in the order of [`ActionKind::TAKEN`] and without a cancellation, which needs an id.
 fn every_action() -> Vec<Action> {
     let comment = || "why".to_owned();
     vec![
@@ -52,7 +52,6 @@ fn every_action() -> Vec<Action> {
         Action::UnrestrictCode { comment: comment() },
         Action::Scan { scan: ScanType::Quick, comment: comment() },
         Action::CollectPackage { comment: comment() },
-        Action::Investigate { comment: comment() },
         Action::StopFile { sha1: Sha1::new(SHA1).unwrap(), comment: comment() },
         Action::LiveResponse {
             commands: vec![
@@ -83,7 +82,6 @@ fn taken(path: &str) -> Reply {
         "StopAndQuarantineFile" => "StopAndQuarantineFile",
         "runliveresponse" => "LiveResponse",
         "offboard" => return Reply::new(200, r#"{"id":"act-1","type":"Offboard","status":"Pending"}"#),
-        "startInvestigation" => return Reply::new(201, r#"{"id":"63017","state":"Running"}"#),
         "tags" | "setDeviceValue" => return Reply::new(200, r#"{"id":"M1","machineTags":["VIP"]}"#),
         "da1_1" => return Reply::new(200, r#"{"id":"da1_1","status":"Resolved"}"#),
         "indicators" => return Reply::new(200, r#"{"id":995,"indicatorValue":"203.0.113.7"}"#),
@@ -94,6 +92,15 @@ fn taken(path: &str) -> Reply {
 
 async fn act(defender: &Defender, action: &Action) -> Result<Done, ApiError> {
     defender.act_if(&alert(), &machine("m1"), action, "why [cordon:k#1]", || true).await
+}
+
+#[tokio::test]
+async fn what_microsoft_no_longer_takes_is_never_sent_and_the_error_names_what_takes_its_place() {
+    let server = Server::start(|seen, _| taken(&seen.path)).await;
+    let error = act(&client(&server), &Action::Investigate { comment: "why".into() }).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Fatal, "{error}");
+    assert!(error.to_string().contains("`scan: {type: Full, comment: why}`"), "{error}");
+    assert_eq!((server.calls().len(), server.token_requests().len()), (0, 0));
 }
 
 #[tokio::test]
@@ -123,7 +130,6 @@ async fn every_action_goes_to_its_path_with_the_documented_body_exactly_once() {
         format!("POST /api/machines/m1/unrestrictCodeExecution {{{comment}}}"),
         format!(r#"POST /api/machines/m1/runAntiVirusScan {{{comment},"ScanType":"Quick"}}"#),
         format!("POST /api/machines/m1/collectInvestigationPackage {{{comment}}}"),
-        format!("POST /api/machines/m1/startInvestigation {{{comment}}}"),
         format!(r#"POST /api/machines/m1/StopAndQuarantineFile {{{comment},"Sha1":"{SHA1}"}}"#),
         format!(r#"POST /api/machines/m1/runliveresponse {{{comment},"Commands":[{commands}]}}"#),
         format!("POST /api/machines/m1/offboard {{{comment}}}"),

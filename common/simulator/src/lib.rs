@@ -32,7 +32,7 @@
 //! | `PATCH /api/alerts/{id}`, `POST /api/alerts/batchUpdate` | status, owner, classification, determination, comment |
 //! | `POST /api/machines/{id}/isolate`, `/unisolate`, `/restrictCodeExecution`, `/unrestrictCodeExecution`, `/runAntiVirusScan`, `/collectInvestigationPackage`, `/StopAndQuarantineFile`, `/runliveresponse`, `/offboard` | 201 (offboard: 200) and `Pending`; by platform; one of a kind at a time |
 //! | `POST /api/machines/{id}/tags`, `/setDeviceValue` | the machine as it is then |
-//! | `POST /api/machines/{id}/startInvestigation` | 201; it runs for ever |
+//! | `POST /api/machines/{id}/startInvestigation` | 410: Microsoft ended it |
 //! | `GET /api/machineactions`, `/api/machineactions/{id}`, `POST …/cancel` | a cancellation needs the role of the action |
 //! | `GET /api/machineactions/{id}/getPackageUri`, `…/GetLiveResponseResultDownloadLink(index=N)` | once it has succeeded: a link to this server, good for 30 minutes |
 //! | `POST /api/indicators` | one of the same type and value is replaced; at most 15,000 active |

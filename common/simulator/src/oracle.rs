@@ -82,10 +82,4 @@ impl Simulator {
     pub fn indicators(&self) -> Vec<Map<String, Value>> {
         self.inner.state().tenant.indicators().all().to_vec()
     }
-
-    /// The investigations started, in their wire form, oldest first.
-    #[must_use]
-    pub fn investigations(&self) -> Vec<Map<String, Value>> {
-        self.inner.state().tenant.investigations().to_vec()
-    }
 }

@@ -130,7 +130,7 @@ impl MachineCall {
 }
 
 /// Windows 10, Windows 11, Windows Server 2019 and later.
-pub(crate) fn is_recent_windows(os: &str) -> bool {
+fn is_recent_windows(os: &str) -> bool {
     os.starts_with("Windows") && !OLD_SERVERS.contains(&os) && !matches!(os, "Windows7" | "Windows8" | "Windows8.1")
 }
 

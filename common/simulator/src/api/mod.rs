@@ -81,7 +81,7 @@ fn dispatch(request: &Request<'_>, route: &Route, state: &mut State) -> Answer {
         Route::Machine(id) => machines::single(request, state, id),
         Route::LogonUsers(id) => machines::logon_users(request, state, id),
         Route::Respond(response, id) => respond::respond(request, state, *response, id),
-        Route::Investigate(id) => investigations::start(request, state, id),
+        Route::Investigate => investigations::start(state),
         Route::Tags(id) => machine_marks::tag(request, state, id),
         Route::DeviceValue(id) => machine_marks::set_value(request, state, id),
         Route::UpdateAlert(id) => alert_updates::update(request, state, id),

@@ -25,7 +25,7 @@ pub(crate) enum Route {
     Machine(String),
     LogonUsers(String),
     Respond(MachineCall, String),
-    Investigate(String),
+    Investigate,
     Tags(String),
     DeviceValue(String),
     UpdateAlert(String),
@@ -80,7 +80,7 @@ impl Route {
             Self::Machine(_) => "GET /api/machines/{id}",
             Self::LogonUsers(_) => "GET /api/machines/{id}/logonusers",
             Self::Respond(response, _) => response.template(),
-            Self::Investigate(_) => "POST /api/machines/{id}/startInvestigation",
+            Self::Investigate => "POST /api/machines/{id}/startInvestigation",
             Self::Tags(_) => "POST /api/machines/{id}/tags",
             Self::DeviceValue(_) => "POST /api/machines/{id}/setDeviceValue",
             Self::UpdateAlert(_) => "PATCH /api/alerts/{id}",
@@ -99,7 +99,6 @@ impl Route {
     pub(crate) fn quota(&self, ordinary: Quota) -> Quota {
         match self {
             Self::UpdateAlerts => ordinary.scaled(10, 500),
-            Self::Investigate(_) => ordinary.scaled(50, 50),
             Self::Respond(MachineCall::LiveResponse, _) => ordinary.scaled(10, 600),
             Self::Package(_) => ordinary.scaled(2, 120),
             Self::Token { .. }
@@ -113,6 +112,7 @@ impl Route {
             | Self::Tags(_)
             | Self::DeviceValue(_)
             | Self::UpdateAlert(_)
+            | Self::Investigate
             | Self::Indicators
             | Self::MachineActions
             | Self::MachineAction(_)
@@ -150,7 +150,7 @@ impl Route {
                 "Machine.Offboard",
             ],
             Self::Tags(_) | Self::DeviceValue(_) => &["Machine.ReadWrite.All"],
-            Self::UpdateAlert(_) | Self::UpdateAlerts | Self::Investigate(_) => &["Alert.ReadWrite.All"],
+            Self::UpdateAlert(_) | Self::UpdateAlerts | Self::Investigate => &["Alert.ReadWrite.All"],
             Self::Indicators => &["Ti.ReadWrite", "Ti.ReadWrite.All"],
             Self::SendMail(_) => &["Mail.Send"],
         }
@@ -168,7 +168,7 @@ fn api(method: &str, segments: &[&str]) -> Option<(&'static str, Route)> {
         ["machines"] => ("GET", Route::Machines),
         ["machines", machine] => ("GET", Route::Machine(id(machine))),
         ["machines", machine, "logonusers"] => ("GET", Route::LogonUsers(id(machine))),
-        ["machines", machine, "startInvestigation"] => ("POST", Route::Investigate(id(machine))),
+        ["machines", _, "startInvestigation"] => ("POST", Route::Investigate),
         ["machines", machine, "tags"] => ("POST", Route::Tags(id(machine))),
         ["machines", machine, "setDeviceValue"] => ("POST", Route::DeviceValue(id(machine))),
         ["machines", machine, action] => ("POST", Route::Respond(MachineCall::find(action)?, id(machine))),

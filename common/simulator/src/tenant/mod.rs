@@ -1,4 +1,4 @@
-//! What the simulated tenant holds: machines, alerts with their history, machine actions, investigations, indicators.
+//! What the simulated tenant holds: machines, alerts with their history, machine actions, indicators.
 
 pub(crate) mod action;
 pub(crate) mod alert;
@@ -38,7 +38,6 @@ pub(crate) struct Tenant {
     machines: BTreeMap<String, Known>,
     alerts: BTreeMap<String, Vec<Version>>,
     actions: Vec<SimAction>,
-    investigations: Vec<Map<String, Value>>,
     indicators: Indicators,
     counter: u64,
 }
@@ -64,7 +63,6 @@ impl Tenant {
             machines: BTreeMap::new(),
             alerts: BTreeMap::new(),
             actions: Vec::new(),
-            investigations: Vec::new(),
             indicators: Indicators::default(),
             counter: 0,
         }
@@ -220,14 +218,6 @@ impl Tenant {
         let ended = self.actions.iter().filter(of).map(|action| (action, self.action_state(action, now)));
         let succeeded = ended.filter(|(_, state)| state.status == "Succeeded");
         succeeded.max_by_key(|(_, state)| state.updated).map(|(action, _)| action.kind.as_str())
-    }
-
-    pub(crate) fn investigations(&self) -> &[Map<String, Value>] {
-        &self.investigations
-    }
-
-    pub(crate) fn put_investigation(&mut self, wire: Map<String, Value>) {
-        self.investigations.push(wire);
     }
 
     pub(crate) fn indicators(&self) -> &Indicators {
