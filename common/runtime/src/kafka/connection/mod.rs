@@ -15,7 +15,7 @@ use cordon_records::{Clock as _, SystemClock};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::error::{KafkaFailure, code, is_declined, is_fatal, is_forbidden, is_too_large};
 use crate::kafka::settings::KafkaSettings;
@@ -118,10 +118,17 @@ impl Connection {
     }
 }
 
-/// Lets a client say what it has to say: while a question blocks the thread, nobody listens.
-pub(super) fn listen(consumer: &BaseConsumer<Connection>) {
-    let begun = Instant::now();
-    while begun.elapsed() < LISTENED && consumer.poll(LISTENING).is_some() {}
+/// Lets a client say what it has to say: while a question blocks the thread, nobody listens. Gives the first refusal of the
+/// broker's.
+pub(super) fn listen(consumer: &BaseConsumer<Connection>) -> Option<KafkaError> {
+    let (begun, mut refusal) = (Instant::now(), None);
+    while begun.elapsed() < LISTENED
+        && let Some(said) = consumer.poll(LISTENING)
+    {
+        let refused = said.err().filter(|error| code(error).is_some_and(is_forbidden));
+        refusal = refusal.or(refused);
+    }
+    refusal
 }
 
 /// What `consumer` answers to a question, as a failure of ours.
@@ -131,8 +138,14 @@ pub(super) fn failed(
     needs: &Needs,
     answer: KafkaError,
 ) -> KafkaFailure {
-    listen(consumer);
+    let refusal = listen(consumer).filter(|refusal| is_of_group(refusal) && needs.names_group());
+    // Who may not see a group finds no coordinator: librdkafka asks again and again, and says why only beside it.
+    let answer = refusal.filter(|_| code(&answer) == Some(RDKafkaErrorCode::OperationTimedOut)).unwrap_or(answer);
     consumer.context().request(what, needs, answer)
+}
+
+fn is_of_group(refusal: &KafkaError) -> bool {
+    code(refusal) == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
 }
 
 impl ClientContext for Connection {

@@ -93,6 +93,11 @@ impl Needs {
         Self { group: Some((operation, group)), ..self }
     }
 
+    /// Whether something is wanted of a group, too.
+    pub(super) const fn names_group(&self) -> bool {
+        self.group.is_some()
+    }
+
     /// What is missing when the broker refuses with this code. `None` for codes that are about no right.
     pub(super) fn lacking(&self, code: RDKafkaErrorCode, principal: String) -> Option<Right> {
         let topic = || self.topic.clone().map_or(Resource::Cluster, Resource::Topic);
