@@ -100,7 +100,8 @@ pub struct CheckArgs {
     /// Read the file and the rules and guards that it names, and try nothing else
     #[arg(long)]
     pub read_only: bool,
-    /// Check what this stage needs, and nothing else; `act` is `decide` and `respond`
+    /// Check what this stage needs, and nothing else; `act` is `decide` and `respond`. Tries its rights on the broker, too:
+    /// give the configuration with which this stage comes there
     #[arg(long, value_enum, value_name = "NAME")]
     pub stage: Option<StageName>,
 }

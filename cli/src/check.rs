@@ -4,6 +4,7 @@
 //! key that nobody uses, by which the broker tells its time.
 
 mod needs;
+mod rights;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,6 +38,19 @@ struct Finding {
     /// Whether it is allowed, and hardly meant.
     is_warning: bool,
     text: String,
+}
+
+/// One line, whatever servers say in it.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mark = match self.exit {
+            Some(Exit::Ok) if self.is_warning => "WARN",
+            Some(Exit::Ok) => "ok  ",
+            Some(_) => "FAIL",
+            None => "?   ",
+        };
+        write!(f, "{mark}  {:<16} {}", self.what, escape::text(&self.text))
+    }
 }
 
 fn good(what: &'static str, text: impl Into<String>) -> Finding {
@@ -73,7 +87,7 @@ pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         return Ok(print(&findings));
     }
     match kafka.flatten() {
-        Some(kafka) => findings.extend(broker(&kafka, &wanted).await),
+        Some(kafka) => findings.extend(broker(&kafka, &wanted, args.stage.is_some()).await),
         None => findings.push(good("broker", "none configured: `cordon up` uses one in its own process, shadow only")),
     }
     if wanted.asks_defender() {
@@ -87,23 +101,17 @@ pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 /// Prints them; the exit code is the gravest one's.
 fn print(findings: &[Finding]) -> Exit {
-    for finding in findings {
-        let mark = match finding.exit {
-            Some(Exit::Ok) if finding.is_warning => "WARN",
-            Some(Exit::Ok) => "ok  ",
-            Some(_) => "FAIL",
-            None => "?   ",
-        };
-        println!("{mark}  {:<16} {}", finding.what, finding.text);
-    }
+    findings.iter().for_each(|finding| println!("{finding}"));
     findings.iter().filter_map(|finding| finding.exit).max().unwrap_or(Exit::Ok)
 }
 
 fn doubted(doubt: &Doubt) -> Finding {
-    warning("rules and guards", escape::text(&format!("{}: {}", doubt.path, doubt.text)))
+    warning("rules and guards", format!("{}: {}", doubt.path, doubt.text))
 }
 
-async fn broker(kafka: &KafkaSettings, wanted: &Wanted) -> Vec<Finding> {
+/// `is_stage` says whether these are the settings of one stage, with which it comes to the broker: only then do its rights
+/// follow from ours.
+async fn broker(kafka: &KafkaSettings, wanted: &Wanted, is_stage: bool) -> Vec<Finding> {
     let cluster = match kafka::cluster_id(kafka).await {
         Ok(id) => good("broker", format!("cluster {id}")),
         Err(error) => return vec![bad("broker", exit::of_kafka(&error), error.to_string())],
@@ -114,13 +122,19 @@ async fn broker(kafka: &KafkaSettings, wanted: &Wanted) -> Vec<Finding> {
         Err(error @ TopicsError::Wrong(_)) => bad("topics", Exit::Unreachable, error.to_string()),
     };
     let mut findings = vec![cluster];
+    let mut written = Vec::new();
     if topics.exit == Some(Exit::Ok) {
         if wanted.topics().contains(&Topic::Cursors) {
-            findings.push(broker_clock(kafka).await);
+            let clock = broker_clock(kafka).await;
+            written.extend((clock.exit == Some(Exit::Ok)).then(|| kafka.topic(Topic::Cursors)));
+            findings.push(clock);
         }
         if wanted.responds {
             findings.push(ledger(kafka).await);
         }
+    }
+    if is_stage && matches!(topics.exit, Some(Exit::Ok | Exit::Denied)) {
+        findings.extend(rights::findings(&kafka::try_rights(kafka, &wanted.access()).await, &written));
     }
     findings.insert(1, topics);
     findings
@@ -234,4 +248,16 @@ fn refused(what: &'static str, error: &ApiError) -> Finding {
         ErrorClass::Poison | ErrorClass::Fatal => Exit::Denied,
     };
     bad(what, exit, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_stays_on_the_line_of_its_finding() {
+        let said = "554 no\u{1b}[2J\nok    broker           cluster x";
+        assert_eq!(bad("mail", Exit::Unreachable, said).to_string().lines().count(), 1);
+        assert!(!bad("mail", Exit::Unreachable, said).to_string().contains('\u{1b}'));
+    }
 }

@@ -185,6 +185,34 @@ async fn without_one_right_resource_operation_and_principal_are_named_and_nobody
     insta::assert_snapshot!("missing_rights", all);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_tries_the_rights_of_a_stage_and_says_which_it_did_not_try() {
+    let _turn = TURN.lock().await;
+    let Some(mut office) = Office::open("acls-check", Login::Scram).await else { return };
+    let args = ["check", "--stage", "enrich"];
+    let (code, text) = office.says("enrich", &args).await;
+    let text = office.redacted(&text);
+    assert!(code == Some(0) && !text.contains("FAIL"), "{code:?} {text}");
+    let [tried, untried] = &text.lines().filter(|line| line.contains("  rights ")).collect::<Vec<_>>()[..] else {
+        panic!("not two lines: {text}")
+    };
+    assert!(tried.starts_with("ok    rights           tried, and given: Read on topic cordon.alerts"), "{tried}");
+    assert!(!tried.contains("Write on") && !tried.contains("Read on group"), "{tried}");
+    assert!(untried.starts_with("?     rights           not tried") && untried.contains("Read on group"), "{untried}");
+    assert!(untried.contains("Write on topic") && untried.contains("topic cordon.enriched"), "{untried}");
+    for (operation, resource, told) in [
+        ("Read", ["--topic", "alerts"], "User:enrich needs Read on topic cordon.alerts"),
+        ("DescribeConfigs", ["--topic", "enriched"], "User:enrich needs DescribeConfigs on topic cordon.enriched"),
+        ("Read", ["--group", "enrich"], "User:enrich needs Read on group cordon.enrich"),
+    ] {
+        office.change(&["--remove", "--force"], "enrich", operation, resource);
+        let (code, text) = refused(&mut office, "enrich", &args).await;
+        office.change(&["--add"], "enrich", operation, resource);
+        let text = office.redacted(&text);
+        assert!(code == Some(77) && text.contains("FAIL  rights") && text.contains(told), "{code:?} {text}");
+    }
+}
+
 /// Waits until it is refused: access lists reach the broker a moment after Kafka's tool has ended.
 async fn refused(office: &mut Office, user: &str, args: &[&str]) -> (Option<i32>, String) {
     until(SOON, &format!("{user} to be refused {args:?}"), async || {

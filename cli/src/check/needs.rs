@@ -51,9 +51,8 @@ impl Wanted {
         })
     }
 
-    /// The topics that they use.
-    pub fn topics(&self) -> Vec<Topic> {
-        let mut topics = BTreeSet::from([Topic::Policies]);
+    /// What they do on the broker.
+    pub fn access(&self) -> Vec<Access> {
         let used: [(bool, &[Access]); 5] = [
             (self.ingest.is_some(), &[cordon_ingest::ACCESS]),
             (self.enrich.is_some(), &[cordon_enrich::ACCESS]),
@@ -61,7 +60,13 @@ impl Wanted {
             (self.responds, Role::Respond.access()),
             (self.notify.is_some(), &[cordon_notify::ACCESS]),
         ];
-        used.iter().filter(|(used, _)| *used).for_each(|(_, access)| topics.extend(Access::checked(access)));
+        used.iter().filter(|(used, _)| *used).flat_map(|(_, access)| access.iter().copied()).collect()
+    }
+
+    /// The topics that they use.
+    pub fn topics(&self) -> Vec<Topic> {
+        let mut topics = BTreeSet::from([Topic::Policies]);
+        topics.extend(Access::checked(&self.access()));
         topics.into_iter().collect()
     }
 

@@ -38,4 +38,5 @@ pub use topics::members::{Membership, members};
 pub use topics::position::{Position, positions};
 pub use topics::snapshot::{fold_all, fold_since, oldest_at, read_all, read_newest};
 pub use topics::tail::Tail;
+pub use topics::trial::{Outcome as TrialOutcome, Trial, try_rights};
 pub use topics::{Applied, TopicsError, apply_topics, check_topics, cluster_id, commit_end, has_committed};

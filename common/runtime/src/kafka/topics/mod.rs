@@ -8,6 +8,7 @@ pub(super) mod partitions;
 pub(super) mod position;
 pub(super) mod snapshot;
 pub(super) mod tail;
+pub(super) mod trial;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
