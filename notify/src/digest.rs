@@ -46,6 +46,17 @@ impl Series {
             Self::Rehearsed => "would",
         }
     }
+
+    /// What a digest of so many reports is, for people.
+    #[must_use]
+    pub fn digest_of(self, reports: usize) -> String {
+        let about = match self {
+            Self::Held => "what is held",
+            Self::NotDone => "what was not done",
+            Self::Rehearsed => "what shadow mode would have done",
+        };
+        format!("a digest of {reports} report{} of {about}", if reports == 1 { "" } else { "s" })
+    }
 }
 
 /// One report of a digest.

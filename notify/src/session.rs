@@ -9,8 +9,10 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 
-use cordon_records::{DeadLetterReason, Report};
+use cordon_records::{DeadLetterReason, Report, Wait, Waiting};
 use cordon_runtime::kafka::{Fate as Settled, Inbound, Inbox, Settler, Tenure, Undecodable, dead_letter};
+use cordon_runtime::telemetry::Waits;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use crate::delivery::Outcome;
@@ -55,6 +57,9 @@ pub struct Session<'a, T> {
     pub(crate) queue: Queue,
     windows: BTreeMap<Series, Window<Kept>>,
     letters: Letters,
+    /// The partition of the newest report, and the offset after it.
+    read_to: Option<(i32, i64)>,
+    waits: Waits,
 }
 
 /// A report that waits for its digest, as it came: what no digest can tell is a dead letter of its own.
@@ -81,7 +86,8 @@ impl<'a, T: Transport> Session<'a, T> {
         let span = mailer.terms.digest_after;
         let windows = Series::ALL.into_iter().map(|series| (series, Window::new(span, window::MOST))).collect();
         let letters = Letters::new(&mailer.context, notified.dead_letters(), span);
-        Self { mailer, tenure, settler, notified, queue: Queue::default(), windows, letters }
+        let waits = mailer.context.health.waits();
+        Self { mailer, tenure, settler, notified, queue: Queue::default(), windows, letters, read_to: None, waits }
     }
 
     /// Works until the tenure is over.
@@ -91,6 +97,7 @@ impl<'a, T: Transport> Session<'a, T> {
         }
         let mut in_a_row = 0;
         loop {
+            self.waits.set(self.waiting((Instant::now(), self.mailer.context.clock.now())));
             let wakes = self.wakes();
             let came = tokio::select! {
                 biased;
@@ -102,8 +109,9 @@ impl<'a, T: Transport> Session<'a, T> {
             match came {
                 Came::Report(None) => return Ok(()),
                 Came::Report(Some(record)) => {
-                    let newest = record.offset;
+                    let (partition, newest) = (record.partition, record.offset);
                     self.handle(record).await?;
+                    self.read_to = Some((partition, newest + 1));
                     self.relieve(newest).await?;
                 }
                 Came::Letter(letter) => self.tell_of(&letter).await?,
@@ -131,6 +139,13 @@ impl<'a, T: Transport> Session<'a, T> {
     fn wakes(&self) -> Option<Instant> {
         let windows = self.windows.values().filter_map(Window::ends);
         windows.chain(self.queue.next(Instant::now())).chain(self.letters.ends()).min()
+    }
+
+    /// What waits for a digest: its reports stay unsettled until then, and that is no standstill.
+    fn waiting(&self, now: (Instant, Timestamp)) -> Option<Waiting> {
+        let (partition, read_to) = self.read_to?;
+        let waits: Vec<Wait> = self.windows.iter().filter_map(|(series, window)| wait(*series, window, now)).collect();
+        (!waits.is_empty()).then_some(Waiting { partition, read_to, waits })
     }
 
     async fn send_what_is_due(&mut self) -> Result<(), Stop> {
@@ -305,6 +320,16 @@ impl<'a, T: Transport> Session<'a, T> {
     }
 }
 
+/// What the reports in a window wait for; nothing where it holds none. In whole seconds, so that what is the same is told in
+/// the same words.
+fn wait<K>(series: Series, window: &Window<K>, (now, clock): (Instant, Timestamp)) -> Option<Wait> {
+    let reports = window.kept().len();
+    let left = window.ends().filter(|_| reports > 0)?.saturating_duration_since(now);
+    let until = clock.checked_add(SignedDuration::try_from(left).ok()?).ok()?;
+    let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
+    Some(Wait { what: series.digest_of(reports), until })
+}
+
 /// The next report, or else the next dead letter; the other way round where those had to wait for long.
 async fn next(inbox: &mut Inbox, letters: &mut Letters, letters_first: bool) -> Came {
     if letters_first {
@@ -327,5 +352,28 @@ async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_window_says_what_its_reports_wait_for_and_until_when_and_an_empty_one_waits_for_nothing() {
+        let (begin, clock) = (Instant::now(), "2026-11-24T03:00:00Z".parse::<Timestamp>().unwrap());
+        let mut window = Window::new(Duration::from_secs(600), 500);
+        assert_eq!(wait(Series::Held, &window, (begin, clock)), None);
+        assert_eq!(window.offer(1, true, begin), Some(1));
+        assert_eq!(wait(Series::Held, &window, (begin, clock)), None, "the first was told at once");
+        window.offer(2, true, begin);
+        let later = Duration::from_secs(60);
+        let told = wait(Series::Held, &window, (begin + later, clock + later)).unwrap();
+        let until = "2026-11-24T03:10:00Z".parse().unwrap();
+        assert_eq!(told, Wait { what: "a digest of 1 report of what is held".into(), until });
+        window.take(begin + Duration::from_secs(600));
+        assert_eq!(wait(Series::Held, &window, (begin, clock)), None, "it was sent");
     }
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use cordon_notify::notified::{MailRecord, Notified, Planned, Reader, Stored, Tells};
 use cordon_records::{
-    ActionKey, ActionRecord, ActionState, AlertId, IntentHash, MachineId, Report, Ruling, SystemClock, Topic,
+    ActionKey, ActionRecord, ActionState, AlertId, Clock as _, IntentHash, MachineId, Report, Ruling, SystemClock,
+    Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Inbound, read_all};
@@ -75,7 +76,15 @@ async fn two_thousand_held_at_once_are_one_mail_and_three_full_digests_and_the_r
     assert_eq!(subjects[1], "ACTION NEEDED: 500 more actions wait for a person: High 500");
     let told = told(&world).await;
     assert_eq!((told.len(), told.values().max()), (1_501, Some(&1)));
+    // What waits is no standstill: status is told how far was read, what for, and until when.
+    let health = running.health.clone();
+    until(|| health.waiting().is_some_and(|it| it.read_to == 2_000), || format!("{:?}", health.waiting())).await;
+    let waiting = health.waiting().unwrap();
+    let what: Vec<&str> = waiting.waits.iter().map(|wait| wait.what.as_str()).collect();
+    assert_eq!((waiting.partition, what), (0, vec!["a digest of 499 reports of what is held"]));
+    assert!(waiting.waits[0].until > SystemClock.now(), "{waiting:?}");
     running.stop().await;
+    assert_eq!(health.waiting(), None, "who does not hold the topic keeps nothing back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use cordon_records::{Clock, CursorRecord, DecisionRecord, StageHealth, StampedRecord, SystemClock, Topic};
+use cordon_records::{Clock, CursorRecord, DecisionRecord, StageHealth, StampedRecord, SystemClock, Topic, Waiting};
 use cordon_runtime::kafka::{self, KafkaFailure, KafkaSettings, Position};
 
-use super::picture::{DeadLetters, Ledger, Looked, Picture, Stage, Unread};
+use super::picture::{Commands, DeadLetters, Ledger, Looked, OnPurpose, Picture, Stage, Unread, Unsettled};
+use super::words::{behind, waiting};
 use crate::dlq::{Letter, seen};
 
 /// A stage, or a role of one.
@@ -45,7 +46,7 @@ pub async fn picture(kafka: &KafkaSettings) -> Result<Picture, KafkaFailure> {
     let [ingest, enrich, decide, respond, notify] = READERS.map(|reader| stage(kafka, reader, &health));
     let (ingest, enrich, decide, respond, notify) = tokio::join!(ingest, enrich, decide, respond, notify);
     let commands = match &ledger {
-        Ok(ledger) => unread(kafka, Topic::Commands, |_| ledger.commands_next).await,
+        Ok(ledger) => commands(kafka, ledger).await,
         Err(why) => Err(format!("how far respond has read is in the ledger: {why}")),
     };
     let stages = vec![ingest, enrich, decide, respond, notify];
@@ -102,31 +103,43 @@ async fn stage(kafka: &KafkaSettings, reader: Reader, health: &Looked<BTreeMap<S
         let ours = words.values().filter(|word| word.groups.iter().any(|group| group == reader.group));
         ours.cloned().collect()
     };
+    let words = health.as_ref().map(of_ours).map_err(Clone::clone);
+    let kept = waiting(words.as_deref().unwrap_or_default(), SystemClock.now());
     let unsettled = async {
         match reader.topic {
             None => None,
-            Some(topic) => Some(unsettled(kafka, reader.group, topic).await),
+            Some(topic) => Some(unsettled(kafka, reader.group, topic, &kept).await),
         }
     };
     let (members, unsettled) = tokio::join!(kafka::members(kafka, reader.group), unsettled);
-    Stage {
-        name: reader.name,
-        members: told(members),
-        words: health.as_ref().map(of_ours).map_err(Clone::clone),
-        unsettled,
-    }
+    Stage { name: reader.name, members: told(members), words, unsettled }
 }
 
-async fn unsettled(kafka: &KafkaSettings, group: &str, topic: Topic) -> Looked<Unread> {
+async fn unsettled(
+    kafka: &KafkaSettings,
+    group: &str,
+    topic: Topic,
+    kept: &BTreeMap<i32, Waiting>,
+) -> Looked<Unsettled> {
     let positions = told(kafka::positions(kafka, Some(group), topic).await)?;
-    counted(kafka, topic, &positions).await
+    let all = counted(kafka, topic, &positions).await?;
+    if kept.is_empty() {
+        return Ok(all.into());
+    }
+    let behind: Vec<Position> = positions.iter().map(|position| behind(position, kept)).collect();
+    let unread = counted(kafka, topic, &behind).await?;
+    let waits = kept.values().flat_map(|told| told.waits.clone()).collect();
+    Ok(Unsettled { all, on_purpose: Some(OnPurpose { waits, unread }) })
 }
 
-/// What nobody has read of a topic from these offsets on.
-async fn unread(kafka: &KafkaSettings, topic: Topic, from: impl Fn(i32) -> i64) -> Looked<Unread> {
-    let mut positions = told(kafka::positions(kafka, None, topic).await)?;
-    positions.iter_mut().for_each(|position| position.committed = Some(from(position.partition)));
-    counted(kafka, topic, &positions).await
+/// What respond has yet to read. The topic holds what people said, which is little: it is read as a whole.
+async fn commands(kafka: &KafkaSettings, ledger: &Ledger) -> Looked<Commands> {
+    let written = kafka::fold_all(kafka, Topic::Commands, Vec::new(), |written, record| {
+        written.push((record.offset, record.timestamp));
+    });
+    let (written, positions) = tokio::join!(written, kafka::positions(kafka, None, Topic::Commands));
+    let end = told(positions)?.iter().map(|position| position.high).max().unwrap_or(0);
+    Ok(Commands::of((ledger.commands_next, ledger.commands_newest), told(written)?, end))
 }
 
 async fn counted(kafka: &KafkaSettings, topic: Topic, positions: &[Position]) -> Looked<Unread> {
@@ -150,6 +163,7 @@ mod tests {
             owner: owner.into(),
             groups: Vec::new(),
             not_ready: Vec::new(),
+            waiting: None,
             at: format!("2026-11-24T{at}Z").parse().unwrap(),
         };
         let mut words = BTreeMap::new();

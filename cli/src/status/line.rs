@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::picture::Looked;
+use crate::escape;
 
-/// One line.
+/// One line. Its words may be anybody's: they are made harmless where the line is printed, so that none is forgotten.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
     /// Whether nothing about it wants a person.
@@ -19,8 +20,9 @@ pub struct Line {
 
 impl std::fmt::Display for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}  {:<10} {}", if self.good { "ok  " } else { "LOOK" }, self.about, self.text)?;
-        self.help.iter().try_for_each(|help| write!(f, "\n                 {help}"))
+        let mark = if self.good { "ok  " } else { "LOOK" };
+        write!(f, "{mark}  {:<10} {}", self.about, escape::text(&self.text))?;
+        self.help.iter().try_for_each(|help| write!(f, "\n                 {}", escape::text(help)))
     }
 }
 

@@ -7,11 +7,13 @@ mod line;
 mod picture;
 mod print;
 mod stages;
+mod words;
 
 use cordon_records::{Clock, SystemClock};
 
 use crate::args::StatusArgs;
 use crate::exit::Exit;
+use crate::output::{json, put};
 
 /// Looks, prints, and ends with 1 when something wants a person.
 pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
@@ -20,7 +22,7 @@ pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     let lines = print::lines(&picture, SystemClock.now());
     match args.output {
         crate::args::StatusFormat::Text => lines.iter().for_each(|line| println!("{line}")),
-        crate::args::StatusFormat::Json => println!("{:#}", print::document(&picture, &lines)),
+        crate::args::StatusFormat::Json => put(&json(&print::document(&picture, &lines))?)?,
     }
     Ok(if lines.iter().all(|line| line.good) { Exit::Ok } else { Exit::Negative })
 }

@@ -6,14 +6,13 @@ use std::time::Duration;
 use cordon_act::respond::Book;
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, Claim, DeadLetterReason, Latch, LedgerEntry, PolicyStanding,
-    PollCursor, StageHealth, StampedRecord, dead_letter_header as header,
+    PollCursor, StageHealth, StampedRecord, Wait, dead_letter_header as header,
 };
 use cordon_runtime::kafka::Membership;
 use jiff::Timestamp;
 
 use crate::dlq::Letter;
 use crate::dlq::seen::{SeenUpTo, Void};
-use crate::escape;
 
 /// What was found out, or why it could not be.
 pub type Looked<T> = Result<T, String>;
@@ -32,7 +31,7 @@ pub struct Picture {
     /// How often ingest polls, by this configuration file.
     pub poll_interval: Duration,
     /// What people asked for and respond has not read.
-    pub commands: Looked<Unread>,
+    pub commands: Looked<Commands>,
     /// Records that no stage could handle.
     pub dead_letters: Looked<DeadLetters>,
 }
@@ -45,7 +44,7 @@ impl Default for Picture {
             decided: Ok(None),
             cursor: Ok(None),
             poll_interval: Duration::ZERO,
-            commands: Ok(Unread::default()),
+            commands: Ok(Commands::default()),
             dead_letters: Ok(DeadLetters::default()),
         }
     }
@@ -61,7 +60,38 @@ pub struct Stage {
     /// The newest word of each of its processes.
     pub words: Looked<Vec<StageHealth>>,
     /// What it has yet to settle; `None` of one that settles no records.
-    pub unsettled: Option<Looked<Unread>>,
+    pub unsettled: Option<Looked<Unsettled>>,
+}
+
+/// What a stage has yet to settle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unsettled {
+    /// All of it.
+    pub all: Unread,
+    /// Where some of it waits on purpose.
+    pub on_purpose: Option<OnPurpose>,
+}
+
+/// What waits on purpose, and what does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnPurpose {
+    /// What for.
+    pub waits: Vec<Wait>,
+    /// What the stage has not even read.
+    pub unread: Unread,
+}
+
+impl Unsettled {
+    /// What must not wait for long.
+    pub fn urgent(&self) -> Unread {
+        self.on_purpose.as_ref().map_or(self.all, |on_purpose| on_purpose.unread)
+    }
+}
+
+impl From<Unread> for Unsettled {
+    fn from(all: Unread) -> Self {
+        Self { all, on_purpose: None }
+    }
 }
 
 /// Records that wait to be read.
@@ -71,6 +101,45 @@ pub struct Unread {
     pub records: i64,
     /// When the oldest was written.
     pub oldest: Option<Timestamp>,
+}
+
+/// What is on `commands` for respond to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// What respond has not read, of what it will.
+    pub unread: Unread,
+    /// What tells that the topic is another one than the one that respond has read.
+    pub made_anew: Option<MadeAnew>,
+}
+
+/// A topic that is shorter than what was read of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct MadeAnew {
+    /// The next offset that respond would have read.
+    pub next: i64,
+    /// Where the topic ends now.
+    pub end: i64,
+    /// Whether respond knows by the time of writing what is new here.
+    pub is_told_by_time: bool,
+}
+
+impl Commands {
+    /// As respond goes by it: what stands at `next` or after is new, and so is what was written after the newest that it has
+    /// read, wherever it stands. `written` is when each of them was, by offset; `end` is where the topic ends.
+    pub fn of(
+        (next, newest): (i64, Option<Timestamp>),
+        written: impl IntoIterator<Item = (i64, Option<Timestamp>)>,
+        end: i64,
+    ) -> Self {
+        let is_new = |(offset, at): &(i64, Option<Timestamp>)| {
+            *offset >= next || matches!((at, newest), (Some(at), Some(newest)) if *at > newest)
+        };
+        let new: Vec<Option<Timestamp>> = written.into_iter().filter(is_new).map(|(_, at)| at).collect();
+        let oldest = new.iter().flatten().min().copied();
+        let unread = Unread { records: i64::try_from(new.len()).unwrap_or(i64::MAX), oldest };
+        let made_anew = (end < next).then_some(MadeAnew { next, end, is_told_by_time: newest.is_some() });
+        Self { unread, made_anew }
+    }
 }
 
 /// An action that waits for a person.
@@ -120,6 +189,8 @@ pub struct Ledger {
     pub timers: Option<(usize, Timestamp)>,
     /// The next command to be read.
     pub commands_next: i64,
+    /// When the newest of those that were read was written.
+    pub commands_newest: Option<Timestamp>,
 }
 
 /// The dead letters that are kept.
@@ -146,7 +217,7 @@ impl DeadLetters {
         if !seen.look(letter) {
             return;
         }
-        let word = |name| letter.said(name).map_or_else(|| "unknown".to_owned(), escape::text);
+        let word = |name| letter.said(name).unwrap_or("unknown").to_owned();
         let died = letter.said(header::FAILED_AT).and_then(|at| at.parse().ok()).or(letter.0.timestamp);
         if letter.said(header::REASON) == Some(DeadLetterReason::Lost.as_str()) {
             *self.lost.entry(word(header::STAGE)).or_default() += 1;
@@ -225,6 +296,7 @@ impl Ledger {
             overdue: book.open().filter(|entry| entry.alarmed).count(),
             fleet: book.fleet.map(|fleet| (fleet.machines, fleet.at)),
             commands_next: book.commands_next,
+            commands_newest: book.commands_newest,
             claim: book.claim,
             policy: book.policy,
             breaker: book.breaker,
@@ -255,6 +327,25 @@ mod tests {
             value: None,
             timestamp: None,
         }
+    }
+
+    #[test]
+    fn commands_are_unread_from_the_next_offset_on_and_where_they_are_newer_than_the_newest_that_was_read() {
+        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let written = |minutes: &[i64]| (0..).zip(minutes.iter().map(|it| Some(at(*it)))).collect::<Vec<_>>();
+        let of = |next, newest: Option<i64>, minutes: &[i64]| {
+            let all = written(minutes);
+            let end = i64::try_from(all.len()).unwrap();
+            let Commands { unread, made_anew } = Commands::of((next, newest.map(at)), all, end);
+            (unread.records, unread.oldest, made_anew.map(|it| it.is_told_by_time))
+        };
+        assert_eq!(of(3, Some(3), &[1, 2, 3]), (0, None, None));
+        assert_eq!(of(2, Some(2), &[1, 2, 3]), (1, Some(at(3)), None));
+        assert_eq!(of(2, Some(9), &[1, 2, 3]), (1, Some(at(3)), None), "the clock of whoever wrote it may be behind");
+        assert_eq!(of(3, Some(3), &[4, 5]), (2, Some(at(4)), Some(true)), "made anew, with two that are new");
+        assert_eq!(of(3, Some(3), &[]), (0, None, Some(true)), "made anew, and empty");
+        assert_eq!(of(2, Some(3), &[4, 5, 6]), (3, Some(at(4)), None), "made anew, and as long as before");
+        assert_eq!(of(3, None, &[4, 5]), (0, None, Some(false)), "an older build's ledger does not say when");
     }
 
     #[test]

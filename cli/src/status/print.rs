@@ -7,10 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::line::{Line, ago, count, good, look, looked, seconds, when};
-use super::picture::{DeadLetters, Held, InDoubt, Ledger, Picture, Refused, Stage, Unread};
+use super::picture::{Commands, DeadLetters, Held, InDoubt, Ledger, Picture, Refused, Stage, Unread};
 use super::stages;
 use crate::dlq::seen::told_of;
-use crate::escape;
 
 /// Coverage that is older than this has stopped, unless polls are further apart.
 const COVERAGE_STALE: SignedDuration = SignedDuration::from_mins(5);
@@ -58,17 +57,33 @@ fn switch(about: &'static str, latch: Option<&Latch>, kind: NoticeKind, now: Tim
     }
 }
 
-fn commands(unread: &Unread, now: Timestamp) -> Line {
-    if unread.records == 0 {
-        return good("commands", "all read");
-    }
+fn commands(commands: &Commands, now: Timestamp) -> Line {
+    let Commands { unread, made_anew } = commands;
     let age =
         unread.oldest.map_or_else(|| "of unknown age".to_owned(), |at| format!("the oldest {} old", ago(at, now)));
     let text = format!("{} that respond has not read, {age}", count(unread.records, "command"));
-    if unread.oldest.is_some_and(|at| now.duration_since(at) <= COMMANDS) {
-        return good("commands", text);
+    let is_fresh = unread.oldest.is_some_and(|at| now.duration_since(at) <= COMMANDS);
+    match (made_anew, unread.records) {
+        (None, 0) => good("commands", "all read"),
+        (None, _) if is_fresh => good("commands", text),
+        (None, _) => {
+            look("commands", text, "what people approved, denied or released is not done: is cordon-act running?")
+        }
+        (Some(anew), records) => {
+            let read =
+                format!("respond had read the one before up to {}, and this one ends at {}", anew.next, anew.end);
+            let here = match (anew.is_told_by_time, records) {
+                (true, 0) => "nothing here is newer than what it read there".to_owned(),
+                (true, _) => text,
+                (false, _) => "what is on this one is passed over: the ledger does not say when the last that was read was written".to_owned(),
+            };
+            look(
+                "commands",
+                format!("the topic was MADE ANEW: {read}; {here}"),
+                "what was written to the one before and not read is gone: say again what was not done",
+            )
+        }
     }
-    look("commands", text, "what people approved, denied or released is not done: is cordon-act running?")
 }
 
 fn rules(ledger: &Ledger, now: Timestamp) -> Line {
@@ -111,7 +126,7 @@ fn refused(all: &[Refused], now: Timestamp) -> Line {
     };
     let ends = ends(all.iter().filter_map(|refused| refused.until), now);
     let (waits, age) = (if all.len() == 1 { "action waits" } else { "actions wait" }, ago(oldest.since, now));
-    let why = escape::text(&newest.why);
+    let why = &newest.why;
     look(
         "refused",
         format!("{} {waits} since Entra or Defender REFUSES Cordon, the oldest for {age}{ends}: {why}", all.len()),
@@ -164,7 +179,7 @@ fn doubt(doubts: &[InDoubt], now: Timestamp) -> Line {
                 format!(", rested until {}; Defender's list is read, or a new attempt waits", seconds(until))
             }
         };
-        let (key, machine, why) = (&doubt.key, escape::text(&doubt.machine), escape::text(&doubt.why));
+        let (key, machine, why) = (&doubt.key, &doubt.machine, &doubt.why);
         let (kind, since) = (doubt.kind, seconds(doubt.since));
         format!("{kind} on {machine} since {since} ({} ago){rests} ({key}): {why}", ago(doubt.since, now))
     });
@@ -247,8 +262,10 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
     let nothing = Ledger::default();
     let ledger = picture.ledger.as_ref().unwrap_or(&nothing);
     let dead = picture.dead_letters.as_ref().ok();
-    let lag =
-        picture.stages.iter().filter_map(|stage| Some((stage.name, stage.unsettled.as_ref()?.as_ref().ok()?.records)));
+    let lag = picture
+        .stages
+        .iter()
+        .filter_map(|stage| Some((stage.name, stage.unsettled.as_ref()?.as_ref().ok()?.all.records)));
     let lag: BTreeMap<&str, i64> = lag.collect();
     let stages: serde_json::Map<String, Value> = picture.stages.iter().map(stage).collect();
     let told = lines.iter().map(|line| json!({"about": line.about, "good": line.good, "text": line.text}));
@@ -263,7 +280,8 @@ pub fn document(picture: &Picture, lines: &[Line]) -> Value {
         "pause": ledger.pause,
         "policy": ledger.policy,
         "decided": picture.decided.as_ref().ok().and_then(Option::as_ref).map(|(rule_set, at)| json!({"rule_set": rule_set, "at": at})),
-        "commands_unread": picture.commands.as_ref().ok().map(unread),
+        "commands_unread": picture.commands.as_ref().ok().map(|commands| unread(&commands.unread)),
+        "commands_made_anew": picture.commands.as_ref().ok().map(|commands| commands.made_anew),
         "actions": {
             "open": ledger.open, "in_doubt": ledger.doubts, "overdue": ledger.overdue, "held": ledger.held.len(),
             "waiting": ledger.held, "refused": ledger.refused,
@@ -292,7 +310,11 @@ fn stage(stage: &Stage) -> (String, Value) {
         Ok(Membership::Members(members)) => Some(members),
         Ok(Membership::Hidden) | Err(_) => None,
     };
-    let unsettled = stage.unsettled.as_ref().and_then(|looked| looked.as_ref().ok()).map(unread);
+    let unsettled = stage.unsettled.as_ref().and_then(|looked| looked.as_ref().ok()).map(|unsettled| {
+        let on_purpose = unsettled.on_purpose.as_ref();
+        let waits = on_purpose.map(|it| json!({"for": it.waits, "unread": unread(&it.unread)}));
+        json!({"records": unsettled.all.records, "oldest": unsettled.all.oldest, "waits": waits})
+    });
     let value = json!({"members": members, "processes": stage.words.as_ref().ok(), "unsettled": unsettled});
     (stage.name.to_owned(), value)
 }

@@ -1,12 +1,12 @@
 //! The lines about the stages: does each live, can it work, does it keep up.
 
-use cordon_records::{HEALTH_COUNTS_FOR, StageHealth};
+use cordon_records::HEALTH_COUNTS_FOR;
 use cordon_runtime::kafka::Membership;
 use jiff::{SignedDuration, Timestamp};
 
-use super::line::{Line, ago, count};
-use super::picture::{Ledger, Looked, Picture, Stage, Unread};
-use crate::escape;
+use super::line::{Line, ago, count, when};
+use super::picture::{Ledger, Looked, Picture, Stage, Unread, Unsettled};
+use super::words::{Words, is_late};
 
 /// A record that has waited for longer than this is not being worked on.
 pub const UNSETTLED: SignedDuration = SignedDuration::from_mins(2);
@@ -37,12 +37,10 @@ pub fn lines(picture: &Picture, now: Timestamp) -> Vec<Line> {
 fn line(stage: &Stage, picture: &Picture, now: Timestamp) -> Line {
     let mut parts = Parts(Line { good: true, about: stage.name, text: String::new(), help: Vec::new() });
     let binary = binary(stage.name);
-    let words: &[StageHealth] = stage.words.as_deref().unwrap_or_default();
-    let fresh: Vec<&StageHealth> = words.iter().filter(|word| word.counts(now)).collect();
-    let newest = words.iter().map(|word| word.at).max();
-    let lives = life(&mut parts, stage, (newest, fresh.is_empty()), now);
+    let words = stage.words.as_ref().map(|words| Words::of(words, stage.members.as_ref().ok(), now));
+    let lives = life(&mut parts, stage, words.as_ref().map_err(|why| why.as_str()), now);
     if lives {
-        health(&mut parts, stage, (fresh.as_slice(), newest), now);
+        health(&mut parts, words.as_ref().map_err(|why| why.as_str()), now);
     }
     if let Some(unsettled) = &stage.unsettled {
         keeps_up(&mut parts, unsettled, lives.then_some(binary), now);
@@ -59,33 +57,46 @@ fn line(stage: &Stage, picture: &Picture, now: Timestamp) -> Line {
 }
 
 /// Says whether it lives, and gives the answer. A word counts for a while after its process: one that is started again is
-/// not dead meanwhile.
-fn life(parts: &mut Parts, stage: &Stage, (newest, stale): (Option<Timestamp>, bool), now: Timestamp) -> bool {
-    let heard = match (&stage.words, newest) {
-        (Err(_), _) => "what its processes say cannot be read".to_owned(),
-        (Ok(_), Some(at)) => format!("last heard from {} ago", ago(at, now)),
-        (Ok(_), None) => "never heard from".to_owned(),
+/// not dead meanwhile. Who is no member of the group may still say that it lives, so whoever cannot read what is said does
+/// not know.
+fn life(parts: &mut Parts, stage: &Stage, words: Result<&Words<'_>, &str>, now: Timestamp) -> bool {
+    if let Ok(Membership::Members(members @ 1..)) = &stage.members {
+        parts.good(format!("lives, {}", count(i64::try_from(*members).unwrap_or(i64::MAX), "member")));
+        return true;
+    }
+    let words = match words {
+        Ok(words) => words,
+        Err(why) => {
+            let shown = match &stage.members {
+                Ok(Membership::Members(_)) => "no member is shown in its group".to_owned(),
+                Ok(Membership::Hidden) => "the broker does not show its group's members".to_owned(),
+                Err(why) => why.clone(),
+            };
+            let help = "give whoever looks DESCRIBE on its group and READ on the topic policies";
+            parts.look(
+                format!("whether it lives cannot be told: {shown}; what its processes say cannot be read: {why}"),
+                help,
+            );
+            return false;
+        }
     };
-    let start = || format!("start {}, and see what its log says", binary(stage.name));
-    match (&stage.members, stale) {
-        (Ok(Membership::Members(members @ 1..)), _) => {
-            parts.good(format!("lives, {}", count(i64::try_from(*members).unwrap_or(i64::MAX), "member")));
-            return true;
-        }
-        (Ok(Membership::Members(0) | Membership::Hidden) | Err(_), false) => {
-            parts.good(format!("lives, {heard}"));
-            return true;
-        }
-        (Ok(Membership::Members(0)), true) => {
-            parts.look(format!("NOT RUNNING: no member in its group, {heard}"), start());
-        }
-        (Ok(Membership::Hidden), true) => {
+    let heard = words
+        .newest
+        .map_or_else(|| "never heard from".to_owned(), |at| format!("last heard from {} ago", ago(at, now)));
+    if !words.standing.is_empty() {
+        parts.good(format!("lives, {heard}"));
+        return true;
+    }
+    let start = format!("start {}, and see what its log says", binary(stage.name));
+    match &stage.members {
+        Ok(Membership::Members(_)) => parts.look(format!("NOT RUNNING: no member in its group, {heard}"), start),
+        Ok(Membership::Hidden) => {
             let minutes = HEALTH_COUNTS_FOR.as_mins();
             let text =
                 format!("NOT HEARD FROM within {minutes} min ({heard}); the broker does not show its group's members");
-            parts.look(text, start());
+            parts.look(text, start);
         }
-        (Err(why), true) => {
+        Err(why) => {
             let help = "give whoever looks DESCRIBE on its group and READ on the topic policies";
             parts.look(format!("whether it lives cannot be told ({heard}): {why}"), help);
         }
@@ -94,47 +105,43 @@ fn life(parts: &mut Parts, stage: &Stage, (newest, stale): (Option<Timestamp>, b
 }
 
 /// Says what keeps it from working.
-fn health(parts: &mut Parts, stage: &Stage, (fresh, newest): (&[&StageHealth], Option<Timestamp>), now: Timestamp) {
-    if let Err(why) = &stage.words {
-        parts.look(
-            format!("whether it can work cannot be told: {why}"),
-            "give whoever looks READ on the topic policies",
-        );
-        return;
-    }
-    if fresh.is_empty() {
-        let heard = newest
+fn health(parts: &mut Parts, words: Result<&Words<'_>, &str>, now: Timestamp) {
+    let words = match words {
+        Ok(words) => words,
+        Err(why) => {
+            let help = "give whoever looks READ on the topic policies";
+            return parts.look(format!("whether it can work cannot be told: {why}"), help);
+        }
+    };
+    if words.standing.is_empty() {
+        let heard = words
+            .newest
             .map_or_else(|| "it has never said so".to_owned(), |at| format!("it said so last {} ago", ago(at, now)));
         let help = "it may be of an older build, may not write to the topic policies, or cannot write at all: see its log and /readyz";
-        parts.look(format!("whether it can write and has a token cannot be told: {heard}"), help);
-        return;
+        return parts.look(format!("whether it can write and has a token cannot be told: {heard}"), help);
     }
-    let mut complaints: Vec<(String, usize)> = Vec::new();
-    for why in fresh.iter().flat_map(|word| &word.not_ready) {
-        match complaints.iter_mut().find(|(known, _)| known == why) {
-            Some((_, processes)) => *processes += 1,
-            None => complaints.push((why.clone(), 1)),
-        }
-    }
-    for (why, processes) in complaints {
-        let all = if fresh.len() == 1 { String::new() } else { format!(" ({processes} of {})", fresh.len()) };
-        parts.look(format!("NOT READY{all}: {}", escape::text(&why)), "it goes on by itself once that is fixed");
+    for (why, by) in words.complaints() {
+        let of = (words.standing.len() > 1).then(|| format!("{} of {}", by.len(), words.standing.len()));
+        let newest = by.iter().map(|word| word.at).max().filter(|at| is_late(*at, now));
+        let said = newest.map(|at| format!("last said {} ago", ago(at, now)));
+        let facts: Vec<String> = [of, said].into_iter().flatten().collect();
+        let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
+        parts.look(format!("NOT READY{facts}: {why}"), "it goes on by itself once that is fixed");
     }
     parts.0.help.dedup();
 }
 
-fn keeps_up(parts: &mut Parts, unsettled: &Looked<Unread>, alive: Option<&str>, now: Timestamp) {
+fn keeps_up(parts: &mut Parts, unsettled: &Looked<Unsettled>, alive: Option<&str>, now: Timestamp) {
     match unsettled {
         Err(why) => parts.look(
             format!("what it has yet to settle cannot be told: {why}"),
             "give whoever looks DESCRIBE on its group and READ on its topic",
         ),
-        Ok(Unread { records: 0, .. }) => parts.good("nothing unsettled"),
-        Ok(Unread { records, oldest }) => {
-            let age =
-                oldest.map_or_else(|| "of unknown age".to_owned(), |at| format!("the oldest {} old", ago(at, now)));
-            let text = format!("{} unsettled, {age}", count(*records, "record"));
-            if oldest.is_some_and(|at| now.duration_since(at) <= UNSETTLED) {
+        Ok(unsettled) if unsettled.all.records == 0 => parts.good("nothing unsettled"),
+        Ok(unsettled) => {
+            let text = left(unsettled, now);
+            let urgent = unsettled.urgent();
+            if urgent.records == 0 || urgent.oldest.is_some_and(|at| now.duration_since(at) <= UNSETTLED) {
                 return parts.good(text);
             }
             match alive {
@@ -150,10 +157,27 @@ fn keeps_up(parts: &mut Parts, unsettled: &Looked<Unread>, alive: Option<&str>, 
     }
 }
 
+/// What is unsettled, what of it waits on purpose, and what is behind that.
+fn left(unsettled: &Unsettled, now: Timestamp) -> String {
+    let aged = |Unread { records, oldest }: Unread, kind: &str| {
+        let age = oldest.map_or_else(|| "of unknown age".to_owned(), |at| format!("the oldest {} old", ago(at, now)));
+        format!("{} {kind}, {age}", count(records, "record"))
+    };
+    let mut text = aged(unsettled.all, "unsettled");
+    if let Some(on_purpose) = &unsettled.on_purpose {
+        let each = on_purpose.waits.iter().map(|wait| format!("{} until {}", wait.what, when(wait.until, now)));
+        text += &format!("; it waits on purpose for {}", each.collect::<Vec<_>>().join(" and "));
+        if on_purpose.unread.records > 0 {
+            text += &format!("; {}", aged(on_purpose.unread, "not read yet"));
+        }
+    }
+    text
+}
+
 fn claim(parts: &mut Parts, ledger: &Ledger, now: Timestamp) {
     match &ledger.claim {
         Some(claim) => {
-            let owner = escape::text(&claim.owner);
+            let owner = &claim.owner;
             parts.good(format!("the ledger is {owner}'s, since {} ago, epoch {}", ago(claim.at, now), claim.epoch));
         }
         None => parts.look("nobody has ever held the ledger", "start cordon-act once with --init-ledger"),
@@ -169,7 +193,7 @@ fn decided(parts: &mut Parts, decided: &Looked<Option<(String, Timestamp)>>, led
             return parts.look(format!("its newest decision cannot be told: {why}"), help);
         }
     };
-    let text = format!("newest decision {} ago, by set {}", ago(at, now), escape::text(rule_set));
+    let text = format!("newest decision {} ago, by set {rule_set}", ago(at, now));
     match &ledger.policy {
         Some(standing) if at > standing.at && standing.rule_set != *rule_set => {
             parts.look(text, "decide and respond run on different rules: one of them has not got the new files");

@@ -25,8 +25,31 @@ pub struct StageHealth {
     /// What keeps it from working, as its `/readyz` says it: `stage/component: why`. Empty when nothing does.
     #[serde(default)]
     pub not_ready: Vec<String>,
+    /// The records that it has read and settles later, on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// When it said so, by its own clock.
     pub at: Timestamp,
+}
+
+/// Records that a process has read and settles later, on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The partition of its topic.
+    pub partition: i32,
+    /// The next offset that it will handle there: all before is settled, or waits.
+    pub read_to: i64,
+    /// What for.
+    pub waits: Vec<Wait>,
+}
+
+/// What some records wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// What it is, for people: `a digest of 3 reports of what is held`.
+    pub what: String,
+    /// When the waiting ends, by the clock of whoever waits.
+    pub until: Timestamp,
 }
 
 impl StageHealth {
@@ -60,6 +83,7 @@ mod tests {
             owner: owner.into(),
             groups: vec!["act-respond".into()],
             not_ready: vec!["act/defender: no token".into()],
+            waiting: None,
             at: "2026-11-24T03:00:00Z".parse().unwrap(),
         }
     }

@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cordon_records::{Headers, StageHealth, Topic};
+use cordon_records::{Headers, StageHealth, Topic, Waiting};
 use tokio::time::Instant;
 
 use crate::context::Context;
@@ -43,13 +43,14 @@ impl Groups {
 struct Word {
     groups: Vec<String>,
     not_ready: Vec<String>,
+    waiting: Option<Waiting>,
 }
 
 impl Word {
     fn of(context: &Context) -> Self {
         let mut not_ready = context.health.missing();
         not_ready.extend(context.health.stuck());
-        Self { groups: context.groups.names(), not_ready }
+        Self { groups: context.groups.names(), not_ready, waiting: context.health.waiting() }
     }
 
     /// Whether this is to be said, after `before` was said so long ago.
@@ -89,6 +90,7 @@ async fn send(context: &Context, word: &Word) -> Result<(), String> {
         owner: context.owner.clone(),
         groups: word.groups.clone(),
         not_ready: word.not_ready.clone(),
+        waiting: word.waiting.clone(),
         at: context.clock.now(),
     };
     let key = record.key();
@@ -104,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_same_is_said_every_half_minute_and_a_change_after_five_seconds() {
-        let word = |why: &str| Word { groups: vec!["enrich".into()], not_ready: vec![why.into()] };
+        let word = |why: &str| Word { groups: vec!["enrich".into()], not_ready: vec![why.into()], waiting: None };
         let due = |before: &str, seconds| word("no token").is_due(Some(&(word(before), Duration::from_secs(seconds))));
         assert!(word("no token").is_due(None));
         assert_eq!([29, 30].map(|seconds| due("no token", seconds)), [false, true]);

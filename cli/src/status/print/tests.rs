@@ -1,11 +1,12 @@
 //! What the lines say of each kind of trouble.
 
 use cordon_records::{
-    ActionState, AttemptState, Claim, LedgerRecord, PolicyStanding, PollCursor, StageHealth, StampedRecord,
+    ActionState, AttemptState, Claim, LedgerRecord, PolicyStanding, PollCursor, StageHealth, StampedRecord, Wait,
 };
 use cordon_runtime::kafka::Membership;
 
 use super::*;
+use crate::status::picture::{OnPurpose, Unsettled};
 
 fn at(text: &str) -> Timestamp {
     format!("2026-11-24T{text}Z").parse().unwrap()
@@ -19,13 +20,14 @@ fn word(owner: &str, group: &str, ago: i64, not_ready: &[&str]) -> StageHealth {
         owner: owner.into(),
         groups: vec![group.into()],
         not_ready: not_ready.iter().map(|why| (*why).to_owned()).collect(),
+        waiting: None,
         at: at("03:01:00") - SignedDuration::from_secs(ago),
     }
 }
 
 /// A stage of one process that is well.
 fn alive(name: &'static str) -> Stage {
-    let unsettled = (name != "ingest").then_some(Ok(Unread::default()));
+    let unsettled = (name != "ingest").then_some(Ok(Unsettled::default()));
     Stage { name, members: Ok(Membership::Members(1)), words: Ok(vec![word("soc-1-7-a", name, 12, &[])]), unsettled }
 }
 
@@ -36,7 +38,7 @@ fn healthy() -> Picture {
     let fleet = LedgerRecord::FleetSize { machines: 3_000, at: at("02:30:00") };
     let records = [LedgerRecord::Claim(claim), LedgerRecord::Claim(older), LedgerRecord::Policy(standing), fleet];
     let mut stages = ["ingest", "enrich", "decide", "respond", "notify"].map(alive);
-    stages[4].unsettled = Some(Ok(Unread { records: 2, oldest: Some(at("03:00:58")) }));
+    stages[4].unsettled = Some(Ok(Unread { records: 2, oldest: Some(at("03:00:58")) }.into()));
     Picture {
         stages: stages.into(),
         ledger: Ok(Ledger::read(records.map(StampedRecord::from), at("03:01:00"))),
@@ -44,6 +46,10 @@ fn healthy() -> Picture {
         cursor: Ok(Some(PollCursor { watermark: at("03:00:00"), covered_until: at("03:00:45"), from: None, epoch: 4 })),
         ..Picture::default()
     }
+}
+
+fn unread_commands(unread: Unread) -> crate::status::picture::Looked<Commands> {
+    Ok(Commands { unread, made_anew: None })
 }
 
 /// What wants a person.
@@ -81,7 +87,7 @@ fn whatever_wants_a_person_is_named_with_what_to_do() {
     ledger.held = vec![held_for("02:40:00", "06:40:00"), held_for("03:00:00", "07:00:00")];
     ledger.timers = Some((4, "2026-11-24T09:30:00Z".parse().unwrap()));
     picture.cursor.as_mut().unwrap().as_mut().unwrap().covered_until = at("01:00:00");
-    picture.commands = Ok(Unread { records: 1, oldest: Some(at("03:00:00")) });
+    picture.commands = unread_commands(Unread { records: 1, oldest: Some(at("03:00:00")) });
     picture.dead_letters = Ok(DeadLetters {
         kept: 9,
         unseen: [("enrich decode".to_owned(), 1), ("notify rejected".to_owned(), 4)].into(),
@@ -114,7 +120,7 @@ fn with_enrich_act_and_notify_dead_and_alerts_waiting_each_dead_stage_wants_a_pe
     for name in ["enrich", "decide", "respond", "notify"] {
         killed(&mut picture, name, 250);
     }
-    picture.stages[1].unsettled = Some(Ok(Unread { records: 60, oldest: Some(at("02:57:00")) }));
+    picture.stages[1].unsettled = Some(Ok(Unread { records: 60, oldest: Some(at("02:57:00")) }.into()));
     assert_eq!(wanted(&picture), ["enrich", "decide", "respond", "notify"]);
     insta::assert_snapshot!(told(&picture));
 }
@@ -143,15 +149,119 @@ fn a_group_whose_members_the_broker_does_not_show_lives_by_its_words_alone() {
 }
 
 #[test]
+fn whoever_cannot_read_what_processes_say_does_not_call_a_stage_dead() {
+    let mut picture = healthy();
+    for (members, shown) in [
+        (Ok(Membership::Members(0)), "no member is shown in its group"),
+        (Ok(Membership::Hidden), "the broker does not show its group's members"),
+        (Err("no answer".to_owned()), "no answer"),
+    ] {
+        picture.stages[1].members = members;
+        picture.stages[1].words = Err("not permitted to read cordon.policies".into());
+        let line = line_of(&picture, "enrich");
+        let told = format!(
+            "LOOK  enrich     whether it lives cannot be told: {shown}; what its processes say cannot be read: not permitted \
+             to read cordon.policies"
+        );
+        assert!(line.starts_with(&told) && !line.contains("NOT RUNNING") && !line.contains("NOT HEARD"), "{line}");
+    }
+}
+
+#[test]
+fn what_a_dead_process_complained_of_is_over_when_its_successors_word_stands_beside_it() {
+    let mut picture = healthy();
+    let dead = |host: &str, ago| word(&format!("{host}-7-a"), "act-respond", ago, &["act/token: no token"]);
+    let heir = |host: &str| word(&format!("{host}-8-b"), "act-respond", 3, &[]);
+    let mut wants = |members, words: Vec<StageHealth>| {
+        picture.stages[3].members = Ok(members);
+        picture.stages[3].words = Ok(words);
+        wanted(&picture) == ["respond"]
+    };
+    let (one, two) = (Membership::Members(1), Membership::Members(2));
+    assert!(!wants(one, vec![dead("pod-1", 46), heir("pod-2")]), "the one member has spoken in time");
+    assert!(!wants(Membership::Hidden, vec![dead("soc-1", 46), heir("soc-1")]), "on the same host");
+    assert!(wants(one, vec![dead("pod-1", 45), heir("pod-2")]), "it is not late yet, so it may be the one that lives");
+    assert!(wants(two, vec![dead("pod-1", 46), heir("pod-2")]), "two are in the group, and one of them is late");
+    assert!(wants(Membership::Hidden, vec![dead("pod-1", 46), heir("pod-2")]), "nobody knows whether it was replaced");
+    assert!(wants(one, vec![dead("pod-1", 46)]), "nobody has taken its place");
+    assert!(line_of(&picture, "respond").contains("NOT READY (last said 46 s ago): act/token: no token"));
+}
+
+#[test]
+fn a_commands_topic_that_was_made_anew_is_never_said_to_be_read() {
+    let mut picture = healthy();
+    let mut told = |newest, written: Vec<(i64, Option<Timestamp>)>| {
+        let end = i64::try_from(written.len()).unwrap();
+        picture.commands = Ok(Commands::of((5, newest), written, end));
+        assert_eq!(wanted(&picture), ["commands"]);
+        line_of(&picture, "commands")
+    };
+    let line = told(Some(at("02:00:00")), Vec::new());
+    let made =
+        "LOOK  commands   the topic was MADE ANEW: respond had read the one before up to 5, and this one ends at";
+    assert!(line.starts_with(&format!("{made} 0; nothing here is newer")), "{line}");
+    let line = told(Some(at("02:00:00")), vec![(0, Some(at("03:00:59")))]);
+    assert!(line.contains("ends at 1; 1 command that respond has not read, the oldest 1 s old"), "{line}");
+    let line = told(None, vec![(0, Some(at("03:00:59")))]);
+    assert!(line.contains("what is on this one is passed over") && line.contains("say again"), "{line}");
+}
+
+#[test]
+fn what_others_wrote_stays_on_its_line_and_no_terminal_obeys_it() {
+    let hostile = "x\u{1b}[2J\nok    breaker    off \u{202e}\u{9b}31m";
+    let mut picture = healthy();
+    let ledger = picture.ledger.as_mut().unwrap();
+    let latch = Latch { on: true, by: hostile.into(), why: hostile.into(), at: at("02:40:00"), window_s: None };
+    (ledger.breaker, ledger.pause) = (Some(latch.clone()), Some(latch));
+    ledger.claim = Some(Claim { epoch: 3, owner: hostile.into(), at: at("02:00:00") });
+    let refused = Some(hostile.to_owned());
+    ledger.policy = Some(PolicyStanding { rule_set: hostile.into(), rules: 1, refused, at: at("02:50:00") });
+    ledger.refused = vec![Refused { since: at("02:40:00"), until: None, why: hostile.into() }];
+    picture.decided = Ok(Some((hostile.into(), at("03:00:50"))));
+    picture.cursor = Err(hostile.into());
+    picture.stages[0].words = Ok(vec![word("a-1-1", "ingest", 5, &[hostile])]);
+    let dead = picture.dead_letters.as_mut().unwrap();
+    (dead.unseen, dead.lost) = ([(hostile.to_owned(), 1)].into(), [(hostile.to_owned(), 1)].into());
+    for line in lines(&picture, at("03:01:00")) {
+        let shown = line.to_string();
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{shown}");
+        assert_eq!(shown.lines().count(), 1 + line.help.len(), "{shown}");
+    }
+    let document = crate::output::json(&document(&picture, &lines(&picture, at("03:01:00")))).unwrap();
+    assert!(!document.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{document}");
+}
+
+#[test]
 fn records_that_wait_for_more_than_two_minutes_want_a_person_although_the_stage_lives() {
     let mut picture = healthy();
-    let waiting = |oldest| Some(Ok(Unread { records: 1, oldest }));
+    let waiting = |oldest| Some(Ok(Unread { records: 1, oldest }.into()));
     picture.stages[1].unsettled = waiting(Some(at("02:59:00")));
     assert_eq!(wanted(&picture), Vec::<&str>::new());
     picture.stages[1].unsettled = waiting(Some(at("02:58:59")));
     assert_eq!(wanted(&picture), ["enrich"]);
     picture.stages[1].unsettled = waiting(None);
     assert_eq!(wanted(&picture), ["enrich"], "an age that is not known hides nothing");
+}
+
+#[test]
+fn what_waits_on_purpose_is_no_standstill_and_what_is_behind_it_may_be_one() {
+    let mut picture = healthy();
+    let mut waits = |unread| {
+        let wait = Wait { what: "a digest of 3 reports of what is held".into(), until: at("03:05:00") };
+        let all = Unread { records: 9, oldest: Some(at("02:55:00")) };
+        let on_purpose = Some(OnPurpose { waits: vec![wait], unread });
+        picture.stages[4].unsettled = Some(Ok(Unsettled { all, on_purpose }));
+        (wanted(&picture) == ["notify"], line_of(&picture, "notify"))
+    };
+    let (wants, line) = waits(Unread::default());
+    let told = "ok    notify     lives, 1 member; 9 records unsettled, the oldest 6 min old; it waits on purpose for a digest of \
+                3 reports of what is held until 2026-11-24T03:05:00Z (in 4 min)";
+    assert_eq!((wants, line.as_str()), (false, told));
+    let (wants, line) = waits(Unread { records: 2, oldest: Some(at("02:59:00")) });
+    assert!(!wants && line.ends_with("(in 4 min); 2 records not read yet, the oldest 2 min old"), "{line}");
+    let (wants, line) = waits(Unread { records: 2, oldest: Some(at("02:58:59")) });
+    assert!(wants && line.contains("what does the log of cordon-notify say?"), "{line}");
+    assert!(waits(Unread { records: 2, oldest: None }).0, "an age that is not known hides nothing");
 }
 
 #[test]
@@ -203,12 +313,12 @@ fn what_cannot_be_looked_at_is_said_with_its_reason_and_nothing_else_is_lost_by_
 #[test]
 fn commands_that_nobody_reads_want_a_person_after_fifteen_seconds() {
     let mut picture = healthy();
-    picture.commands = Ok(Unread { records: 2, oldest: Some(at("03:00:45")) });
+    picture.commands = unread_commands(Unread { records: 2, oldest: Some(at("03:00:45")) });
     assert!(
         line_of(&picture, "commands")
             .starts_with("ok    commands   2 commands that respond has not read, the oldest 15 s old")
     );
-    picture.commands = Ok(Unread { records: 2, oldest: Some(at("03:00:44")) });
+    picture.commands = unread_commands(Unread { records: 2, oldest: Some(at("03:00:44")) });
     assert_eq!(wanted(&picture), ["commands"]);
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use cordon_records::Waiting;
 use tokio::time::Instant;
 
 /// A component that beats and has been silent for longer is stuck.
@@ -18,6 +19,18 @@ pub struct Health {
     stage: &'static str,
     components: Arc<Mutex<BTreeMap<&'static str, Component>>>,
     watched: Arc<Mutex<Vec<Listed>>>,
+    waits: Arc<Mutex<Weak<Mutex<Option<Waiting>>>>>,
+}
+
+/// Where whoever keeps records back on purpose says so. What was said is over when this is dropped.
+#[derive(Debug)]
+pub struct Waits(Arc<Mutex<Option<Waiting>>>);
+
+impl Waits {
+    /// Says what waits now; `None` when nothing does.
+    pub fn set(&self, waiting: Option<Waiting>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+    }
 }
 
 /// Somebody who is asked, under the name of a component.
@@ -47,7 +60,7 @@ impl Health {
     /// A stage without components: alive and ready.
     #[must_use]
     pub fn new(stage: &'static str) -> Self {
-        Self { stage, components: Arc::default(), watched: Arc::default() }
+        Self { stage, components: Arc::default(), watched: Arc::default(), waits: Arc::default() }
     }
 
     /// Says whether a component can do its work, and if not, why.
@@ -70,6 +83,21 @@ impl Health {
         let mut all = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|(_, watched)| watched.strong_count() > 0);
         all.push((component, weak));
+    }
+
+    /// For whoever reads records and settles them later; who did so before does no more.
+    #[must_use]
+    pub fn waits(&self) -> Waits {
+        let waits = Waits(Arc::default());
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&waits.0);
+        waits
+    }
+
+    /// What waits on purpose.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner).upgrade()?;
+        waits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says that a component's loop turns. From the first beat on, silence for more than [`SILENCE`] means stuck.
@@ -148,6 +176,23 @@ mod tests {
         assert_eq!(health.missing(), ["act/producer: broken"]);
         drop(broken);
         assert!(health.missing().is_empty());
+    }
+
+    #[test]
+    fn what_waits_on_purpose_is_told_until_whoever_keeps_it_is_gone() {
+        let health = Health::new("notify");
+        let waiting = |read_to| Some(Waiting { partition: 0, read_to, waits: Vec::new() });
+        assert_eq!(health.waiting(), None);
+        let before = health.waits();
+        before.set(waiting(7));
+        assert_eq!(health.waiting(), waiting(7));
+        let after = health.waits();
+        assert_eq!(health.waiting(), None, "the next holder has said nothing yet");
+        after.set(waiting(9));
+        drop(before);
+        assert_eq!(health.waiting(), waiting(9));
+        drop(after);
+        assert_eq!(health.waiting(), None);
     }
 
     #[tokio::test(start_paused = true)]

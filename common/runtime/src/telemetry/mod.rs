@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use cordon_records::{Classified, ErrorClass};
 
-pub use health::{Health, Watched};
+pub use health::{Health, Waits, Watched};
 pub use metrics::StageMetrics;
 pub use need::watch_need;
 pub use server::serve;
