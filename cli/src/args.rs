@@ -179,6 +179,6 @@ pub struct PauseArgs {
     #[arg(long)]
     pub why: String,
     /// Who asks
-    #[arg(long, env = "USER", default_value = "unknown")]
+    #[arg(long, env = "USER", default_value = "somebody")]
     pub by: String,
 }

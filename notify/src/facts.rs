@@ -54,7 +54,9 @@ fn alert(alert: &AlertSummary) -> Section {
         facts.push(("Users", names(&alert.people())));
     }
     facts.extend(alert.created.map(|at| ("Raised", instant(at))));
-    facts.extend(alert.newest_moment.map(|at| ("Last event", instant(at))));
+    // The newest moment is the last event's only where that is later: Defender makes an alert after what it tells of.
+    let later = alert.newest_moment.filter(|at| alert.created.is_none_or(|made| *at > made));
+    facts.extend(later.map(|at| ("Last event", instant(at))));
     facts.extend(alert.incident_id.map(|id| ("Incident", id.to_string())));
     facts.push(("Alert id", alert.id.to_string()));
     Section { title: "Alert", facts, link: portal("Open the alert", "alerts", alert.id.as_str()) }

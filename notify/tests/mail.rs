@@ -7,7 +7,7 @@ use cordon_notify::message::{Fate, message_for};
 use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
 use cordon_records::{
-    Action, ActionState, AlertStatus, IsolationType, NoticeKind, RefusalCause, Report, Ruling, Severity,
+    Action, ActionRecord, ActionState, AlertStatus, IsolationType, NoticeKind, RefusalCause, Report, Ruling, Severity,
 };
 use mail_parser::{MessageParser, MimeHeaders};
 use support::{instant, mail, message, notice, of, of_the_machine, report, step, step_of, verdict};
@@ -325,6 +325,17 @@ fn the_reason_is_the_guards_plain_word_and_guards_that_passed_are_one_line() {
     record.guards = vec![verdict("new-guard", Ruling::Hold, "it is new")];
     record.reason = "new-guard: it is new".into();
     assert_eq!(of(record).reason, "New-guard: it is new.", "one that a later build has says its name");
+}
+
+#[test]
+fn the_last_event_is_told_where_it_is_later_than_the_alert_and_its_making_is_never_called_an_event() {
+    let mut record = step(ActionState::Succeeded, "LAPTOP-ANNA");
+    let told = |record: &ActionRecord| Renderer::new().unwrap().text(&of(record.clone())).unwrap();
+    assert!(told(&record).contains("Last event: 2026-11-20 09:12:40 UTC"), "{}", told(&record));
+    record.alert.newest_moment = record.alert.created;
+    assert!(!told(&record).contains("Last event") && told(&record).contains("Raised: 2026-11-20 09:12:31 UTC"));
+    record.alert.created = None;
+    assert!(told(&record).contains("Last event: 2026-11-20 09:12:31 UTC"));
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     }
     pipeline.stop().await?;
     println!(
-        "Next: cordon check --config deploy/config/cordon.example.yaml, then run against your own tenant in shadow mode."
+        "Next: copy deploy/config/cordon.example.yaml, name your tenant in it, try it with `cordon check --config FILE`, and \
+         run in shadow mode."
     );
     Ok(Exit::Ok)
 }

@@ -68,7 +68,7 @@ pub struct SeenArgs {
     #[arg(long)]
     pub all: bool,
     /// Who has seen them
-    #[arg(long, env = "USER", default_value = "unknown")]
+    #[arg(long, env = "USER", default_value = "somebody")]
     pub by: String,
 }
 

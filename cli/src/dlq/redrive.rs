@@ -99,13 +99,13 @@ async fn send(
     let (place, topic, key) = (letter.place(), kafka.topic(way.topic), key(letter));
     let (count, most) = (way.count, plan::MAX_REDRIVES);
     let Some(sender) = sender else {
-        return Ok(format!("{place}  would go to {topic} with key {key}, for the {count}. time of {most}"));
+        return Ok(format!("{place}  would go to {topic} with key {key}, send {count} of {most}"));
     };
     let headers = plan::headers(letter, way);
     sender.pace.tick().await;
     let at = dead_letter::send_back(&sender.producer, letter.0, way.topic, &headers).await?;
     let now = format!("{topic}/{}/{}", at.partition, at.offset);
-    Ok(format!("{place}  is back at {now} with key {key}, for the {count}. time of {most}"))
+    Ok(format!("{place}  is back at {now} with key {key}, send {count} of {most}"))
 }
 
 fn key(letter: Letter<'_>) -> String {

@@ -224,7 +224,7 @@ pub struct Say {
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub why: String,
     /// Who asks; who it really was, the signature says
-    #[arg(long, env = "USER", default_value = "unknown")]
+    #[arg(long, env = "USER", default_value = "somebody")]
     pub by: String,
     /// How long to wait for what comes of it; 0 does not wait
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = wait)]

@@ -214,7 +214,10 @@ fn coverage(cursor: Option<&PollCursor>, poll_interval: std::time::Duration, now
 
 fn fleet(ledger: &Ledger, now: Timestamp) -> Line {
     match ledger.fleet {
-        Some((machines, at)) => good("fleet", format!("{machines} machines, counted {} ago", ago(at, now))),
+        Some((machines, at)) => {
+            let machines = count(i64::try_from(machines).unwrap_or(i64::MAX), "machine");
+            good("fleet", format!("{machines}, counted {} ago", ago(at, now)))
+        }
         None => good("fleet", "not counted yet: the share of the fleet allows no more than its floor"),
     }
 }
