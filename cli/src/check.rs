@@ -117,7 +117,8 @@ async fn broker(kafka: &KafkaSettings, wanted: &Wanted, is_stage: bool) -> Vec<F
         Err(error) => return vec![bad("broker", exit::of_kafka(&error), error.to_string())],
     };
     let topics = match kafka::check_topics(kafka, &wanted.topics()).await {
-        Ok(()) => good("topics", "all there, as they should be"),
+        Ok(refusing) if refusing.is_empty() => good("topics", "all there, as they should be"),
+        Ok(refusing) => bad("topics", Exit::Unreachable, refusing.join("; ")),
         Err(TopicsError::Kafka(failure)) => bad("topics", exit::of_kafka(&failure), failure.to_string()),
         Err(error @ TopicsError::Wrong(_)) => bad("topics", Exit::Unreachable, error.to_string()),
     };

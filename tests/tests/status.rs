@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
-use cordon_records::ActionState;
+use cordon_records::{ActionState, Topic};
 use cordon_simulator::{CLIENT_SECRET, SimAlert};
+use cordon_tests::broker::{own_cluster, settings, unique_prefix};
+use cordon_tests::cluster::Cluster;
+use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, STAGES, Setup, machine};
 use cordon_tests::processes::cordon;
 use cordon_tests::wait::until;
+use tokio::sync::Mutex;
 
 /// How long it may take until a stage that was killed is known to be dead: its last word counts for two minutes.
 const DEAD: Duration = Duration::from_secs(200);
@@ -130,4 +134,68 @@ async fn a_wrong_secret_is_told_everywhere_before_any_alert_and_nothing_is_lost_
     let (code, told) = cordon(pipeline.config(), &["check"]).await;
     seen("check", &told);
     assert!(code == Some(77) && told.contains("FAIL  defender token") && told.contains("AADSTS7000215"), "{told}");
+}
+
+/// Three brokers and a pipeline at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A pipeline on three brokers, of which one is dead, where these topics take only what all three have: nothing.
+async fn refusing(test: &str, topics: &[Topic]) -> Option<(Cluster, Pipeline)> {
+    let mut cluster = own_cluster(3, &[])?;
+    let kafka = settings(cluster.bootstrap(), &unique_prefix(test));
+    let mut pipeline = Pipeline::prepare_on(kafka, Setup::default()).await;
+    pipeline.launch(1).await;
+    status(&pipeline, SOON, 0, &[]).await;
+    for topic in topics {
+        let name = pipeline.kafka.topic(*topic);
+        meddle::change(cluster.bootstrap(), &name, ("min.insync.replicas", "3")).await;
+    }
+    cluster.kill_node(3);
+    Some((cluster, pipeline))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn a_ledger_that_the_broker_does_not_write_is_told_everywhere_and_nothing_is_called_until_it_does() {
+    let _turn = TURN.lock().await;
+    let Some((mut cluster, mut pipeline)) = refusing("refused-ledger", &[Topic::Ledger]).await else { return };
+    let anna = pipeline.raise_high(1, "LAPTOP-ANNA");
+    seen("/readyz of act, the ledger refused", &pipeline.unready("cordon-act", 0, "ledger").await);
+    let told = status(&pipeline, SOON, 1, &["LOOK  respond", "NOT READY"]).await;
+    seen("status, the ledger refused", &told);
+    let (code, told) = cordon(pipeline.config(), &["check"]).await;
+    seen(&format!("check, the ledger refused: {code:?}"), &told);
+    let parts = ["FAIL  topics", "ledger: 2 of 3 replicas in sync and min.insync.replicas=3, so no record is taken"];
+    assert!(code == Some(69) && parts.iter().all(|part| told.contains(part)), "{code:?} {told}");
+    seen("mails, the ledger refused", &format!("{:#?}", pipeline.subjects()));
+    assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 0, "no call without its intention in the ledger");
+    cluster.start_node(3);
+    pipeline.reported(&anna.id, ActionState::Succeeded, SOON * 4).await;
+    assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 1, "{}", pipeline.tenant.to_jsonl());
+    pipeline.ready("cordon-act", 0).await;
+    status(&pipeline, SOON, 0, &["ok    respond"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn brokers_that_write_nothing_at_all_are_told_by_status_and_readyz_and_the_alert_is_not_lost() {
+    let _turn = TURN.lock().await;
+    let Some((mut cluster, mut pipeline)) = refusing("refused-all", &Topic::ALL).await else { return };
+    let anna = pipeline.raise_high(1, "LAPTOP-ANNA");
+    seen(
+        "/readyz of ingest, everything refused",
+        &pipeline.unready("cordon-ingest", 0, "has confirmed no record").await,
+    );
+    let told = status(&pipeline, DEAD, 1, &["LOOK  ingest"]).await;
+    seen("status, everything refused", &told);
+    let told = status(&pipeline, DEAD, 1, &["LOOK  respond"]).await;
+    seen("status, everything refused, later", &told);
+    let (code, told) = cordon(pipeline.config(), &["check"]).await;
+    seen(&format!("check, everything refused: {code:?}"), &told);
+    assert!(code == Some(69) && told.contains("no record is taken"), "{code:?} {told}");
+    seen("mails, everything refused", &format!("{:#?}", pipeline.subjects()));
+    cluster.start_node(3);
+    pipeline.reported(&anna.id, ActionState::Succeeded, SOON * 4).await;
+    assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 1, "{}", pipeline.tenant.to_jsonl());
+    status(&pipeline, SOON * 2, 0, &["ok    ingest", "ok    respond"]).await;
 }

@@ -89,7 +89,7 @@ async fn topics_are_there(
             looked = check_topics(&context.kafka, topics) => looked,
         };
         match looked {
-            Ok(()) => break,
+            Ok(_) => break,
             Err(error) => wait_or_fail(context, error, pause)?,
         }
         tokio::select! {

@@ -10,14 +10,18 @@ pub(super) struct Seen {
     pub(super) partitions: usize,
     /// The smallest number of replicas of a partition.
     pub(super) replicas: usize,
+    /// The smallest number of replicas in sync of a partition.
+    pub(super) in_sync: usize,
     pub(super) settings: Vec<(String, String)>,
 }
 
-/// Where a topic differs from what it must be and what a person has to do about it, and where it is weaker than advised.
+/// Where a topic differs from what it must be and what a person has to do about it, where it is weaker than advised, and why
+/// it takes no records at present.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) differences: Vec<String>,
     pub(super) advice: Vec<String>,
+    pub(super) refuses: Option<String>,
 }
 
 /// The settings of a new topic. Compacted topics are compacted early and small, because a restart reads them whole;
@@ -68,9 +72,11 @@ pub(super) fn compare(topic: Topic, seen: &Seen) -> Verdict {
              cleanup.policy={wanted}`"
         ));
     }
+    let min_in_sync = setting("min.insync.replicas").and_then(|text| text.parse::<usize>().ok());
+    verdict.refuses = min_in_sync.and_then(|min| refuses(seen, min));
     if seen.replicas < 2 {
         verdict.advice.push("it has one replica: a lost disk loses it".to_owned());
-    } else if setting("min.insync.replicas").and_then(|text| text.parse::<u32>().ok()).is_some_and(|min| min < 2) {
+    } else if min_in_sync.is_some_and(|min| min < 2) {
         verdict.advice.push("min.insync.replicas is below 2: one broker alone may confirm".to_owned());
     }
     let kept = setting("retention.ms").and_then(|text| text.parse::<u128>().ok());
@@ -82,6 +88,17 @@ pub(super) fn compare(topic: Topic, seen: &Seen) -> Verdict {
     verdict
 }
 
+/// Everything is written with acks=all. Of a topic with fewer replicas than `min.insync.replicas` brokers want all.
+fn refuses(seen: &Seen, min: usize) -> Option<String> {
+    (seen.in_sync < min.min(seen.replicas)).then(|| {
+        format!(
+            "{} of {} replicas in sync and min.insync.replicas={min}, so no record is taken: bring back the brokers that are \
+             down or behind",
+            seen.in_sync, seen.replicas
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +108,7 @@ mod tests {
         Seen {
             partitions: usize::try_from(topic.spec().partitions).unwrap(),
             replicas: usize::try_from(replicas).unwrap(),
+            in_sync: usize::try_from(replicas).unwrap(),
             settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
         }
     }
@@ -121,6 +139,20 @@ mod tests {
         decisions.partitions = 2;
         let differences = compare(Topic::Decisions, &decisions).differences;
         assert!(differences[0].starts_with("has 2 partitions and must have 1: delete it"), "{differences:?}");
+    }
+
+    #[test]
+    fn a_topic_with_fewer_replicas_in_sync_than_it_wants_takes_no_records_and_one_with_enough_does() {
+        let with = |in_sync, replicas, min: &str| {
+            let mut ledger = Seen { in_sync, ..seen(Topic::Ledger, replicas) };
+            ledger.settings.retain(|(key, _)| key != "min.insync.replicas");
+            ledger.settings.push(("min.insync.replicas".into(), min.into()));
+            compare(Topic::Ledger, &ledger).refuses
+        };
+        let told = with(2, 3, "3").unwrap();
+        assert!(told.starts_with("2 of 3 replicas in sync and min.insync.replicas=3, so no record is taken"), "{told}");
+        assert!(with(1, 3, "2").is_some() && with(0, 1, "1").is_some());
+        assert_eq!([with(2, 3, "2"), with(3, 3, "3"), with(1, 1, "2")], [None, None, None]);
     }
 
     #[test]

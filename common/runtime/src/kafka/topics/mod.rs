@@ -10,7 +10,7 @@ pub(super) mod snapshot;
 pub(super) mod tail;
 pub(super) mod trial;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, Cleanup, ErrorClass, Topic};
@@ -19,6 +19,7 @@ use rdkafka::admin::{
 };
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::kafka::connection::right::{Needs, Operation};
@@ -80,19 +81,21 @@ pub enum Applied {
 }
 
 /// Looks at the topics a stage needs: present, with the specified partitions and cleanup. A replication that can lose
-/// confirmed records is logged as a warning.
+/// confirmed records is logged as a warning, and so is a topic that takes no records at present for want of replicas in sync:
+/// those come back, each with why, since a process that runs waits for them.
 ///
 /// # Errors
 /// [`TopicsError::Wrong`] names everything that is wrong at once; transient when the broker does not answer.
-pub async fn check_topics(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(), TopicsError> {
+pub async fn check_topics(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Vec<String>, TopicsError> {
     if kafka.in_memory {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let mut wrong = Vec::new();
+    let (mut wrong, mut missing) = (Vec::new(), Vec::new());
+    let mut refusing: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (topic, seen) in topics.iter().zip(look(kafka, topics).await?.0) {
         let name = kafka.topic(*topic);
         let Some(seen) = seen else {
-            wrong.push(format!("{name} does not exist: make it with `cordon topics apply`"));
+            missing.push(name);
             continue;
         };
         let verdict = compare(*topic, &seen);
@@ -100,8 +103,23 @@ pub async fn check_topics(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(),
         for advice in verdict.advice {
             tracing::warn!(topic = name, advice, "the topic is weaker than advised");
         }
+        if let Some(why) = verdict.refuses {
+            tracing::warn!(topic = name, why, "the topic takes no records at present");
+            refusing.entry(why).or_default().push(name);
+        }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(TopicsError::Wrong(wrong)) }
+    wrong.extend(told_missing(&missing));
+    let refusing = refusing.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
+    if wrong.is_empty() { Ok(refusing) } else { Err(TopicsError::Wrong(wrong)) }
+}
+
+/// One sentence for all: a new installation has none.
+fn told_missing(missing: &[String]) -> Option<String> {
+    match missing {
+        [] => None,
+        [name] => Some(format!("{name} does not exist: make it with `cordon topics apply`")),
+        [..] => Some(format!("{} do not exist: make them with `cordon topics apply`", missing.join(", "))),
+    }
 }
 
 /// Makes the topics that are missing and reports on the others. Replication is 3, or the number of brokers if less;
@@ -122,7 +140,7 @@ pub async fn apply_topics(kafka: &KafkaSettings) -> Result<Vec<Applied>, TopicsE
             applied.push(Applied::Created { topic: name });
             continue;
         };
-        let Verdict { differences, advice } = compare(topic, &seen);
+        let Verdict { differences, advice, refuses: _ } = compare(topic, &seen);
         applied.push(if differences.is_empty() {
             Applied::Exists { topic: name, advice }
         } else {
@@ -239,16 +257,34 @@ async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<See
     let there: Vec<&str> = names.iter().filter(|name| shapes.contains_key(*name)).map(String::as_str).collect();
     let mut settings = describe(kafka, &there).await?;
     let seen = names.iter().map(|name| {
-        let (partitions, replicas) = *shapes.get(name)?;
-        Some(Seen { partitions, replicas, settings: settings.remove(name).unwrap_or_default() })
+        let Shape { partitions, replicas, in_sync } = *shapes.get(name)?;
+        Some(Seen { partitions, replicas, in_sync, settings: settings.remove(name).unwrap_or_default() })
     });
     Ok((seen.collect(), brokers))
 }
 
+/// How many partitions a topic has, and of that partition which has the fewest, replicas and those in sync.
+#[derive(Clone, Copy)]
+struct Shape {
+    partitions: usize,
+    replicas: usize,
+    in_sync: usize,
+}
+
+impl Shape {
+    fn of(topic: &MetadataTopic) -> Self {
+        let fewest = |of: fn(&MetadataPartition) -> usize| topic.partitions().iter().map(of).min().unwrap_or(0);
+        Self {
+            partitions: topic.partitions().len(),
+            replicas: fewest(|partition| partition.replicas().len()),
+            in_sync: fewest(|partition| partition.isr().len()),
+        }
+    }
+}
+
 /// What a broker says of topics that were asked for by name.
 struct Listed {
-    /// Partitions, and replicas of that partition which has the fewest.
-    shapes: HashMap<String, (usize, usize)>,
+    shapes: HashMap<String, Shape>,
     /// Those that we may not look at: whether they are there is not told.
     denied: Vec<String>,
     brokers: usize,
@@ -262,9 +298,7 @@ fn listed(consumer: &BaseConsumer<Connection>, names: Vec<String>) -> Result<Lis
         listed.brokers = metadata.brokers().len();
         match there(&metadata, &name) {
             Ok(found) => {
-                let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min();
-                let shape = (found.partitions().len(), replicas.unwrap_or(0));
-                listed.shapes.insert(name, shape);
+                listed.shapes.insert(name, Shape::of(found));
             }
             Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
             Err(code) if is_forbidden(code) => listed.denied.push(name),

@@ -78,7 +78,7 @@ async fn read(kafka: &KafkaSettings, topic: Topic) -> Outcome {
 /// Asks how it is set; whether that is right is another question.
 async fn look(kafka: &KafkaSettings, topic: Topic) -> Outcome {
     match check_topics(kafka, &[topic]).await {
-        Ok(()) | Err(TopicsError::Wrong(_)) => Outcome::Held,
+        Ok(_) | Err(TopicsError::Wrong(_)) => Outcome::Held,
         Err(TopicsError::Kafka(failure)) => Outcome::Failed(failure),
     }
 }
