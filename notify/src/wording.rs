@@ -9,6 +9,7 @@
 mod about;
 mod dead_letters;
 mod digests;
+mod expiry;
 mod guards;
 mod kinds;
 mod notices;

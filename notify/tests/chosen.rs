@@ -60,6 +60,15 @@ fn releases() -> Vec<Chosen> {
 fn decided_by_people() -> Vec<Chosen> {
     vec![
         (
+            "expired_while_refused",
+            "LAPTOP-ANNA: NOT isolated, expired: Entra or Defender refused",
+            with(ActionKind::Isolate, ActionState::Expired, |record| {
+                record.reason = "its time is over. Cordon was refused until then, so that nobody could decide: Entra \
+                                 gave no token (HTTP 401 invalid_client: AADSTS7000215: Invalid client secret)"
+                    .into();
+            }),
+        ),
+        (
             "offboard_held_with_one_yes",
             "LAPTOP-ANNA: you decide (offboarding)",
             with(ActionKind::Offboard, ActionState::Held, |record| {

@@ -64,6 +64,49 @@ fn what_a_person_approved_or_asked_for_is_answered_also_when_there_was_nothing_t
 }
 
 #[test]
+fn what_ran_out_says_who_refused_it_or_that_people_had_approved_it_and_not_that_nobody_decided() {
+    let ran_out_of = |action: Action, reason: &str, approved: bool| {
+        let mut record = step_of(action, ActionState::Expired, "LAPTOP-ANNA");
+        record.reason = reason.into();
+        record.approvals = if approved { vec![approval("bert@contoso.com", "yes")] } else { Vec::new() };
+        record
+    };
+    let ran_out = |reason: &str, approved: bool| {
+        let message = of(ran_out_of(every_action("pilot").remove(0), reason, approved));
+        let (_, outcome) = message.subject.split_once("NOT isolated").unwrap();
+        for action in every_action(&"W".repeat(300)) {
+            let Some(told) = told(&ran_out_of(action, reason, approved)) else { continue };
+            assert!(told.subject.ends_with(outcome), "whole also behind a long name: {}", told.subject);
+        }
+        message
+    };
+    let refused = ran_out(
+        "its time is over. Cordon was refused until then, so that nobody could decide: Entra gave no token (HTTP 401)",
+        false,
+    );
+    let by_guard = ran_out(
+        "nobody decided in time; it was held by approved by bert@contoso.com, but held all the same: caps: reached; \
+         approve it anew once that is over",
+        true,
+    );
+    let too_few = ran_out("nobody decided in time; it was held by hold-tags: the machine carries the tag VIP", true);
+    for (message, outcome, part) in [
+        (&refused, "expired: Entra or Defender refused", "refused Cordon until its time was over"),
+        (&by_guard, "expired: approved, held by a guard", "bert@contoso.com approved it"),
+        (&too_few, "expired: too few approved in time", "Approved by bert@contoso.com"),
+    ] {
+        assert_eq!(of_the_machine(&message.subject), format!("LAPTOP-ANNA: NOT isolated, {outcome}"));
+        assert!(message.summary.contains(part), "{}", message.summary);
+        assert!(message.summary.contains("did not isolate LAPTOP-ANNA"), "{}", message.summary);
+    }
+    for said in [&by_guard, &too_few] {
+        assert!(!said.reason.contains("nobody decided"), "{}", said.reason);
+    }
+    assert!(refused.reason.contains("Entra gave no token (HTTP 401)"), "{}", refused.reason);
+    assert_eq!(refused.next[0].command, "cordon check --stage respond");
+}
+
+#[test]
 fn an_action_that_people_have_to_do_with_is_told_by_its_own_key_and_not_once_a_day() {
     for state in [ActionState::Held, ActionState::Refused, ActionState::Expired, ActionState::NeedsHuman] {
         let by_rules = record(ActionKind::Isolate, state);

@@ -85,7 +85,7 @@ fn not_done(lines: &[&Line]) -> Wording {
     let actions = if count == 1 { "action was" } else { "actions were" };
     let states = tally(lines.iter().map(|line| line.state.as_str()));
     let summary =
-        "Many actions came to nothing in a short time: refused by a guard, expired because nobody decided, or \
+        "Many actions came to nothing in a short time: refused by a guard, expired before they could be done, or \
                    not to be judged, so that a person must look. Cordon asked Defender for nothing."
             .to_owned();
     Wording::new(tone(lines), badge(lines), format!("{count} more {actions} not done: {states}"), summary)

@@ -2,6 +2,7 @@
 
 use cordon_records::{ActionRecord, GuardVerdict, Ruling};
 
+use super::expiry;
 use crate::clean;
 use crate::message::MAX_BLOCK;
 
@@ -45,13 +46,14 @@ pub fn plain(verdict: &GuardVerdict) -> String {
 
 /// Why an action stands where it stands: in the words of the guard, where a guard has decided.
 pub fn why(record: &ActionRecord) -> String {
+    let reason = expiry::reason(record);
     let against = record.guards.iter().filter(|verdict| verdict.ruling != Ruling::Pass);
     let found = against.filter_map(|verdict| {
-        let (before, after) = record.reason.split_once(&said(verdict))?;
+        let (before, after) = reason.split_once(&said(verdict))?;
         Some((before, plain(verdict), after))
     });
     match found.min_by_key(|(before, _, _)| before.len()) {
-        None => clean::foreign(&record.reason, MAX_BLOCK),
+        None => clean::foreign(reason, MAX_BLOCK),
         Some((before, plain, "")) => clean::foreign(before, MAX_BLOCK) + space(before) + &plain,
         Some((before, plain, after)) => {
             let (before, after) = (clean::foreign(before, MAX_BLOCK), clean::foreign(after, MAX_BLOCK));

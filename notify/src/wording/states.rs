@@ -5,7 +5,7 @@ use cordon_records::{Action, ActionRecord, ActionState, Impact, Ruling};
 use super::digests::CHECK;
 use super::people::{self, Canceller};
 use super::phrases::Phrases;
-use super::{Tone, Wording, around, others};
+use super::{Tone, Wording, around, expiry, others};
 use crate::clean;
 use crate::facts::{self, instant};
 use crate::message::MAX_LINE;
@@ -35,7 +35,7 @@ pub fn of(record: &ActionRecord) -> Wording {
         ActionState::ClosedMeanwhile => closed_meanwhile(phrases),
         ActionState::Approved => approved(phrases, record),
         ActionState::Denied => denied(phrases),
-        ActionState::Expired => expired(phrases, record),
+        ActionState::Expired => expiry::of(phrases, record),
         ActionState::Overdue => overdue(phrases, record),
         ActionState::Held => held(phrases, record),
         ActionState::NeedsHuman if record.attempt > 0 => unknown_outcome(phrases, record),
@@ -228,7 +228,7 @@ fn so_far(record: &ActionRecord) -> String {
 }
 
 /// The first few of those who approved.
-fn approvers(record: &ActionRecord) -> Option<String> {
+pub fn approvers(record: &ActionRecord) -> Option<String> {
     let who: Vec<String> = record.approvals.iter().take(3).map(|yes| clean::short_line(&yes.by, WHO)).collect();
     (!who.is_empty()).then(|| who.join(", "))
 }
@@ -261,16 +261,6 @@ fn denied(phrases: &Phrases) -> Wording {
     let headline = format!("{}, a person said no", phrases.not_done("not"));
     let summary = format!("Cordon waited for a person's word, and the word was no. It did not {}.", phrases.errand());
     Wording::new(Tone::Calm, "Nothing to do", headline, summary).next(if_you_agree(phrases))
-}
-
-fn expired(phrases: &Phrases, record: &ActionRecord) -> Wording {
-    let headline = format!("{}, nobody decided in time", phrases.not_done(NOT));
-    let summary = format!(
-        "Cordon waited for a person to approve or deny it, and has stopped waiting. It did not {}, and does not come \
-         back to it.",
-        phrases.errand()
-    );
-    Wording::new(trouble(record), trouble_badge(record), headline, summary).next(phrases.by_hand())
 }
 
 fn overdue(phrases: &Phrases, record: &ActionRecord) -> Wording {
