@@ -6,8 +6,10 @@ mod support;
 use std::collections::BTreeSet;
 
 use cordon_notify::render::Renderer;
-use cordon_records::{Action, ActionKind, ActionRecord, ActionState, MachineActionId, OtherAction, TagChange};
-use support::actions::{approval, indicator, record};
+use cordon_records::{
+    Action, ActionKind, ActionRecord, ActionState, Isolation, MachineActionId, OtherAction, TagChange,
+};
+use support::actions::{approval, indicator, left_alone, record};
 use support::{of, of_the_machine, step, step_of};
 
 /// The name of the snapshot, the subject, and what the mail is about.
@@ -32,7 +34,7 @@ fn with(kind: ActionKind, state: ActionState, change: fn(&mut ActionRecord)) -> 
 
 fn asked(record: &mut ActionRecord) {
     record.action = Some(Action::Release { comment: "cleaned and checked".into() });
-    record.requested_by = Some("anna@contoso.com".into());
+    (record.requested_by, record.keeps_connected_s) = (Some("anna@contoso.com".into()), Some(7_200));
     (record.rules, record.conditions, record.guards) = Default::default();
 }
 
@@ -52,6 +54,14 @@ fn releases() -> Vec<Chosen> {
             "release_failed",
             "LAPTOP-ANNA: NOT released from isolation, it failed",
             with(ActionKind::Release, ActionState::Failed, asked),
+        ),
+        (
+            "release_left_alone",
+            "LAPTOP-ANNA: NOT released from isolation, isolated anew by analyst@example.com (Full)",
+            {
+                let id = MachineActionId::new("5382f7ea-7557-4ab7-9782-d50480024a4e").unwrap();
+                left_alone(Isolation::Isolated { id }, Some("analyst@example.com (Full)"))
+            },
         ),
         ("release_held", "LAPTOP-ANNA: you decide (release)", record(ActionKind::Release, ActionState::Held)),
     ]

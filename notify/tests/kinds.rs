@@ -6,8 +6,10 @@ mod support;
 use cordon_notify::message::{Fate, message_for};
 use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
-use cordon_records::{Action, ActionKind, ActionRecord, ActionState, Impact, Ruling};
-use support::actions::{STATES, approval, every_action, record};
+use cordon_records::{
+    Action, ActionKind, ActionRecord, ActionState, Impact, Isolation, MachineActionId, OtherAction, Ruling,
+};
+use support::actions::{STATES, approval, every_action, left_alone, record};
 use support::{of, of_the_machine, report, step_of, told, verdict};
 
 fn is_told(record: &ActionRecord) -> bool {
@@ -55,12 +57,51 @@ fn what_a_person_approved_or_asked_for_is_answered_also_when_there_was_nothing_t
     covered.requested_by = Some("anna@contoso.com".into());
     assert_eq!(
         of_the_machine(&of(covered.clone()).subject),
-        "LAPTOP-ANNA: no release needed; automatic isolation stops for 24 h"
+        "LAPTOP-ANNA: no release needed; automatic isolation stops"
     );
     covered.requested_by = None;
     assert!(!is_told(&covered));
     covered.approvals = vec![approval("bert@contoso.com", "yes")];
     assert!(is_told(&covered));
+}
+
+#[test]
+fn a_mail_says_for_how_long_the_record_says_that_automatic_isolation_stops_and_no_number_where_it_says_none() {
+    for state in [ActionState::Covered, ActionState::Succeeded] {
+        for theirs in [false, true] {
+            let mut release = record(ActionKind::Release, state);
+            release.requested_by = Some("anna@contoso.com".into());
+            release.other_action = theirs.then(|| OtherAction {
+                id: MachineActionId::new("by-hand").unwrap(),
+                by: "analyst@example.com".into(),
+                scope: None,
+            });
+            let summary = |seconds| of(ActionRecord { keeps_connected_s: seconds, ..release.clone() }).summary;
+            assert!(summary(Some(7_200)).contains("automatic isolation: for 2h after it"), "{}", summary(Some(7_200)));
+            let unsaid = summary(None);
+            assert!(unsaid.contains("automatic isolation") && !unsaid.contains(char::is_numeric), "{unsaid}");
+            assert!(!summary(Some(0)).contains("automatic isolation"), "the guards keep nothing connected");
+        }
+    }
+}
+
+#[test]
+fn a_release_that_left_alone_what_somebody_else_isolated_says_that_it_stands_and_by_whom() {
+    let id = || MachineActionId::new("5382f7ea").unwrap();
+    let stands = of(left_alone(Isolation::Isolated { id: id() }, Some("analyst@example.com (Full)")));
+    let said = of_the_machine(&stands.subject);
+    assert_eq!(said, "LAPTOP-ANNA: NOT released from isolation, isolated anew by analyst@example.com (Full)");
+    assert_eq!((stands.tone, stands.badge), (Tone::Alarm, "Action needed"));
+    let whole = "LAPTOP-ANNA stands isolated by analyst@example.com (Full), action 5382f7ea.";
+    assert!(stands.summary.starts_with(whole), "{}", stands.summary);
+    let runs = of(left_alone(Isolation::Running { id: id() }, Some("analyst@example.com")));
+    assert!(runs.subject.ends_with("isolation by analyst@example.com is on its way"), "{}", runs.subject);
+    let unknown = of(left_alone(Isolation::Isolated { id: id() }, None));
+    assert!(unknown.subject.ends_with("isolated anew by somebody unknown"), "{}", unknown.subject);
+    assert!(unknown.summary.contains("action 5382f7ea"), "{}", unknown.summary);
+    for free in [Isolation::None, Isolation::Released { at: stands.happened_at, by: "analyst@example.com".into() }] {
+        assert!(of(left_alone(free, None)).subject.contains("no release needed"));
+    }
 }
 
 #[test]

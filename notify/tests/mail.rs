@@ -388,17 +388,17 @@ fn what_a_person_called_off_is_theirs_with_their_reason_and_nobody_is_woken() {
 #[test]
 fn a_release_of_a_machine_that_was_not_isolated_says_that_it_stops_automatic_isolation() {
     let mut record = step_of(Action::Release { comment: "clean".into() }, ActionState::Covered, "LAPTOP-ANNA");
-    record.requested_by = Some("anna@contoso.com".into());
+    (record.requested_by, record.keeps_connected_s) = (Some("anna@contoso.com".into()), Some(86_400));
     record.alert.title = "no alert: a person asked".into();
     (record.alert.severity, record.alert.status) = (Severity::UnSpecified, AlertStatus::Unknown);
     (record.alert.created, record.alert.last_update) = (None, None);
     let message = of(record.clone());
-    assert_eq!(message.subject, "LAPTOP-ANNA: no release needed; automatic isolation stops for 24 h");
-    assert!(message.summary.contains("for 24 h, or as long as the guards say"), "{}", message.summary);
+    assert_eq!(message.subject, "LAPTOP-ANNA: no release needed; automatic isolation stops for 1d");
+    assert!(message.summary.contains("for 1d after it"), "{}", message.summary);
     assert!(message.sections.iter().all(|section| section.title != "Alert"), "there is none to open");
     let mut isolation = step(ActionState::Covered, "LAPTOP-ANNA");
     isolation.requested_by = Some("anna@contoso.com".into());
-    assert!(!of(isolation).summary.contains("24 h"));
+    assert!(!of(isolation).summary.contains("automatic isolation"));
 }
 
 #[test]

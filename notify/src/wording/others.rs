@@ -3,7 +3,7 @@
 
 use cordon_records::{Action, ActionRecord, ActionState, IsolationType, OtherAction};
 
-use super::people::canceller;
+use super::people::{canceller, keeps_it_connected};
 use super::phrases::Phrases;
 use super::states::{called_off, lower, trouble, trouble_badge};
 use super::{Tone, Wording, around};
@@ -84,7 +84,8 @@ fn covered(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who: &
         format!("People asked Cordon to {errand}, and the action of {who} has that effect or is about to.")
     };
     let theirs = if isolates(record) { " and neither releases nor cancels it by itself" } else { "" };
-    let summary = format!("{found} That one is theirs: Cordon follows it to its end{theirs}.");
+    let summary =
+        format!("{found} That one is theirs: Cordon follows it to its end{theirs}.") + &keeps_it_connected(record);
     let words =
         Wording::new(Tone::Progress, "Nothing to do yet", headline, summary).next("A further mail says how it ended.");
     less(words, record, other)
@@ -93,7 +94,8 @@ fn covered(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who: &
 fn succeeded(phrases: &Phrases, record: &ActionRecord, other: &OtherAction, who: &str) -> Wording {
     let headline = format!("{}, by {who}", phrases.done());
     if !isolates(record) {
-        return Wording::new(Tone::Done, "Done", headline, phrases.meaning()).then(phrases.after());
+        let summary = phrases.meaning() + &keeps_it_connected(record);
+        return Wording::new(Tone::Done, "Done", headline, summary).then(phrases.after());
     }
     let meaning = match scope(other) {
         Some(_) => phrases.meaning(),

@@ -1,7 +1,14 @@
-//! What a person's word has brought about: who called an action off, and what a release stops.
+//! What a person's word has brought about: who called an action off, what a release stops, and what it left alone.
 
-use cordon_records::{Action, ActionRecord, ActionState};
+use std::time::Duration;
 
+use cordon_records::{Action, ActionRecord, ActionState, GuardFacts, GuardVerdict, Isolation, MachineActionId, Ruling};
+use cordon_settings::format_duration;
+
+use super::guards::decides;
+use super::phrases::Phrases;
+use super::states::{trouble, trouble_badge};
+use super::{Wording, around};
 use crate::clean;
 use crate::message::MAX_LINE;
 
@@ -39,15 +46,84 @@ pub fn canceller(record: &ActionRecord) -> Option<Canceller> {
         .map(|(who, why)| told(who, why))
 }
 
+/// For how long a person's release stops automatic isolation.
+enum Stops {
+    For(String),
+    /// An older build wrote the record: as long as the guards say, which it does not tell.
+    Unsaid,
+}
+
+impl Stops {
+    fn of(record: &ActionRecord) -> Option<Self> {
+        if let Some(seconds) = record.keeps_connected_s {
+            return (seconds > 0).then(|| Self::For(format_duration(Duration::from_secs(seconds))));
+        }
+        let releases = matches!(record.action, Some(Action::Release { .. }));
+        let counts = matches!(record.state, ActionState::Covered | ActionState::Succeeded);
+        let meant = record.requested_by.is_some() || !record.approvals.is_empty();
+        (releases && counts && meant).then_some(Self::Unsaid)
+    }
+}
+
 /// What the release that a person asked for or approved stops besides, also where there was nothing to release.
 pub fn keeps_it_connected(record: &ActionRecord) -> String {
-    let releases = matches!(record.action, Some(Action::Release { .. }));
-    let counts = matches!(record.state, ActionState::Covered | ActionState::Succeeded);
-    let meant = record.requested_by.is_some() || !record.approvals.is_empty();
-    if !(releases && counts && meant) {
-        return String::new();
+    let within = match Stops::of(record) {
+        Some(Stops::For(within)) => format!("for {within} after it"),
+        Some(Stops::Unsaid) => "for as long as the guards say".to_owned(),
+        None => return String::new(),
+    };
+    format!(
+        " A person's release also stops automatic isolation: {within} (hold.released_by_person_within), Cordon \
+         isolates this machine for no alert unless a person approves."
+    )
+}
+
+/// The same in a headline.
+pub fn and_keeps_it_connected(record: &ActionRecord) -> String {
+    match Stops::of(record) {
+        Some(Stops::For(within)) => format!("; automatic isolation stops for {within}"),
+        Some(Stops::Unsaid) => "; automatic isolation stops".to_owned(),
+        None => String::new(),
     }
-    " A person's release also stops automatic isolation: for 24 h, or as long as the guards say \
-     (hold.released_by_person_within), Cordon isolates this machine for no alert unless a person approves."
-        .to_owned()
+}
+
+/// Where a release was to end one isolation only, and another one stands: that is left alone, and the machine is cut off.
+/// `None` where the guard says nothing of the kind.
+pub fn left_isolated(phrases: &Phrases, record: &ActionRecord) -> Option<Wording> {
+    let decided = |verdict: &GuardVerdict| verdict.ruling == Ruling::Covered && decides(record, verdict);
+    let is_release = matches!(record.action, Some(Action::Release { .. }));
+    let facts = record.facts.as_ref().filter(|_| is_release && record.guards.iter().any(decided))?;
+    let (headline, stands) = what_stands(phrases, facts)?;
+    let summary = format!(
+        "{stands} That is not the isolation that was to be ended: Cordon left it alone, and asked Defender for nothing.{}",
+        keeps_it_connected(record)
+    );
+    let words = Wording::new(trouble(record), trouble_badge(record), headline, summary)
+        .next("Find out why it was isolated anew, and speak with whoever did it.");
+    Some(match &record.machine {
+        Some(machine) => {
+            let release = format!("cordon release {} --why \"…\"", machine.id);
+            words.run("To let it back all the same, whoever isolated it:", release)
+        }
+        None => words.next(phrases.by_hand()),
+    })
+}
+
+/// What the guards were told of the isolation that stands, or is on its way: in a headline, and in a sentence.
+fn what_stands(phrases: &Phrases, facts: &GuardFacts) -> Option<(String, String)> {
+    let by = facts.isolated_by.as_deref().unwrap_or("somebody unknown");
+    let (short, by, name, not) =
+        (clean::short_line(by, WHO), clean::line(by, WHO), &phrases.name, phrases.not_done("NOT"));
+    let action = |id: &MachineActionId| clean::line(id.as_str(), WHO);
+    match &facts.isolation {
+        Isolation::Isolated { id } => Some((
+            around(&short, |who| format!("{not}, isolated anew by {who}")),
+            format!("{name} stands isolated by {by}, action {}.", action(id)),
+        )),
+        Isolation::Running { id } => Some((
+            around(&short, |who| format!("{not}, isolation by {who} is on its way")),
+            format!("An isolation of {name} by {by} is on its way, action {}.", action(id)),
+        )),
+        Isolation::Unknown | Isolation::None | Isolation::Released { .. } => None,
+    }
 }

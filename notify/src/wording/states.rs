@@ -148,6 +148,9 @@ fn would(phrases: &Phrases) -> Wording {
 }
 
 fn covered(phrases: &Phrases, record: &ActionRecord) -> Wording {
+    if let Some(words) = people::left_isolated(phrases, record) {
+        return words;
+    }
     // What was asked for without people is told only after Defender was called.
     let asked = if record.attempt > 0 { "Cordon asked Defender to" } else { "People asked Cordon to" };
     let summary = format!(
@@ -155,9 +158,8 @@ fn covered(phrases: &Phrases, record: &ActionRecord) -> Wording {
         phrases.errand()
     );
     let summary = summary + &people::keeps_it_connected(record);
-    let while_ =
-        if people::keeps_it_connected(record).is_empty() { "" } else { "; automatic isolation stops for 24 h" };
-    Wording::new(Tone::Calm, "Nothing to do", format!("no {} needed{while_}", phrases.noun()), summary)
+    let headline = format!("no {} needed{}", phrases.noun(), people::and_keeps_it_connected(record));
+    Wording::new(Tone::Calm, "Nothing to do", headline, summary)
         .next("See on the machine's page in the portal that it is as you want it.")
 }
 

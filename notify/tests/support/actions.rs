@@ -2,11 +2,11 @@
 
 use cordon_records::{
     Action, ActionKind, ActionRecord, ActionState, AlertChanges, AlertStatus, Approval, CommandId, DeviceValue,
-    Indicator, IndicatorAction, IndicatorType, IntentHash, IsolationType, LiveCommand, ReleaseTerms, ScanType, Sha1,
-    TagChange,
+    GuardFacts, Indicator, IndicatorAction, IndicatorType, IntentHash, Isolation, IsolationType, LiveCommand,
+    ReleaseTerms, Ruling, ScanType, Sha1, TagChange,
 };
 
-use super::{instant, step_of};
+use super::{instant, step_of, verdict};
 
 pub const STATES: [ActionState; 16] = [
     ActionState::Refused,
@@ -107,4 +107,37 @@ pub fn action(kind: ActionKind) -> Action {
 /// A step of such an action on LAPTOP-ANNA.
 pub fn record(kind: ActionKind, state: ActionState) -> ActionRecord {
     step_of(action(kind), state, "LAPTOP-ANNA")
+}
+
+/// A release that one signed word asked for among others, left alone because this stands; `by` put it there.
+pub fn left_alone(isolation: Isolation, by: Option<&str>) -> ActionRecord {
+    let mut record = record(ActionKind::Release, ActionState::Covered);
+    let why = format!("isolated anew by {}, which is not the one that was to be taken back", by.unwrap_or("action x"));
+    record.reason = format!("standing-isolation: {why}");
+    record.guards = vec![verdict("standing-isolation", Ruling::Covered, &why)];
+    record.requested_by = Some("anna@contoso.com".into());
+    record.keeps_connected_s = Some(7_200);
+    record.facts = Some(GuardFacts {
+        guard_set: "0f5c".into(),
+        at: record.at,
+        read: true,
+        alert: record.alert.clone(),
+        alert_read: false,
+        users: Vec::new(),
+        machine: record.machine.clone(),
+        polled: None,
+        isolation,
+        actions: None,
+        ours: false,
+        narrower: false,
+        isolated_by: by.map(str::to_owned),
+        elsewhere: None,
+        fleet: None,
+        paused: false,
+        latched: false,
+        latched_at: None,
+        about_another: true,
+        left_out: 0,
+    });
+    record
 }
