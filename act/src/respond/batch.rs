@@ -74,7 +74,8 @@ impl Responder {
         for key in keys {
             match (answer, self.jobs.get_mut(key)) {
                 (Answer::Rejected(_) | Answer::Forbidden(_), Some(job)) if keys.len() > 1 => {
-                    (job.again, job.alone) = (true, true);
+                    job.not_called();
+                    job.alone = true;
                     job.phase = Phase::Resting(at.mono);
                 }
                 _ => self.answered(key, answer.clone(), at),

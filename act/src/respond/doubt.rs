@@ -158,6 +158,8 @@ impl Responder {
         } else if !settled {
             self.unlisted(key, format!("{RUNNING}, but its list does not show one yet"), at);
         } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.terms.retry.attempts) {
+            // Where Defender answered that another action is at work, nothing was done for us; the attempt keeps its number.
+            job.entry.undone = job.listed_by.is_some();
             (job.tries, job.listed_by) = (0, None);
             job.phase = Phase::Resting(at.mono);
         } else if job.listed_by.is_some() {
@@ -206,18 +208,43 @@ const fn is_repeated(kind: ActionKind) -> bool {
     matches!(kind, ActionKind::Isolate | ActionKind::Release)
 }
 
-/// How an action ends that people, a guard or time end. Where nobody knows what came of a call of it, a person has to look.
-pub(super) fn ended_by_a_word(entry: &LedgerEntry, (state, reason): (ActionState, String)) -> (ActionState, String) {
-    let is_a_word = matches!(
-        state,
-        ActionState::Cancelled | ActionState::Denied | ActionState::Expired | ActionState::Refused | ActionState::Would
-    );
-    if !is_a_word || !entry.leaves_doubt() {
-        return (state, reason);
+/// How an action ends, as far as nobody knows what came of a call of it. Where people, a guard, time or a cancellation end
+/// it, a person has to look; where its newest attempt failed, the reason says what is not known of those before.
+pub(super) fn with_what_is_unseen(
+    entry: &LedgerEntry,
+    (state, reason): (ActionState, String),
+) -> (ActionState, String) {
+    match state {
+        ActionState::Cancelled
+        | ActionState::Denied
+        | ActionState::Expired
+        | ActionState::Refused
+        | ActionState::Would
+            if entry.leaves_doubt() =>
+        {
+            let why = "no further attempt is made, but nobody knows what came of an earlier one";
+            (ActionState::NeedsHuman, format!("{reason}; {why}: {}", where_to_look(entry)))
+        }
+        ActionState::Failed | ActionState::TimedOut if entry.doubts_earlier() => {
+            (state, format!("{reason}; nobody knows what came of an earlier attempt: {}", where_to_look(entry)))
+        }
+        ActionState::Cancelled
+        | ActionState::Denied
+        | ActionState::Expired
+        | ActionState::Refused
+        | ActionState::Would
+        | ActionState::Failed
+        | ActionState::TimedOut
+        | ActionState::Held
+        | ActionState::Approved
+        | ActionState::Covered
+        | ActionState::InDoubt
+        | ActionState::Accepted
+        | ActionState::Overdue
+        | ActionState::Succeeded
+        | ActionState::NeedsHuman
+        | ActionState::ClosedMeanwhile => (state, reason),
     }
-    let place = where_to_look(entry);
-    let why = "no further attempt is made, but nobody knows what came of an earlier one";
-    (ActionState::NeedsHuman, format!("{reason}; {why}: {place}"))
 }
 
 /// Where a person finds out whether it was done.

@@ -9,6 +9,7 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+use super::doubt::with_what_is_unseen;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::Standing;
 use super::report;
@@ -218,6 +219,7 @@ impl Responder {
         at: Moment,
     ) {
         let Some(mut entry) = self.book.get(key).cloned() else { return };
+        let (state, reason) = with_what_is_unseen(&entry, (state, reason));
         entry.state = AttemptState::Reported(state);
         entry.reason = if state == ActionState::Succeeded { reason + &self.ends_besides(&entry) } else { reason };
         entry.at = at.wall;

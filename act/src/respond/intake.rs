@@ -9,7 +9,7 @@ use cordon_runtime::kafka::Fate;
 
 use super::asker::asker;
 use super::cancel::NOTHING;
-use super::doubt::ended_by_a_word;
+use super::doubt::with_what_is_unseen;
 use super::event::{Effect, Moment};
 use super::facts::Facts;
 use super::report;
@@ -147,7 +147,7 @@ impl Responder {
         (mut reports, mut ledger): (Vec<Report>, Vec<LedgerRecord>),
     ) {
         let Some(mut job) = self.jobs.remove(key) else { return };
-        let (state, reason) = ended_by_a_word(&job.entry, (state, reason));
+        let (state, reason) = with_what_is_unseen(&job.entry, (state, reason));
         job.entry.state = AttemptState::Reported(state);
         job.entry.reason = reason;
         job.entry.tenant_refuses &= state == ActionState::Held;

@@ -102,6 +102,8 @@ impl Responder {
             return Err(format!("{key} stands at {}: {}; {why}", entry.state.as_str(), entry.reason).into());
         }
         let mut entry = entry.clone();
+        // While it still says that the attempt failed.
+        entry.give_up();
         entry.attempt += 1;
         entry.state = AttemptState::Reported(ActionState::Approved);
         if entry.requested_by.is_none() {
@@ -111,7 +113,6 @@ impl Responder {
         // What people said yes to was that attempt.
         entry.approvals.clear();
         entry.asked_again = Some(person.command.clone());
-        entry.give_up();
         entry.machine_action_id = None;
         entry.reason = format!("asked for again by {}: {}", person.name, person.why);
         (entry.epoch, entry.at) = (self.epoch, at.wall);

@@ -10,7 +10,7 @@ use cordon_records::{
 };
 
 use super::super::book::Obeyed;
-use super::super::doubt::ended_by_a_word;
+use super::super::doubt::with_what_is_unseen;
 use super::super::event::{Effect, Moment};
 use super::super::report;
 use super::super::responder::{Afterwards, Job, Responder};
@@ -191,7 +191,7 @@ impl Responder {
         (state, reason): (ActionState, String),
         at: Moment,
     ) -> Written {
-        let (state, reason) = ended_by_a_word(&entry, (state, reason));
+        let (state, reason) = with_what_is_unseen(&entry, (state, reason));
         entry.state = AttemptState::Reported(state);
         entry.reason = reason;
         entry.at = at.wall;

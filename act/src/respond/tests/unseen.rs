@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordon_defender::ActionStatus;
-use cordon_records::{ActionKey, ActionKind, ActionState, Command, CommandRecord, LedgerRecord, Mode};
+use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, Command, CommandRecord, LedgerRecord, Mode};
 
 use super::office::{ANN, machine, signed, terms_of_the_office, terms_with};
 use super::world::{World, an, decision, pending, plan, terms};
@@ -189,4 +189,88 @@ fn an_approval_of_what_is_held_after_a_lost_call_keeps_that_in_doubt_when_the_ne
     world.run_with(&mut |_| Answer::Rejected("400".into()));
     let entry = world.responder.book().get(&key()).unwrap();
     assert_eq!((world.orders.len(), entry.unseen, entry.leaves_doubt()), (1, Some(1), true));
+}
+
+#[test]
+fn what_failed_for_a_missing_permission_and_is_held_and_denied_when_asked_for_again_was_never_in_doubt() {
+    let mut world = World::restored(careful(), Vec::new());
+    world.decide(decision("a1", "m1"));
+    world.run();
+    let approval = world.approval();
+    world.say(signed(ANN, approval, "c-1", world.at.wall));
+    world.run_with(&mut |_| Answer::Forbidden("HTTP 403 Forbidden".into()));
+    world.says(ANN, Command::Retry { key: key() }, "c-2");
+    assert_eq!(world.states().last(), Some(&ActionState::Held), "{:?}", world.reasons());
+    world.say(CommandRecord::unsigned(Command::Deny { key: key() }, "bert".into(), "no".into(), world.at.wall));
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Denied), "{:?}", world.reasons());
+    let entry = world.responder.book().get(&key()).unwrap();
+    assert_eq!((entry.unseen, entry.leaves_doubt()), (Some(0), false));
+}
+
+#[test]
+fn the_end_of_a_second_attempt_says_that_nobody_knows_what_came_of_the_first() {
+    for (status, ended) in [
+        (ActionStatus::Cancelled, ActionState::NeedsHuman),
+        (ActionStatus::Failed, ActionState::Failed),
+        (ActionStatus::TimeOut, ActionState::TimedOut),
+        (ActionStatus::Succeeded, ActionState::Succeeded),
+    ] {
+        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        world.decide(decision("a1", "m1"));
+        world.run_with(&mut |_| Answer::Lost(LOST.into()));
+        world.pass(Duration::from_secs(121));
+        let looked = super::doubt::look(&mut world).expect("the settled look");
+        world.give(Event::Looked(looked, Ok(Vec::new())));
+        world.run();
+        world.until_followed(&[Standing { status: status.clone(), ..pending(&key()) }]);
+        world.run();
+        let why = world.reasons().pop().unwrap();
+        assert_eq!(world.states().last(), Some(&ended), "{why}");
+        assert_eq!(why.contains("nobody knows what came of an earlier"), ended != ActionState::Succeeded, "{why}");
+    }
+}
+
+#[test]
+fn a_second_attempt_that_defender_refuses_says_that_nobody_knows_what_came_of_the_first() {
+    let mut world = held_after_a_lost_call();
+    let approval = world.approval();
+    world.say(signed(ANN, approval, "c-1", world.at.wall));
+    world.run_with(&mut |_| Answer::Rejected("400".into()));
+    let why = world.reasons().pop().unwrap();
+    assert_eq!(world.states().last(), Some(&ActionState::Failed), "{why}");
+    assert!(why.contains("nobody knows what came of an earlier attempt: look at"), "{why}");
+}
+
+#[test]
+fn a_call_for_several_alerts_that_was_refused_leaves_no_doubt_when_one_of_them_is_cancelled() {
+    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let of = |alert: &str| plan(alert, "m1", vec![an(ActionKind::UpdateAlert)]);
+    let first = of("a1").planned[0].key.clone();
+    for alert in ["a1", "a2"] {
+        world.decide(of(alert));
+    }
+    world.run();
+    world.pass(Duration::from_millis(500));
+    let mut calls = 0;
+    while world.step(&mut |_| Answer::Rejected("400".into())) && calls == 0 {
+        calls = world.together.len();
+    }
+    assert_eq!(world.together.len(), 1);
+    world.says(ANN, Command::Cancel { key: first.clone() }, "c-1");
+    let entry = world.responder.book().get(&first).unwrap();
+    assert_eq!(entry.state, AttemptState::Reported(ActionState::Cancelled), "{:?}", world.reasons());
+}
+
+#[test]
+fn what_defender_calls_running_and_never_lists_was_not_done_for_us() {
+    let mut world = World::new();
+    world.decide(decision("a1", "m1"));
+    world.run_with(&mut |_| Answer::AlreadyRunning);
+    for _ in 0..20 {
+        world.pass(Duration::from_secs(31));
+        world.run_with(&mut |_| Answer::Rejected("400".into()));
+    }
+    let entry = world.responder.book().get(&key()).unwrap();
+    assert_eq!((world.calls.len(), entry.unseen, entry.leaves_doubt()), (2, Some(0), false), "{:?}", world.reasons());
 }

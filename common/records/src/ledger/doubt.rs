@@ -11,7 +11,13 @@ impl LedgerEntry {
     /// somebody else's action: it was answered so, or the settled list was searched for it first.
     #[must_use]
     pub fn leaves_doubt(&self) -> bool {
-        self.unseen_before() > 0 || self.newest_is_unseen()
+        self.doubts_earlier() || self.newest_is_unseen()
+    }
+
+    /// The same of the attempts before the newest one alone.
+    #[must_use]
+    pub fn doubts_earlier(&self) -> bool {
+        self.unseen_before() > 0
     }
 
     /// The newest attempt is given up as it stands, for a new one or for another action: from then on it counts among those
