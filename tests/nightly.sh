@@ -3,7 +3,7 @@
 # the machine for itself; at the end one table. Exit 1 when anything failed.
 #
 #   bash tests/nightly.sh            everything
-#   bash tests/nightly.sh crash soak only these: names of files in tests/tests, soak, latency, conditions
+#   bash tests/nightly.sh crash soak only these, in this order: names of files in tests/tests, soak, latency, conditions
 #
 # CORDON_NIGHTLY_OUT: folder for what each printed (target/nightly). CORDON_SOAK_SEEDS: the soak's seeds (two drawn from
 # the date). Wants what the tests want: see README.md.
@@ -23,8 +23,6 @@ mkdir -p "$out"
 # Every file with tests that run on request only; the recorder writes into the repository and is no test of anything.
 fault_suite() { grep -lE '^#\[ignore' tests/tests/*.rs | sed -E 's,.*/(.*)\.rs,\1,' | grep -vxE 'soak|recorded'; }
 
-wanted() { (($# == 1)) || [[ " ${*:2} " == *" $1 "* ]]; }
-
 run() { # NAME COMMAND…
   local name=$1 start=$SECONDS status=0 said
   shift
@@ -38,19 +36,22 @@ run() { # NAME COMMAND…
 
 run build cargo test --locked --workspace --no-run
 ((failed == 0)) || { cat "$out/build.log"; exit 1; }
-for name in $(fault_suite); do
-  if wanted "$name" "$@"; then run "$name" cargo test --locked --workspace --test "$name" -- --ignored; fi
+(($# > 0)) || set -- $(fault_suite) soak conditions latency
+for name in "$@"; do
+  case $name in
+    soak)
+      for seed in "${seeds[@]}"; do
+        run "soak-$seed" env CORDON_SOAK_SEED="$seed" cargo test --locked --workspace --test soak -- --ignored --nocapture
+      done
+      ;;
+    conditions) run conditions cargo bench --locked -p cordon-policy --bench conditions ;;
+    latency)
+      run latency-build cargo build --locked --release --workspace --bins
+      run latency cargo bench --locked -p cordon-tests --bench latency
+      ;;
+    *) run "$name" cargo test --locked --workspace --test "$name" -- --ignored ;;
+  esac
 done
-if wanted soak "$@"; then
-  for seed in "${seeds[@]}"; do
-    run "soak-$seed" env CORDON_SOAK_SEED="$seed" cargo test --locked --workspace --test soak -- --ignored --nocapture
-  done
-fi
-if wanted conditions "$@"; then run conditions cargo bench --locked -p cordon-policy --bench conditions; fi
-if wanted latency "$@"; then
-  run latency-build cargo build --locked --release --workspace --bins
-  run latency cargo bench --locked -p cordon-tests --bench latency
-fi
 
 echo "=== nightly of $(git rev-parse --short HEAD), $(date -u +%FT%TZ); what each printed is in $out"
 printf '%s\n' "${rows[@]}"
