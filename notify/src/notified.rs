@@ -52,8 +52,7 @@ pub enum NotifiedRecord {
 /// What people have seen of the dead letters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// The first offset of each partition that nobody has seen. What was written after [`Seen::at`] is not meant, nor what
-    /// is newer than [`NextLetter::newest`], where that is said.
+    /// The first offset of each partition that nobody has seen. What is newer than [`NextLetter::newest`] is not meant.
     pub dead_letters: Vec<NextLetter>,
     /// Who said so: user and host, unproven.
     pub by: String,
@@ -101,7 +100,9 @@ pub struct NextLetter {
     /// The first offset that is not.
     pub offset: i64,
     /// When the newest of those before it was written to the topic. On a topic that was made anew offsets begin again: what
-    /// stands before `offset` and is newer is another letter. Older builds do not say; their word's own time stands for it.
+    /// stands before `offset` and is newer is another letter. Older builds do not say: what stands before `offset` is
+    /// meant then, whenever it was written. The time of their word is that of another clock than the one that stamps
+    /// letters, or the time at which the newest was given up, before it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<Timestamp>,
 }
@@ -232,17 +233,17 @@ impl From<MailRecord> for NotifiedRecord {
 
 /// How far dead letters are told, of each partition: as that mail says which tells of the newest of them. The record of an
 /// older mail may be the newer one (who waited for it got it later), and on a topic that was made anew offsets begin again.
+/// Beside each stands the time by which mails are put in order: where the newest letter is not dated, the mail's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ToldLetters(BTreeMap<i32, NextLetter>);
+pub struct ToldLetters(BTreeMap<i32, (Timestamp, NextLetter)>);
 
 impl ToldLetters {
     /// Takes what a mail of that time says.
     fn add(&mut self, tells: &[NextLetter], at: Timestamp) {
         for said in tells {
-            let said = NextLetter { newest: said.newest.or(Some(at)), ..*said };
-            let rank = |told: &NextLetter| (told.newest, told.offset);
-            if self.0.get(&said.partition).is_none_or(|told| rank(told) < rank(&said)) {
-                self.0.insert(said.partition, said);
+            let at = said.newest.unwrap_or(at);
+            if self.0.get(&said.partition).is_none_or(|(then, told)| (*then, told.offset) < (at, said.offset)) {
+                self.0.insert(said.partition, (at, *said));
             }
         }
     }
@@ -251,7 +252,7 @@ impl ToldLetters {
     /// was made anew, and nothing of it is told.
     #[must_use]
     pub fn next(&self, partition: i32, high: i64) -> Option<NextLetter> {
-        self.0.get(&partition).filter(|told| told.offset <= high).copied()
+        self.0.get(&partition).map(|(_, told)| *told).filter(|told| told.offset <= high)
     }
 
     /// Forgets what was told of a partition that was made anew.
@@ -542,6 +543,15 @@ mod tests {
             let next = |high| memory.dead_letters.next(2, high).map(|told| told.offset);
             assert_eq!([next(2), next(40), next(600)], [None, Some(3), Some(3)], "{newest:?}");
         }
+    }
+
+    #[test]
+    fn where_an_older_build_does_not_say_when_the_newest_was_written_the_letters_before_are_told_whenever_that_was() {
+        let mut memory = Memory::default();
+        told(&mut memory, ("older", 9), 500, None);
+        let told = memory.dead_letters.next(2, 500).unwrap();
+        assert_eq!([Some(minute(900)), Some(minute(1)), None].map(|at| told.covers(499, at)), [true; 3]);
+        assert!(!told.covers(500, Some(minute(1))));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! The word stands on the compacted topic `notified`, one record for all partitions; whoever gives it needs READ and WRITE
 //! there. It is unsigned: it starts and stops nothing. It names offsets, and when the newest letter before them was written:
-//! on a topic that was made anew offsets begin again, and what stands there is newer.
+//! on a topic that was made anew offsets begin again, and what stands there is newer. The word of an older build names
+//! offsets alone: it is void only where it reaches beyond the end of its partition.
 
 use std::collections::BTreeMap;
 
@@ -43,9 +44,7 @@ impl SeenUpTo {
         for said in &word.dead_letters {
             let end = ends.get(&said.partition).copied().unwrap_or(0);
             if said.offset <= end {
-                // Nobody sees what is yet to be written.
-                let newest = said.newest.or(Some(word.at));
-                seen.next.insert(said.partition, NextLetter { newest, ..*said });
+                seen.next.insert(said.partition, *said);
             } else {
                 seen.void.push(Void { partition: said.partition, next: said.offset, end: Some(end) });
             }
@@ -79,12 +78,13 @@ impl SeenUpTo {
     }
 
     /// With those seen, too, that stand up to these places. A word never goes back, and void ones are given up: the topic may
-    /// grow beyond them.
+    /// grow beyond them. Of what was seen before, too, the newest is dated: an older build's word does not say it.
     fn advanced(&self, places: &[Place], there: &[Inbound]) -> Self {
         let mut next = self.next.clone();
         for letter in there {
             let Place { partition, offset } = Letter(letter).place();
-            if places.iter().any(|place| place.partition == partition && offset <= place.offset) {
+            let before = self.next.get(&partition).is_some_and(|said| said.covers(offset, letter.timestamp));
+            if before || places.iter().any(|place| place.partition == partition && offset <= place.offset) {
                 let said = next.entry(partition).or_insert(NextLetter { partition, offset, newest: None });
                 *said = said.and(offset, letter.timestamp);
             }
@@ -206,17 +206,26 @@ mod tests {
 
     #[test]
     fn what_was_written_after_all_that_people_saw_is_of_a_topic_made_anew_and_makes_their_word_void() {
-        for (newest, after) in [(Some(9), 10), (None, 21)] {
-            let mut seen = SeenUpTo::of(&word(&[0, 1], newest), &[(0, 40), (1, 40)].into());
-            let anew = [there((0, 0), after), there((0, 1), 1), there((1, 0), after - 1)];
-            assert_eq!(unseen(&seen, anew.clone()), [true, true, false], "{newest:?}");
-            anew.iter().for_each(|letter| {
-                seen.look(Letter(letter));
-            });
-            assert_eq!(seen.void(), [Void { partition: 0, next: 17, end: None }]);
-            assert!(told_of(seen.void()).unwrap().contains("partition 0, whose letters are newer than that"));
-            let seen = seen.advanced(&[place(0, 1)], &anew);
-            assert_eq!(unseen(&seen, anew), [false; 3], "{newest:?}");
-        }
+        let mut seen = SeenUpTo::of(&word(&[0, 1], Some(9)), &[(0, 40), (1, 40)].into());
+        let anew = [there((0, 0), 10), there((0, 1), 1), there((1, 0), 9)];
+        assert_eq!(unseen(&seen, anew.clone()), [true, true, false]);
+        anew.iter().for_each(|letter| {
+            seen.look(Letter(letter));
+        });
+        assert_eq!(seen.void(), [Void { partition: 0, next: 17, end: None }]);
+        assert!(told_of(seen.void()).unwrap().contains("partition 0, whose letters are newer than that"));
+        let seen = seen.advanced(&[place(0, 1)], &anew);
+        assert_eq!(unseen(&seen, anew), [false; 3]);
+    }
+
+    #[test]
+    fn the_word_of_an_older_build_counts_whatever_its_clock_said_and_the_next_word_says_when_the_newest_was_written() {
+        let all = [there((0, 3), 21), there((0, 16), 30), there((0, 17), 31)];
+        let mut seen = SeenUpTo::of(&word(&[0], None), &[(0, 18)].into());
+        assert_eq!(all.each_ref().map(|letter| seen.look(Letter(letter))), [false, false, true]);
+        assert_eq!(seen.void(), []);
+        let next = seen.advanced(&[place(0, 3)], &all);
+        assert_eq!(unseen(&next, all), [false, false, true]);
+        assert_eq!(unseen(&next, [there((0, 2), 40)]), [true]);
     }
 }
