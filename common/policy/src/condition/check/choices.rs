@@ -49,7 +49,10 @@ impl Checker<'_> {
                 let places = places.into_iter().chain(std::iter::repeat(list.at));
                 let constant = |(value, at)| Typed::new(Type::Text, Node::Constant(value), at);
                 let texts: Vec<Typed> = values.iter().zip(places).map(constant).collect();
-                let values = texts.into_iter().map(|text| self.respelt(&of_one, &Source::default(), text));
+                let values = texts.into_iter().map(|text| {
+                    let of_text = self.source(&text);
+                    self.respelt(&of_one, &of_text, text)
+                });
                 Node::Constant(Value::list(values.filter_map(|text| text.constant().cloned()).collect()))
             }
             Node::List(elements) => {

@@ -153,6 +153,10 @@ fn a_test_that_leaves_out_a_spelling_or_that_only_a_newer_value_could_pass_is_do
             "1:51 a record never holds \"Clean\" as its determination | records spell it \"NotMalicious\"",
         ),
         (
+            "[alert.severity, alert.title].exists(v, v in ['high', ''])",
+            "1:47 a record never holds \"high\" as its severity | records spell it \"High\"",
+        ),
+        (
             "['Malware', 'Ransomware'].exists(v, alert.category == v || alert.determination == v)",
             "1:13 \"Ransomware\" is no value of determination | known are MultiStagedAttack, MaliciousUserActivity, CompromisedUser, Malware, Phishing, UnwantedSoftware, Other, SecurityTesting, LineOfBusinessApplication, ConfirmedActivity, NotMalicious, InsufficientData, Apt, SecurityPersonnel; for a newer one write `string(…) == \"Ransomware\"`",
         ),
@@ -193,7 +197,7 @@ fn long_chains_of_loops_and_choices_are_checked_at_once() {
 proptest! {
     #[test]
     fn no_spelling_of_a_value_silently_never_matches(
-        field in 0..FIELDS.len(), which in any::<prop::sample::Index>(), shape in 0..10_usize,
+        field in 0..FIELDS.len(), which in any::<prop::sample::Index>(), shape in 0..13_usize,
         noise in prop::collection::vec((any::<bool>(), 0..5_usize), 2..30), plainly in any::<bool>(),
     ) {
         let (field, values) = FIELDS[field];
@@ -211,6 +215,9 @@ proptest! {
             6 => format!("['{text}'].exists(v, {list} == v)"),
             7 => format!("['{text}'].filter(v, v != 'x').exists(v, v.lower() == lower({list}))"),
             8 => format!("[{list}, alert.title].exists(v, v == '{text}')"),
+            9 => format!("[{list}, alert.title].exists(v, v in ['{text}', 'x'])"),
+            10 => format!("[{list}].exists(v, v in ['{text}'])"),
+            11 => format!("[{list}, alert.title].exists(v, '{text}' in [v])"),
             _ => format!("'{text}' in [{list}]"),
         };
         if told(&condition).is_empty() {
