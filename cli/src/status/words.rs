@@ -20,17 +20,15 @@ pub fn is_late(at: Timestamp, now: Timestamp) -> bool {
 /// A wait that has been over for longer than this is no wait any more: what it was for is not being done.
 const OVERDUE: SignedDuration = SignedDuration::from_mins(2);
 
-/// Where processes keep records back on purpose: by partition, what the newest word in time says of it.
+/// Where processes keep records back on purpose: by partition, what the newest word in time says of it. One wait
+/// that is overdue makes the whole word void: which of the records before `read_to` are kept for it is not said.
 pub fn waiting(words: &[StageHealth], now: Timestamp) -> BTreeMap<i32, Waiting> {
-    let stands = |wait: &&Wait| now.duration_since(wait.until) <= OVERDUE;
+    let stands = |wait: &Wait| now.duration_since(wait.until) <= OVERDUE;
     let mut words: Vec<&StageHealth> = words.iter().filter(|word| !is_late(word.at, now)).collect();
     words.sort_by_key(|word| word.at);
-    let told = words.into_iter().filter_map(|word| word.waiting.as_ref()).map(|told| {
-        let waits = told.waits.iter().filter(stands).cloned().collect();
-        (told.partition, Waiting { waits, ..told.clone() })
-    });
-    let mut waiting: BTreeMap<i32, Waiting> = told.collect();
-    waiting.retain(|_, told| !told.waits.is_empty());
+    let told = words.into_iter().filter_map(|word| word.waiting.as_ref());
+    let mut waiting: BTreeMap<i32, Waiting> = told.map(|told| (told.partition, told.clone())).collect();
+    waiting.retain(|_, told| !told.waits.is_empty() && told.waits.iter().all(stands));
     waiting
 }
 
@@ -107,8 +105,12 @@ mod tests {
         assert_eq!(read_to(&[word(130, Some((9, 500))), word(100, Some((7, 500)))], 140), Some((9, 2)));
         assert_eq!(read_to(&[word(100, Some((7, 500)))], 146), None, "whoever waits says so twice a minute");
         assert_eq!(read_to(&[word(600, Some((7, 500)))], 620), Some((7, 2)));
-        assert_eq!(read_to(&[word(600, Some((7, 500)))], 621), Some((7, 1)), "one of both is overdue");
-        assert_eq!(read_to(&[word(680, Some((7, 500)))], 681), None);
+        assert_eq!(read_to(&[word(600, Some((7, 500)))], 621), None, "what is overdue lies before `read_to`, too");
+        assert_eq!(
+            read_to(&[word(600, Some((5, 700))), word(610, Some((7, 500)))], 621),
+            None,
+            "the newest says how it is"
+        );
         assert_eq!(read_to(&[word(100, None)], 101), None);
     }
 
