@@ -3,7 +3,8 @@
 //! They are read by assignment, without a group: READ and DESCRIBE on the topic of dead letters are all that it takes.
 //! Where reading begins again is written down with each mail that tells of them (`notified`), with the time of the newest
 //! that it tells: the last of them is read once more, and a letter in its place that is newer shows that the topic was made
-//! anew, where nothing is told yet. An installation that has no such mail begins at the oldest. Whoever may not read them goes on sending mails and says that it is not ready.
+//! anew, where nothing is told yet. An installation that has no such mail begins at the oldest. Whoever may not read
+//! them goes on sending mails and says that it is not ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -57,6 +57,15 @@ pub struct Smtp {
     told: AtomicBool,
 }
 
+/// Where to look when no connection comes about.
+const SEE_URL: &str =
+    "see whether notify.smtp.url names its host and port, and smtps:// for one that speaks TLS at once";
+/// Where to look when TLS is wanted and does not come about.
+const SEE_TLS: &str = "see whether notify.smtp.url names the host as its certificate does, and its port; write \
+                       smtps:// for one that speaks TLS at once";
+/// Where to look when the login is refused.
+const SEE_LOGIN: &str = "see notify.smtp.username and notify.smtp.password";
+
 /// The service is about to close the connection (RFC 5321, section 3.8), whatever the command was.
 const CLOSING: &str = "421";
 
@@ -112,7 +121,7 @@ impl Smtp {
         match self.settings.encryption {
             Encryption::StartTls => {
                 let tls = self.tls().map_err(|error| self.failed("TLS with", &error))?;
-                self.start_tls(&mut connection, tls).await.map_err(DeliveryError::later)?;
+                self.start_tls(&mut connection, tls).await.map_err(|why| look_at(why, SEE_TLS))?;
             }
             Encryption::Offered if connection.can_starttls() => connection = self.upgraded(connection).await?,
             Encryption::Offered | Encryption::Implicit => {}
@@ -128,9 +137,9 @@ impl Smtp {
             let server = (self.settings.host.as_str(), self.settings.port);
             AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &self.hello, tls, None).await
         };
-        let silent = || DeliveryError::later(format!("{} did not greet within {} s", self.label(), CONNECT.as_secs()));
-        let opened = timeout(CONNECT, opening).await.map_err(|_| silent())?;
-        opened.map_err(|error| self.failed("connecting to", &error))
+        let silent = || format!("{} did not greet within {} s", self.label(), CONNECT.as_secs());
+        let opened = timeout(CONNECT, opening).await.map_err(|_| look_at(silent(), SEE_URL))?;
+        opened.map_err(|error| look_at(self.describe("connecting to", &error), SEE_URL))
     }
 
     /// Why the connection is not encrypted afterwards, if it is not; then it is of no more use.
@@ -184,7 +193,7 @@ impl Smtp {
             .map_err(|error| DeliveryError::later(error.to_string()))?;
         let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
         let answer = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await;
-        answer.map(|_| ()).map_err(|error| self.failed("login at", &error))
+        answer.map(|_| ()).map_err(|error| look_at(self.describe("login at", &error), SEE_LOGIN))
     }
 
     /// One connection, one transaction for these readers. Gives back a no to the mail itself, and to whom it was said.
@@ -333,6 +342,11 @@ impl Transport for Smtp {
     fn label(&self) -> String {
         format!("SMTP server {}:{}", self.settings.host, self.settings.port)
     }
+}
+
+/// What failed, and which setting to look at.
+fn look_at(why: String, see: &str) -> DeliveryError {
+    DeliveryError::later(format!("{why}; {see}"))
 }
 
 /// Runs a session with the server out of the log's sight: lettre writes every line that it sends to the debug log,

@@ -348,8 +348,19 @@ async fn without_tls_where_tls_is_required_nothing_is_sent() {
     let mail = mail(&["a@x.org"]);
     let smtp = transport(&server, Encryption::StartTls, Some(("user", "hunter2")));
     let error = smtp.deliver(&mail, &mut Handover::new(&mail)).await.unwrap_err();
-    assert!(error.why.contains("STARTTLS is not supported"), "{error}");
+    assert!(error.why.contains("STARTTLS is not supported") && error.why.contains("notify.smtp.url"), "{error}");
     assert_eq!((server.count("AUTH"), server.count("MAIL")), (0, 0));
+}
+
+#[tokio::test]
+async fn where_nothing_listens_the_setting_that_names_the_server_is_told() {
+    for encryption in [Encryption::StartTls, Encryption::Implicit, Encryption::Offered] {
+        // Nobody listens on the discard port.
+        let settings = SmtpSettings { host: "127.0.0.1".into(), port: 9, encryption, login: None };
+        let error = Smtp::new(settings).check().await.unwrap_err();
+        assert!(error.why.starts_with("connecting to SMTP server 127.0.0.1:9: "), "{error}");
+        assert!(error.why.contains("refused (os error 111)") && error.why.contains("notify.smtp.url"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -375,5 +386,6 @@ async fn a_wrong_password_is_told_and_no_password_shows_in_errors_or_logs() {
     assert!(server.seen().iter().any(|line| line.contains("AHVzZXIAaHVudGVyMg==")), "{:?}", server.seen());
     assert!(!logged.contains("AHVzZXIAaHVudGVyMg==") && !logged.contains("hunter2"), "{logged}");
     assert!(error.why.contains("535") && !error.why.contains("hunter2"), "{error}");
+    assert!(error.why.contains("notify.smtp.username and notify.smtp.password"), "{error}");
     assert!(!format!("{smtp:?}").contains("hunter2"));
 }

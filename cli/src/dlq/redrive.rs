@@ -1,8 +1,8 @@
 //! `cordon dlq redrive`: what would be sent where; with `--yes`, sends it.
 //!
 //! Dead letters stay on their topic when they have been sent back. What was sent back before is therefore looked up at
-//! its target, where each carries the position and the time of its dead letter: a redrive that is repeated, or that was cut off, sends
-//! only what is missing.
+//! its target, where each carries the position and the time of its dead letter: a redrive that is repeated, or that was
+//! cut off, sends only what is missing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
