@@ -21,7 +21,7 @@ pub fn findings(trials: &[Trial], written: &[String]) -> Vec<Finding> {
     });
     let held = held.map(|held| good(WHAT, format!("tried, and given: {held}")));
     let untried = untried.map(|untried| {
-        let why = "not tried, since that takes writing, or joining a group";
+        let why = "not tried, since that takes writing, joining a group, or a topic that is seen to be there";
         unknown(WHAT, format!("{why}: {untried}; `cordon acls` prints the access lists that give them"))
     });
     held.into_iter().chain(failed).chain(untried).collect()
@@ -70,7 +70,7 @@ mod tests {
                 "ok    rights           tried, and given: Read on topic cordon.alerts; DescribeConfigs on topic cordon.alerts",
                 "FAIL  rights           not permitted to read cordon.cursors: User:enrich needs Read on topic cordon.cursors, \
                  which the broker's access lists do not give",
-                "?     rights           not tried, since that takes writing, or joining a group: Read on group cordon.enrich; \
+                "?     rights           not tried, since that takes writing, joining a group, or a topic that is seen to be there: Read on group cordon.enrich; \
                  Write on topic cordon.alerts, topic cordon.cursors; `cordon acls` prints the access lists that give them",
             ]
         );

@@ -245,15 +245,7 @@ pub async fn commit_end(kafka: &KafkaSettings, group: &str, topic: Topic) -> Res
 /// What the broker says of some topics; `None` for one that does not exist.
 async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<Seen>>, usize), KafkaFailure> {
     let names: Vec<String> = topics.iter().map(|topic| kafka.topic(*topic)).collect();
-    let asked = names.clone();
-    let list = move |consumer: &BaseConsumer<Connection>| listed(consumer, asked);
-    let needs = Needs::topic(Operation::Describe, &names.join(", "));
-    let Listed { shapes, denied, brokers } = ask(kafka, None, list, ("look at the topics", needs)).await?;
-    if !denied.is_empty() {
-        let refusal = KafkaError::MetadataFetch(RDKafkaErrorCode::TopicAuthorizationFailed);
-        let (what, denied) = ("look at the topics", denied.join(", "));
-        return Err(Connection::of(kafka).request(what, &Needs::topic(Operation::Describe, &denied), refusal));
-    }
+    let Listed { shapes, brokers, .. } = list(kafka, &names).await?;
     let there: Vec<&str> = names.iter().filter(|name| shapes.contains_key(*name)).map(String::as_str).collect();
     let mut settings = describe(kafka, &there).await?;
     let seen = names.iter().map(|name| {
@@ -261,6 +253,25 @@ async fn look(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(Vec<Option<See
         Some(Seen { partitions, replicas, in_sync, settings: settings.remove(name).unwrap_or_default() })
     });
     Ok((seen.collect(), brokers))
+}
+
+/// Which of these topics are there; refused where one of them is denied.
+async fn list(kafka: &KafkaSettings, names: &[String]) -> Result<Listed, KafkaFailure> {
+    let (what, asked) = ("look at the topics", names.to_vec());
+    let list = move |consumer: &BaseConsumer<Connection>| listed(consumer, asked);
+    let listed = ask(kafka, None, list, (what, Needs::topic(Operation::Describe, &names.join(", ")))).await?;
+    if listed.denied.is_empty() {
+        return Ok(listed);
+    }
+    let refusal = KafkaError::MetadataFetch(RDKafkaErrorCode::TopicAuthorizationFailed);
+    let needs = Needs::topic(Operation::Describe, &listed.denied.join(", "));
+    Err(Connection::of(kafka).request(what, &needs, refusal))
+}
+
+/// Whether a topic is there, as whoever may describe it is told.
+async fn is_there(kafka: &KafkaSettings, name: &str) -> Result<bool, KafkaFailure> {
+    let listed = list(kafka, &[name.to_owned()]).await?;
+    Ok(listed.shapes.contains_key(name))
 }
 
 /// How many partitions a topic has, and of that partition which has the fewest, replicas and those in sync.

@@ -4,7 +4,7 @@
 use cordon_records::Topic;
 
 use super::snapshot::read_newest;
-use super::{TopicsError, check_topics, has_committed};
+use super::{describe, has_committed, is_there};
 use crate::kafka::access::Access;
 use crate::kafka::connection::right::{Operation, Resource};
 use crate::kafka::error::KafkaFailure;
@@ -19,6 +19,15 @@ pub enum Outcome {
     Failed(KafkaFailure),
     /// It cannot be tried without changing something.
     Untried,
+}
+
+impl Outcome {
+    fn of<T>(answer: Result<T, KafkaFailure>) -> Self {
+        match answer {
+            Ok(_) => Self::Held,
+            Err(failure) => Self::Failed(failure),
+        }
+    }
 }
 
 /// A right, and what came of trying it.
@@ -46,64 +55,66 @@ pub async fn try_rights(kafka: &KafkaSettings, access: &[Access]) -> Vec<Trial> 
 
 async fn outcome(kafka: &KafkaSettings, access: &[Access], (resource, operation): (&Resource, Operation)) -> Outcome {
     match (resource, operation) {
-        (Resource::Topic(name), Operation::Read | Operation::Describe | Operation::DescribeConfigs) => {
-            let Some(topic) = Topic::ALL.into_iter().find(|topic| kafka.topic(*topic) == *name) else {
-                return Outcome::Untried;
-            };
-            if operation == Operation::Read { read(kafka, topic).await } else { look(kafka, topic).await }
-        }
+        (Resource::Topic(name), operation) => on_topic(kafka, name, operation).await,
         (Resource::Group(id), Operation::Read | Operation::Describe) => {
             let asked = offsets(kafka, access, id).await;
-            match (operation, asked) {
-                // That its offsets are shown does not say that it may be joined.
-                (Operation::Read, Outcome::Held) => Outcome::Untried,
-                (Operation::Read, Outcome::Failed(failure)) => Outcome::Failed(as_read(failure)),
-                (_, outcome) => outcome,
-            }
+            if operation == Operation::Read { as_implied(asked, operation) } else { asked }
         }
-        (Resource::Topic(_), Operation::Write | Operation::Create)
-        | (Resource::Group(_), Operation::Write | Operation::Create | Operation::DescribeConfigs)
+        (Resource::Group(_), Operation::Write | Operation::Create | Operation::DescribeConfigs)
         | (Resource::Cluster, _) => Outcome::Untried,
+    }
+}
+
+/// Each right by a question that takes no other one, so that one that is missing is told once.
+async fn on_topic(kafka: &KafkaSettings, name: &str, operation: Operation) -> Outcome {
+    match operation {
+        Operation::Read => match Topic::ALL.into_iter().find(|topic| kafka.topic(*topic) == name) {
+            Some(topic) => read(kafka, topic).await,
+            None => Outcome::Untried,
+        },
+        Operation::Describe => Outcome::of(is_there(kafka, name).await),
+        Operation::Write => as_implied(Outcome::of(is_there(kafka, name).await), operation),
+        Operation::DescribeConfigs => look(kafka, name).await,
+        Operation::Create => Outcome::Untried,
     }
 }
 
 /// Fetches the newest record of each partition.
 async fn read(kafka: &KafkaSettings, topic: Topic) -> Outcome {
-    match read_newest(kafka, topic).await {
-        Ok(_) => Outcome::Held,
-        Err(failure) => Outcome::Failed(failure),
+    Outcome::of(read_newest(kafka, topic).await)
+}
+
+/// Asks how it is set. The answer is as empty for a topic that is not there as for one whose settings are denied.
+async fn look(kafka: &KafkaSettings, name: &str) -> Outcome {
+    let is_there = is_there(kafka, name).await;
+    match (is_there, describe(kafka, &[name]).await) {
+        (Ok(false), _) | (Err(KafkaFailure::Forbidden { .. }), Err(KafkaFailure::Forbidden { .. })) => Outcome::Untried,
+        (Ok(true) | Err(_), settings) => Outcome::of(settings),
     }
 }
 
-/// Asks how it is set; whether that is right is another question.
-async fn look(kafka: &KafkaSettings, topic: Topic) -> Outcome {
-    match check_topics(kafka, &[topic]).await {
-        Ok(_) | Err(TopicsError::Wrong(_)) => Outcome::Held,
-        Err(TopicsError::Kafka(failure)) => Outcome::Failed(failure),
-    }
-}
-
-/// Asks how far a group has come, in a topic that whoever is in it may see.
+/// Asks how far a group has come, in the first topic that whoever is in it may see.
 async fn offsets(kafka: &KafkaSettings, access: &[Access], id: &str) -> Outcome {
     let groups = access.iter().flat_map(|it| it.joins.iter().chain(it.watches)).copied().chain([READERS]);
-    let group = groups.into_iter().find(|group| kafka.group(group) == id);
-    let topic = access.iter().flat_map(|it| it.reads.iter().chain(it.checks)).next();
-    let (Some(group), Some(topic)) = (group, topic) else { return Outcome::Untried };
-    match has_committed(kafka, group, *topic).await {
-        Ok(_) => Outcome::Held,
-        Err(failure) => Outcome::Failed(failure),
+    let Some(group) = groups.into_iter().find(|group| kafka.group(group) == id) else { return Outcome::Untried };
+    for topic in access.iter().flat_map(|it| it.reads.iter().chain(it.checks)) {
+        match has_committed(kafka, group, *topic).await {
+            Err(KafkaFailure::Forbidden { right, .. }) if matches!(right.resource, Resource::Topic(_)) => {}
+            answer => return Outcome::of(answer),
+        }
     }
+    Outcome::Untried
 }
 
-/// Who is to join a group needs Read on it, which stands for Describe as well.
-fn as_read(failure: KafkaFailure) -> KafkaFailure {
-    match failure {
-        KafkaFailure::Forbidden { what, mut right } => {
-            if matches!(right.resource, Resource::Group(_)) {
-                right.operation = Operation::Read;
-            }
-            KafkaFailure::Forbidden { what, right }
+/// Read on a group, and Write on a topic, stand for Describe as well: where that is refused they are not given. That it is
+/// given says nothing of them.
+fn as_implied(asked: Outcome, operation: Operation) -> Outcome {
+    match asked {
+        Outcome::Held | Outcome::Untried => Outcome::Untried,
+        Outcome::Failed(KafkaFailure::Forbidden { what, mut right }) => {
+            right.operation = operation;
+            Outcome::Failed(KafkaFailure::Forbidden { what, right })
         }
-        other => other,
+        Outcome::Failed(other) => Outcome::Failed(other),
     }
 }
