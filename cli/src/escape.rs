@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use cordon_records::text::{is_unsafe, push_escaped};
+
 /// Bytes on one line: readable text stays, everything else becomes `\n`, `\xNN` or `\u{NNNN}`; so does a backslash,
 /// which makes the way back unambiguous.
 pub fn bytes(bytes: &[u8]) -> String {
@@ -29,13 +31,10 @@ pub fn text(text: &str) -> String {
 pub fn json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        if c == '\n' || !obeyed(c) {
+        if c == '\n' || !is_unsafe(c) {
             out.push(c);
         } else {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
+            push_escaped(&mut out, c);
         }
     }
     out
@@ -44,7 +43,7 @@ pub fn json(json: &str) -> String {
 /// A page of text, for whatever is printed: its lines stay lines, and nothing in it is obeyed. Text of others within a line
 /// goes through [`text`] before, or it could add lines of its own.
 pub fn page(text: &str) -> Cow<'_, str> {
-    let is_kept = |c: char| matches!(c, '\n' | '\t') || !obeyed(c);
+    let is_kept = |c: char| matches!(c, '\n' | '\t') || !is_unsafe(c);
     if text.chars().all(is_kept) {
         return Cow::Borrowed(text);
     }
@@ -59,20 +58,11 @@ fn push(out: &mut String, c: char) {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
-        c if obeyed(c) => {
+        c if is_unsafe(c) => {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         }
         c => out.push(c),
     }
-}
-
-/// Characters that do something instead of being seen: controls (C0, DEL, C1), line separators, marks of direction
-/// (Unicode TR 9), invisible ones and tags (TR 36).
-fn obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -82,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_escape_sequence_a_line_break_and_a_turned_direction_are_shown_and_not_obeyed() {
+    fn an_escape_sequence_a_line_break_and_a_turned_direction_are_shown_and_not_is_unsafe() {
         assert_eq!(text("a\x1b[2Jb"), r"a\u{1b}[2Jb");
         assert_eq!(text("a\nb\\n\u{9b}31m"), r"a\nb\\n\u{9b}31m");
         assert_eq!(text("\u{202e}txt.exe"), r"\u{202e}txt.exe");
@@ -92,14 +82,25 @@ mod tests {
 
     proptest! {
         #[test]
+        fn of_a_text_in_which_nothing_can_be_seen_every_character_is_written_out(
+            input in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            let harmless = |shown: &str| shown.chars().all(|c| matches!(c, ' '..='~' | '\n' | '\t'));
+            prop_assert!(text(&input).chars().all(|c| matches!(c, ' '..='~')), "{:?}", text(&input));
+            prop_assert!(harmless(&page(&input)), "{:?}", page(&input));
+            let document = json(&serde_json::to_string(&input).unwrap());
+            prop_assert!(harmless(&document), "{:?}", document);
+        }
+
+        #[test]
         fn nothing_that_a_terminal_obeys_is_left_of_any_bytes(input: Vec<u8>) {
-            prop_assert!(!bytes(&input).chars().any(obeyed));
+            prop_assert!(!bytes(&input).chars().any(is_unsafe));
         }
 
         #[test]
         fn a_page_keeps_its_lines_and_backslashes_and_holds_nothing_that_a_terminal_obeys(input: String) {
             let shown = page(&input);
-            prop_assert!(!shown.chars().any(|c| obeyed(c) && !matches!(c, '\n' | '\t')));
+            prop_assert!(!shown.chars().any(|c| is_unsafe(c) && !matches!(c, '\n' | '\t')));
             prop_assert_eq!(shown.lines().count(), input.lines().count());
             let harmless = text(&input);
             prop_assert_eq!(page(&harmless), harmless.as_str(), "what is harmless already stays as it is");
@@ -108,7 +109,7 @@ mod tests {
         #[test]
         fn json_means_the_same_afterwards(input: String) {
             let escaped = json(&serde_json::to_string(&input).unwrap());
-            prop_assert!(!escaped.chars().any(obeyed));
+            prop_assert!(!escaped.chars().any(is_unsafe));
             prop_assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), input);
         }
 

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
+use cordon_records::text;
 use serde_json::Value;
 
 use crate::escape;
@@ -40,15 +41,12 @@ pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
 
 /// A cell of a table: harmless for a terminal, and no wider than [`WIDEST`].
 pub fn cell(text: &str) -> String {
-    cut(escape::text(text))
+    cut(&escape::text(text))
 }
 
 /// The same for text that is harmless already.
-pub fn cut(text: String) -> String {
-    match text.char_indices().nth(WIDEST) {
-        Some(_) => text.chars().take(WIDEST - 1).chain(['…']).collect(),
-        None => text,
-    }
+pub fn cut(text: &str) -> String {
+    text::cut(text, WIDEST)
 }
 
 /// Prints; a reader that has seen enough, such as `head`, is no error.

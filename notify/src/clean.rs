@@ -4,6 +4,8 @@
 //! lose line breaks, control characters, characters that reorder or hide text (Unicode Technical Report 36,
 //! section 3), excess length, and links that a mail program would make clickable.
 
+use cordon_records::text::{self, cut, visible};
+
 /// Endings that look like a top-level domain but name a file; they stay readable.
 const FILE_ENDINGS: &[&str] = &[
     "bat", "bin", "cmd", "csv", "dll", "dmp", "doc", "docm", "docx", "exe", "hta", "img", "iso", "jar", "js", "json",
@@ -46,8 +48,7 @@ pub fn block(text: &str, max: usize) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    let spaced: String = visible(text).collect();
-    without_encoded_words(&spaced.split_whitespace().collect::<Vec<_>>().join(" "))
+    without_encoded_words(&text::one_line(text))
 }
 
 /// `=?utf-8?b?…?=` → `=[?]utf-8?b?…?=`. In a header it would read as what it encodes (RFC 2047), also where it is encoded
@@ -94,30 +95,6 @@ fn push_id(out: &mut String, run: &str) {
     } else {
         out.push_str(run);
     }
-}
-
-/// Control characters and separators become spaces; what reorders or hides text goes.
-fn visible(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars().filter(|c| !is_hidden(*c)).map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c })
-}
-
-/// Bidi controls, zero-width and other invisible characters, language tags.
-const fn is_hidden(c: char) -> bool {
-    matches!(
-        c,
-        '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
-}
-
-fn cut(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(max.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }
 
 /// `https://` → `hxxps://`, which stays as it is when it is cleaned once more; any other scheme loses its colon's effect.
@@ -224,8 +201,16 @@ mod tests {
         fn nothing_foreign_stays_long_breaks_a_line_or_links(text in "\\PC{0,40}(https?://|\r\n|\u{202e})?\\PC{0,40}", max in 1_usize..60) {
             let clean = foreign(&text, max);
             prop_assert!(clean.chars().count() <= max);
-            prop_assert!(!clean.chars().any(|c| c.is_control() || is_hidden(c)), "{clean:?}");
+            prop_assert!(!clean.chars().any(text::is_unsafe), "{clean:?}");
             prop_assert!(!clean.to_ascii_lowercase().contains("http://"), "{clean:?}");
+        }
+
+        #[test]
+        fn nothing_is_left_of_a_text_in_which_nothing_can_be_seen(
+            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            prop_assert_eq!((line(&text, 99), foreign(&text, 99)), (String::new(), String::new()));
+            prop_assert!(block(&text, 99).chars().all(|c| c == '\n'), "{:?}", block(&text, 99));
         }
 
         #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cordon_policy::{Fleet, Trip, guard};
+use cordon_records::text::one_line;
 use cordon_records::{
     ActionKey, ActionState, AttemptState, CountedFleet, Counter, Impact, Latch, LedgerEntry, LedgerRecord, Mode,
     Notice, NoticeKind, PolicyStanding, RefusalCause, Report, Ruling, SCHEMA_VERSION,
@@ -116,14 +117,6 @@ impl Responder {
             self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], Afterwards::default());
         }
     }
-}
-
-/// A name that others chose, without line breaks: it must not look like two.
-fn one_line(name: &str) -> String {
-    name.split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// Whether this waits for a person because that breaker latched, and for nothing else.

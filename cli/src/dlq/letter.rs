@@ -67,17 +67,16 @@ pub mod tests {
 
     use super::*;
 
-    /// A dead letter of a test, at 2/17.
+    /// A dead letter of a test, at 2/17. Anybody may have written its headers.
     pub fn letter(headers: &[(&str, &str)]) -> Inbound {
-        let mut all = Headers::default();
-        headers.iter().for_each(|(name, value)| all.set(name, value));
+        let written = |(name, value): &(&str, &str)| ((*name).to_owned(), Some(value.as_bytes().to_vec()));
         Inbound {
             topic: Topic::DeadLetters,
             topic_name: "cordon.dead-letters".into(),
             partition: 2,
             offset: 17,
             key: Some(b"key".to_vec()),
-            headers: all,
+            headers: Headers(headers.iter().map(written).collect()),
             value: Some(b"{".to_vec()),
             timestamp: None,
         }

@@ -22,7 +22,7 @@ fn row(letter: Letter<'_>) -> [String; 7] {
         said(header::STAGE),
         said(header::REASON),
         letter.origin().as_deref().map_or_else(|| "-".to_owned(), cell),
-        letter.0.key.as_deref().map_or_else(|| "-".to_owned(), |key| cut(escape::bytes(key))),
+        letter.0.key.as_deref().map_or_else(|| "-".to_owned(), |key| cut(&escape::bytes(key))),
         said(header::FAILED_AT),
         said(header::DETAIL),
     ]

@@ -38,16 +38,14 @@ fn load(path: &Path) -> Result<Guards, Problems> {
     }
 }
 
-/// The mistakes without anything that a terminal would obey. In a line of the file one character stays one, so that the
-/// caret stays where it belongs.
+/// The mistakes with everything written out that a terminal would obey. A line of the file is printed without it as it is,
+/// one character for one, so that the caret stays where it belongs.
 fn harmless(problems: Problems) -> Problems {
-    let one = |c: char| if escape::json(c.encode_utf8(&mut [0; 4])).chars().eq([c]) { c } else { '\u{fffd}' };
     let made = problems.0.into_iter().map(|problem| Problem {
         origin: escape::json(&problem.origin),
         path: escape::json(&problem.path),
         message: escape::json(&problem.message),
         help: problem.help.map(|help| escape::json(&help)),
-        source_line: problem.source_line.map(|line| line.chars().map(one).collect()),
         ..problem
     });
     Problems(made.collect())

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use cordon_policy::Step;
+use cordon_records::text::cut;
 use serde_json::{Map, Value, json};
 
 use crate::escape;
@@ -26,11 +27,11 @@ pub fn tree(step: &Step, indent: usize) -> String {
 }
 
 fn push(out: &mut String, step: &Step, indent: usize, is_asked: bool) {
-    let text = cut(&line(&step.text));
+    let text = cut(&line(&step.text), WIDEST);
     let said = match (&step.value, step.kind.as_str()) {
         (Ok(Value::Bool(value)), "bool") if step.given.is_none() => format!("{:<5}  {text}", value.to_string()),
         (Err(why), "bool") if step.given.is_none() => format!("fails  {text}: {}", line(why)),
-        (Ok(value), kind) => format!("·      {text} = {}", cut(&shown(value, kind))),
+        (Ok(value), kind) => format!("·      {text} = {}", cut(&shown(value, kind), WIDEST)),
         (Err(why), _) => format!("·      {text} fails: {}", line(why)),
     };
     // What a part of it was not asked for, its own parts were not either.
@@ -57,13 +58,6 @@ fn shown(value: &Value, kind: &str) -> String {
         (Value::String(text), "timestamp" | "duration") => line(text),
         (Value::Array(items), _) if items.iter().any(Value::is_object) => format!("a list of {}", items.len()),
         _ => escape::json(&value.to_string()),
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(WIDEST) {
-        Some(_) => text.chars().take(WIDEST - 1).chain(['…']).collect(),
-        None => text.to_owned(),
     }
 }
 

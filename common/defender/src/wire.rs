@@ -4,6 +4,7 @@
 //! token endpoint answers `{"error":"…","error_description":"…"}` (RFC 6749, section 5.2).
 
 use cordon_records::lenient;
+use cordon_records::text::{cut, one_line};
 use serde::Deserialize;
 
 use crate::error::Refusal;
@@ -78,18 +79,13 @@ fn unstructured(status: u16, body: &[u8]) -> Refusal {
     Refusal { status, code: None, message: clean_to(&String::from_utf8_lossy(body), MAX_BODY), target: None }
 }
 
-/// One line without control characters, cut to a length that a log line bears.
+/// One line without what is obeyed or hidden, cut to a length that a log line bears.
 pub(crate) fn clean(text: &str) -> String {
     clean_to(text, MAX_TEXT)
 }
 
 fn clean_to(text: &str, most: usize) -> String {
-    let spaced: String = text.chars().take(most * 4).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words,
-    }
+    cut(&one_line(&text.chars().take(most * 4).collect::<String>()), most)
 }
 
 #[cfg(test)]
@@ -151,15 +147,22 @@ mod tests {
         let body = serde_json::json!({"error": "invalid_client", "error_description": said}).to_string();
         assert_eq!(token_refusal(401, body.as_bytes()).message, said);
         let page = refusal(502, "<p>Bad Gateway</p> ".repeat(100).as_bytes()).message;
-        assert_eq!(page.chars().count(), MAX_BODY + 1);
+        assert_eq!(page.chars().count(), MAX_BODY);
     }
 
     proptest! {
         #[test]
         fn a_cleaned_text_is_short_and_has_no_control_character(text in any::<String>()) {
             let cleaned = clean(&text);
-            prop_assert!(cleaned.chars().count() <= MAX_TEXT + 1);
+            prop_assert!(cleaned.chars().count() <= MAX_TEXT);
             prop_assert!(!cleaned.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn nothing_is_left_of_a_text_in_which_nothing_can_be_seen(
+            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            prop_assert_eq!(clean(&text), "");
         }
 
         #[test]

@@ -1,5 +1,7 @@
 //! Small helpers for texts that people read: one line, a bounded length.
 
+use cordon_records::text::{cut, marked};
+
 /// The longest reason, in characters. Causes stand at its end, so this is only what a record must bear when others wrote the
 /// text.
 pub const REASON_CHARS: usize = 4_000;
@@ -7,7 +9,7 @@ pub const REASON_CHARS: usize = 4_000;
 /// The longest text that is only to remind of something said elsewhere, in characters.
 const REMINDER_CHARS: usize = 160;
 
-/// All white space folded to single spaces, control characters made harmless, cut to [`REASON_CHARS`] characters with an
+/// All white space folded to single spaces, what is obeyed or hidden marked, cut to [`REASON_CHARS`] characters with an
 /// ellipsis.
 pub fn one_line(text: &str) -> String {
     bounded(text, REASON_CHARS)
@@ -20,17 +22,13 @@ pub fn reminder(text: &str) -> String {
 
 fn bounded(text: &str, most: usize) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let folded = folded.replace(char::is_control, "\u{fffd}");
-    if folded.chars().count() <= most {
-        return folded;
-    }
-    let mut cut: String = folded.chars().take(most - 1).collect();
-    cut.push('…');
-    cut
+    cut(&folded.chars().map(marked).collect::<String>(), most)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -40,6 +38,15 @@ mod tests {
         {
             assert_eq!(cut.chars().count(), most);
             assert!(cut.ends_with('…') && !cut.contains('\n'));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn of_a_text_in_which_nothing_can_be_seen_marks_are_left(
+            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            prop_assert!(one_line(&text).chars().all(|c| matches!(c, ' ' | '\u{fffd}')), "{:?}", one_line(&text));
         }
     }
 }

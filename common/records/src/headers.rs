@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use crate::hex::digest;
+use crate::text::marked;
 
 /// One header. A value may be absent and need not be text.
 pub type Header = (String, Option<Vec<u8>>);
@@ -31,9 +32,10 @@ impl Headers {
         headers
     }
 
-    /// Adds a header with a text value.
+    /// Adds a header with a text value. What others can have written of it is made harmless, since any tool may print it.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.0.push((name.to_owned(), Some(value.as_bytes().to_vec())));
+        let harmless: String = value.chars().map(marked).collect();
+        self.0.push((name.to_owned(), Some(harmless.into_bytes())));
     }
 
     /// The last header of that name, as text.
@@ -41,5 +43,24 @@ impl Headers {
     pub fn text(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().rev().find(|(key, _)| key == name)?;
         std::str::from_utf8(value.as_deref()?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_header_holds_nothing_that_a_tool_which_prints_it_would_obey_or_hide(
+            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            let mut headers = Headers::default();
+            headers.set("detail", &format!("ä{text}"));
+            let held = headers.text("detail").unwrap();
+            prop_assert!(held.strip_prefix('ä').unwrap().chars().all(|c| matches!(c, ' ' | '\u{fffd}')), "{:?}", held);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Texts that are not ours: absent, null, empty and blank are one thing, an unknown fact.
 
+use crate::text::is_unsafe;
+
 /// The text without the blanks around it; `None` when nothing is left. Blank is what shows nothing: white space, control
 /// characters, and characters that Unicode draws as nothing or as a space.
 #[must_use]
@@ -8,15 +10,13 @@ pub fn known(text: &str) -> Option<&str> {
 }
 
 fn is_blank(character: char) -> bool {
-    character.is_whitespace()
-        || character.is_control()
-        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
-        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}')
-        || matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+    character.is_whitespace() || is_unsafe(character)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -26,5 +26,14 @@ mod tests {
             assert_eq!(known(&format!("{blank}Tier 0{blank}")), Some("Tier 0"), "{blank:?}");
         }
         assert_eq!(known("-"), Some("-"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_known_of_a_text_in_which_nothing_can_be_seen(
+            text in "[\\p{Cc}\\p{Z}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            prop_assert_eq!(known(&text), None);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The records that cross Kafka, and nothing else: ids, topics, headers, and one file per record.
+//! The records that cross Kafka: ids, topics, headers, and one file per record; and one of each tool for [`text`].
 //!
 //! Pure types. This crate knows no broker, no HTTP client and no runtime, so that the policy, the backtest and
 //! any later tool can read a topic without them. Readers ignore unknown fields and default missing ones: a
@@ -29,6 +29,7 @@ mod repair;
 mod report;
 mod sighting;
 pub mod spelling;
+pub mod text;
 mod topics;
 mod verbatim;
 mod words;

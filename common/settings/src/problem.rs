@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cordon_records::text::marked;
 use cordon_records::{Classified, ErrorClass};
 
 /// Longest part of a source line that is printed; the rest is cut on both sides of the caret.
@@ -106,13 +107,7 @@ fn window(line: &str, column: usize) -> (String, usize) {
 /// Text from a file must not move the cursor of the terminal it is printed on. One character stays one character, so
 /// that carets stay true.
 fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    text.chars().map(marked).collect()
 }
 
 /// Every mistake of a load, in the order of the lines.
@@ -172,6 +167,8 @@ impl Classified for Problems {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(line: usize, column: usize) -> Problem {
@@ -211,5 +208,15 @@ mod tests {
     fn an_escape_sequence_in_a_file_does_not_reach_the_terminal() {
         let problem = Problem { source_line: Some("a: \u{1b}[2J".to_owned()), ..at(1, 1) };
         assert!(!problem.to_string().contains('\u{1b}'));
+    }
+
+    proptest! {
+        #[test]
+        fn of_a_text_in_which_nothing_can_be_seen_marks_are_left(
+            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            prop_assert!(clean(&text).chars().all(|c| matches!(c, ' ' | '\u{fffd}')), "{:?}", clean(&text));
+            prop_assert_eq!(clean(&text).chars().count(), text.chars().count());
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Escapes that mean something else than they look: in `"C:\temp"` a tab stands before `emp`, and such a text matches
 //! nothing. The checker cannot refuse them, since the text is right.
 
+use cordon_records::text::is_hidden;
+
 use super::tokens::{Kind, Token, tokens};
 
 /// An escape that nobody means, and the byte of the condition at which its text begins.
@@ -81,6 +83,7 @@ const fn hidden(c: char) -> Option<&'static str> {
         '\u{2028}' => Some("a line separator"),
         '\u{2029}' => Some("a paragraph separator"),
         '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => Some("a control character"),
+        c if is_hidden(c) => Some("an invisible character"),
         _ => None,
     }
 }
@@ -117,7 +120,8 @@ mod tests {
     #[test]
     fn every_character_that_nobody_sees_is_found_in_texts_of_both_kinds() {
         let controls = ('\0'..='\u{9f}').filter(|c| c.is_control() && *c != '\n');
-        for c in controls.chain(['\u{a0}', '\u{2007}', '\u{202f}', '\u{2028}', '\u{2029}']) {
+        let others = ['\u{a0}', '\u{2007}', '\u{202f}', '\u{2028}', '\u{2029}', '\u{200b}', '\u{202e}', '\u{ad}'];
+        for c in controls.chain(others) {
             for prefix in ["", "r"] {
                 let condition = format!("alert.title.contains({prefix}'C:{c}rogram Files')");
                 assert_eq!(found(&condition).len(), 1, "{condition:?}");

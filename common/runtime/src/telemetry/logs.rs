@@ -1,10 +1,11 @@
 //! Log lines on stderr, one event a line: JSON for collectors, text for people, without colours.
 //!
-//! Alerts hold text that an attacker chose. Control characters are escaped in both formats, so that a file name
-//! cannot forge a second log line or steer a terminal.
+//! Alerts hold text that an attacker chose. What is obeyed or hidden is escaped in both formats, so that a file name
+//! cannot forge a second log line, steer a terminal or look like another.
 
 use std::io::{self, IsTerminal, Write};
 
+use cordon_records::text::{is_unsafe, push_escaped};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -32,7 +33,7 @@ pub fn install(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     .map_err(|error| TelemetryError::Logging(error.to_string()))
 }
 
-/// A writer that escapes the control characters of each event.
+/// A writer that escapes what is obeyed or hidden of each event.
 #[derive(Debug, Clone)]
 struct Escaped<M>(M);
 
@@ -66,8 +67,8 @@ impl<W: Write> Write for Escaping<W> {
 fn escape(text: &str) -> String {
     let mut line = String::with_capacity(text.len() + 1);
     for character in text.chars() {
-        if character.is_control() {
-            line.push_str(&format!("\\u{:04x}", u32::from(character)));
+        if is_unsafe(character) {
+            push_escaped(&mut line, character);
         } else {
             line.push(character);
         }
@@ -78,6 +79,8 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -125,5 +128,14 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&logged(true, hostile)).unwrap();
         assert!(value["message"].as_str().unwrap().starts_with("seen a"), "{value}");
         assert_eq!(value["level"], "INFO");
+    }
+
+    proptest! {
+        #[test]
+        fn of_a_text_in_which_nothing_can_be_seen_every_character_is_written_out(
+            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            prop_assert!(escape(&text).chars().all(|c| matches!(c, ' '..='~')), "{:?}", escape(&text));
+        }
     }
 }

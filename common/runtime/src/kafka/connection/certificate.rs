@@ -5,6 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cordon_records::text::is_unsafe;
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
@@ -49,7 +50,7 @@ fn judged(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: Timestam
 /// webpki writes names as `DnsName("a")` and `IpAddress(127.0.0.1)`.
 fn plain(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-    inner.trim_matches('"').chars().filter(|c| !c.is_control()).collect()
+    inner.trim_matches('"').chars().filter(|c| !is_unsafe(*c)).collect()
 }
 
 /// The certificate that a server shows. The handshake ends with it.
@@ -116,6 +117,7 @@ fn refusal() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rustls::pki_types::pem::PemObject as _;
 
     use super::*;
@@ -135,5 +137,14 @@ mod tests {
     fn names_are_shown_as_people_write_them() {
         let shown = [r#"DnsName("a.example.com")"#, "IpAddress(127.0.0.1)", "odd"].map(plain);
         assert_eq!(shown, ["a.example.com", "127.0.0.1", "odd"]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_left_of_a_name_in_which_nothing_can_be_seen(
+            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+        ) {
+            prop_assert_eq!(plain(&text), "");
+        }
     }
 }
