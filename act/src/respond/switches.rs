@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordon_policy::{Fleet, Trip, guard};
-use cordon_records::text::one_line;
+use cordon_records::text::{exact_span, one_line};
 use cordon_records::{
     ActionKey, ActionState, AttemptState, CountedFleet, Counter, Impact, Latch, LedgerEntry, LedgerRecord, Mode,
     Notice, NoticeKind, PolicyStanding, RefusalCause, Report, Ruling, SCHEMA_VERSION,
@@ -35,7 +35,12 @@ impl Responder {
             return (Vec::new(), Vec::new());
         }
         let waiting = self.waiting_now(key);
-        let why = format!("{} reached: {} attempts in {}", trip.cap, trip.limit, window(trip.window_s));
+        let why = format!(
+            "{} reached: {} attempts in {}",
+            trip.cap,
+            trip.limit,
+            exact_span(Duration::from_secs(trip.window_s))
+        );
         let latch =
             Latch { on: true, by: "breaker".into(), why: why.clone(), at: at.wall, window_s: Some(trip.window_s) };
         self.book.breaker = Some(latch.clone());
@@ -159,13 +164,4 @@ pub(super) fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
 pub(super) fn refusal(id: String, (cause, text): (RefusalCause, String), at: Moment) -> Report {
     let kind = NoticeKind::CommandRefused;
     Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: Some(cause), at: at.wall })
-}
-
-fn window(seconds: u64) -> String {
-    match seconds {
-        s if s % 86_400 == 0 => format!("{} d", s / 86_400),
-        s if s % 3_600 == 0 => format!("{} h", s / 3_600),
-        s if s % 60 == 0 => format!("{} min", s / 60),
-        s => format!("{s} s"),
-    }
 }

@@ -1,5 +1,8 @@
 //! One line of the answer, and how ages are written.
 
+use std::time::Duration;
+
+use cordon_records::text::rough_span;
 use jiff::{SignedDuration, Timestamp};
 
 use super::picture::Looked;
@@ -42,14 +45,9 @@ pub fn looked<T>(about: &'static str, looked: &Looked<T>, line: impl FnOnce(&T) 
     }
 }
 
-/// How long it is between two instants: the largest unit that fits.
+/// About how long it is between two instants; nothing where the first is the later one.
 pub fn span(length: SignedDuration) -> String {
-    match length.as_secs().max(0) {
-        seconds @ ..120 => format!("{seconds} s"),
-        seconds @ ..7_200 => format!("{} min", seconds / 60),
-        seconds @ ..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} d", seconds / 86_400),
-    }
+    rough_span(Duration::try_from(length).unwrap_or_default())
 }
 
 /// An age for people.

@@ -1,7 +1,9 @@
 //! Small tools for text, one of each: what others wrote made harmless, lengths of time, wildcards, hexadecimal digits.
 
 mod clean;
+mod duration;
 mod unseen;
 
 pub use clean::{cut, marked, one_line, push_escaped, visible};
+pub use duration::{exact_span, format_duration, millis_of_unit, rough_span};
 pub use unseen::{is_hidden, is_unsafe};

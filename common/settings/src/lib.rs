@@ -34,6 +34,7 @@ mod suggest;
 mod text;
 mod units;
 
+pub use cordon_records::text::format_duration;
 pub use document::Document;
 pub use endpoint::{is_loopback, require_https};
 pub use environment::{environment, variable};
@@ -45,4 +46,4 @@ pub use secret::{Secret, SecretError};
 pub use section::Section;
 pub use suggest::closest;
 pub use text::{decode_text, read_text};
-pub use units::{format_duration, parse_duration, parse_size};
+pub use units::{parse_duration, parse_size};

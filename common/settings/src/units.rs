@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-const DURATIONS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+use cordon_records::text::millis_of_unit;
+
 const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 /// Reads `250ms`, `5s`, `5m`, `1h` or `1d`.
@@ -10,7 +11,7 @@ const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), (
 /// # Errors
 /// A message that says what is accepted.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    amount(text, &DURATIONS).map(Duration::from_millis).ok_or_else(|| {
+    amount(text, millis_of_unit).map(Duration::from_millis).ok_or_else(|| {
         let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let hint = if bare { format!("{text}s or {text}ms") } else { "250ms, 5s, 5m, 1h or 1d".to_owned() };
         format!("expected a duration with a unit, such as {hint}")
@@ -22,28 +23,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// A message that says what is accepted.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    amount(text, &SIZES).ok_or_else(|| "expected a size with a unit, such as 512B, 10KiB, 10MiB or 1GiB".to_owned())
+    let size = |unit: &str| SIZES.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size);
+    amount(text, size).ok_or_else(|| "expected a size with a unit, such as 512B, 10KiB, 10MiB or 1GiB".to_owned())
 }
 
-/// A duration in its largest whole unit, as [`parse_duration`] reads it. Parts below a millisecond are dropped.
-#[must_use]
-pub fn format_duration(duration: Duration) -> String {
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let largest = DURATIONS.iter().rev().find(|(_, size)| millis >= *size && millis % size == 0);
-    largest.map_or_else(|| "0s".to_owned(), |(unit, size)| format!("{}{unit}", millis / size))
-}
-
-fn amount(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+fn amount(text: &str, size: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);
-    let (_, size) = units.iter().find(|(name, _)| *name == unit)?;
-    number.parse::<u64>().ok()?.checked_mul(*size)
+    number.parse::<u64>().ok()?.checked_mul(size(unit)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use cordon_records::text::format_duration;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn durations_and_sizes_need_a_unit() {

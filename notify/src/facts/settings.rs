@@ -1,5 +1,8 @@
 //! The settings of an action as rows for people.
 
+use std::time::Duration;
+
+use cordon_records::text::exact_span;
 use cordon_records::{Action, AlertChanges, Indicator, LiveCommand, ReleaseTerms, TagChange};
 
 use crate::clean::{foreign, line};
@@ -53,14 +56,8 @@ fn terms_of(terms: &ReleaseTerms) -> String {
     format!("{} after it is confirmed{asked}", span(terms.after_s))
 }
 
-/// A length of time in the largest unit that gives a whole number.
 fn span(seconds: u64) -> String {
-    for (unit, length) in [("d", 86_400), ("h", 3_600), ("min", 60)] {
-        if seconds >= length && seconds.is_multiple_of(length) {
-            return format!("{} {unit}", seconds / length);
-        }
-    }
-    format!("{seconds} s")
+    exact_span(Duration::from_secs(seconds))
 }
 
 fn live(commands: &[LiveCommand]) -> Vec<Fact> {
