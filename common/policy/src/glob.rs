@@ -1,31 +1,9 @@
 //! Name patterns of the guards: `*` stands for any run of characters, `?` for one; case does not count.
 
-/// Whether the whole of `name` fits `pattern`. Linear in practice and never exponential: only the last `*` is
-/// ever tried again.
+use cordon_records::text;
+
 fn fits(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-    let name: Vec<char> = name.to_lowercase().chars().collect();
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(character) = name.get(n) {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p + 1, n));
-                p += 1;
-            }
-            Some(wanted) if *wanted == '?' || wanted == character => {
-                p += 1;
-                n += 1;
-            }
-            Some(_) | None => {
-                let Some((after, from)) = star else { return false };
-                star = Some((after, from + 1));
-                p = after;
-                n = from + 1;
-            }
-        }
-    }
-    pattern.get(p..).unwrap_or_default().iter().all(|c| *c == '*')
+    text::fits(&pattern.to_lowercase(), &name.to_lowercase())
 }
 
 /// Whether a machine's DNS name fits: the full name or its first label, so that `dc*` and `*.corp.example` both
