@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cordon_records::text::hex;
 use cordon_records::{Alert, AlertId, Verbatim, lenient};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -24,7 +25,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

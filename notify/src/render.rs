@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use cordon_records::text::hex;
 use jiff::Timestamp;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
@@ -166,5 +167,5 @@ fn ascii_header(name: &'static str, value: &str) -> HeaderValue {
 
 /// The first 16 bytes of SHA-256, in hexadecimal.
 fn hex_digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(Sha256::digest(text.as_bytes()).iter().take(16))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cordon_act::respond::Book;
+use cordon_records::text::is_hex;
 use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, StampedRecord, TenantId, Topic};
 use cordon_runtime::kafka::{self, KafkaSettings};
 use jiff::Timestamp;
@@ -83,9 +84,7 @@ pub fn machine(book: &Book, text: &str) -> Meant {
     match (found.pop(), MachineId::new(text)) {
         (Some((id, name)), _) if found.is_empty() => Meant::One(id, name),
         (Some(last), _) => Meant::Several(found.into_iter().chain([last]).collect()),
-        (None, Ok(id)) if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            Meant::One(id, text.to_owned())
-        }
+        (None, Ok(id)) if is_hex(text, 40) => Meant::One(id, text.to_owned()),
         (None, _) => Meant::Unknown,
     }
 }

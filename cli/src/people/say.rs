@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use cordon_records::text::hex;
 use cordon_records::{
     Action, ActionKey, AlertId, Clock as _, Command, CommandId, CommandRecord, Headers, MAX_COMMAND, MachineId,
     SystemClock, Topic,
@@ -73,7 +74,7 @@ fn new_id() -> anyhow::Result<CommandId> {
     let bytes: [u8; 16] = generate(&SystemRandom::new())
         .map_err(|_| anyhow::anyhow!("the operating system gives no random bytes"))?
         .expose();
-    Ok(CommandId::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())?)
+    Ok(CommandId::new(hex(&bytes))?)
 }
 
 /// What it is signed with.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use cordon_records::IndicatorType;
+use cordon_records::text::is_hex;
 use url::{Host, Url};
 
 /// Why a value is not taken.
@@ -67,7 +68,7 @@ const EMPTY: [&str; 3] = [
 ];
 
 fn hex(value: &str, digits: usize, wrong: &'static str) -> Result<String, Unfit> {
-    if value.len() != digits || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_hex(value, digits) {
         return Err(Unfit::Malformed(wrong));
     }
     let value = value.to_ascii_lowercase();

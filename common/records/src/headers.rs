@@ -3,8 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::hex::digest;
-use crate::text::marked;
+use crate::text::{digest, marked};
 
 /// One header. A value may be absent and need not be text.
 pub type Header = (String, Option<Vec<u8>>);

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::action::Action;
-use crate::hex::digest;
+use crate::text::{digest, is_hex};
 
 /// The longest id accepted, in bytes. Real ones are 40 hexadecimal digits or a GUID.
 const MAX_ID_BYTES: usize = 256;
@@ -148,7 +148,7 @@ impl Sha1 {
     /// # Errors
     /// [`IdError`] when it is not 40 hexadecimal digits.
     pub fn new(text: &str) -> Result<Self, IdError> {
-        if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if is_hex(text, 40) {
             return Ok(Self(text.to_ascii_lowercase()));
         }
         Err(IdError::Sha1 { text: text.chars().take(80).collect() })

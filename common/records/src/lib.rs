@@ -17,7 +17,6 @@ mod error_class;
 mod facts;
 mod headers;
 mod health;
-mod hex;
 mod ids;
 mod known;
 mod ledger;
@@ -53,7 +52,6 @@ pub use error_class::{Classified, ErrorClass};
 pub use facts::{Fleet, GuardFacts, Isolation, ListedActions, NewestAction};
 pub use headers::{Header, Headers};
 pub use health::{HEALTH_COUNTS_FOR, StageHealth, Wait, Waiting};
-pub use hex::digest;
 pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
 pub use known::known;
 pub use ledger::{
@@ -68,6 +66,7 @@ pub use report::{
     ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, OtherAction, RefusalCause, Report, Ruling,
 };
 pub use sighting::{AlertRecord, Change, Source};
+pub use text::digest;
 pub use topics::{Cleanup, Topic, TopicSpec};
 pub use verbatim::Verbatim;
 

@@ -2,10 +2,12 @@
 
 mod clean;
 mod duration;
+mod hex;
 mod unseen;
 mod wildcard;
 
 pub use clean::{cut, marked, one_line, push_escaped, visible};
 pub use duration::{exact_span, format_duration, millis_of_unit, rough_span};
+pub use hex::{digest, hex, is_hex};
 pub use unseen::{is_hidden, is_unsafe};
 pub use wildcard::fits;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use cordon_settings::{Place, Problem, Problems};
-use sha2::{Digest, Sha256};
 
 use super::file::{self, Found};
 use super::rule::Rule;
@@ -85,11 +84,8 @@ fn used_twice(rule: &Rule, place: Place, first: &Place, text: &str) -> Problem {
 }
 
 fn digest(rules: &[Rule]) -> String {
-    let mut hasher = Sha256::new();
-    for rule in rules {
-        let content = serde_json::json!([rule.id, rule.mode, rule.when, rule.actions, rule.limits]).to_string();
-        hasher.update((content.len() as u64).to_be_bytes());
-        hasher.update(content.as_bytes());
-    }
-    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let content =
+        |rule: &Rule| serde_json::json!([rule.id, rule.mode, rule.when, rule.actions, rule.limits]).to_string();
+    let contents: Vec<String> = rules.iter().map(content).collect();
+    cordon_records::digest(&contents.iter().map(String::as_str).collect::<Vec<_>>(), 16)
 }
