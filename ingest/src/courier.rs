@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use cordon_records::{AlertId, Change, Clock, DeadLetterReason, TenantId};
+use cordon_records::{AlertId, Change, Clock, DeadLetterReason, RecordOutcome, TenantId};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Fate, KafkaFailure, Producer};
+use cordon_runtime::kafka::{KafkaFailure, Producer};
 
 use crate::error::IngestError;
 use crate::item::{Item, Reading};
@@ -30,17 +30,17 @@ impl Courier {
     ///
     /// # Errors
     /// When the delivery is not confirmed. The record may be there all the same: a repetition has the same id.
-    pub async fn deliver(&self, news: &News) -> Result<Fate, IngestError> {
+    pub async fn deliver(&self, news: &News) -> Result<RecordOutcome, IngestError> {
         match &news.item.reading {
             Reading::Alert(id) => self.alert(&news.item, id, news.change).await,
             Reading::Unreadable(why) => self.dead_letter(&news.item, DeadLetterReason::Decode, why).await,
         }
     }
 
-    async fn alert(&self, item: &Item, id: &AlertId, change: Change) -> Result<Fate, IngestError> {
+    async fn alert(&self, item: &Item, id: &AlertId, change: Change) -> Result<RecordOutcome, IngestError> {
         let record = outgoing::alert(item, id, change, &self.tenant, self.clock.now())?;
         match self.producer.send(record).await {
-            Ok(_) => Ok(Fate::Sent),
+            Ok(_) => Ok(RecordOutcome::Sent),
             Err(refused @ KafkaFailure::Refused { .. }) => {
                 self.dead_letter(item, DeadLetterReason::Oversize, &refused.to_string()).await
             }
@@ -48,10 +48,15 @@ impl Courier {
         }
     }
 
-    async fn dead_letter(&self, item: &Item, reason: DeadLetterReason, detail: &str) -> Result<Fate, IngestError> {
+    async fn dead_letter(
+        &self,
+        item: &Item,
+        reason: DeadLetterReason,
+        detail: &str,
+    ) -> Result<RecordOutcome, IngestError> {
         let alert = item.alert_id().map(AlertId::as_str);
         tracing::warn!(alert, reason = reason.as_str(), detail, "an item of the alert list goes to the dead letters");
         self.producer.send(outgoing::dead_letter(item, reason, detail, self.clock.now())).await?;
-        Ok(Fate::DeadLettered(reason))
+        Ok(RecordOutcome::DeadLettered(reason))
     }
 }

@@ -1,9 +1,10 @@
 //! Runs poll rounds: asks the API what the round wants to know, and produces what it finds.
 
+use cordon_records::RecordOutcome;
 use std::time::Instant;
 
 use cordon_defender::{AlertPage, AlertQuery, ApiError, Defender, NextLink};
-use cordon_runtime::kafka::{Fate, KafkaFailure};
+use cordon_runtime::kafka::KafkaFailure;
 use cordon_runtime::telemetry::StageMetrics;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
@@ -268,8 +269,8 @@ impl Driver {
             tracing::warn!("the server does not sort the alert list; only pages that hold everything prove anything");
             self.sorted = false;
         }
-        (0..step.seen).for_each(|_| self.count(Fate::Skipped("seen")));
-        (0..step.outside).for_each(|_| self.count(Fate::Skipped("before_window")));
+        (0..step.seen).for_each(|_| self.count(RecordOutcome::Skipped("seen")));
+        (0..step.outside).for_each(|_| self.count(RecordOutcome::Skipped("before_window")));
         let late = step.news.iter().filter(|news| news.item.stamp.is_some_and(|stamp| stamp < late_before));
         self.late += late.count() as u64;
         let mut news = step.news.into_iter();
@@ -288,16 +289,16 @@ impl Driver {
         for one in news {
             let courier = self.courier.clone();
             under_way.spawn(async move {
-                let fate = courier.deliver(&one).await;
-                (one.item, fate)
+                let outcome = courier.deliver(&one).await;
+                (one.item, outcome)
             });
         }
         let mut failed = None;
         while let Some(joined) = under_way.join_next().await {
             match joined {
-                Ok((item, Ok(fate))) => {
+                Ok((item, Ok(outcome))) => {
                     self.seen.insert(&item);
-                    self.count(fate);
+                    self.count(outcome);
                 }
                 Ok((_, Err(error))) => {
                     self.metrics.retried();
@@ -309,13 +310,13 @@ impl Driver {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Counts an item with its fate, so that what came in is always what went out, was skipped or dead-lettered.
-    fn count(&self, fate: Fate) {
+    /// Counts an item with its outcome, so that what came in is always what went out, was skipped or dead-lettered.
+    fn count(&self, outcome: RecordOutcome) {
         self.metrics.received();
-        match fate {
-            Fate::Sent => self.metrics.sent(),
-            Fate::Skipped(why) => self.metrics.skipped(why),
-            Fate::DeadLettered(reason) => self.metrics.dead_lettered(reason),
+        match outcome {
+            RecordOutcome::Sent => self.metrics.sent(),
+            RecordOutcome::Skipped(why) => self.metrics.skipped(why),
+            RecordOutcome::DeadLettered(reason) => self.metrics.dead_lettered(reason),
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use cordon_defender::{CallMetrics, Defender, Ports};
-use cordon_records::{Classified, ErrorClass, PollCursor};
+use cordon_records::{Classified, ErrorClass, PollCursor, RecordOutcome};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Fate, Holder, Inbox, StateLog, Tenure};
+use cordon_runtime::kafka::{Holder, Inbox, StateLog, Tenure};
 use cordon_runtime::telemetry::metrics::register;
 use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -108,7 +108,7 @@ impl Holder for Poller {
 async fn settle_all(mut inbox: Inbox) {
     let settler = inbox.settler();
     while let Some(record) = inbox.next().await {
-        settler.settle(record.offset, Fate::Skipped("own_state"));
+        settler.settle(record.offset, RecordOutcome::Skipped("own_state"));
     }
 }
 

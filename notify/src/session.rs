@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 
-use cordon_records::{DeadLetterReason, Report, Wait, Waiting};
-use cordon_runtime::kafka::{Fate as Settled, Inbound, Inbox, Settler, Tenure, Undecodable, dead_letter};
+use cordon_records::{DeadLetterReason, RecordOutcome, Report, Wait, Waiting};
+use cordon_runtime::kafka::{Inbound, Inbox, Settler, Tenure, Undecodable, dead_letter};
 use cordon_runtime::telemetry::Waits;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
@@ -209,7 +209,7 @@ impl<'a, T: Transport> Session<'a, T> {
 
     fn skip(&self, record: &Inbound, reason: &'static str) {
         // What does not count any more, the next holder does.
-        self.settler.settle(record.offset, Settled::Skipped(reason));
+        self.settler.settle(record.offset, RecordOutcome::Skipped(reason));
     }
 
     async fn fold(&mut self, record: Inbound, folded: Folded) -> Result<(), Stop> {
@@ -266,7 +266,7 @@ impl<'a, T: Transport> Session<'a, T> {
         }
         let letter = Letter { key: &message.key, report: &message.record, mail: &mail, tells: Tells::default() };
         self.write_down(letter, handover, message.happened_at).await?;
-        self.settler.settle(record.offset, Settled::Sent);
+        self.settler.settle(record.offset, RecordOutcome::Sent);
         Ok(())
     }
 
@@ -288,7 +288,7 @@ impl<'a, T: Transport> Session<'a, T> {
         let keys = digest.told.iter().map(|kept| kept.line.key.clone()).collect();
         match self.plan_and_send(&message, &mail, Tells { keys, ..Tells::default() }).await? {
             Outcome::Taken => digest.told.iter().for_each(|kept| {
-                self.settler.settle(kept.record.offset, Settled::Sent);
+                self.settler.settle(kept.record.offset, RecordOutcome::Sent);
             }),
             Outcome::Refused(why) => {
                 for kept in &digest.told {
@@ -304,7 +304,7 @@ impl<'a, T: Transport> Session<'a, T> {
     async fn put_aside(&self, record: &Inbound, why: &str) -> Result<(), Stop> {
         let (context, reason) = (&self.mailer.context, DeadLetterReason::Rejected);
         self.insist("write a dead letter", || async { Ok(dead_letter(context, record, reason, why).await?) }).await?;
-        self.settler.settle(record.offset, Settled::DeadLettered(reason));
+        self.settler.settle(record.offset, RecordOutcome::DeadLettered(reason));
         Ok(())
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cordon_records::{ActionKey, ActionState, AttemptState, FailureCause, LedgerEntry, LedgerRecord, Report};
-use cordon_runtime::kafka::Fate;
+use cordon_records::{
+    ActionKey, ActionState, AttemptState, FailureCause, LedgerEntry, LedgerRecord, RecordOutcome, Report,
+};
 
 use super::asker::asker;
 use super::cancel::cancelled_kind;
@@ -164,7 +165,7 @@ impl Responder {
         job.tries = 0;
         job.phase = Phase::InDoubt(until);
         let mut entry = job.entry.clone();
-        let settle = job.offset.take().map(|offset| (offset, Fate::Sent));
+        let settle = job.offset.take().map(|offset| (offset, RecordOutcome::Sent));
         let reports = vec![Report::Action(Box::new(report::in_doubt(&entry)))];
         // The report has them now.
         entry.facts = None;

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use cordon_defender::MachineAction;
 use cordon_records::{
     Action, ActionKey, AlertId, CommandRecord, CountedFleet, DecisionRecord, Latch, LedgerEntry, MachineActionId,
-    MachineId, Report, StampedRecord,
+    MachineId, RecordOutcome, Report, StampedRecord,
 };
-use cordon_runtime::kafka::Fate;
 use jiff::Timestamp;
 
 use super::facts::{Facts, Standing};
@@ -211,7 +210,7 @@ pub enum Effect {
     /// `commands` was made anew, so that its offsets begin again: it had been read up to this one.
     CommandsMadeAnew(i64),
     /// The decision at this offset is done with.
-    Settle(i64, Fate),
+    Settle(i64, RecordOutcome),
     /// Stop: another process holds a higher claim.
     Superseded(u64),
 }

@@ -3,9 +3,9 @@
 use cordon_policy::{Asker, Isolation};
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionRecord, ActionState, AlertStatus, AttemptState, DecisionRecord, Impact,
-    LedgerEntry, LedgerRecord, MachineSummary, Mode, PlannedAction, Report, Ruling, SCHEMA_VERSION, Verdict,
+    LedgerEntry, LedgerRecord, MachineSummary, Mode, PlannedAction, RecordOutcome, Report, Ruling, SCHEMA_VERSION,
+    Verdict,
 };
-use cordon_runtime::kafka::Fate;
 
 use super::asker::asker;
 use super::cancel::NOTHING;
@@ -21,14 +21,15 @@ impl Responder {
         match (decision.verdict, &decision.machine) {
             (Verdict::Nothing, _) => self.conclude(offset, closed, "nothing_to_do"),
             (Verdict::Act, Some(machine)) => {
-                let fate = Fate::Skipped(if decision.planned.is_empty() { "nothing_to_do" } else { "known" });
+                let outcome =
+                    RecordOutcome::Skipped(if decision.planned.is_empty() { "nothing_to_do" } else { "known" });
                 let left = decision.planned.len() + usize::from(!closed.is_empty());
-                self.decisions.insert(offset, Waiting { left: left.max(1), recording: 0, fate });
+                self.decisions.insert(offset, Waiting { left: left.max(1), recording: 0, outcome });
                 if !closed.is_empty() {
-                    let then = Afterwards { settle: Some((offset, Fate::Sent)), follow: None };
+                    let then = Afterwards { settle: Some((offset, RecordOutcome::Sent)), follow: None };
                     self.record(closed, Vec::new(), then);
                 } else if decision.planned.is_empty() {
-                    self.one_done(offset, fate);
+                    self.one_done(offset, outcome);
                 }
                 self.take_jobs(offset, decision, machine, at);
             }
@@ -43,11 +44,11 @@ impl Responder {
     /// Settles a decision that plans nothing.
     fn conclude(&mut self, offset: i64, reports: Vec<Report>, skipped: &'static str) {
         if reports.is_empty() {
-            self.effects.push(Effect::Settle(offset, Fate::Skipped(skipped)));
+            self.effects.push(Effect::Settle(offset, RecordOutcome::Skipped(skipped)));
             return;
         }
-        self.decisions.insert(offset, Waiting { left: 1, recording: 0, fate: Fate::Sent });
-        self.record(reports, Vec::new(), Afterwards { settle: Some((offset, Fate::Sent)), follow: None });
+        self.decisions.insert(offset, Waiting { left: 1, recording: 0, outcome: RecordOutcome::Sent });
+        self.record(reports, Vec::new(), Afterwards { settle: Some((offset, RecordOutcome::Sent)), follow: None });
     }
 
     fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, at: Moment) {
@@ -56,7 +57,7 @@ impl Responder {
             let after = before.replace(planned.key.clone());
             let mode = planned.mode.min(self.terms.mode);
             if self.jobs.contains_key(&planned.key) || self.book.settled(&planned.key, mode, at.wall).is_some() {
-                self.one_done(offset, Fate::Skipped("known"));
+                self.one_done(offset, RecordOutcome::Skipped("known"));
                 continue;
             }
             let entry = self.entry(decision, planned, machine, at);
@@ -163,8 +164,10 @@ impl Responder {
         if let Some(isolation) = timed {
             ledger.extend(self.timer_done(&isolation));
         }
-        let then =
-            Afterwards { settle: job.offset.map(|offset| (offset, Fate::Sent)), follow: follows.then(|| key.clone()) };
+        let then = Afterwards {
+            settle: job.offset.map(|offset| (offset, RecordOutcome::Sent)),
+            follow: follows.then(|| key.clone()),
+        };
         self.record(reports, ledger, then);
     }
 

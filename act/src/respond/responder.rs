@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{ActionKey, ActionKind, CommandPlace, LedgerEntry, LedgerRecord, Mode, Report, TenantId};
-use cordon_runtime::kafka::Fate;
+use cordon_records::{
+    ActionKey, ActionKind, CommandPlace, LedgerEntry, LedgerRecord, Mode, RecordOutcome, Report, TenantId,
+};
 use cordon_signing::AllowedSigners;
 
 use super::batch::Gathering;
@@ -127,7 +128,7 @@ impl Job {
 /// What waits for a write.
 #[derive(Debug, Default)]
 pub(super) struct Afterwards {
-    pub settle: Option<(i64, Fate)>,
+    pub settle: Option<(i64, RecordOutcome)>,
     pub follow: Option<ActionKey>,
 }
 
@@ -137,7 +138,7 @@ pub(super) struct Waiting {
     pub left: usize,
     /// How many of its outcomes are on their way to the broker.
     pub recording: usize,
-    pub fate: Fate,
+    pub outcome: RecordOutcome,
 }
 
 /// The state machine.
@@ -320,11 +321,11 @@ impl Responder {
 
     fn recorded(&mut self, ticket: u64, at: Moment) {
         let Some(then) = self.tickets.remove(&ticket) else { return };
-        if let Some((offset, fate)) = then.settle {
+        if let Some((offset, outcome)) = then.settle {
             if let Some(waiting) = self.decisions.get_mut(&offset) {
                 waiting.recording = waiting.recording.saturating_sub(1);
             }
-            self.one_done(offset, fate);
+            self.one_done(offset, outcome);
         }
         if let Some(entry) = then.follow.and_then(|key| self.book.get(&key)) {
             self.follow.add(entry, at);
@@ -333,16 +334,16 @@ impl Responder {
 
     /// One of the actions of the decision at `offset` is done with; the decision itself once all are. A decision
     /// that led to any report counts as sent.
-    pub(super) fn one_done(&mut self, offset: i64, fate: Fate) {
+    pub(super) fn one_done(&mut self, offset: i64, outcome: RecordOutcome) {
         let Some(waiting) = self.decisions.get_mut(&offset) else { return };
         waiting.left = waiting.left.saturating_sub(1);
-        if matches!(fate, Fate::Sent) {
-            waiting.fate = Fate::Sent;
+        if matches!(outcome, RecordOutcome::Sent) {
+            waiting.outcome = RecordOutcome::Sent;
         }
         if waiting.left == 0
             && let Some(done) = self.decisions.remove(&offset)
         {
-            self.effects.push(Effect::Settle(offset, done.fate));
+            self.effects.push(Effect::Settle(offset, done.outcome));
         }
     }
 }

@@ -5,8 +5,7 @@
 //! way the holder writes the key again under its own epoch: compaction keeps the newest record of a key, and the next
 //! holder would believe it.
 
-use cordon_records::{Latch, LedgerEntry, LedgerRecord, StampedRecord};
-use cordon_runtime::kafka::Fate;
+use cordon_records::{Latch, LedgerEntry, LedgerRecord, RecordOutcome, StampedRecord};
 
 use super::event::{Effect, Moment, SwitchSetRight};
 use super::responder::{Afterwards, Phase, Responder};
@@ -110,7 +109,7 @@ impl Responder {
         let offset = self.give_way(&entry);
         self.plan_retry(&entry, at);
         self.set_timer(&entry, at);
-        let settle = offset.map(|offset| (offset, Fate::Sent));
+        let settle = offset.map(|offset| (offset, RecordOutcome::Sent));
         let then = Afterwards { settle, follow: None };
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry.clone()))], then);
         if entry.is_open() && !self.jobs.contains_key(&key) {

@@ -23,6 +23,7 @@ mod ledger;
 pub mod lenient;
 mod machine;
 mod open_enum;
+mod outcome;
 mod policy;
 mod repair;
 mod report;
@@ -59,6 +60,7 @@ pub use ledger::{
     StampedRecord,
 };
 pub use machine::{Machine, MachineSummary};
+pub use outcome::RecordOutcome;
 pub use policy::{
     CountedFleet, Counter, PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts,
 };

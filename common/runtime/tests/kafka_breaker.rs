@@ -4,11 +4,11 @@
 
 mod kafka_support;
 
-use cordon_records::{Classified, DeadLetterReason, ErrorClass, Topic};
+use cordon_records::{Classified, DeadLetterReason, ErrorClass, RecordOutcome, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
-    ElectError, Election, Fate, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Outcome, Start, Tenure, Tripped,
-    elect, read_all,
+    ElectError, Election, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Outcome, Start, Tenure, Tripped, elect,
+    read_all,
 };
 use kafka_support::stage::{Running, fill_in_order};
 use kafka_support::*;
@@ -126,7 +126,7 @@ impl Holder for Sexton {
         let settler = inbox.settler();
         while let Some(record) = inbox.next().await {
             if value(&record) == GOOD {
-                settler.settle(record.offset, Fate::Sent);
+                settler.settle(record.offset, RecordOutcome::Sent);
             } else {
                 settler.bury(&record, REASON, "not json").await?;
             }

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cordon_records::{Headers, Topic};
+use cordon_records::{Headers, RecordOutcome, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
-    ElectError, Election, Fate, Holder, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog, Tenure, claim,
+    ElectError, Election, Holder, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog, Tenure, claim,
     commit_end, elect, has_committed,
 };
 use kafka_support::*;
@@ -52,7 +52,7 @@ impl Holder for Clerk {
             let text = value(&record);
             let act = (self.habit)(&text);
             if matches!(act, Act::Settle) {
-                settler.settle(record.offset, Fate::Sent);
+                settler.settle(record.offset, RecordOutcome::Sent);
             }
             let _ = self.news.send(News::Got(record.offset, text));
             match act {
@@ -139,7 +139,7 @@ async fn the_standby_takes_over_when_the_holder_goes_and_reads_what_was_not_sett
     assert_eq!(second.gets().await, (2, "c".to_owned()));
     assert!(held.is_held());
     // What the former holder settles now does not count: not for the offsets, not for the metrics.
-    assert!(!settler.settle(1, Fate::Sent));
+    assert!(!settler.settle(1, RecordOutcome::Sent));
     second.stop().await.unwrap();
     let mut third = Candidate::stand(&kafka, Start::Earliest, |_| Act::Settle);
     third.elected().await;
@@ -288,7 +288,7 @@ async fn settling_out_of_order_commits_only_the_contiguous_part() {
     }
     let order: Arc<Mutex<Vec<bool>>> = Arc::default();
     for offset in [2, 0, 0, 9] {
-        order.lock().unwrap().push(settler.settle(offset, Fate::Skipped("test")));
+        order.lock().unwrap().push(settler.settle(offset, RecordOutcome::Skipped("test")));
     }
     assert_eq!(*order.lock().unwrap(), [true, true, false, false]);
     first.stop().await.unwrap();

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use cordon_defender::{ActionStatus, ActionType, MachineAction};
-use cordon_records::{Action, ActionKind, ActionState, LedgerRecord, MachineActionId, Mode, Sha1};
-use cordon_runtime::kafka::Fate;
+use cordon_records::{Action, ActionKind, ActionState, LedgerRecord, MachineActionId, Mode, RecordOutcome, Sha1};
 
 use super::office::{ANN, terms_of_the_office};
 use super::world::{World, an, pending, plan, start, terms};
@@ -63,7 +62,7 @@ fn a_machine_action_is_accepted_and_followed_and_every_other_kind_is_done_with_i
         });
         world.pass(Duration::from_secs(5));
         world.run_with(&mut |_| Answer::Done("so it is".into()));
-        assert_eq!((world.orders.len(), &world.settled[..]), (1, &[(0, Fate::Sent)][..]), "{kind}");
+        assert_eq!((world.orders.len(), &world.settled[..]), (1, &[(0, RecordOutcome::Sent)][..]), "{kind}");
         if kind.is_machine_action() {
             assert_eq!(world.states(), [ActionState::Accepted], "{kind}");
             let ends =

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cordon_records::{Action, ActionKind, ActionState, AlertChanges, AlertStatus, IsolationType, ScanType};
-use cordon_runtime::kafka::Fate;
+use cordon_records::{
+    Action, ActionKind, ActionState, AlertChanges, AlertStatus, IsolationType, RecordOutcome, ScanType,
+};
 
 use super::world::{World, an, pending, plan};
 use crate::respond::event::{Answer, Effect, Event};
@@ -34,7 +35,7 @@ fn the_actions_of_one_decision_begin_in_their_order_each_after_the_one_before_is
         }
     }
     assert_eq!(world.called(), [ActionKind::CollectPackage, ActionKind::Isolate, ActionKind::Scan]);
-    assert_eq!(world.settled, [(0, Fate::Sent)]);
+    assert_eq!(world.settled, [(0, RecordOutcome::Sent)]);
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn a_known_action_before_it_keeps_a_new_one_waiting_only_until_that_one_is_settl
     assert!(!world.waiting.iter().any(read(ActionKind::Scan)), "{:?}", world.waiting);
     world.run();
     assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Scan]);
-    assert_eq!(world.settled, [(0, Fate::Sent), (1, Fate::Sent)]);
+    assert_eq!(world.settled, [(0, RecordOutcome::Sent), (1, RecordOutcome::Sent)]);
 }
 
 #[test]

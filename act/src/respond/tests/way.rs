@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use cordon_defender::ActionStatus;
 use cordon_policy::Isolation;
-use cordon_records::{ActionState, AlertStatus, Command, CommandRecord, Mode, Verdict};
-use cordon_runtime::kafka::Fate;
+use cordon_records::{ActionState, AlertStatus, Command, CommandRecord, Mode, RecordOutcome, Verdict};
 use jiff::SignedDuration;
 
 use super::world::{World, decision, pending, start, terms};
@@ -21,7 +20,7 @@ fn an_alert_that_matches_is_called_once_and_confirmed_by_the_follow_up() {
     assert!(world.calls[0].2.starts_with("High severity alert [cordon:"), "{}", world.calls[0].2);
     assert!(world.calls[0].2.ends_with("#1]"));
     assert_eq!(world.states(), [ActionState::Accepted]);
-    assert_eq!(world.settled, [(0, Fate::Sent)]);
+    assert_eq!(world.settled, [(0, RecordOutcome::Sent)]);
 
     world.pass(Duration::from_secs(5));
     let followed = world.waiting.pop_front().expect("a look at the accepted action");
@@ -56,7 +55,10 @@ fn the_same_alert_again_calls_nothing() {
         world.run();
     }
     assert_eq!(world.calls.len(), 1);
-    assert_eq!(world.settled, [(0, Fate::Sent), (1, Fate::Skipped("known")), (2, Fate::Skipped("known"))]);
+    assert_eq!(
+        world.settled,
+        [(0, RecordOutcome::Sent), (1, RecordOutcome::Skipped("known")), (2, RecordOutcome::Skipped("known"))]
+    );
 }
 
 #[test]
@@ -134,7 +136,7 @@ fn a_decision_that_needs_a_human_is_reported_and_settled() {
     world.decide(unclear);
     world.run();
     assert_eq!(world.states(), [ActionState::NeedsHuman]);
-    assert_eq!(world.settled, [(0, Fate::Sent)]);
+    assert_eq!(world.settled, [(0, RecordOutcome::Sent)]);
 }
 
 #[test]
@@ -226,7 +228,7 @@ fn a_decision_is_settled_only_after_the_report_that_its_alert_was_closed_is_dura
     assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Settle(..))), "{:?}", world.waiting);
     world.run();
     assert_eq!(world.states(), [ActionState::Accepted, ActionState::ClosedMeanwhile]);
-    assert_eq!(world.settled, [(0, Fate::Sent), (1, Fate::Sent)]);
+    assert_eq!(world.settled, [(0, RecordOutcome::Sent), (1, RecordOutcome::Sent)]);
 }
 
 #[test]
@@ -236,7 +238,7 @@ fn a_decision_that_plans_nothing_is_settled() {
     empty.planned.clear();
     world.decide(empty);
     world.run();
-    assert_eq!(world.settled, [(0, Fate::Skipped("nothing_to_do"))]);
+    assert_eq!(world.settled, [(0, RecordOutcome::Skipped("nothing_to_do"))]);
 }
 
 #[test]
@@ -289,7 +291,7 @@ fn a_decision_is_settled_only_after_its_outcome_is_durable() {
         let settled = world.waiting.iter().any(|effect| matches!(effect, Effect::Settle(..)));
         assert!(recorded && !settled && world.settled.is_empty(), "{:?}", world.waiting);
         world.run();
-        assert_eq!(world.settled, [(0, Fate::Sent)]);
+        assert_eq!(world.settled, [(0, RecordOutcome::Sent)]);
     }
 }
 

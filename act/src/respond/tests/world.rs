@@ -8,10 +8,9 @@ use cordon_policy::{Guards, Isolation};
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AlertStatus, AlertSummary, AttemptState, Claim,
     CommandRecord, CountedFleet, DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType,
-    LedgerRecord, LiveCommand, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, Report, RuleId,
-    SCHEMA_VERSION, ScanType, Severity, Sha1, StampedRecord, TagChange, TenantId, Verdict,
+    LedgerRecord, LiveCommand, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, RecordOutcome, Report,
+    RuleId, SCHEMA_VERSION, ScanType, Severity, Sha1, StampedRecord, TagChange, TenantId, Verdict,
 };
-use cordon_runtime::kafka::Fate;
 use cordon_signing::AllowedSigners;
 use jiff::{SignedDuration, Timestamp};
 
@@ -169,7 +168,7 @@ pub struct World {
     pub published: Vec<CountedFleet>,
     /// The switches of which was said that they were set right.
     pub set_right: Vec<SwitchSetRight>,
-    pub settled: Vec<(i64, Fate)>,
+    pub settled: Vec<(i64, RecordOutcome)>,
     pub superseded: bool,
     /// How the tenant says that machines stand.
     pub isolated: BTreeMap<MachineId, Isolation>,
@@ -248,7 +247,7 @@ impl World {
     pub fn step(&mut self, answer: &mut dyn FnMut(&ActionKey) -> Answer) -> bool {
         let Some(effect) = self.waiting.pop_front() else { return false };
         match effect {
-            Effect::Settle(offset, fate) => self.settled.push((offset, fate)),
+            Effect::Settle(offset, outcome) => self.settled.push((offset, outcome)),
             Effect::Superseded(_) => self.superseded = true,
             Effect::Read { key, alert, machine } => {
                 let isolation = self.isolated.get(&machine).cloned().unwrap_or(Isolation::None);

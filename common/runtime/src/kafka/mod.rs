@@ -21,7 +21,6 @@ mod topics;
 pub use access::Access;
 pub use connection::mistake::{ConnectionError, Mistake};
 pub use connection::right::{Operation, Resource, Right};
-pub use consumer::board::Fate;
 pub use consumer::breaker::Tripped;
 pub use consumer::consume::{Subscription, consume};
 pub use consumer::dead_letter::{self, dead_letter};

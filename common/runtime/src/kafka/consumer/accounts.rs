@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cordon_records::{Classified, DeadLetterReason, ErrorClass};
+use cordon_records::{Classified, DeadLetterReason, ErrorClass, RecordOutcome};
 
-use super::board::{Board, Fate, Lease};
+use super::board::{Board, Lease};
 use super::breaker::Breaker;
 use super::dead_letter::{capped, dead_letter};
 use crate::context::Context;
@@ -44,15 +44,15 @@ impl Accounts {
     }
 
     /// Settles a record. `false` when it does not count: the lease is over, or it was settled before.
-    pub(in crate::kafka) fn settle(&self, lease: &Lease, offset: i64, fate: Fate) -> bool {
+    pub(in crate::kafka) fn settle(&self, lease: &Lease, offset: i64, outcome: RecordOutcome) -> bool {
         if !self.board.settle(lease, offset) {
             return false;
         }
         let metrics = &self.context.metrics;
-        match fate {
-            Fate::Sent => metrics.sent(),
-            Fate::Skipped(reason) => metrics.skipped(reason),
-            Fate::DeadLettered(reason) => {
+        match outcome {
+            RecordOutcome::Sent => metrics.sent(),
+            RecordOutcome::Skipped(reason) => metrics.skipped(reason),
+            RecordOutcome::DeadLettered(reason) => {
                 metrics.dead_lettered(reason);
                 return true;
             }
@@ -91,7 +91,7 @@ impl Accounts {
         }
         let (position, detail) = (record.position(), capped(detail));
         tracing::warn!(position, reason = reason.as_str(), detail, "record is a dead letter");
-        Ok(self.settle(lease, record.offset, Fate::DeadLettered(reason)))
+        Ok(self.settle(lease, record.offset, RecordOutcome::DeadLettered(reason)))
     }
 }
 

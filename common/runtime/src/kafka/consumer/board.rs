@@ -5,23 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cordon_records::DeadLetterReason;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::offsets::PartitionTracker;
 use crate::kafka::records::Inbound;
-
-/// How a record ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// What follows from it is written and confirmed.
-    Sent,
-    /// Nothing followed, for this reason (a metric label).
-    Skipped(&'static str),
-    /// It is in the dead letters.
-    DeadLettered(DeadLetterReason),
-}
 
 /// The right to work on one partition, from its assignment to its loss. A later assignment of the same partition
 /// has another epoch.

@@ -6,12 +6,12 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cordon_records::{Classified, DeadLetterReason, ErrorClass};
+use cordon_records::{Classified, DeadLetterReason, ErrorClass, RecordOutcome};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::accounts::{Accounts, pause};
-use super::board::{Board, Fate, Lease};
+use super::board::{Board, Lease};
 use super::event::Assigned;
 use super::handler::{Handler, Outcome};
 use super::panics::guarded;
@@ -144,11 +144,11 @@ impl<H: Handler> Lanes<H> {
     async fn finish(&self, lease: &Lease, record: &Inbound, outcome: Result<Outcome, String>) -> Attempt {
         match outcome {
             Ok(Outcome::Emit(outputs)) => match self.deliver(lease, outputs).await {
-                Sending::Done => self.settle(lease, record, Fate::Sent),
+                Sending::Done => self.settle(lease, record, RecordOutcome::Sent),
                 Sending::Refused(detail) => self.bury(lease, record, DeadLetterReason::Oversize, &detail).await,
                 Sending::Over => Attempt::Over,
             },
-            Ok(Outcome::Skip(reason)) => self.settle(lease, record, Fate::Skipped(reason)),
+            Ok(Outcome::Skip(reason)) => self.settle(lease, record, RecordOutcome::Skipped(reason)),
             Ok(Outcome::DeadLetter { reason, detail }) => self.bury(lease, record, reason, &detail).await,
             Err(panic) => self.bury(lease, record, DeadLetterReason::Panic, &panic).await,
             Ok(Outcome::Retry { after, why }) => {
@@ -161,8 +161,8 @@ impl<H: Handler> Lanes<H> {
         }
     }
 
-    fn settle(&self, lease: &Lease, record: &Inbound, fate: Fate) -> Attempt {
-        if self.accounts.settle(lease, record.offset, fate) { Attempt::Settled } else { Attempt::Over }
+    fn settle(&self, lease: &Lease, record: &Inbound, outcome: RecordOutcome) -> Attempt {
+        if self.accounts.settle(lease, record.offset, outcome) { Attempt::Settled } else { Attempt::Over }
     }
 
     fn fail(&self, failure: KafkaFailure) -> Attempt {

@@ -8,13 +8,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordon_records::{Classified, DeadLetterReason, ErrorClass, Topic};
+use cordon_records::{Classified, DeadLetterReason, ErrorClass, RecordOutcome, Topic};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::kafka::consumer::accounts::Accounts;
-use crate::kafka::consumer::board::{Fate, Lease, Limits};
+use crate::kafka::consumer::board::{Lease, Limits};
 use crate::kafka::consumer::event::{Assigned, Event};
 use crate::kafka::consumer::panics::guarded;
 use crate::kafka::consumer::poll::{PollSpec, Poller};
@@ -123,8 +123,8 @@ impl std::fmt::Debug for Settler {
 impl Settler {
     /// Settles a record. `false` when it does not count: the tenure is over, or it was settled before. One that cannot
     /// be handled is settled by [`Settler::bury`].
-    pub fn settle(&self, offset: i64, fate: Fate) -> bool {
-        self.accounts.settle(&self.lease, offset, fate)
+    pub fn settle(&self, offset: i64, outcome: RecordOutcome) -> bool {
+        self.accounts.settle(&self.lease, offset, outcome)
     }
 
     /// Tells that a record could be read, for a holder that settles it much later: until then, only those that cannot
