@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cordon_defender::MachineAction;
-use cordon_records::{Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord};
+use cordon_records::{
+    Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineAction,
+};
 
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use cordon_defender::MachineAction;
 use cordon_records::{
-    Action, ActionKey, AlertId, CommandRecord, CountedFleet, DecisionRecord, Latch, LedgerEntry, MachineActionId,
-    MachineId, RecordOutcome, Report, StampedRecord,
+    Action, ActionKey, AlertId, CommandRecord, CountedFleet, DecisionRecord, Latch, LedgerEntry, MachineAction,
+    MachineActionId, MachineId, RecordOutcome, Report, StampedRecord,
 };
 use jiff::Timestamp;
 

@@ -1,9 +1,9 @@
 //! What the fresh read before an action says of the machine. Pure.
 
-use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
 use cordon_records::{
-    Action, AlertSummary, IsolationType, ListedActions, MachineActionId, MachineSummary, NewestAction, ScanType,
+    Action, ActionStatus, ActionType, AlertSummary, IsolationType, ListedActions, MachineAction, MachineActionId,
+    MachineSummary, NewestAction, ScanType,
 };
 use jiff::Timestamp;
 

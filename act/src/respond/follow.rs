@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use cordon_defender::ActionStatus;
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineActionId, Report,
+    ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, LedgerEntry, LedgerRecord, MachineActionId, Report,
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -2,9 +2,8 @@
 //!
 //! The ledger keeps it apart from our own, so that no timer, no cancellation and no new attempt ever takes it for one.
 
-use cordon_defender::{ActionStatus, MachineAction};
 use cordon_policy::Isolation;
-use cordon_records::{ActionKey, ActionKind, ActionState, LedgerEntry};
+use cordon_records::{ActionKey, ActionKind, ActionState, ActionStatus, LedgerEntry, MachineAction};
 
 use super::event::Moment;
 use super::facts::{Facts, Standing, in_effect};

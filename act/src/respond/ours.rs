@@ -4,8 +4,9 @@
 //! asked for. Ours is what ends in our mark and fits the request. What ends in it and differs is ours with something wrong,
 //! and never somebody else's. Only a field that is there can differ: servers leave out the scope, and some the comment.
 
-use cordon_defender::{ActionStatus, ActionType, MachineAction};
-use cordon_records::{Action, ActionKey, IsolationType, MachineId, OtherAction, ScanType};
+use cordon_records::{
+    Action, ActionKey, ActionStatus, ActionType, IsolationType, MachineAction, MachineId, OtherAction, ScanType,
+};
 
 /// What the mark begins with.
 const MARK: &str = "[cordon:";

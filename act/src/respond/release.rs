@@ -4,11 +4,10 @@
 //! of its own, and the release waits for the end of that isolation: two opposite calls on their way at the same time have
 //! been seen to end in either order.
 
-use cordon_defender::MachineAction;
 use cordon_policy::Isolation;
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, IsolationType,
-    LedgerEntry, MachineId, MachineSummary, Mode, Severity,
+    LedgerEntry, MachineAction, MachineId, MachineSummary, Mode, Severity,
 };
 
 use super::asker::names;

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, Done, MachineAction, Refusal};
+use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, Done, Refusal};
 use cordon_policy::Isolation;
 use cordon_records::{
-    ActionKind, Alert, AlertChanges, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineActionId,
-    MachineId, MachineSummary,
+    ActionKind, Alert, AlertChanges, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineAction,
+    MachineActionId, MachineId, MachineSummary,
 };
 use jiff::Timestamp;
 

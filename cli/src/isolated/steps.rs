@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_act::respond::Book;
-use cordon_defender::{ActionStatus, ActionType, IsolationStep};
-use cordon_records::{LedgerEntry, MachineActionId, MachineId};
+use cordon_defender::IsolationStep;
+use cordon_records::{ActionStatus, ActionType, LedgerEntry, MachineActionId, MachineId};
 use jiff::Timestamp;
 
 use super::mine;

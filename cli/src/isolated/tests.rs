@@ -1,10 +1,10 @@
 mod orders;
 
 use cordon_act::respond::Book;
-use cordon_defender::{ActionStatus, ActionType, IsolationStep, MachineAction};
+use cordon_defender::IsolationStep;
 use cordon_records::{
-    Action, ActionKey, ActionState, AttemptState, IsolationType, LedgerEntry, MachineActionId, MachineId, OtherAction,
-    ReleaseTerms,
+    Action, ActionKey, ActionState, ActionStatus, ActionType, AttemptState, IsolationType, LedgerEntry, MachineAction,
+    MachineActionId, MachineId, OtherAction, ReleaseTerms,
 };
 use jiff::{SignedDuration, Timestamp};
 

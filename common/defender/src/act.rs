@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
-use cordon_records::{Action, ActionKind, AlertId, MachineId};
+use cordon_records::{Action, ActionKind, AlertId, MachineAction, MachineId};
 use serde::Serialize;
 
 use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::exchange::Answer;
-use crate::machine_actions::MachineAction;
 use crate::odata::Query;
 use crate::quota::Priority;
 use crate::transport::{Call, Content};

@@ -1,12 +1,12 @@
 //! Who is cut off: every isolation and every release of the tenant, whoever asked for it. Source: Microsoft's pages "List
 //! machine actions API" and "machineAction resource type".
 
-use cordon_records::{MachineId, Verbatim, lenient};
+use cordon_records::{ActionType, MachineAction, MachineId, Verbatim, lenient};
 use serde::Deserialize;
 
 use crate::defender::Defender;
 use crate::error::ApiError;
-use crate::machine_actions::{ActionType, MachineAction, newest_first};
+use crate::machine_actions::newest_first;
 use crate::odata::{Filter, Query};
 use crate::page::beginning;
 

@@ -52,7 +52,7 @@ pub use defender::Defender;
 pub use error::{ApiError, Refusal};
 pub use graph::Graph;
 pub use isolations::{IsolationStep, IsolationSteps};
-pub use machine_actions::{ActionQuery, ActionStatus, ActionType, MachineAction};
+pub use machine_actions::ActionQuery;
 pub use machines::MACHINES_PER_CALL;
 pub use metrics::CallMetrics;
 pub use next_link::{NextLink, RefusedLink};

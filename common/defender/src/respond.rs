@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use cordon_records::{Action, IsolationType, MachineActionId, MachineId};
+use cordon_records::{Action, IsolationType, MachineAction, MachineActionId, MachineId};
 use serde::Serialize;
 
 use crate::act::{Permitted, retired};
@@ -13,7 +13,7 @@ use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::live_response::Command;
-use crate::machine_actions::{MachineAction, taken};
+use crate::machine_actions::taken;
 
 /// The keys are case-sensitive. The comment is required everywhere; of the others, those that the kind has.
 #[derive(Serialize)]

@@ -5,10 +5,11 @@ mod support;
 
 use std::time::Duration;
 
-use cordon_defender::{ActionStatus, ActionType, ApiError, Defender, Done, QuotaSettings};
+use cordon_defender::{ApiError, Defender, Done, QuotaSettings};
 use cordon_records::{
-    Action, ActionKind, AlertChanges, AlertId, AlertStatus, Classification, Classified, DeviceValue, ErrorClass,
-    Indicator, IndicatorAction, IndicatorType, IsolationType, LiveCommand, MachineActionId, ScanType, Sha1, TagChange,
+    Action, ActionKind, ActionStatus, ActionType, AlertChanges, AlertId, AlertStatus, Classification, Classified,
+    DeviceValue, ErrorClass, Indicator, IndicatorAction, IndicatorType, IsolationType, LiveCommand, MachineActionId,
+    ScanType, Sha1, TagChange,
 };
 use support::{Reply, Server, client, client_of, hasty, machine, nobody, ports, settings};
 

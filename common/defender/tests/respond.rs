@@ -5,8 +5,8 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cordon_defender::{ActionStatus, ActionType, ApiError, Defender, MachineAction, QuotaSettings};
-use cordon_records::{Classified, ErrorClass, IsolationType};
+use cordon_defender::{ApiError, Defender, QuotaSettings};
+use cordon_records::{ActionStatus, ActionType, Classified, ErrorClass, IsolationType, MachineAction};
 use support::{Reply, Server, client, client_of, graph, hasty, machine, nobody, ports, raw, settings, write};
 
 const ACCEPTED: &str = r#"{"@odata.context":"https://h.test/api/$metadata#Machines/$entity","id":"5c2b6a3e-0000-4000-8000-000000000001",

@@ -5,10 +5,11 @@ mod support;
 
 use std::time::Duration;
 
-use cordon_defender::{ActionStatus, ActionType, ApiError, Defender, Done};
+use cordon_defender::{ApiError, Defender, Done};
 use cordon_records::{
-    Action, AlertChanges, AlertId, AlertStatus, Classified, Clock, DeviceValue, ErrorClass, Indicator, IndicatorAction,
-    IndicatorType, IsolationType, LiveCommand, MachineId, ScanType, Sha1, SystemClock, TagChange, TenantId,
+    Action, ActionStatus, ActionType, AlertChanges, AlertId, AlertStatus, Classified, Clock, DeviceValue, ErrorClass,
+    Indicator, IndicatorAction, IndicatorType, IsolationType, LiveCommand, MachineId, ScanType, Sha1, SystemClock,
+    TagChange, TenantId,
 };
 use cordon_settings::Secret;
 use cordon_simulator::{

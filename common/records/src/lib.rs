@@ -1,4 +1,5 @@
-//! The records that cross Kafka: ids, topics, headers, and one file per record; and one of each tool for [`text`].
+//! The records that cross Kafka: ids, topics, headers, and one file per record; beside them what Defender lists of an action
+//! ([`MachineAction`]), how a record that was read ended ([`RecordOutcome`]), and one of each tool for [`text`].
 //!
 //! Pure types. This crate knows no broker, no HTTP client and no runtime, so that the policy, the backtest and
 //! any later tool can read a topic without them. Readers ignore unknown fields and default missing ones: a
@@ -22,6 +23,7 @@ mod known;
 mod ledger;
 pub mod lenient;
 mod machine;
+mod machine_action;
 mod open_enum;
 mod outcome;
 mod policy;
@@ -60,6 +62,7 @@ pub use ledger::{
     StampedRecord,
 };
 pub use machine::{Machine, MachineSummary};
+pub use machine_action::{ActionStatus, ActionType, MachineAction};
 pub use outcome::RecordOutcome;
 pub use policy::{
     CountedFleet, Counter, PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts,

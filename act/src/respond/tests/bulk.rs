@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cordon_defender::ActionStatus;
 use cordon_policy::Isolation;
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, Command, LedgerRecord, MachineActionId, NamedIsolation, Report,
+    ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, Command, LedgerRecord, MachineActionId,
+    NamedIsolation, Report,
 };
 use jiff::SignedDuration;
 
@@ -308,7 +308,7 @@ fn a_second_attempt_that_is_stopped_does_not_hide_the_first_which_may_still_come
         }
         let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
         let mark = format!("High severity alert [cordon:{}#1]", isolation("m1").key);
-        let kind = cordon_defender::ActionType::Isolate;
+        let kind = cordon_records::ActionType::Isolate;
         let stands = super::doubt::listed("late", kind, ActionStatus::Succeeded, mark);
         let facts = Facts {
             machine: decision("a-m1", "m1").machine,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cordon_defender::ActionStatus;
-use cordon_records::{Action, ActionKind, ActionState, Command, DecisionRecord, LedgerRecord, Mode, RefusalCause};
+use cordon_records::{
+    Action, ActionKind, ActionState, ActionStatus, Command, DecisionRecord, LedgerRecord, Mode, RefusalCause,
+};
 
 use super::office::{ANN, BOB, signed, terms_of_the_office};
 use super::world::{World, an, decision, pending, plan, terms};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AlertStatus, AttemptState, LedgerRecord, MachineActionId, Mode, Verdict,
+    ActionKey, ActionKind, ActionState, ActionStatus, ActionType, AlertStatus, AttemptState, LedgerRecord,
+    MachineAction, MachineActionId, Mode, Verdict,
 };
 
 use super::world::{World, decision, start, terms};
@@ -117,7 +117,7 @@ fn an_end_that_came_while_nobody_held_the_ledger_is_read_although_the_first_look
     let told = world.reasons();
     assert!(told.iter().all(|reason| reason.contains("its list cannot be read: ")), "{told:?}");
     let mut end = super::world::pending(&before.calls[0].0);
-    end.status = cordon_defender::ActionStatus::Succeeded;
+    end.status = cordon_records::ActionStatus::Succeeded;
     world.until_followed(&[end]);
     world.run();
     assert_eq!(world.states().last(), Some(&ActionState::Succeeded));

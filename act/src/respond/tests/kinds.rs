@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use cordon_defender::{ActionStatus, ActionType, MachineAction};
-use cordon_records::{Action, ActionKind, ActionState, LedgerRecord, MachineActionId, Mode, RecordOutcome, Sha1};
+use cordon_records::{
+    Action, ActionKind, ActionState, ActionStatus, ActionType, LedgerRecord, MachineAction, MachineActionId, Mode,
+    RecordOutcome, Sha1,
+};
 
 use super::office::{ANN, terms_of_the_office};
 use super::world::{World, an, pending, plan, start, terms};

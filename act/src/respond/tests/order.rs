@@ -116,7 +116,7 @@ fn an_isolation_waits_until_our_release_of_the_machine_has_ended() {
     assert!(world.responder.has_room());
 
     let mut done = pending(&world.calls[0].0);
-    done.status = cordon_defender::ActionStatus::Succeeded;
+    done.status = cordon_records::ActionStatus::Succeeded;
     world.pass(Duration::from_secs(5));
     let followed = world.waiting.pop_front();
     assert!(matches!(followed, Some(Effect::Follow { .. })), "{followed:?}");
@@ -230,7 +230,7 @@ fn a_selective_isolation_does_not_cover_a_full_one() {
             world.run();
             if stands {
                 let mut end = pending(&world.calls[0].0);
-                end.status = cordon_defender::ActionStatus::Succeeded;
+                end.status = cordon_records::ActionStatus::Succeeded;
                 world.until_followed(&[end]);
                 world.run();
             }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cordon_defender::{ActionStatus, ActionType, MachineAction};
 use cordon_policy::Isolation;
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionRecord, ActionState, AttemptState, Command, DecisionRecord, IsolationType,
-    LedgerEntry, MachineActionId, MachineId, NamedIsolation, ReleaseTerms, Report, Ruling,
+    Action, ActionKey, ActionKind, ActionRecord, ActionState, ActionStatus, ActionType, AttemptState, Command,
+    DecisionRecord, IsolationType, LedgerEntry, MachineAction, MachineActionId, MachineId, NamedIsolation,
+    ReleaseTerms, Report, Ruling,
 };
 use proptest::prelude::*;
 

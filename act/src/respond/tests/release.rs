@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use cordon_defender::ActionStatus;
 use cordon_policy::Isolation;
-use cordon_records::{ActionKind, ActionState, Command, LedgerRecord, MachineActionId, Mode, Report, StampedRecord};
+use cordon_records::{
+    ActionKind, ActionState, ActionStatus, Command, LedgerRecord, MachineActionId, Mode, Report, StampedRecord,
+};
 
 use super::office::{ANN, machine, signed, terms_of_the_office, unsigned};
 use super::world::{World, an, decision, pending, plan};

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_defender::ActionStatus;
-use cordon_records::{ActionKind, ActionState, AlertStatus};
+use cordon_records::{ActionKind, ActionState, ActionStatus, AlertStatus};
 
 use super::world::{World, an, decision, pending, plan, terms};
 use crate::respond::event::{Answer, Effect, Event};
@@ -141,9 +140,9 @@ fn a_new_attempt_whose_answer_is_lost_is_not_taken_for_the_failed_one_before() {
     let mut world = ended(attempts(2), ActionStatus::Failed);
     world.pass(Duration::from_secs(300));
     world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
-    let failed = cordon_defender::MachineAction {
+    let failed = cordon_records::MachineAction {
         id: pending(&world.calls[0].0).id,
-        kind: cordon_defender::ActionType::Isolate,
+        kind: cordon_records::ActionType::Isolate,
         status: ActionStatus::Failed,
         machine_id: None,
         requestor: None,

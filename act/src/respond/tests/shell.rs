@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cordon_defender::MachineAction;
 use cordon_policy::{Isolation, RuleSet};
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Headers,
-    LedgerRecord, MachineActionId, MachineId, Report, TenantId, Topic,
+    LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use cordon_defender::ActionStatus;
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, Command, DecisionRecord, LedgerEntry, MachineId,
+    ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, Command, DecisionRecord, LedgerEntry, MachineId,
 };
 use proptest::prelude::*;
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use cordon_defender::ActionStatus;
 use cordon_policy::Isolation;
 use cordon_records::{
-    Action, ActionKind, ActionState, Command, CommandRecord, DecisionRecord, IsolationType, LedgerRecord,
+    Action, ActionKind, ActionState, ActionStatus, Command, CommandRecord, DecisionRecord, IsolationType, LedgerRecord,
     MachineActionId, Mode, ReleaseTerms,
 };
 

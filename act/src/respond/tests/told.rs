@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use cordon_defender::{ActionStatus, ActionType};
 use cordon_policy::{Guards, Isolation, Recorded, judge};
 use cordon_records::{
-    ActionRecord, ActionState, AlertStatus, AttemptState, CountedFleet, Counter, Genesis, GuardVerdict, Latch,
-    LedgerEntry, LedgerRecord, Report, Ruling,
+    ActionRecord, ActionState, ActionStatus, ActionType, AlertStatus, AttemptState, CountedFleet, Counter, Genesis,
+    GuardVerdict, Latch, LedgerEntry, LedgerRecord, Report, Ruling,
 };
 use jiff::SignedDuration;
 

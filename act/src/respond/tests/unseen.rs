@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cordon_defender::ActionStatus;
-use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, Command, CommandRecord, LedgerRecord, Mode};
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, Command, CommandRecord, LedgerRecord, Mode,
+};
 
 use super::office::{ANN, machine, signed, terms_of_the_office, terms_with};
 use super::world::{World, an, decision, pending, plan, terms};

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use cordon_defender::ActionStatus;
 use cordon_policy::Isolation;
-use cordon_records::{ActionState, AlertStatus, Command, CommandRecord, Mode, RecordOutcome, Verdict};
+use cordon_records::{ActionState, ActionStatus, AlertStatus, Command, CommandRecord, Mode, RecordOutcome, Verdict};
 use jiff::SignedDuration;
 
 use super::world::{World, decision, pending, start, terms};

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use cordon_defender::ActionStatus;
 use cordon_policy::{Guards, Isolation};
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AlertStatus, AlertSummary, AttemptState, Claim,
-    CommandRecord, CountedFleet, DecisionRecord, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType,
-    LedgerRecord, LiveCommand, MachineId, MachineSummary, MatchedRule, Mode, PlannedAction, RecordOutcome, Report,
-    RuleId, SCHEMA_VERSION, ScanType, Severity, Sha1, StampedRecord, TagChange, TenantId, Verdict,
+    Action, ActionKey, ActionKind, ActionState, ActionStatus, AlertChanges, AlertId, AlertStatus, AlertSummary,
+    AttemptState, Claim, CommandRecord, CountedFleet, DecisionRecord, DeviceValue, Indicator, IndicatorAction,
+    IndicatorType, IsolationType, LedgerRecord, LiveCommand, MachineId, MachineSummary, MatchedRule, Mode,
+    PlannedAction, RecordOutcome, Report, RuleId, SCHEMA_VERSION, ScanType, Severity, Sha1, StampedRecord, TagChange,
+    TenantId, Verdict,
 };
 use cordon_signing::AllowedSigners;
 use jiff::{SignedDuration, Timestamp};

@@ -1,7 +1,8 @@
 //! Steps that overlap: which came last is known only where the order of asking and the order of ending agree.
 
 use cordon_act::respond::Book;
-use cordon_defender::{ActionStatus, IsolationStep};
+use cordon_defender::IsolationStep;
+use cordon_records::ActionStatus;
 use proptest::prelude::*;
 
 use super::super::standing::{Standing, State};
