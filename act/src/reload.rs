@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordon_records::{Headers, Notice, NoticeKind, Report, SCHEMA_VERSION, Topic};
+use cordon_records::{Headers, Notice, NoticeKind, PolicyStanding, Report, SCHEMA_VERSION, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::Outbound;
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::PolicyMetrics;
 use crate::policy::{Policy, PolicyFiles, Written};
+use crate::respond::ActivePolicy;
 
 /// The longest account of what is wrong that goes into a notice, in characters. The log has all of it.
 const TOLD: usize = 1_500;
@@ -39,6 +40,19 @@ impl InForce {
     #[must_use]
     pub fn started(policy: Policy, at: Timestamp) -> Self {
         Self { policy: Arc::new(policy), refused: None, since: at }
+    }
+
+    /// What respond works with.
+    #[must_use]
+    pub fn for_respond(&self) -> ActivePolicy {
+        let Policy { rules, guards, signers, .. } = self.policy.as_ref();
+        let standing = PolicyStanding {
+            rule_set: rules.hash().to_owned(),
+            rules: rules.rules().len(),
+            refused: self.refused.clone(),
+            at: self.since,
+        };
+        ActivePolicy { guards: guards.clone(), signers: signers.clone(), standing }
     }
 
     /// Rules and guards as people compare them.
@@ -185,6 +199,9 @@ mod tests {
         let (next, told) = judge(&first, &files.read(), now());
         assert_eq!(next.policy.rules.hash(), first.policy.rules.hash());
         assert!(next.refused.as_ref().unwrap().contains("severty"));
+        let ActivePolicy { standing, .. } = next.for_respond();
+        assert_eq!((standing.rule_set.as_str(), standing.rules), (first.policy.rules.hash(), 1));
+        assert_eq!((standing.refused, standing.at), (next.refused.clone(), now()), "the ledger says so too");
         let (kind, text) = told.unwrap();
         assert_eq!(kind, NoticeKind::PolicyRefused);
         assert!(text.starts_with(&format!("1 rules, set {} stay in force. ", first.policy.rules.hash())), "{text}");

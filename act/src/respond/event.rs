@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use cordon_policy::Guards;
 use cordon_records::{
     Action, ActionKey, AlertId, CommandRecord, CountedFleet, DecisionRecord, Latch, LedgerEntry, MachineAction,
-    MachineActionId, MachineId, RecordOutcome, Report, StampedRecord,
+    MachineActionId, MachineId, PolicyStanding, RecordOutcome, Report, StampedRecord,
 };
+use cordon_signing::AllowedSigners;
 use jiff::Timestamp;
 
 use super::facts::{Facts, Standing};
 use super::ours::{self, Asked};
-use crate::reload::InForce;
 
 /// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +20,17 @@ pub struct Moment {
     pub wall: Timestamp,
     /// Monotonic time of this process.
     pub mono: Instant,
+}
+
+/// Rules and guards in force, as far as the responder works with them.
+#[derive(Debug, Clone)]
+pub struct ActivePolicy {
+    /// The guards that judge what comes from now on.
+    pub guards: Guards,
+    /// Whose signatures count.
+    pub signers: AllowedSigners,
+    /// What the ledger keeps of them.
+    pub standing: PolicyStanding,
 }
 
 /// Something happened.
@@ -51,7 +63,7 @@ pub enum Event {
     /// The fleet was counted.
     Counted(Result<u64, Unreadable>),
     /// Other rules or guards are in force, or the files are wrong.
-    Policy(Box<InForce>),
+    Policy(Box<ActivePolicy>),
     /// Time passed.
     Tick,
 }

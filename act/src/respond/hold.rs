@@ -126,7 +126,7 @@ impl<T: Tenant> Respond<T> {
             policy,
             fleet,
         };
-        post.advance(&mut responder, Event::Policy(Box::new(standing)))?;
+        post.advance(&mut responder, Event::Policy(Box::new(standing.for_respond())))?;
         for command in said {
             post.advance(&mut responder, command)?;
         }
@@ -225,7 +225,7 @@ impl<T: Tenant> Post<T> {
     }
 
     fn changed_policy(&mut self) -> Event {
-        Event::Policy(Box::new(self.policy.borrow_and_update().clone()))
+        Event::Policy(Box::new(self.policy.borrow_and_update().for_respond()))
     }
 
     fn advance(&mut self, responder: &mut Responder, event: Event) -> Result<(), ActError> {

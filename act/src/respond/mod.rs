@@ -38,6 +38,7 @@ mod timer;
 mod writes;
 
 pub use book::Book;
+pub use event::ActivePolicy;
 pub use genesis::init_ledger;
 pub use hold::Respond;
 pub use ours::{Mark, mark_in};

@@ -233,7 +233,7 @@ impl Responder {
             Event::Followed(standings) => self.followed(standings, at),
             Event::Linked(key, link) => self.linked(&key, link, at),
             Event::Counted(machines) => self.counted(machines, at),
-            Event::Policy(standing) => self.policy(&standing),
+            Event::Policy(policy) => self.policy(*policy),
             Event::Tick => {}
         }
         self.wake(at);

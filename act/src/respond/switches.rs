@@ -6,13 +6,12 @@ use cordon_policy::{Fleet, Trip, guard};
 use cordon_records::text::{exact_span, one_line};
 use cordon_records::{
     ActionKey, ActionState, AttemptState, CountedFleet, Counter, Impact, Latch, LedgerEntry, LedgerRecord, Mode,
-    Notice, NoticeKind, PolicyStanding, RefusalCause, Report, Ruling, SCHEMA_VERSION,
+    Notice, NoticeKind, RefusalCause, Report, Ruling, SCHEMA_VERSION,
 };
 use jiff::Timestamp;
 
-use super::event::{Effect, Moment, Unreadable};
+use super::event::{ActivePolicy, Effect, Moment, Unreadable};
 use super::responder::{Afterwards, Responder};
-use crate::reload::InForce;
 
 /// How often the fleet is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -89,19 +88,13 @@ impl Responder {
     }
 
     /// What comes from now on is judged by these guards; what is under way keeps its ruling up to the next fresh read.
-    pub(super) fn policy(&mut self, standing: &InForce) {
-        self.terms.guards = standing.policy.guards.clone();
-        self.guard_set = self.terms.guards.hash();
-        self.terms.signers = standing.policy.signers.clone();
-        let told = PolicyStanding {
-            rule_set: standing.policy.rules.hash().to_owned(),
-            rules: standing.policy.rules.rules().len(),
-            refused: standing.refused.clone(),
-            at: standing.since,
-        };
-        if self.book.policy.as_ref() != Some(&told) {
-            self.book.policy = Some(told.clone());
-            self.record(Vec::new(), vec![LedgerRecord::Policy(told)], Afterwards::default());
+    pub(super) fn policy(&mut self, policy: ActivePolicy) {
+        let ActivePolicy { guards, signers, standing } = policy;
+        self.guard_set = guards.hash();
+        (self.terms.guards, self.terms.signers) = (guards, signers);
+        if self.book.policy.as_ref() != Some(&standing) {
+            self.book.policy = Some(standing.clone());
+            self.record(Vec::new(), vec![LedgerRecord::Policy(standing)], Afterwards::default());
         }
     }
 

@@ -1,21 +1,16 @@
 //! Guards that change while respond holds the ledger.
 
-use std::sync::Arc;
-
-use cordon_policy::{Guards, RuleSet};
-use cordon_records::{ActionState, LedgerRecord};
+use cordon_policy::Guards;
+use cordon_records::{ActionState, LedgerRecord, PolicyStanding};
 use cordon_signing::AllowedSigners;
 
 use super::world::{World, decision, start, terms};
-use crate::policy::Policy;
-use crate::reload::InForce;
-use crate::respond::event::Event;
+use crate::respond::event::{ActivePolicy, Event};
 
-fn in_force(guards: &str) -> InForce {
+fn in_force(guards: &str) -> ActivePolicy {
     let guards = Guards::load("guards.yaml", guards).unwrap();
-    let rules = RuleSet::load(&[]).unwrap();
-    let policy = Policy { rules, rule_files: Vec::new(), guards, signers: AllowedSigners::default() };
-    InForce::started(policy, start())
+    let standing = PolicyStanding { rule_set: "rules".into(), rules: 0, refused: None, at: start() };
+    ActivePolicy { guards, signers: AllowedSigners::default(), standing }
 }
 
 #[test]
@@ -60,15 +55,14 @@ fn an_alert_whose_evidence_was_cut_is_held_where_there_is_a_hold_list_of_users_w
 fn the_ledger_tells_once_what_is_in_force_and_what_was_refused_also_after_a_restart() {
     let told = |world: &World| world.log.iter().filter(|record| matches!(record, LedgerRecord::Policy(_))).count();
     let mut world = World::new();
-    let mut standing = in_force("");
-    world.give(Event::Policy(Box::new(standing.clone())));
-    world.give(Event::Policy(Box::new(standing.clone())));
+    let mut policy = in_force("");
+    world.give(Event::Policy(Box::new(policy.clone())));
+    world.give(Event::Policy(Box::new(policy.clone())));
     world.run();
     assert_eq!(told(&world), 1);
-    standing =
-        InForce { policy: Arc::clone(&standing.policy), refused: Some("rules/a.yaml:1:1: no".into()), ..standing };
+    policy.standing.refused = Some("rules/a.yaml:1:1: no".into());
     let mut world = World::restored(terms(), world.log);
-    world.give(Event::Policy(Box::new(standing)));
+    world.give(Event::Policy(Box::new(policy)));
     world.run();
     assert_eq!(told(&world), 2);
     assert_eq!(world.responder.book().policy.as_ref().unwrap().refused.as_deref(), Some("rules/a.yaml:1:1: no"));
