@@ -25,15 +25,16 @@ stages=(cordon-ingest cordon-enrich cordon-act cordon-notify)
 top=(cordon-cli cordon-tests)
 
 # The pure crates stay pure.
-for package in cordon-records cordon-policy cordon-settings cordon-signing; do
+for package in cordon-records cordon-policy cordon-settings cordon-signing cordon-response; do
   forbid "$package" tokio rdkafka rdkafka-sys reqwest
 done
+forbid cordon-response cordon-runtime cordon-defender
 # What speaks with Microsoft, or plays Microsoft, knows nothing of Kafka.
 for package in cordon-defender cordon-simulator; do
   forbid "$package" rdkafka rdkafka-sys cordon-runtime
 done
 # The frame of the stages knows no stage and no Microsoft.
-forbid cordon-runtime cordon-defender cordon-policy cordon-simulator "${stages[@]}" "${top[@]}"
+forbid cordon-runtime cordon-defender cordon-policy cordon-response cordon-simulator "${stages[@]}" "${top[@]}"
 # A stage knows no other stage: they meet on topics.
 for stage in "${stages[@]}"; do
   others=()

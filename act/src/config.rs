@@ -1,5 +1,6 @@
 //! The section `act` of the configuration: mode, rules, guards and times.
 
+use cordon_response::Retry;
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
@@ -8,7 +9,6 @@ use cordon_records::{Mode, TenantId};
 use cordon_settings::Section;
 
 use crate::policy::{Policy, PolicyFiles};
-use crate::respond::Retry;
 
 /// The names of the modes in the file.
 const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];

@@ -18,6 +18,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, TenantId, Topic};
+use cordon_response::Terms;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Access, Election, Start, Subscription};
 use cordon_runtime::process::Stage;
@@ -35,7 +36,7 @@ pub use policy::{Policy, PolicyFiles};
 use crate::decide::Decide;
 use crate::metrics::{ActMetrics, PolicyMetrics};
 use crate::reload::InForce;
-use crate::respond::{DefenderTenant, Respond, Terms};
+use crate::respond::{DefenderTenant, Respond};
 
 /// How long an INTENT permits the call.
 const LEASE: Duration = Duration::from_secs(30);

@@ -1,11 +1,11 @@
 //! Metrics of act beside those that every stage has.
 
 use cordon_records::{NoticeKind, Report};
+use cordon_response::Book;
 use cordon_runtime::telemetry::metrics::register;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::reload::InForce;
-use crate::respond::Book;
 
 /// Counters and gauges of the respond role.
 #[derive(Clone)]

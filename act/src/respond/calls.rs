@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use cordon_records::{Action, ActionKey, ActionKind, AlertId, MachineActionId, MachineId};
+use cordon_response::{Event, Order};
 use cordon_runtime::kafka::Tenure;
 use jiff::Timestamp;
 
-use super::event::{Event, Order};
 use super::tenant::Tenant;
 use crate::error::ActError;
 #[cfg(feature = "failpoints")]

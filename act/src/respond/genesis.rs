@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use cordon_records::{Genesis, Headers, LedgerRecord, StampedRecord, Topic};
+use cordon_response::Book;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Outbound};
 
 use super::GROUP;
-use super::book::Book;
 use super::inbound::Restoring;
 use crate::error::ActError;
 

@@ -11,14 +11,13 @@ use cordon_records::{
     AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord, TenantId,
     Topic,
 };
+use cordon_response::{Effect, Event, Moment, Responder, SwitchSetRight, Terms};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::calls::Calls;
-use super::event::{Effect, Event, Moment, SwitchSetRight};
-use super::responder::{Responder, Terms};
 use super::tenant::Tenant;
 use super::writes::Writes;
 use super::{genesis, inbound};

@@ -6,11 +6,10 @@ use cordon_records::{
     ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, MAX_COMMAND, TenantId,
     Topic,
 };
+use cordon_response::{Book, Event};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Inbound, StateLog, Undecodable};
 
-use super::book::Book;
-use super::event::Event;
 use super::genesis;
 use crate::error::ActError;
 
@@ -148,9 +147,9 @@ pub async fn said_before(context: &Context) -> Result<Vec<Event>, ActError> {
 
 #[cfg(test)]
 mod tests {
-    use cordon_records::{Genesis, LedgerRecord};
+    use cordon_records::{Genesis, LedgerEntry, PlannedAction};
 
-    use super::super::tests::world;
+    use super::super::tests::samples;
     use super::*;
 
     fn inbound(key: &str, value: Option<Vec<u8>>) -> Inbound {
@@ -173,21 +172,21 @@ mod tests {
 
     #[test]
     fn a_decision_of_another_tenant_is_never_acted_on() {
-        let decision = world::decision("a1", "m1");
+        let decision = samples::decision("a1", "m1");
         assert_eq!(read(&decision, "tenant"), Ok(()));
         assert_eq!(read(&decision, "other"), Err(DeadLetterReason::Foreign));
     }
 
     #[test]
     fn a_key_that_belongs_to_another_machine_would_hide_an_action_and_is_refused() {
-        let mut decision = world::decision("a1", "m1");
-        decision.planned[0].key = world::decision("a1", "m2").planned[0].key.clone();
+        let mut decision = samples::decision("a1", "m1");
+        decision.planned[0].key = samples::decision("a1", "m2").planned[0].key.clone();
         assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Decode));
     }
 
     #[test]
     fn a_decision_whose_reports_would_not_fit_a_record_is_refused_before_anything_is_done() {
-        let mut decision = world::decision("a1", "m1");
+        let mut decision = samples::decision("a1", "m1");
         decision.alert.title = "x".repeat(MAX_DECISION);
         assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Oversize));
         let empty = inbound("m1", None);
@@ -197,16 +196,14 @@ mod tests {
 
     #[test]
     fn a_decision_of_a_newer_version_is_dead_and_a_ledger_of_one_stops_respond() {
-        let mut decision = world::decision("a1", "m1");
+        let mut decision = samples::decision("a1", "m1");
         decision.schema_version += 2;
         assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Decode));
-        let mut newer = world::World::new();
-        newer.decide(world::decision("a1", "m1"));
-        newer.run();
-        let entry = |record: &LedgerRecord| matches!(record, LedgerRecord::Action(_)).then(|| record.clone());
-        let Some(LedgerRecord::Action(mut entry)) = newer.log.iter().find_map(entry) else { panic!("no entry") };
+        let DecisionRecord { alert, machine, mut planned, .. } = samples::decision("a1", "m1");
+        let PlannedAction { key, action, .. } = planned.remove(0);
+        let mut entry = LedgerEntry::new((key, 1), action, (alert, machine.unwrap()), samples::start());
         entry.schema_version += 2;
-        let value = serde_json::to_vec(&LedgerRecord::Action(entry)).unwrap();
+        let value = serde_json::to_vec(&LedgerRecord::Action(Box::new(entry))).unwrap();
         let refused = tail(&inbound("action/k", Some(value.clone()))).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains("schema_version 3 is newer than 2"), "{refused}");
         let mut restoring = Restoring::new();
@@ -216,7 +213,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_ledger_record_stops_respond_until_its_key_is_written_again_or_deleted() {
-        let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "c".into(), at: world::start() });
+        let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "c".into(), at: samples::start() });
         let good = serde_json::to_vec(&genesis).unwrap();
         for (cure, cured) in [(Some(good), true), (None, true), (Some(b"worse".to_vec()), false)] {
             let mut restoring = Restoring::new();

@@ -9,11 +9,10 @@ use cordon_records::{
     ActionKind, Alert, AlertChanges, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineAction,
     MachineActionId, MachineId, MachineSummary,
 };
+use cordon_response::facts::{self, Facts, Standing};
+use cordon_response::ours::{Whose, misapplied, whose};
+use cordon_response::{Answer, Order, Unreadable};
 use jiff::Timestamp;
-
-use super::event::{Answer, Order, Unreadable};
-use super::facts::{self, Facts, Standing};
-use super::ours::{Whose, misapplied, whose};
 
 /// How long a call that was certainly not done rests when the server names no time.
 const REST: Duration = Duration::from_secs(5);

@@ -1,36 +1,10 @@
-//! The responder against a make-believe broker and tenant: events in, effects out, time in hand.
+//! The shell around the responder against an in-memory broker, and the adapter against the simulated tenant.
 
 mod answers;
-mod batch;
-mod bulk;
-mod cancel;
-mod caps;
-mod clocks;
-mod crash;
-mod doubt;
-mod elsewhere;
-mod expiry;
-mod index;
-#[path = "../../../common/signing/tests/support/mod.rs"]
-mod keys;
-mod kinds;
-mod noticed;
-mod office;
-mod order;
-mod ours;
-mod people;
-mod policy;
-mod readings;
-mod recorded;
-mod refused;
-mod release;
-mod retry;
+#[path = "../../../common/response/src/tests/samples.rs"]
+pub(super) mod samples;
 mod shell;
-mod stale;
-mod storm;
-mod storm_kinds;
-mod timer;
-mod told;
-mod unseen;
-mod way;
-pub(super) mod world;
+
+// What `samples` is made of.
+use cordon_response::facts::Standing;
+use cordon_response::{Retry, Terms};

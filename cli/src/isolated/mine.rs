@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cordon_act::respond::Book;
 use cordon_records::{Action, ActionKind, ActionState, AttemptState, LedgerEntry, MachineId};
+use cordon_response::Book;
 use jiff::Timestamp;
 
 use super::standing::{Author, End, Standing, State, Until};

@@ -1,8 +1,9 @@
 //! How one machine stands, and who wanted it so. Pure.
 
-use cordon_act::respond::{Book, mark_in};
 use cordon_defender::IsolationStep;
 use cordon_records::{Action, ActionKey, ActionKind, AlertId, LedgerEntry, MachineActionId, MachineId, RuleId};
+use cordon_response::Book;
+use cordon_response::ours::mark_in;
 use jiff::Timestamp;
 
 /// How a machine stands.

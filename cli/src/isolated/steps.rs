@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_act::respond::Book;
 use cordon_defender::IsolationStep;
 use cordon_records::{ActionStatus, ActionType, LedgerEntry, MachineActionId, MachineId};
+use cordon_response::Book;
 use jiff::Timestamp;
 
 use super::mine;

@@ -1,11 +1,11 @@
 mod orders;
 
-use cordon_act::respond::Book;
 use cordon_defender::IsolationStep;
 use cordon_records::{
     Action, ActionKey, ActionState, ActionStatus, ActionType, AttemptState, IsolationType, LedgerEntry, MachineAction,
     MachineActionId, MachineId, OtherAction, ReleaseTerms,
 };
+use cordon_response::Book;
 use jiff::{SignedDuration, Timestamp};
 
 use super::standing::{Author, Standing, State, Until};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cordon_act::respond::Book;
 use cordon_records::text::is_hex;
 use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, StampedRecord, TenantId, Topic};
+use cordon_response::Book;
 use cordon_runtime::kafka::{self, KafkaSettings};
 use jiff::Timestamp;
 
@@ -117,7 +117,7 @@ pub mod tests {
 
     pub fn book(entries: &[LedgerEntry]) -> Book {
         let mut book = Book::default();
-        entries.iter().for_each(|entry| book.put(entry.clone()));
+        entries.iter().for_each(|entry| book.apply(LedgerRecord::Action(Box::new(entry.clone())).into()));
         book
     }
 

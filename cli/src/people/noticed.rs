@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use cordon_act::respond::{Book, Room, room_for, waits_for_the_breaker};
 use cordon_policy::Guards;
 use cordon_records::{LedgerEntry, MAX_NAMED, NamedApproval, NoticeKind};
+use cordon_response::{Book, Room, room_for, waits_for_the_breaker};
 use jiff::Timestamp;
 
 use super::{ledger, seconds};

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use cordon_act::respond::Book;
 use cordon_records::{
     ActionKind, ActionState, AttemptState, LedgerEntry, MAX_NAMED, NamedIsolation, NoticeKind, RuleId,
 };
+use cordon_response::Book;
 use jiff::{SignedDuration, Timestamp};
 
 use super::seconds;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cordon_act::respond::Book;
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, Claim, DeadLetterReason, Latch, LedgerEntry, PolicyStanding,
     PollCursor, StageHealth, StampedRecord, Wait, dead_letter_header as header,
 };
+use cordon_response::Book;
 use cordon_runtime::kafka::Membership;
 use jiff::Timestamp;
 

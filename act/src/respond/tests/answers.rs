@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use cordon_defender::{Cloud, Defender, DefenderSettings, QuotaSettings};
 use cordon_records::{Action, ActionKey, ActionKind, AlertId, IsolationType, MachineId, SystemClock, TenantId};
+use cordon_response::{Answer, Order, ours};
 use cordon_settings::Secret;
 use cordon_simulator::{
     CLIENT_ID, CLIENT_SECRET, Fault, FaultKind, Options, Quirks, SimAlert, SimMachine, Simulator, TENANT_ID,
 };
 use serde_json::{Value, json};
 
-use super::world::an;
-use crate::respond::event::{Answer, Order};
-use crate::respond::ours;
+use super::samples::an;
 use crate::respond::{DefenderTenant, Tenant};
 
 struct Bench {

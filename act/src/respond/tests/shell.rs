@@ -10,6 +10,8 @@ use cordon_records::{
     ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Headers,
     LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic,
 };
+use cordon_response::facts::{Facts, Standing};
+use cordon_response::{Answer, Order, Terms, Unreadable};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};
 use cordon_signing::AllowedSigners;
@@ -19,14 +21,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{decision, pending, start, terms};
+use super::samples::{decision, pending, start, terms};
 use crate::error::ActError;
 use crate::metrics::ActMetrics;
 use crate::policy::Policy;
 use crate::reload::InForce;
-use crate::respond::event::{Answer, Order, Unreadable};
-use crate::respond::facts::{Facts, Standing};
-use crate::respond::responder::Terms;
 use crate::respond::{GROUP, Respond, Tenant, init_ledger};
 
 /// Longest wait for anything.

@@ -1,8 +1,8 @@
 //! Steps that overlap: which came last is known only where the order of asking and the order of ending agree.
 
-use cordon_act::respond::Book;
 use cordon_defender::IsolationStep;
 use cordon_records::ActionStatus;
+use cordon_response::Book;
 use proptest::prelude::*;
 
 use super::super::standing::{Standing, State};

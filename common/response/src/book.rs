@@ -1,0 +1,378 @@
+//! respond's memory: the fold of the `ledger` topic. Pure.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::time::Duration;
+
+use cordon_policy::{Attempt, Fleet, guard};
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, AlertId, AttemptState, Claim, ClosedEntry, CommandId, Genesis, Latch,
+    LedgerEntry, MachineId, Mode, NoticeKind, PolicyStanding, RuleId, Ruling,
+};
+use jiff::Timestamp;
+
+mod fold;
+
+/// The longest time that Microsoft counts calls in.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// What the ledger says, key by key.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    /// Which cluster the ledger belongs to.
+    pub genesis: Option<Genesis>,
+    /// The highest epoch read.
+    pub epoch: u64,
+    /// The highest claim read.
+    pub claim: Option<Claim>,
+    /// The breaker.
+    pub breaker: Option<Latch>,
+    /// The pause switch.
+    pub pause: Option<Latch>,
+    /// The number of onboarded machines.
+    pub fleet: Option<Fleet>,
+    /// The next offset to read of `commands`.
+    pub commands_next: i64,
+    /// When the newest of `commands` that was read was written there.
+    pub commands_newest: Option<Timestamp>,
+    /// Signed commands that were obeyed.
+    obeyed: BTreeMap<CommandId, Obeyed>,
+    /// Which rules and guards the writer had in force.
+    pub policy: Option<PolicyStanding>,
+    entries: BTreeMap<ActionKey, LedgerEntry>,
+    /// What has ended for good and is kept in short.
+    closed: BTreeMap<ActionKey, ClosedEntry>,
+    /// Signed commands of which only a stale writer said that they were obeyed.
+    not_obeyed: BTreeMap<CommandId, Obeyed>,
+    /// Kafka keys whose newest record does not say what this book does, so that compaction would keep the wrong one.
+    /// Of a switch, what that record says.
+    astray: BTreeMap<String, Option<Latch>>,
+    /// The keys of the entries, machine by machine.
+    on: BTreeMap<MachineId, BTreeSet<ActionKey>>,
+    /// The keys of the isolations, alert by alert: an alert whose machine has changed has another key.
+    isolations: BTreeMap<AlertId, BTreeSet<ActionKey>>,
+    /// Which of the entries are open, machine by machine: asked for at every step.
+    open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
+    /// What is held, by the instant at which it stops waiting.
+    waiting: BTreeSet<(Timestamp, ActionKey)>,
+    /// Isolations that end by themselves, by the instant at which they do.
+    timers: BTreeSet<(Timestamp, ActionKey)>,
+    /// What the entries count for the caps, by its instant: the caps ask for the last day of years.
+    attempted: BTreeMap<Timestamp, Vec<Mark>>,
+}
+
+/// A signed command that was obeyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Obeyed {
+    /// When it expires: after that it would do nothing anyway.
+    pub until: Timestamp,
+    /// Where it stood on `commands`.
+    pub offset: i64,
+}
+
+/// One attempt, or one rehearsal, of an entry.
+#[derive(Debug, Clone)]
+struct Mark {
+    key: ActionKey,
+    kind: ActionKind,
+    group: Option<String>,
+    rules: Vec<RuleId>,
+    rehearsed: bool,
+}
+
+impl Mark {
+    fn attempt(&self, at: Timestamp) -> Attempt<'_> {
+        Attempt {
+            at,
+            rules: Cow::Borrowed(&self.rules[..]),
+            kind: self.kind,
+            group: self.group.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl Book {
+    /// Takes an entry, merging it with what is known of its key. Every attempt of both is kept: a cap that forgot
+    /// one would be too generous.
+    pub(crate) fn put(&mut self, entry: LedgerEntry) {
+        self.merge(entry);
+    }
+
+    /// The same; says whether all that is known of the key now is what this entry says.
+    fn merge(&mut self, mut entry: LedgerEntry) -> bool {
+        // Who wrote an entry under a higher claim than the one it was closed under knows that it did not end so.
+        if self.closed.get(&entry.key).is_some_and(|closed| closed.ends(&entry) && entry.epoch <= closed.epoch) {
+            return false;
+        }
+        self.closed.remove(&entry.key);
+        let mut stands = true;
+        if let Some(mut known) = self.entries.remove(&entry.key) {
+            self.forget(&known);
+            let intents = merged(&known.intents, &entry.intents);
+            let supersedes = entry.supersedes(&known);
+            stands = supersedes && intents == entry.intents;
+            if !supersedes {
+                std::mem::swap(&mut entry, &mut known);
+            }
+            entry.intents = intents;
+        }
+        self.mark(&entry);
+        self.on.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
+        if entry.action.kind() == ActionKind::Isolate {
+            self.isolations.entry(entry.alert.id.clone()).or_default().insert(entry.key.clone());
+        }
+        self.waiting.extend(waits_until(&entry).map(|until| (until, entry.key.clone())));
+        self.timers.extend(entry.release_at.map(|at| (at, entry.key.clone())));
+        if entry.is_open() {
+            self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
+        }
+        self.entries.insert(entry.key.clone(), entry);
+        stands
+    }
+
+    /// Takes the short form of what has ended, in the place of its entry. Says whether that is all that is known of the
+    /// key now: an entry of a later attempt stays.
+    fn close(&mut self, closed: ClosedEntry) -> bool {
+        if self.entries.get(&closed.key).is_some_and(|entry| !closed.ends(entry)) {
+            return false;
+        }
+        if self
+            .closed
+            .get(&closed.key)
+            .is_some_and(|known| (known.epoch, known.attempt) > (closed.epoch, closed.attempt))
+        {
+            return false;
+        }
+        if let Some(entry) = self.entries.remove(&closed.key) {
+            self.forget(&entry);
+            if let Some(keys) = self.on.get_mut(&entry.machine.id) {
+                keys.remove(&entry.key);
+            }
+        }
+        self.closed.insert(closed.key.clone(), closed);
+        true
+    }
+
+    /// Whether anything is known of a key.
+    #[must_use]
+    pub(crate) fn knows(&self, key: &ActionKey) -> bool {
+        self.entries.contains_key(key) || self.closed.contains_key(key)
+    }
+
+    /// What is known of a key.
+    #[must_use]
+    pub fn get(&self, key: &ActionKey) -> Option<&LedgerEntry> {
+        self.entries.get(key)
+    }
+
+    /// Everything that is known, in the order of the keys.
+    pub fn entries(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.entries.values()
+    }
+
+    /// Entries whose attempt is still on its way.
+    pub fn open(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.open.values().flatten().filter_map(|key| self.entries.get(key))
+    }
+
+    /// Entries of which nobody knows whether they were done.
+    pub fn in_doubt(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.open().filter(|entry| entry.state == AttemptState::InDoubt)
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.values().map(BTreeSet::len).sum()
+    }
+
+    /// Everything that is known of this machine, in the order of the keys.
+    pub fn entries_on(&self, machine: &MachineId) -> impl Iterator<Item = &LedgerEntry> {
+        self.on.get(machine).into_iter().flatten().filter_map(|key| self.entries.get(key))
+    }
+
+    /// The isolations for this alert, whatever became of them, in the order of the keys.
+    pub(crate) fn isolations_for(&self, alert: &AlertId) -> impl Iterator<Item = &LedgerEntry> {
+        self.isolations.get(alert).into_iter().flatten().filter_map(|key| self.entries.get(key))
+    }
+
+    /// What other alerts wanted of this machine and was left to this isolation of ours, or to a later one: whoever ends it
+    /// ends it for them, too. The longest covered comes first.
+    #[must_use]
+    pub fn covered_by<'a>(&'a self, isolation: &LedgerEntry) -> Vec<&'a LedgerEntry> {
+        let since = isolation.intents.first().copied().unwrap_or(isolation.at);
+        let is_covered = |entry: &&LedgerEntry| {
+            entry.action.kind() == ActionKind::Isolate
+                && entry.state == AttemptState::Reported(ActionState::Covered)
+                && entry.other_action.is_none()
+                && entry.alert.id != isolation.alert.id
+                && entry.at >= since
+        };
+        let mut covered: Vec<&LedgerEntry> = self.entries_on(&isolation.machine.id).filter(is_covered).collect();
+        covered.sort_by_key(|entry| entry.at);
+        covered
+    }
+
+    /// What is held, waiting for a person, and until when; what stops waiting first comes first.
+    #[must_use]
+    pub const fn waiting(&self) -> &BTreeSet<(Timestamp, ActionKey)> {
+        &self.waiting
+    }
+
+    /// The isolations that end by themselves, and when each does; the next comes first.
+    #[must_use]
+    pub const fn timers(&self) -> &BTreeSet<(Timestamp, ActionKey)> {
+        &self.timers
+    }
+
+    /// Whether this command was obeyed, and where it stood then.
+    #[must_use]
+    pub(crate) fn obeyed(&self, id: &CommandId) -> Option<Obeyed> {
+        self.obeyed.get(id).copied()
+    }
+
+    /// Remembers that a command was obeyed, and forgets those that would do nothing any more.
+    pub(crate) fn obey(&mut self, id: CommandId, obeyed: Obeyed, now: Timestamp) {
+        for known in [&mut self.obeyed, &mut self.not_obeyed] {
+            known.retain(|other, it| it.until >= now && *other != id);
+        }
+        self.obeyed.insert(id, obeyed);
+    }
+
+    /// The open entries of this machine, other than `but`.
+    pub(crate) fn open_on(&self, machine: &MachineId, but: &ActionKey) -> impl Iterator<Item = &LedgerEntry> {
+        let keys = self.open.get(machine).into_iter().flatten().filter(move |key| *key != but);
+        keys.filter_map(|key| self.entries.get(key))
+    }
+
+    /// The notices whose switches hold every action now.
+    #[must_use]
+    pub fn holding(&self) -> Vec<String> {
+        let switches = [(NoticeKind::BreakerLatched, &self.breaker), (NoticeKind::Paused, &self.pause)];
+        let on = |(kind, latch): (NoticeKind, &Option<Latch>)| {
+            latch.as_ref().filter(|latch| latch.on).map(|latch| format!("{}@{}", kind.as_str(), latch.at))
+        };
+        switches.into_iter().filter_map(on).collect()
+    }
+
+    /// Whether the switch that this notice told of was lifted; a later one may be on.
+    #[must_use]
+    pub(crate) fn is_lifted(&self, notice: &str) -> bool {
+        let switches = [(NoticeKind::BreakerLatched, &self.breaker), (NoticeKind::Paused, &self.pause)];
+        let off = |(kind, latch): (NoticeKind, &Option<Latch>)| {
+            latch.as_ref().is_some_and(|latch| !latch.on && notice == format!("{}@{}", kind.as_str(), latch.at))
+        };
+        switches.into_iter().any(off)
+    }
+
+    /// Why a new decision for this key changes nothing, or `None` when the key may be judged (again).
+    #[must_use]
+    pub(crate) fn settled(&self, key: &ActionKey, mode: Mode, now: Timestamp) -> Option<&'static str> {
+        if let Some(closed) = self.closed.get(key) {
+            return Some(if closed.state == ActionState::Refused { "refused" } else { "settled" });
+        }
+        let entry = self.entries.get(key)?;
+        let state = match entry.state {
+            AttemptState::Intent | AttemptState::InDoubt => return Some("in_progress"),
+            AttemptState::Reported(state) => state,
+        };
+        match state {
+            ActionState::Accepted | ActionState::InDoubt | ActionState::Approved | ActionState::Overdue => {
+                Some("in_progress")
+            }
+            ActionState::Succeeded
+            | ActionState::Failed
+            | ActionState::TimedOut
+            | ActionState::Cancelled
+            | ActionState::Covered
+            | ActionState::NeedsHuman
+            | ActionState::ClosedMeanwhile
+            | ActionState::Denied => Some("settled"),
+            // People may reopen an alert that was closed; every other refusal stands.
+            ActionState::Refused => (!refused_as_closed(entry)).then_some("refused"),
+            ActionState::Held => entry.expires_at.is_none_or(|until| now < until).then_some("held"),
+            ActionState::Expired => None,
+            ActionState::Would => (mode == Mode::Shadow).then_some("would"),
+        }
+    }
+
+    /// Which calls were made in the last hour, and how long ago each attempt called Defender, at least: the call goes out within the lease of its
+    /// intent. An intent from the future, of a clock that was set back since, counts as just now.
+    #[must_use]
+    pub fn calls_of_the_last_hour(&self, lease: Duration, now: Timestamp) -> Vec<(ActionKind, Duration)> {
+        let earliest = now.checked_sub(HOUR.saturating_add(lease)).unwrap_or(Timestamp::MIN);
+        let age = |at| Duration::try_from(now.duration_since(at)).unwrap_or_default().saturating_sub(lease);
+        let marks = self.attempted.range(earliest..).flat_map(|(at, marks)| marks.iter().map(move |mark| (*at, mark)));
+        marks.filter(|(_, mark)| !mark.rehearsed).map(|(at, mark)| (mark.kind, age(at))).collect()
+    }
+
+    /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well;
+    /// what it would have held or refused is no attempt.
+    #[must_use]
+    pub(crate) fn attempts(&self, since: Timestamp, mode: Mode) -> Vec<Attempt<'_>> {
+        let marked = self.attempted.range((Bound::Excluded(since), Bound::Unbounded));
+        let marked = marked.flat_map(|(at, marks)| marks.iter().map(move |mark| (*at, mark)));
+        let counted = marked.filter(|(_, mark)| mode == Mode::Shadow || !mark.rehearsed);
+        counted.map(|(at, mark)| mark.attempt(at)).collect()
+    }
+
+    fn mark(&mut self, entry: &LedgerEntry) {
+        let rehearsed = would_have_passed(entry).then_some((entry.at, true));
+        for (at, rehearsed) in entry.intents.iter().map(|at| (*at, false)).chain(rehearsed) {
+            let mark = Mark {
+                key: entry.key.clone(),
+                kind: entry.action.kind(),
+                group: entry.machine.known_group().map(str::to_owned),
+                rules: entry.rules.clone(),
+                rehearsed,
+            };
+            self.attempted.entry(at).or_default().push(mark);
+        }
+    }
+
+    /// Takes an entry out of what is found by machine and by instant; its key stays with the machine.
+    fn forget(&mut self, entry: &LedgerEntry) {
+        if let Some(until) = waits_until(entry) {
+            self.waiting.remove(&(until, entry.key.clone()));
+        }
+        if let Some(at) = entry.release_at {
+            self.timers.remove(&(at, entry.key.clone()));
+        }
+        if let Some(keys) = self.open.get_mut(&entry.machine.id) {
+            keys.remove(&entry.key);
+            if keys.is_empty() {
+                self.open.remove(&entry.machine.id);
+            }
+        }
+        for at in entry.intents.iter().chain([&entry.at]) {
+            if let Some(marks) = self.attempted.get_mut(at) {
+                marks.retain(|mark| mark.key != entry.key);
+                if marks.is_empty() {
+                    self.attempted.remove(at);
+                }
+            }
+        }
+    }
+}
+
+/// Until when an entry waits for a person.
+fn waits_until(entry: &LedgerEntry) -> Option<Timestamp> {
+    (entry.state == AttemptState::Reported(ActionState::Held)).then_some(entry.expires_at)?
+}
+
+fn would_have_passed(entry: &LedgerEntry) -> bool {
+    entry.state == AttemptState::Reported(ActionState::Would)
+        && entry.guards.iter().all(|verdict| verdict.ruling == Ruling::Pass)
+}
+
+fn refused_as_closed(entry: &LedgerEntry) -> bool {
+    entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Refuse).all(|verdict| verdict.guard == guard::CLOSED)
+}
+
+/// Attempt by attempt, the later instant: an attempt that was made again under its number counts once, from then on.
+fn merged(one: &[Timestamp], other: &[Timestamp]) -> Vec<Timestamp> {
+    let both = one.iter().zip(other).map(|(one, other)| *one.max(other));
+    let longer = if one.len() > other.len() { one } else { other };
+    both.chain(longer.iter().skip(one.len().min(other.len())).copied()).collect()
+}

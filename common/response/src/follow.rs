@@ -1,0 +1,302 @@
+//! Accepted actions are followed to their end, with one list call for all that are due. Pure.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cordon_records::{
+    ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, LedgerEntry, LedgerRecord, MachineActionId, Report,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::doubt::with_what_is_unseen;
+use super::event::{Effect, Moment, Unreadable};
+use super::facts::Standing;
+use super::report;
+use super::responder::{Afterwards, Responder};
+use super::timer::release_at;
+
+/// Defender itself gives up after about three days; an hour later nobody will answer any more.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(73);
+
+/// So many looks in a row, some four hours, have to be unreadable before nobody waits for the list any more.
+const UNREADABLE: u32 = 60;
+
+/// The list is asked from a little before the oldest action due. Of one that was accepted before a restart only the
+/// INTENT's time is known, and our clock may differ from Defender's.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(10);
+
+/// Defender may write one instant more or less exactly in its answer and in its list.
+const ROUNDING: SignedDuration = SignedDuration::from_secs(1);
+
+#[derive(Debug)]
+struct FollowUp {
+    id: MachineActionId,
+    asked: Timestamp,
+    /// Where the list may be asked from.
+    since: Timestamp,
+    next: Instant,
+    step: u32,
+    /// When people are told that the end stays out.
+    alarm: Option<Instant>,
+    /// Looks in a row that could not be read.
+    unread: u32,
+}
+
+impl FollowUp {
+    fn due(&self) -> Instant {
+        self.alarm.map_or(self.next, |alarm| alarm.min(self.next))
+    }
+}
+
+/// One action after a look at the list.
+struct LookedAt {
+    key: ActionKey,
+    id: MachineActionId,
+    alarm: bool,
+    /// Nobody will answer any more.
+    given_up: bool,
+}
+
+/// Which accepted actions are due when.
+#[derive(Debug)]
+pub(crate) struct FollowUps {
+    first: Duration,
+    alarm_after: Duration,
+    open: BTreeMap<ActionKey, FollowUp>,
+    /// When Defender says that it created what it has just accepted.
+    created: BTreeMap<ActionKey, Timestamp>,
+    /// When the look under way was asked for.
+    under_way: Option<Instant>,
+    /// Looks are at least the first distance apart, so that many actions share each.
+    not_before: Option<Instant>,
+}
+
+impl FollowUps {
+    /// `first` is the distance of the first looks; later ones are wider. The alarm is due `alarm_after` the acceptance.
+    pub(super) fn new(first: Duration, alarm_after: Duration) -> Self {
+        Self { first, alarm_after, open: BTreeMap::new(), created: BTreeMap::new(), under_way: None, not_before: None }
+    }
+
+    /// Notes what Defender said when it accepted an action that is to be followed.
+    pub(super) fn accepted(&mut self, key: &ActionKey, standing: &Standing) {
+        self.created.extend(standing.created.map(|created| (key.clone(), created)));
+    }
+
+    pub(super) fn add(&mut self, entry: &LedgerEntry, at: Moment) {
+        let created = self.created.remove(&entry.key);
+        let Some(id) = entry.awaited().cloned() else { return };
+        let asked = entry.intents.last().copied().unwrap_or(entry.at);
+        let next = at.mono + distance(self.first, 0);
+        let since = match created {
+            Some(created) => created.saturating_sub(ROUNDING).unwrap_or(created),
+            None => asked.saturating_sub(CLOCK_SLACK).unwrap_or(asked),
+        };
+        let passed = Duration::try_from(at.wall.duration_since(entry.at)).unwrap_or_default();
+        let alarm = (!entry.alarmed).then(|| at.mono + self.alarm_after.saturating_sub(passed));
+        self.open.insert(entry.key.clone(), FollowUp { id, asked, since, next, step: 0, alarm, unread: 0 });
+    }
+
+    /// Has this action looked at anew as often as one that was just accepted.
+    pub(super) fn hurry(&mut self, key: &ActionKey, at: Moment) {
+        if let Some(follow) = self.open.get_mut(key) {
+            (follow.next, follow.step) = (at.mono, 0);
+        }
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let next = if self.under_way.is_some() { None } else { self.open.values().map(FollowUp::due).min() };
+        next.max(self.not_before.filter(|_| next.is_some()))
+    }
+
+    pub(super) fn due(&mut self, at: Moment) -> Option<Effect> {
+        if self.next_due().is_none_or(|next| next > at.mono) {
+            return None;
+        }
+        let due = || self.open.values().filter(|follow| follow.due() <= at.mono);
+        let ids = due().map(|follow| follow.id.clone()).collect();
+        let since = due().map(|follow| follow.since).min()?;
+        self.under_way = Some(at.mono);
+        self.not_before = Some(at.mono + self.first);
+        Some(Effect::Follow { ids, since })
+    }
+
+    /// Moves everything that was due to its next look, and gives back what it was. `read` says whether this look told
+    /// anything: one that did not is no reason to give up, but many of them are.
+    fn advance(&mut self, read: bool, at: Moment) -> Vec<LookedAt> {
+        let asked_at = self.under_way.take().unwrap_or(at.mono);
+        let mut looked_at = Vec::new();
+        for (key, follow) in &mut self.open {
+            if follow.due() <= asked_at {
+                follow.step += 1;
+                follow.next = at.mono + distance(self.first, follow.step);
+                let alarm = follow.alarm.take_if(|alarm| *alarm <= asked_at).is_some();
+                follow.unread = if read { 0 } else { follow.unread + 1 };
+                let is_over = at.wall.duration_since(follow.asked) > GIVE_UP;
+                let given_up = is_over && (read || follow.unread >= UNREADABLE);
+                looked_at.push(LookedAt { key: key.clone(), id: follow.id.clone(), alarm, given_up });
+            }
+        }
+        looked_at
+    }
+}
+
+/// Six looks at the first distance, ten at six times it, then sixty times: with 5 s that is 5 s, 30 s and 5 min.
+fn distance(first: Duration, step: u32) -> Duration {
+    match step {
+        0..6 => first,
+        6..16 => first.saturating_mul(6),
+        _ => first.saturating_mul(60),
+    }
+}
+
+impl Responder {
+    pub(super) fn followed(&mut self, standings: Result<Vec<Standing>, Unreadable>, at: Moment) {
+        for LookedAt { key, id, alarm, given_up } in self.follow.advance(standings.is_ok(), at) {
+            // A list that could not be read says of no action that it has an end, or none.
+            let standing = match &standings {
+                Ok(standings) => standings.iter().find(|standing| standing.id == id),
+                Err(_) => None,
+            };
+            if let Some((state, reason)) = standing.and_then(ended) {
+                let by_an_app = standing.is_some_and(Standing::is_cancelled_by_no_person);
+                let ours = by_an_app.then(|| self.called_off(&key)).flatten();
+                self.end(&key, state, ours.unwrap_or(reason), at);
+            } else if given_up {
+                let why = "Defender names no outcome after 73 hours; look at the machine".into();
+                self.end(&key, ActionState::NeedsHuman, why, at);
+            } else if alarm {
+                let found = match (&standings, standing) {
+                    (Err(failure), _) => format!("its list cannot be read: {}", failure.why),
+                    (Ok(_), None) => "its list does not show it".into(),
+                    (Ok(_), Some(standing)) => standing.status.as_str().to_owned(),
+                };
+                self.alarm(&key, &found, at);
+            }
+        }
+    }
+
+    /// Tells people, once for each attempt, that Defender names no end. The action stays accepted and is followed.
+    fn alarm(&mut self, key: &ActionKey, found: &str, at: Moment) {
+        let Some(mut entry) = self.book.get(key).filter(|entry| entry.awaited().is_some()).cloned() else { return };
+        let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
+        entry.alarmed = true;
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        let mut told = entry.clone();
+        told.at = at.wall;
+        let taken = match &entry.other_action {
+            Some(other) => format!("Defender answered with the action of {other}"),
+            None => "Defender took the request".to_owned(),
+        };
+        told.reason =
+            format!("{taken} {minutes} min ago and names no end yet ({found}); Cordon looks on, look at the machine");
+        let reports = vec![Report::Action(Box::new(report::of(&told, ActionState::Overdue)))];
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+    }
+
+    fn end(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
+        self.follow.open.remove(key);
+        let Some(entry) = self.book.get(key) else { return };
+        match &entry.machine_action_id {
+            Some(id) if state == ActionState::Succeeded && entry.action.kind() == ActionKind::CollectPackage => {
+                self.fetch_link(key, id.clone(), reason, at);
+            }
+            Some(_) => self.end_with(key, (state, reason), None, at),
+            None => {
+                let whose = entry.other_action.as_ref().map(|other| format!("the action of {other}: {reason}"));
+                self.end_with(key, (state, whose.unwrap_or(reason)), None, at);
+            }
+        }
+    }
+
+    /// Records the end of an accepted action, with the link to its outcome if there is one.
+    pub(super) fn end_with(
+        &mut self,
+        key: &ActionKey,
+        (state, reason): (ActionState, String),
+        link: Option<String>,
+        at: Moment,
+    ) {
+        let Some(mut entry) = self.book.get(key).cloned() else { return };
+        let (state, reason) = with_what_is_unseen(&entry, (state, reason));
+        entry.state = AttemptState::Reported(state);
+        entry.reason = if state == ActionState::Succeeded { reason + &self.ends_besides(&entry) } else { reason };
+        entry.at = at.wall;
+        entry.epoch = self.epoch;
+        if state == ActionState::Succeeded {
+            entry.release_at = release_at(&entry, at.wall);
+            self.set_timer(&entry, at);
+        }
+        self.book.put(entry.clone());
+        let again = self.plan_retry(&entry, at);
+        let mut report = report::of(&entry, state);
+        report.link = link;
+        if again {
+            report.reason += &format!("; a new attempt is due in {} s", self.terms.retry.after.as_secs());
+        }
+        let reports = vec![Report::Action(Box::new(report))];
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+    }
+}
+
+fn ended(standing: &Standing) -> Option<(ActionState, String)> {
+    let detail = |text: &str| match &standing.detail {
+        Some(detail) => format!("{text} ({detail})"),
+        None => text.to_owned(),
+    };
+    match &standing.status {
+        ActionStatus::Succeeded => Some((ActionState::Succeeded, "Defender says Succeeded".into())),
+        ActionStatus::Failed => Some((ActionState::Failed, detail("Defender says Failed"))),
+        ActionStatus::TimeOut => Some((ActionState::TimedOut, detail("Defender gave up waiting for the machine"))),
+        ActionStatus::Cancelled => Some((ActionState::Cancelled, detail("the action was cancelled"))),
+        ActionStatus::Pending | ActionStatus::InProgress | ActionStatus::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_five_seconds_then_thirty_then_five_minutes_apart() {
+        let at = |step| distance(Duration::from_secs(5), step).as_secs();
+        assert_eq!([at(0), at(5), at(6), at(15), at(16), at(1000)], [5, 5, 30, 30, 300, 300]);
+    }
+
+    const EXAMPLE: &str = include_str!("../../../common/records/examples/v1/ledger-action.json");
+
+    fn entry(key: u8, id: &str) -> LedgerEntry {
+        let LedgerRecord::Action(mut entry) = serde_json::from_str(EXAMPLE).unwrap() else { panic!("an action") };
+        entry.key = serde_json::from_str(&format!("\"{key:032x}\"")).unwrap();
+        entry.machine_action_id = Some(MachineActionId::new(id).unwrap());
+        entry.state = AttemptState::Reported(ActionState::Accepted);
+        *entry
+    }
+
+    #[test]
+    fn the_list_is_asked_from_defenders_own_time_and_the_looks_of_many_actions_are_shared() {
+        let (first, wall) = (Duration::from_secs(5), "2026-11-22T22:41:09Z".parse().unwrap());
+        let (mut follow, start) = (FollowUps::new(first, Duration::from_secs(900)), Instant::now());
+        let at = |seconds| Moment { wall, mono: start + Duration::from_secs(seconds) };
+        for (second, id) in [(0u8, "a"), (1, "b"), (2, "c")] {
+            let entry = entry(second, id);
+            let created = Some(format!("2026-11-22T22:40:0{second}Z").parse().unwrap());
+            let standing = Standing {
+                id: MachineActionId::new(id).unwrap(),
+                status: ActionStatus::Pending,
+                by: String::new(),
+                cancelled_by: None,
+                detail: None,
+                created,
+            };
+            follow.accepted(&entry.key, &standing);
+            follow.add(&entry, at(u64::from(second)));
+        }
+        let Some(Effect::Follow { ids, since }) = follow.due(at(5)) else { panic!("one is due") };
+        assert_eq!((ids.len(), since), (1, "2026-11-22T22:39:59Z".parse().unwrap()));
+        follow.advance(true, at(6));
+        assert!(follow.due(at(9)).is_none(), "two are due, but the last look was four seconds ago");
+        let Some(Effect::Follow { ids, since }) = follow.due(at(10)) else { panic!("two are due") };
+        assert_eq!((ids.len(), since), (2, "2026-11-22T22:40:00Z".parse().unwrap()));
+    }
+}

@@ -1,0 +1,240 @@
+//! What people say, done once: the position in `commands` is kept in the ledger, and so is every signed command that was
+//! obeyed. What does not count does nothing and is reported. Pure.
+//!
+//! What follows is written before the command's id, and that before the position: a crash in between has the command read
+//! again, and whatever is done already is left as it is.
+
+use cordon_records::{
+    ActionKey, ActionState, AttemptState, Command, CommandPlace, CommandRecord, Latch, LedgerEntry, LedgerRecord,
+    NoticeKind, RefusalCause, Report,
+};
+
+use super::super::book::Obeyed;
+use super::super::doubt::with_what_is_unseen;
+use super::super::event::{Effect, Moment};
+use super::super::report;
+use super::super::responder::{Afterwards, Job, Responder};
+use super::super::switches::{notice, refusal};
+use super::authority::{self, Before, Person, Unheard};
+use super::bulk::LeftOut;
+
+/// The longest word of a person's that is taken over, in characters.
+const WORDS: usize = 1_000;
+
+/// What a command leads to, to be written in this order.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub reports: Vec<Report>,
+    pub ledger: Vec<LedgerRecord>,
+}
+
+impl Written {
+    /// An entry as it stands now.
+    pub(crate) fn entry(entry: LedgerEntry) -> Self {
+        Self { reports: Vec::new(), ledger: vec![LedgerRecord::Action(Box::new(entry))] }
+    }
+
+    /// What was ended by a write of its own, once more: two writes of one key follow each other, so that the command is
+    /// done with only when what it ended is durable.
+    pub(crate) fn again<'a>(ended: impl IntoIterator<Item = &'a LedgerEntry>) -> Self {
+        let ledger = ended.into_iter().map(|entry| LedgerRecord::Action(Box::new(entry.clone())));
+        Self { reports: Vec::new(), ledger: ledger.collect() }
+    }
+
+    /// What follows upon this.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.reports.extend(other.reports);
+        self.ledger.extend(other.ledger);
+        self
+    }
+
+    /// An entry, and the report that says so.
+    pub(crate) fn told(entry: LedgerEntry, state: ActionState) -> Self {
+        let report = Report::Action(Box::new(report::of(&entry, state)));
+        Self { reports: vec![report], ..Self::entry(entry) }
+    }
+}
+
+/// What is done with a command, or why nothing is.
+pub(crate) type Done = Result<Written, NotDone>;
+
+/// Why nothing is done with a command.
+#[derive(Debug)]
+pub(crate) struct NotDone {
+    cause: RefusalCause,
+    why: String,
+}
+
+impl NotDone {
+    /// What it asks for is so already, or what it is about has ended.
+    pub(crate) const fn needless(why: String) -> Self {
+        Self { cause: RefusalCause::NothingToDo, why }
+    }
+}
+
+/// A command that counts, and cannot be done as things stand.
+impl From<String> for NotDone {
+    fn from(why: String) -> Self {
+        Self { cause: RefusalCause::NotPossible, why }
+    }
+}
+
+impl From<Unheard> for NotDone {
+    fn from(unheard: Unheard) -> Self {
+        Self { cause: unheard.cause(), why: unheard.to_string() }
+    }
+}
+
+impl Responder {
+    /// Takes the command at this place, or what could not be read there. What is older than the newest that was read, or
+    /// as old, has been read; on a topic that was made anew offsets begin again, and say nothing.
+    pub(crate) fn obey(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
+        let CommandPlace { offset, written_at } = place;
+        let newest = self.book.commands_newest;
+        self.book.commands_newest = newest.max(written_at);
+        if offset < self.book.commands_next {
+            if written_at.is_none() || newest.is_none() || written_at <= newest {
+                return;
+            }
+            self.effects.push(Effect::CommandsMadeAnew(self.book.commands_next));
+        }
+        let mut written = match command {
+            Ok(record) => self.take_command(place, &record, at).unwrap_or_else(|why| refused(place, &record, why, at)),
+            Err(why) => {
+                let text = format!("what stands at commands/0/{offset} is no command: {why}");
+                does_nothing(place, (RefusalCause::NotGenuine, text), at)
+            }
+        };
+        self.book.commands_next = offset + 1;
+        let newest = self.book.commands_newest;
+        written.ledger.push(LedgerRecord::CommandsPosition { next: offset + 1, newest });
+        self.record(written.reports, written.ledger, Afterwards::default());
+    }
+
+    fn take_command(&mut self, place: CommandPlace, record: &CommandRecord, at: Moment) -> Done {
+        authority::addressed(record, &self.terms.tenant)?;
+        match &record.command {
+            Command::Pause => Ok(self.pause(record, at)),
+            Command::Deny { key } => self.deny(key, record, at),
+            Command::Resume { .. }
+            | Command::Approve { .. }
+            | Command::ApproveEach { .. }
+            | Command::Release { .. }
+            | Command::ReleaseEach { .. }
+            | Command::Retry { .. }
+            | Command::Cancel { .. } => self.take_signed(place, record, at),
+        }
+    }
+
+    fn take_signed(&mut self, place: CommandPlace, record: &CommandRecord, at: Moment) -> Done {
+        let offset = place.offset;
+        let obeyed = record.id.as_ref().and_then(|id| self.book.obeyed(id));
+        if obeyed.is_some_and(|obeyed| obeyed.offset == offset) {
+            return Ok(Written::default());
+        }
+        let signer = authority::signer(record, &self.terms.signers, at.wall)?;
+        let before = Before { obeyed, begun: self.has_begun(record) };
+        let person = authority::person(record, signer, (&self.terms.guards, before), at.wall);
+        let done = person.map_err(NotDone::from).and_then(|person| self.do_for(&person, (place, record), at));
+        // Also what was refused is done with: a copy of it must not find a better moment.
+        let mut written = done.unwrap_or_else(|why| refused(place, record, why, at));
+        if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, obeyed) {
+            self.book.obey(id.clone(), Obeyed { until, offset }, at.wall);
+            written.ledger.push(LedgerRecord::Obeyed { id, until, offset, set_aside: false });
+        }
+        Ok(written)
+    }
+
+    fn do_for(&mut self, person: &Person, (place, record): (CommandPlace, &CommandRecord), at: Moment) -> Done {
+        match &record.command {
+            Command::Approve { key, intent } => self.approve(key, intent, person, at),
+            Command::ApproveEach { notice, actions, count } => {
+                let begun = self.has_begun(record);
+                let (written, left_out) = self.approve_each(notice, (actions, *count), (person, begun), at)?;
+                let told = left_out.iter().map(|one| one_refused((place, record), one, at));
+                Ok(told.fold(written, Written::and))
+            }
+            Command::Release { machine } => self.release(machine, person, at),
+            Command::ReleaseEach { isolations, count } => self.release_each(isolations, *count, person, at),
+            Command::Retry { key } => self.retry_for(key, person, at),
+            Command::Cancel { key } => self.cancel_for(key, person, at),
+            Command::Resume { notice } => self.resume_for(notice, person, at),
+            // Neither needs a signature, so neither comes here.
+            Command::Pause | Command::Deny { .. } => Ok(Written::default()),
+        }
+    }
+
+    fn pause(&mut self, record: &CommandRecord, at: Moment) -> Written {
+        let (by, why) = (words(&record.by), words(&record.why));
+        let text = format!("{by} paused all actions: {why}");
+        let latch = Latch { on: true, by, why, at: at.wall, window_s: None };
+        self.book.pause = Some(latch.clone());
+        Written { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![LedgerRecord::Pause(latch)] }
+    }
+
+    fn resume_for(&mut self, lifted: &str, person: &Person, at: Moment) -> Done {
+        if self.book.is_lifted(lifted) {
+            return Ok(Written::default());
+        }
+        let ledger = self.lift(lifted, &person.name);
+        if ledger.is_empty() {
+            return Err(NotDone::needless(format!("{lifted} is not in force: there is nothing to lift")));
+        }
+        let text = format!("actions go on: {} lifted {lifted}: {}", person.name, person.why);
+        Ok(Written { reports: vec![notice(NoticeKind::Resumed, text, at)], ledger })
+    }
+
+    /// Ends an entry that no job is about; a person has to look where a call of it is in doubt.
+    pub(crate) fn settle_entry(
+        &mut self,
+        mut entry: LedgerEntry,
+        (state, reason): (ActionState, String),
+        at: Moment,
+    ) -> Written {
+        let (state, reason) = with_what_is_unseen(&entry, (state, reason));
+        entry.state = AttemptState::Reported(state);
+        entry.reason = reason;
+        entry.at = at.wall;
+        entry.epoch = self.epoch;
+        self.book.put(entry.clone());
+        Written::told(entry, state)
+    }
+
+    /// Puts an action that a person or a timer asks for in its queue.
+    pub(crate) fn queue(&mut self, entry: LedgerEntry) {
+        let key = entry.key.clone();
+        // An attempt that a person asked for anew has its number from the start.
+        let numbered = entry.asked_again.is_some() && entry.intents.len() < usize::try_from(entry.attempt).unwrap_or(0);
+        self.jobs.insert(key.clone(), Job { numbered, ..Job::new(entry, None) });
+        self.backlog.push_back(key);
+    }
+
+    /// Whether the action is under way or was ever written down.
+    pub(crate) fn knows(&self, key: &ActionKey) -> bool {
+        self.jobs.contains_key(key) || self.book.knows(key)
+    }
+}
+
+/// A command that does nothing, told once.
+fn does_nothing(place: CommandPlace, said: (RefusalCause, String), at: Moment) -> Written {
+    Written { reports: vec![refusal(place.refusal(None), said, at)], ledger: Vec::new() }
+}
+
+/// The same of one that could be read. Who gave it is what it says of itself.
+fn refused(place: CommandPlace, record: &CommandRecord, NotDone { cause, why }: NotDone, at: Moment) -> Written {
+    let (command, by) = (record.command.as_str(), words(&record.by));
+    does_nothing(place, (cause, format!("{command} by {by} was refused: {why}")), at)
+}
+
+/// One action that a command names, and that nothing is done with for it. The notice is named by both.
+fn one_refused((place, record): (CommandPlace, &CommandRecord), one: &LeftOut, at: Moment) -> Written {
+    let (command, by) = (record.command.as_str(), words(&record.by));
+    let text = format!("{command} by {by} was refused for {}: {}", one.key, one.why);
+    let id = place.refusal(Some(&one.key));
+    Written { reports: vec![refusal(id, (RefusalCause::NotPossible, text), at)], ledger: Vec::new() }
+}
+
+/// A person's text as far as it is taken over. The signature is over all of it.
+pub(crate) fn words(text: &str) -> String {
+    text.chars().take(WORDS).collect()
+}

@@ -1,0 +1,344 @@
+//! The heart of respond: one state machine that turns events into effects. Pure; time is passed in.
+//!
+//! Guards and ledger live here, in one place and in one order, so that caps are exact and one machine in doubt
+//! blocks nobody else. Its shell carries the effects out and brings their outcomes back as events. Here is only who is asked
+//! next; the steps are in the files that the crate's first page names.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use cordon_policy::Guards;
+use cordon_records::{
+    ActionKey, ActionKind, CommandPlace, LedgerEntry, LedgerRecord, Mode, RecordOutcome, Report, TenantId,
+};
+use cordon_signing::AllowedSigners;
+
+use super::batch::Gathering;
+use super::book::Book;
+use super::event::{Effect, Event, Moment};
+use super::follow::FollowUps;
+use super::link::Links;
+use super::report::say_how_long_it_stays;
+use super::retry::{Retries, Retry};
+use super::timer::Timers;
+
+/// What the responder must know beside the ledger.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Whose machines these are.
+    pub tenant: TenantId,
+    /// The ceiling over the rules' modes.
+    pub mode: Mode,
+    /// The guards.
+    pub guards: Guards,
+    /// Whose signatures count.
+    pub signers: AllowedSigners,
+    /// How long an INTENT permits the call, monotonic. 30 s by design.
+    pub lease: Duration,
+    /// How long an action in doubt rests before the list is believed. 120 s by design.
+    pub settle: Duration,
+    /// How long a held action waits for a person.
+    pub hold_for: Duration,
+    /// First distance of the follow-up.
+    pub follow_up: Duration,
+    /// How long after its acceptance an action may go without an end until people are told.
+    pub alarm_after: Duration,
+    /// How often a failed isolation is attempted.
+    pub retry: Retry,
+}
+
+/// Where a job stands between two events.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Phase {
+    /// Waits for its machine or its turn.
+    Queued,
+    /// The fresh read is under way.
+    Reading,
+    /// The INTENT, made at this monotonic instant, is on its way to the broker.
+    IntentSent(Instant),
+    /// The INTENT is at this offset and waits to be read back.
+    IntentAt(Instant, i64),
+    /// The call is under way.
+    Calling,
+    /// Nothing was done; the fresh read is repeated at this instant.
+    Resting(Instant),
+    /// The answer was lost, or names an action that the list does not show yet; the list is read at this instant.
+    InDoubt(Instant),
+    /// The list is being read.
+    Looking {
+        /// Whether the settle time has passed.
+        settled: bool,
+    },
+}
+
+/// One action on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub entry: LedgerEntry,
+    pub offset: Option<i64>,
+    /// The action before it in its decision: this one begins when that one is settled.
+    pub after: Option<ActionKey>,
+    pub phase: Phase,
+    /// Failed reads in a row.
+    pub tries: u32,
+    /// The attempt in `entry` was definitely not done and may be made again under its number.
+    pub again: bool,
+    /// The attempt in `entry` has its number, but no INTENT yet.
+    pub numbered: bool,
+    /// How often Defender said that another action is running.
+    pub busy: u32,
+    /// Defender did nothing, since another isolation is on its way; from this instant on its list must show that one.
+    pub listed_by: Option<Instant>,
+    /// Its call is not shared with others.
+    pub alone: bool,
+    /// Why a fresh read found it needless, while the list is searched for an earlier attempt of it.
+    pub needless: Option<String>,
+}
+
+impl Job {
+    /// A job that has not begun; `offset` is that of the decision that waits for it.
+    pub(super) const fn new(entry: LedgerEntry, offset: Option<i64>) -> Self {
+        let phase = Phase::Queued;
+        Self {
+            entry,
+            offset,
+            after: None,
+            phase,
+            tries: 0,
+            again: false,
+            numbered: false,
+            busy: 0,
+            listed_by: None,
+            alone: false,
+            needless: None,
+        }
+    }
+
+    /// The call of the newest attempt was certainly not done: it is made again under its number.
+    pub(super) const fn not_called(&mut self) {
+        (self.again, self.entry.undone) = (true, true);
+    }
+}
+
+/// What waits for a write.
+#[derive(Debug, Default)]
+pub(super) struct Afterwards {
+    pub settle: Option<(i64, RecordOutcome)>,
+    pub follow: Option<ActionKey>,
+}
+
+/// A decision whose offset waits for its actions.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub left: usize,
+    /// How many of its outcomes are on their way to the broker.
+    pub recording: usize,
+    pub outcome: RecordOutcome,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Responder {
+    pub(super) terms: Terms,
+    /// Hash of the guards in force.
+    pub(super) guard_set: String,
+    pub(super) book: Book,
+    pub(super) epoch: u64,
+    pub(super) jobs: BTreeMap<ActionKey, Job>,
+    pub(super) backlog: VecDeque<ActionKey>,
+    pub(super) decisions: BTreeMap<i64, Waiting>,
+    pub(super) tickets: BTreeMap<u64, Afterwards>,
+    pub(super) next_ticket: u64,
+    pub(super) tailed_to: i64,
+    pub(super) follow: FollowUps,
+    pub(super) retries: Retries,
+    pub(super) timers: Timers,
+    /// When the next of what is held stops waiting.
+    pub(super) expire_at: Option<Instant>,
+    /// When to look whether the tenant takes us again.
+    pub(super) read_again_at: Option<Instant>,
+    /// Why the tenant refuses us, while anything is held for that.
+    pub(super) refuses: Option<String>,
+    pub(super) links: Links,
+    pub(super) gathering: Gathering,
+    /// Kinds of action whose quota is spent, and until when. One whose time is over stays until a call goes through.
+    pub(super) spent: BTreeMap<ActionKind, Instant>,
+    /// The time of the last event.
+    pub(super) now: Instant,
+    pub(super) count_at: Option<Instant>,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Responder {
+    /// Takes over a restored ledger under a claim of `epoch`. What was on its way goes on: accepted actions are
+    /// followed, intents without an outcome are in doubt from this moment. `tailed_to` is the last offset folded
+    /// into the book.
+    #[must_use]
+    pub fn new(terms: Terms, book: Book, epoch: u64, tailed_to: i64, at: Moment) -> Self {
+        let follow = FollowUps::new(terms.follow_up, terms.alarm_after);
+        let guard_set = terms.guards.hash();
+        let mut responder = Self {
+            terms,
+            guard_set,
+            book,
+            epoch,
+            jobs: BTreeMap::new(),
+            backlog: VecDeque::new(),
+            decisions: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            tailed_to,
+            follow,
+            retries: Retries::default(),
+            timers: Timers::default(),
+            expire_at: None,
+            read_again_at: None,
+            refuses: None,
+            links: Links::default(),
+            gathering: Gathering::default(),
+            spent: BTreeMap::new(),
+            now: at.mono,
+            count_at: Some(at.mono),
+            effects: Vec::new(),
+        };
+        responder.write_again_what_is_astray(at);
+        responder.resume_open(at);
+        responder.resume_retries(at);
+        responder.resume_timers(at);
+        responder.resume_refused(at);
+        responder
+    }
+
+    /// Takes one event and gives what is to be done, in order.
+    pub fn on(&mut self, event: Event, at: Moment) -> Vec<Effect> {
+        self.now = at.mono;
+        match event {
+            Event::Decision(offset, decision) => self.take_in(offset, &decision, at),
+            Event::Tailed(offset, record) => self.tailed(offset, *record, at),
+            Event::Erased(offset, key) => self.erased(offset, &key, at),
+            Event::Command(offset, written_at, command) => {
+                self.obey(CommandPlace { offset, written_at }, command, at);
+            }
+            Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
+            Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
+            Event::Answered(key, answer) => self.answered(&key, answer, at),
+            Event::AnsweredTogether(keys, answer) => self.answered_together(&keys, &answer, at),
+            Event::Recorded(ticket) => self.recorded(ticket, at),
+            Event::Looked(key, actions) => self.looked(&key, actions, at),
+            Event::Followed(standings) => self.followed(standings, at),
+            Event::Linked(key, link) => self.linked(&key, link, at),
+            Event::Counted(machines) => self.counted(machines, at),
+            Event::Policy(policy) => self.policy(*policy),
+            Event::Tick => {}
+        }
+        self.wake(at);
+        self.start_queued(at);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether a person has paused all actions.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.book.pause.as_ref().is_some_and(|latch| latch.on)
+    }
+
+    /// The book, for reports about the whole.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        let jobs = self.jobs.values().filter_map(|job| match job.phase {
+            Phase::Resting(until) | Phase::InDoubt(until) => Some(until),
+            Phase::Queued
+            | Phase::Reading
+            | Phase::IntentSent(_)
+            | Phase::IntentAt(..)
+            | Phase::Calling
+            | Phase::Looking { .. } => None,
+        });
+        let timers =
+            [self.follow.next_due(), self.retries.next_due(), self.links.next_due(), self.gathering.next_due()];
+        let refilled = self.spent.values().filter(|until| **until > self.now).min().copied();
+        let others = [self.next_timer(), self.expire_at, self.read_again_at, self.count_at, refilled];
+        jobs.chain(timers.into_iter().chain(others).flatten()).min()
+    }
+
+    fn wake(&mut self, at: Moment) {
+        let due: Vec<ActionKey> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| matches!(job.phase, Phase::Resting(t) | Phase::InDoubt(t) if t <= at.mono))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in due {
+            self.wake_job(&key, at);
+        }
+        if let Some(effect) = self.follow.due(at) {
+            self.effects.push(effect);
+        }
+        self.retry_when_due(at);
+        self.release_when_due(at);
+        self.expire_when_due(at);
+        self.read_again_when_due(at);
+        self.fetch_links_when_due(at);
+        self.send_gathered(at);
+        self.count_when_due(at);
+    }
+
+    fn wake_job(&mut self, key: &ActionKey, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if matches!(job.phase, Phase::InDoubt(_)) {
+            let settled = job.listed_by.is_none_or(|listed_by| at.mono >= listed_by);
+            self.look(key, settled);
+        } else {
+            job.phase = Phase::Queued;
+            self.backlog.push_back(key.clone());
+        }
+    }
+
+    /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.
+    pub(super) fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: Afterwards) {
+        reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.terms.guards));
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let waiting = then.settle.as_ref().and_then(|(offset, _)| self.decisions.get_mut(offset));
+        if let Some(waiting) = waiting {
+            waiting.recording += 1;
+        }
+        self.tickets.insert(ticket, then);
+        let ledger = ledger.into_iter().map(|record| record.stamped(self.epoch)).collect();
+        self.effects.push(Effect::Record { ticket, reports, ledger });
+    }
+
+    fn recorded(&mut self, ticket: u64, at: Moment) {
+        let Some(then) = self.tickets.remove(&ticket) else { return };
+        if let Some((offset, outcome)) = then.settle {
+            if let Some(waiting) = self.decisions.get_mut(&offset) {
+                waiting.recording = waiting.recording.saturating_sub(1);
+            }
+            self.one_done(offset, outcome);
+        }
+        if let Some(entry) = then.follow.and_then(|key| self.book.get(&key)) {
+            self.follow.add(entry, at);
+        }
+    }
+
+    /// One of the actions of the decision at `offset` is done with; the decision itself once all are. A decision
+    /// that led to any report counts as sent.
+    pub(super) fn one_done(&mut self, offset: i64, outcome: RecordOutcome) {
+        let Some(waiting) = self.decisions.get_mut(&offset) else { return };
+        waiting.left = waiting.left.saturating_sub(1);
+        if matches!(outcome, RecordOutcome::Sent) {
+            waiting.outcome = RecordOutcome::Sent;
+        }
+        if waiting.left == 0
+            && let Some(done) = self.decisions.remove(&offset)
+        {
+            self.effects.push(Effect::Settle(offset, done.outcome));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The responder against a make-believe broker and tenant: events in, effects out, time in hand.
+
+mod batch;
+mod bulk;
+mod cancel;
+mod caps;
+mod clocks;
+mod crash;
+mod doubt;
+mod elsewhere;
+mod expiry;
+mod index;
+#[path = "../../signing/tests/support/mod.rs"]
+mod keys;
+mod kinds;
+mod noticed;
+mod office;
+mod order;
+mod ours;
+mod people;
+mod policy;
+mod readings;
+mod recorded;
+mod refused;
+mod release;
+mod retry;
+mod samples;
+mod stale;
+mod storm;
+mod storm_kinds;
+mod timer;
+mod told;
+mod unseen;
+mod way;
+mod world;
+
+// What `samples` is made of.
+use crate::facts::Standing;
+use crate::{Retry, Terms};
