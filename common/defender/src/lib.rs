@@ -53,7 +53,7 @@ pub use error::{ApiError, Refusal};
 pub use graph::Graph;
 pub use isolations::{IsolationStep, IsolationSteps};
 pub use machine_actions::ActionQuery;
-pub use machines::MACHINES_PER_CALL;
+pub use machines::{FleetPage, MACHINES_PER_CALL, machines_that_fit};
 pub use metrics::CallMetrics;
 pub use next_link::{NextLink, RefusedLink};
 pub use observer::Observer;

@@ -11,15 +11,36 @@ use crate::error::ApiError;
 use crate::exchange::Answer;
 use crate::odata::{Filter, Query};
 use crate::page::{Page, single};
+use crate::transport::Call;
 
 const LIST: &str = "/api/machines";
-/// How many machines one list call asks for by id. Each takes about 66 characters of a query string for which
-/// common servers allow 2,048.
+/// How many machines one list call asks for by id at most. Servers that are built on Microsoft's OData library refuse
+/// a filter of more than 100 nodes unless they are told otherwise, and each id takes four.
 pub const MACHINES_PER_CALL: usize = 25;
+/// The longest query string, in characters, that common servers take unless they are told otherwise.
+const QUERY: usize = 2_048;
 /// The largest page of the service.
 const PAGE: usize = 10_000;
 /// Where counting stops: half a million machines.
 const MAX_PAGES: usize = 50;
+
+/// How many of these ids, from the first on, one list call can ask for: as many as fit its address, at least one.
+#[must_use]
+pub fn machines_that_fit(ids: &[MachineId]) -> usize {
+    let fits = |count: &usize| by_id(&ids[..*count]).as_encoded().is_none_or(|query| query.len() <= QUERY);
+    (1..=ids.len().min(MACHINES_PER_CALL)).take_while(fits).last().unwrap_or_else(|| ids.len().min(1))
+}
+
+/// A page of the fleet.
+#[derive(Debug, Clone)]
+pub struct FleetPage {
+    /// The machines with their ids, byte for byte, in the server's order.
+    pub machines: Vec<(String, Verbatim)>,
+    /// How many items the server sent, also such as are no machines: the next page begins after them.
+    pub read: usize,
+    /// Whether the list ends here.
+    pub is_last: bool,
+}
 
 impl Defender {
     /// One machine.
@@ -31,16 +52,18 @@ impl Defender {
         single(Endpoint::Machine, &answer.body, id.as_str())
     }
 
-    /// Several machines with one list call for each [`MACHINES_PER_CALL`]. Machines that the list does not know
-    /// are missing from the result, whose order is the server's.
+    /// Several machines, with one list call for as many as fit ([`machines_that_fit`]). Machines that the list does not
+    /// know are missing from the result, whose order is the server's.
     ///
     /// # Errors
     /// Those of the first call that fails.
     pub async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Verbatim>, ApiError> {
         let mut found = Vec::with_capacity(ids.len());
-        for some in ids.chunks(MACHINES_PER_CALL) {
-            let filter = Filter::new().any_of("id", some.iter().map(MachineId::as_str));
-            let answer = self.get(Endpoint::MachineList, LIST, &Query::new().filter(&filter)).await;
+        let mut rest = ids;
+        while !rest.is_empty() {
+            let (some, others) = rest.split_at(machines_that_fit(rest));
+            rest = others;
+            let answer = self.get(Endpoint::MachineList, LIST, &by_id(some)).await;
             let mut missing: HashSet<String> = some.iter().map(|id| id.as_str().to_ascii_lowercase()).collect();
             // A server may have ignored the filter.
             let wanted =
@@ -50,15 +73,45 @@ impl Defender {
         Ok(found)
     }
 
+    /// The onboarded machines from the `skip`th on, up to 10,000, with all their fields. It is asked once, for as long
+    /// as [`crate::Timeouts::page`]. The service's own continuation is not followed: with `$top` it gives none, and
+    /// without it one that has lost the filter (MicrosoftDocs/microsoft-365-docs, issues 8316 and 8489).
+    ///
+    /// # Errors
+    /// Transient also when the answer is not a list in JSON; Poison ([`ApiError::TooLarge`]) when it is larger
+    /// than 64 MiB.
+    pub async fn fleet_page(&self, skip: usize) -> Result<FleetPage, ApiError> {
+        let url = self.transport.base.join(LIST, &page_of(onboarded(), skip));
+        let answer = self.transport.read_once(&Call::read(Endpoint::MachineList, url, self.priority)).await;
+        let this = self.clone();
+        // Megabytes of JSON: nothing for a thread that others wait for.
+        let read = tokio::task::spawn_blocking(move || this.machine_page(answer)).await;
+        let page = read.map_err(|error| ApiError::Unreadable {
+            endpoint: Endpoint::MachineList.name(),
+            why: format!("reading it broke off: {error}"),
+        })??;
+        let read = page.items.len() + page.unreadable.len();
+        let goes_on = read >= PAGE || page.next.is_some() || page.refused_next.is_some();
+        Ok(FleetPage { machines: page.items, read, is_last: read == 0 || !goes_on })
+    }
+
     /// How many onboarded machines the tenant has; those that Defender only discovered are not counted, since a
     /// share of the fleet is a share of what could be isolated.
     ///
     /// # Errors
     /// Those of the first call that fails.
     pub async fn count_machines(&self) -> Result<u64, ApiError> {
+        match self.count(names_only).await {
+            // The service has refused to select the field that it filters by (MicrosoftDocs/microsoft-365-docs, issue 8489).
+            Err(ApiError::Refused { .. }) => self.count(onboarded).await,
+            counted => counted,
+        }
+    }
+
+    async fn count(&self, query: fn() -> Query) -> Result<u64, ApiError> {
         let mut seen = HashSet::new();
         let mut count = 0;
-        let mut url = self.transport.base.join(LIST, &fleet_query(0));
+        let mut url = self.transport.base.join(LIST, &page_of(query(), 0));
         for _ in 0..MAX_PAGES {
             let page = self.machine_page(self.get_url(Endpoint::MachineList, url).await)?;
             let read = page.items.len() + page.unreadable.len();
@@ -72,7 +125,7 @@ impl Defender {
                 // A page without news means that the server does not page at all.
                 _ if seen.len() == before => break,
                 Some(next) => next.url().clone(),
-                None if read >= PAGE => self.transport.base.join(LIST, &fleet_query(seen.len())),
+                None if read >= PAGE => self.transport.base.join(LIST, &page_of(query(), seen.len())),
                 None => break,
             };
         }
@@ -89,12 +142,23 @@ impl Defender {
     }
 }
 
-fn fleet_query(skip: usize) -> Query {
-    let query = Query::new()
-        .filter(&Filter::new().equals("onboardingStatus", "Onboarded"))
-        .option("$select", "id,onboardingStatus")
-        .option("$top", &PAGE.to_string());
+/// Asks for these by id.
+fn by_id(ids: &[MachineId]) -> Query {
+    Query::new().filter(&Filter::new().any_of("id", ids.iter().map(MachineId::as_str)))
+}
+
+fn onboarded() -> Query {
+    Query::new().filter(&Filter::new().equals("onboardingStatus", "Onboarded"))
+}
+
+fn page_of(query: Query, skip: usize) -> Query {
+    let query = query.option("$top", &PAGE.to_string());
     if skip == 0 { query } else { query.option("$skip", &skip.to_string()) }
+}
+
+/// The onboarded machines, and of each what counting needs.
+fn names_only() -> Query {
+    onboarded().option("$select", "id,onboardingStatus")
 }
 
 fn is_onboarded(machine: &Verbatim) -> bool {

@@ -1,5 +1,7 @@
 //! Lists, as they really come: `{"value":[…]}` or a bare array, with items that may be anything.
 
+use std::borrow::Cow;
+
 use cordon_records::{Verbatim, lenient};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -86,9 +88,15 @@ fn last_given(text: &str) -> Result<Envelope<'_>, serde_json::Error> {
 }
 
 /// The body as text without a byte order mark. Bytes that are not UTF-8 are replaced: one broken name must not
-/// lose a page.
-pub(crate) fn text_of(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).trim_start_matches('\u{feff}').trim().to_owned()
+/// lose a page. What is sound is not copied: a page of a fleet has megabytes.
+pub(crate) fn text_of(body: &[u8]) -> Cow<'_, str> {
+    fn bare(text: &str) -> &str {
+        text.trim_start_matches('\u{feff}').trim()
+    }
+    match String::from_utf8_lossy(body) {
+        Cow::Borrowed(text) => Cow::Borrowed(bare(text)),
+        Cow::Owned(text) => Cow::Owned(bare(&text).to_owned()),
+    }
 }
 
 /// The first characters of an answer, for an error.

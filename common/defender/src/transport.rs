@@ -34,6 +34,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// One try of a read, waiting for quota not counted.
     pub read: Duration,
+    /// A page of all machines, which the service takes long to write, waiting for quota not counted.
+    pub page: Duration,
     /// A call with an effect altogether: quota, token and exchange, a repetition after a 401 included. In-doubt
     /// handling counts on no answer being on its way after this.
     pub act: Duration,
@@ -41,7 +43,8 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), read: Duration::from_secs(60), act: Duration::from_secs(20) }
+        let minute = Duration::from_secs(60);
+        Self { connect: Duration::from_secs(5), read: minute, page: minute, act: Duration::from_secs(20) }
     }
 }
 
@@ -131,6 +134,11 @@ impl Transport {
                 None => return Err(error),
             }
         }
+    }
+
+    /// A read that is not worth repeating: who asks has another way to go.
+    pub(crate) async fn read_once(&self, call: &Call<'_>) -> Result<Answer, ApiError> {
+        self.attempt(call, Instant::now() + retry::MAX_WAIT_INSIDE, self.ports.timeouts.page).await
     }
 
     /// A call with an effect, sent once.

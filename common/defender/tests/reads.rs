@@ -5,7 +5,9 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cordon_defender::{ActionQuery, AlertQuery, ApiError, Defender, MACHINES_PER_CALL, Observer, RefusedLink};
+use cordon_defender::{
+    ActionQuery, AlertQuery, ApiError, Defender, MACHINES_PER_CALL, Observer, RefusedLink, machines_that_fit,
+};
 use cordon_records::{AlertId, Classified, ErrorClass, MachineId};
 use support::{Reply, Server, client, client_of, machine, nobody, ports, settings};
 
@@ -147,6 +149,69 @@ async fn a_list_call_for_machines_stays_short_enough_for_common_servers() {
     assert_eq!(calls.len(), 2);
     // Each clause gains 18 bytes by encoding its spaces and quotes.
     assert!(calls[0].query.len() + MACHINES_PER_CALL * 18 < 2_048, "{}", calls[0].query.len());
+}
+
+#[tokio::test]
+async fn long_ids_make_more_calls_and_no_longer_addresses_and_one_that_never_fits_is_asked_for_all_the_same() {
+    let server = Server::start(|_, _| Reply::new(200, "[]")).await;
+    let ids: Vec<MachineId> = (0..20).map(|n| machine(&format!("{n:0200}"))).collect();
+    client(&server).machines(&ids).await.unwrap();
+    let calls = server.calls();
+    let asked = |call: &support::Seen| call.query.matches("id eq").count();
+    assert_eq!(calls.iter().map(asked).collect::<Vec<_>>(), [9, 9, 2]);
+    // Encoded, each clause is 12 bytes longer.
+    assert!(calls.iter().all(|call| call.query.len() + asked(call) * 12 <= 2_048), "{}", calls[0].query.len());
+    assert_eq!((machines_that_fit(&ids), machines_that_fit(&[])), (9, 0));
+}
+
+#[tokio::test]
+async fn a_page_of_the_fleet_holds_onboarded_machines_whole_and_the_next_begins_where_it_ended() {
+    let first = r#"{"value":[{"id":"m1","new":1.0},7],"@odata.nextLink":"https://elsewhere.test/api/machines"}"#;
+    let server = Server::start(move |_, before| match before {
+        0 => Reply::new(200, first),
+        1 => Reply::new(200, r#"[{"id":"m3"}]"#),
+        _ => Reply::new(404, r#"{"error":{"code":"NotFound","message":"none"}}"#),
+    })
+    .await;
+    let defender = client(&server);
+    let page = defender.fleet_page(0).await.unwrap();
+    let machines: Vec<_> = page.machines.iter().map(|(id, machine)| (id.as_str(), machine.get())).collect();
+    assert_eq!(machines, [("m1", r#"{"id":"m1","new":1.0}"#)]);
+    assert_eq!((page.read, page.is_last), (2, false));
+    let page = defender.fleet_page(page.read).await.unwrap();
+    assert_eq!((page.machines.len(), page.is_last), (1, true));
+    assert!(defender.fleet_page(3).await.unwrap().is_last);
+    let asked: Vec<_> = server.calls().into_iter().map(|call| call.query).collect();
+    assert_eq!(asked[0], "$filter=onboardingStatus eq 'Onboarded'&$top=10000");
+    assert_eq!(asked[1], "$filter=onboardingStatus eq 'Onboarded'&$top=10000&$skip=2");
+}
+
+#[tokio::test]
+async fn a_page_of_the_fleet_is_asked_for_once_and_has_its_own_time() {
+    let server = Server::start(|_, before| if before == 0 { Reply::new(503, "") } else { Reply::hang() }).await;
+    let mut ports = ports();
+    ports.timeouts.page = Duration::from_millis(200);
+    let defender = Defender::with(settings(&server.url, &server.url), ports).unwrap();
+    assert_eq!(defender.fleet_page(0).await.unwrap_err().class(), ErrorClass::Transient);
+    assert_eq!(server.calls().len(), 1);
+    let started = Instant::now();
+    assert_eq!(defender.fleet_page(0).await.unwrap_err().class(), ErrorClass::Transient);
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert_eq!(server.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_select_by_status_has_its_fleet_counted_without() {
+    let server = Server::start(|seen, _| match seen.query.contains("$select") {
+        true => Reply::new(400, r#"{"error":{"code":"BadRequest","message":"Could not find a property"}}"#),
+        false => Reply::new(
+            200,
+            r#"[{"id":"a","onboardingStatus":"Onboarded"},{"id":"b","onboardingStatus":"CanBeOnboarded"}]"#,
+        ),
+    })
+    .await;
+    assert_eq!(client(&server).count_machines().await.unwrap(), 1);
+    assert_eq!(server.calls().len(), 2);
 }
 
 #[tokio::test]

@@ -192,8 +192,8 @@ pub fn settings(api: &Url, authority: &Url) -> DefenderSettings {
 
 pub fn ports() -> Ports {
     let mut ports = Ports::new(Arc::new(SystemClock));
-    ports.timeouts =
-        Timeouts { connect: Duration::from_secs(2), read: Duration::from_secs(5), act: Duration::from_secs(10) };
+    let (connect, read) = (Duration::from_secs(2), Duration::from_secs(5));
+    ports.timeouts = Timeouts { connect, read, page: read, act: Duration::from_secs(10) };
     ports
 }
 
