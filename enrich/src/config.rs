@@ -22,7 +22,8 @@ pub struct EnrichSettings {
     pub defender: DefenderSettings,
     /// What to look up; empty = nothing, and every record is partial.
     pub lookups: Vec<Lookup>,
-    /// How many alerts are worked on at once.
+    /// How many alerts are worked on at once. The more wait for their machines, the fewer calls bring those; memory is
+    /// bounded by the bytes in flight.
     pub concurrency: usize,
     /// How long the tries of one lookup may take together, counted from when they may go out; then the alert goes on
     /// without. Waiting for our own quota does not count.
@@ -39,7 +40,7 @@ impl EnrichSettings {
         defender_section.finish();
         let mut section = root.section("enrich");
         let lookups = section.texts("lookups").convert(|names| lookups(&names)).or(vec![Lookup::Machine]);
-        let concurrency = section.count("concurrency").convert(concurrency).or(32);
+        let concurrency = section.count("concurrency").convert(concurrency).or(1_000);
         let deadline = section
             .duration("deadline")
             .check(|deadline| within(*deadline, Duration::from_millis(100), Duration::from_secs(300)))

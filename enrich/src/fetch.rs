@@ -1,66 +1,71 @@
-//! One batch of machines: a list call for several, and a call of its own for each that the list did not bring.
+//! One call for machines, and what it came to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cordon_defender::FleetPage;
 use cordon_records::{Machine, MachineId, Verbatim};
-use tokio::task::JoinSet;
 
 use crate::lookup::{LookupError, MachineLookup};
+use crate::machine_cache::{Ask, Walk};
 use crate::metrics::{ApiCall, Metrics};
 
 /// What came of one machine.
 pub type Answer = Result<Verbatim, LookupError>;
 
-/// Looks a batch up; every id gets an answer.
-pub async fn fetch<L: MachineLookup>(
-    lookup: Arc<L>,
-    metrics: Metrics,
-    ids: Vec<MachineId>,
-) -> Vec<(MachineId, Answer)> {
-    if ids.len() < 2 {
-        return each(lookup, metrics, ids).await;
-    }
-    metrics.call(ApiCall::List);
-    let listed = match lookup.machines(&ids).await {
-        Ok(listed) => listed,
-        // The list answers 404 when it knows no machine, and 400 when it does not take the filter.
-        Err(LookupError::Unknown | LookupError::Rejected(_)) => Vec::new(),
-        Err(failure @ (LookupError::Failed(_) | LookupError::Refused(_) | LookupError::Busy { .. })) => {
-            return ids.into_iter().map(|id| (id, Err(failure.clone()))).collect();
-        }
-    };
-    let mut listed = by_id(listed);
-    let (mut answers, mut absent) = (Vec::with_capacity(ids.len()), Vec::new());
-    for id in ids {
-        match listed.remove(&id.as_str().to_ascii_lowercase()) {
-            Some(machine) => answers.push((id, Ok(machine))),
-            None => absent.push(id),
-        }
-    }
-    // The list leaves out machines that were not seen for long, and a server may cut it.
-    answers.extend(each(lookup, metrics, absent).await);
-    answers
+/// What a call came to.
+pub enum Came {
+    /// The machine that was asked for before lists were, or why not.
+    One(MachineId, Answer),
+    /// What a filter brought, by lower-cased id, of these.
+    Filter(Vec<MachineId>, Result<HashMap<String, Verbatim>, LookupError>),
+    /// The machine that lists did not bring, or why not.
+    Unlisted(MachineId, Answer),
+    /// A page of the fleet.
+    Page(Walk, Result<FleetPage, LookupError>),
 }
 
-async fn each<L: MachineLookup>(lookup: Arc<L>, metrics: Metrics, ids: Vec<MachineId>) -> Vec<(MachineId, Answer)> {
-    let mut calls = JoinSet::new();
-    for id in &ids {
-        let (lookup, metrics, id) = (Arc::clone(&lookup), metrics.clone(), id.clone());
-        calls.spawn(async move {
-            metrics.call(ApiCall::Get);
-            let answer = lookup.machine(&id).await;
-            (id, answer)
-        });
-    }
-    let mut answers: HashMap<MachineId, Answer> = HashMap::new();
-    while let Some(joined) = calls.join_next().await {
-        if let Ok((id, answer)) = joined {
-            answers.insert(id, answer);
+impl Came {
+    /// What a call came to that went wrong altogether.
+    pub fn failed(ask: Ask, failure: LookupError) -> Self {
+        match ask {
+            Ask::One(id) => Self::One(id, Err(failure)),
+            Ask::Filter(ids) => Self::Filter(ids, Err(failure)),
+            Ask::Unlisted(id) => Self::Unlisted(id, Err(failure)),
+            Ask::Page(walk) => Self::Page(walk, Err(failure)),
         }
     }
-    let broken = || Err(LookupError::Failed("the lookup broke off".to_owned()));
-    ids.into_iter().map(|id| answers.remove_entry(&id).unwrap_or_else(|| (id, broken()))).collect()
+}
+
+/// Makes the call.
+pub async fn fetch<L: MachineLookup>(lookup: Arc<L>, metrics: Metrics, ask: Ask) -> Came {
+    metrics.call(match &ask {
+        Ask::One(_) | Ask::Unlisted(_) => ApiCall::Get,
+        Ask::Filter(_) => ApiCall::List,
+        Ask::Page(_) => ApiCall::Page,
+    });
+    match ask {
+        Ask::One(id) => {
+            let answer = lookup.machine(&id).await;
+            Came::One(id, answer)
+        }
+        Ask::Unlisted(id) => {
+            let answer = lookup.machine(&id).await;
+            Came::Unlisted(id, answer)
+        }
+        Ask::Filter(ids) => {
+            let listed = match lookup.machines(&ids).await {
+                Ok(listed) => Ok(by_id(listed)),
+                // The list answers 404 when it knows no machine, and 400 when it does not take the filter.
+                Err(LookupError::Unknown | LookupError::Rejected(_)) => Ok(HashMap::new()),
+                Err(failure @ (LookupError::Failed(_) | LookupError::Refused(_) | LookupError::Busy { .. })) => {
+                    Err(failure)
+                }
+            };
+            Came::Filter(ids, listed)
+        }
+        Ask::Page(walk) => Came::Page(walk, lookup.fleet_page(walk.skip).await),
+    }
 }
 
 /// Machines by their lower-cased id: the list may spell it otherwise than the alert does.

@@ -54,9 +54,8 @@ impl Enricher {
             Err(error @ (LookupError::Failed(_) | LookupError::Rejected(_))) => {
                 tracing::warn!(machine = %id, %error, "the alert goes on without its machine");
             }
-            Err(LookupError::Busy { after }) => {
-                tracing::warn!(machine = %id, ?after, "the quota for lookups is used up; the alert waits");
-            }
+            // Told once for all who wait.
+            Err(LookupError::Busy { .. }) => {}
         }
     }
 
@@ -101,6 +100,7 @@ fn dead(error: &Undecodable) -> Outcome {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use cordon_defender::FleetPage;
     use cordon_records::SystemClock;
     use prometheus::Registry;
 
@@ -121,6 +121,10 @@ mod tests {
 
         async fn machines(&self, _: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
             Ok(Vec::new())
+        }
+
+        async fn fleet_page(&self, _: usize) -> Result<FleetPage, LookupError> {
+            Err(LookupError::Rejected("no pages".to_owned()))
         }
     }
 

@@ -1,8 +1,9 @@
 //! cordon-enrich: expands what an alert only names, from `alerts` to `enriched`.
 //!
 //! The list that ingest polls returns alerts with their evidence, so what is left to look up is the machine: cached,
-//! coalesced, batched ([`machine_cache`]). When a lookup fails or takes too long, the alert goes on without it and says
-//! what is missing and why: an alert that waits is worse than one that is incomplete.
+//! coalesced, and asked for in the cheapest way for what waits ([`machine_cache`]). When a lookup fails or takes too
+//! long, the alert goes on without it and says what is missing and why: an alert that waits is worse than one that is
+//! incomplete.
 
 pub mod config;
 pub mod error;
@@ -95,9 +96,12 @@ impl Stage for Enrich {
     }
 }
 
+/// How long a page of the fleet may take. It leaves no alert partial: when it is late, machines are asked for by id.
+const PAGE: Duration = Duration::from_secs(30);
+
 /// The deadline is shared by the client's tries. It counts from when a call may go out: a backlog that waits for quota
 /// must not make alerts partial.
 fn ports(deadline: Duration, context: &Context) -> Ports {
-    let timeouts = Timeouts { read: deadline / READ_TRIES, ..Timeouts::default() };
+    let timeouts = Timeouts { read: deadline / READ_TRIES, page: PAGE, ..Timeouts::default() };
     Ports { timeouts, ..Ports::new(Arc::clone(&context.clock)) }
 }

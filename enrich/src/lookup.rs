@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use cordon_defender::{ApiError, Defender};
+use cordon_defender::{ApiError, Defender, FleetPage};
 use cordon_records::{Classified, ErrorClass, MachineId, Verbatim};
 
 /// Why a lookup brought nothing. It goes to everybody who asked for the same, so it can be copied.
@@ -63,6 +63,9 @@ pub trait MachineLookup: Send + Sync + 'static {
 
     /// Several machines with one call. Those that the list does not hold are left out.
     fn machines(&self, ids: &[MachineId]) -> impl Future<Output = Result<Vec<Verbatim>, LookupError>> + Send;
+
+    /// The onboarded machines from the `skip`th on, as many as fit a page.
+    fn fleet_page(&self, skip: usize) -> impl Future<Output = Result<FleetPage, LookupError>> + Send;
 }
 
 impl MachineLookup for Defender {
@@ -72,5 +75,9 @@ impl MachineLookup for Defender {
 
     async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
         Ok(Self::machines(self, ids).await?)
+    }
+
+    async fn fleet_page(&self, skip: usize) -> Result<FleetPage, LookupError> {
+        Ok(Self::fleet_page(self, skip).await?)
     }
 }

@@ -1,31 +1,31 @@
 //! Machines by id, with as few calls as possible: remembered for a while, asked for once however many alerts wait for
-//! them, and several at once where alerts come in a storm.
+//! them, and in a storm many at once.
 //!
 //! One task owns the state, so there is no lock; whoever asks sends a question and waits for its answer. A question
-//! that is given up does not stop the call, whose answer serves the next one.
+//! that is given up does not stop the call, whose answer serves the next one. What to ask is the [`planner`]'s, what to
+//! remember the [`memory`]'s business.
 
-use std::collections::HashMap;
-use std::future::ready;
+mod memory;
+mod planner;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordon_defender::MACHINES_PER_CALL;
+use cordon_defender::FleetPage;
 use cordon_records::{MachineId, Verbatim};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-use crate::fetch::{Answer, fetch};
+use crate::fetch::{Answer, Came, fetch};
 use crate::lookup::{LookupError, MachineLookup};
 use crate::metrics::{Metrics, Origin};
+use memory::Memory;
+use planner::Planner;
 
-/// Calls under way at most. A question goes at once while there are fewer, with all that are there; otherwise it waits
-/// for one to end, and those that come meanwhile share its call.
-const CALLS_AT_ONCE: usize = 4;
-/// How long it is remembered that Defender does not know a machine: it may be on its way in.
-const UNKNOWN_TTL: Duration = Duration::from_secs(30);
-/// Machines remembered at most, some 20 MB.
-const CAPACITY: usize = 10_000;
+pub use planner::{Ask, Walk};
+
 /// Questions that wait for the task.
 const QUEUE: usize = 1_024;
 
@@ -46,13 +46,12 @@ impl MachineCache {
         let (questions, inbox) = mpsc::channel(QUEUE);
         let desk = Desk {
             lookup,
-            ttl,
             metrics,
-            known: HashMap::new(),
+            memory: Memory::new(ttl),
+            planner: Planner::default(),
             waiting: HashMap::new(),
-            window: Vec::new(),
             calls: JoinSet::new(),
-            batches: HashMap::new(),
+            asked: HashMap::new(),
         };
         tokio::spawn(desk.run(inbox));
         Self { questions }
@@ -71,111 +70,180 @@ impl MachineCache {
     }
 }
 
-struct Known {
-    answer: Answer,
-    until: Instant,
-}
-
 struct Desk<L> {
     lookup: Arc<L>,
-    ttl: Duration,
     metrics: Metrics,
-    known: HashMap<MachineId, Known>,
-    /// Who waits for which machine; an entry means that it is in the window or under way.
-    waiting: HashMap<MachineId, Vec<oneshot::Sender<Answer>>>,
-    /// What no call has been made for yet.
-    window: Vec<MachineId>,
-    calls: JoinSet<Vec<(MachineId, Answer)>>,
+    memory: Memory,
+    planner: Planner,
+    /// Who waits for which machine, by its key; an entry means that the planner has it or a call is under way.
+    waiting: HashMap<String, Vec<oneshot::Sender<Answer>>>,
+    calls: JoinSet<Came>,
     /// What each call is for, in case it panics.
-    batches: HashMap<Id, Vec<MachineId>>,
+    asked: HashMap<Id, Ask>,
 }
 
 impl<L: MachineLookup> Desk<L> {
     async fn run(mut self, mut inbox: mpsc::Receiver<Question>) {
         loop {
+            while let Some(ask) = self.planner.next(Instant::now()) {
+                self.send_off(ask);
+            }
+            let wakes_at = self.planner.wakes_at();
             tokio::select! {
-                // Questions first: what is there already shares the next call.
-                biased;
                 question = inbox.recv() => match question {
                     Some(question) => self.take(question),
                     None => return,
                 },
                 Some(done) = self.calls.join_next_with_id() => self.settle(done),
-                () = ready(()), if !self.window.is_empty() && self.may_call() => self.send_off(),
+                () = sleep_until(wakes_at.unwrap_or_else(Instant::now)), if wakes_at.is_some() => {}
+            }
+            // What is there already shares the next call.
+            while let Ok(question) = inbox.try_recv() {
+                self.take(question);
             }
         }
     }
 
     fn take(&mut self, question: Question) {
-        let now = Instant::now();
         let Question { id, answer } = question;
-        if let Some(known) = self.known.get(&id).filter(|known| known.until > now) {
+        let key = key_of(id.as_str());
+        if let Some(known) = self.memory.get(&key, Instant::now()) {
             self.metrics.lookup(Origin::Hit);
             // Nobody may wait any more at a shutdown; here and below that is no failure.
-            let _ = answer.send(known.answer.clone());
-        } else if let Some(waiting) = self.waiting.get_mut(&id) {
+            let _ = answer.send(known.clone());
+        } else if let Some(waiting) = self.waiting.get_mut(&key) {
             self.metrics.lookup(Origin::Coalesced);
             waiting.push(answer);
         } else {
             self.metrics.lookup(Origin::Miss);
-            self.waiting.insert(id.clone(), vec![answer]);
-            self.window.push(id);
+            self.waiting.insert(key, vec![answer]);
+            self.planner.add(id);
         }
     }
 
-    /// While calls wait for quota or for the server, the window fills: fewer and fuller calls get through a backlog
-    /// sooner.
-    fn may_call(&self) -> bool {
-        self.calls.len() < CALLS_AT_ONCE
+    fn send_off(&mut self, ask: Ask) {
+        let call = self.calls.spawn(fetch(Arc::clone(&self.lookup), self.metrics.clone(), ask.clone()));
+        self.asked.insert(call.id(), ask);
     }
 
-    fn send_off(&mut self) {
-        let rest = self.window.split_off(self.window.len().min(MACHINES_PER_CALL));
-        let ids = std::mem::replace(&mut self.window, rest);
-        let call = self.calls.spawn(fetch(Arc::clone(&self.lookup), self.metrics.clone(), ids.clone()));
-        self.batches.insert(call.id(), ids);
-    }
-
-    fn settle(&mut self, done: Result<(Id, Vec<(MachineId, Answer)>), JoinError>) {
-        let answers = match done {
-            Ok((call, answers)) => {
-                self.batches.remove(&call);
-                answers
+    fn settle(&mut self, done: Result<(Id, Came), JoinError>) {
+        match done {
+            Ok((call, came)) => {
+                self.asked.remove(&call);
+                self.came(came);
             }
             Err(error) => {
-                let ids = self.batches.remove(&error.id()).unwrap_or_default();
-                let failed = LookupError::Failed(error.to_string());
-                ids.into_iter().map(|id| (id, Err(failed.clone()))).collect()
+                if let Some(ask) = self.asked.remove(&error.id()) {
+                    self.came(Came::failed(ask, LookupError::Failed(error.to_string())));
+                }
             }
-        };
-        for (id, answer) in answers {
-            for waiting in self.waiting.remove(&id).unwrap_or_default() {
-                let _ = waiting.send(answer.clone());
-            }
-            self.remember(id, answer);
         }
     }
 
-    /// Remembers what will hold for a while: a machine, or that there is none. A failure is asked about again.
-    fn remember(&mut self, id: MachineId, answer: Answer) {
-        let ttl = match &answer {
-            Ok(_) => self.ttl,
-            Err(LookupError::Unknown) => self.ttl.min(UNKNOWN_TTL),
-            Err(
-                LookupError::Failed(_) | LookupError::Rejected(_) | LookupError::Refused(_) | LookupError::Busy { .. },
-            ) => {
-                return;
+    fn came(&mut self, came: Came) {
+        match came {
+            Came::One(id, answer) => {
+                self.planner.batch_ended([]);
+                self.single_came(&id, answer);
             }
-        };
-        let now = Instant::now();
-        if self.known.len() >= CAPACITY {
-            self.known.retain(|_, known| known.until > now);
+            Came::Unlisted(id, answer) => {
+                self.planner.single_ended();
+                self.single_came(&id, answer);
+            }
+            Came::Filter(ids, Ok(brought)) => self.filter_came(ids, brought),
+            Came::Filter(ids, Err(failure)) => {
+                self.planner.batch_ended([]);
+                self.fail(&ids, &failure);
+            }
+            Came::Page(walk, Ok(page)) => self.page_came(walk, page),
+            Came::Page(_, Err(failure)) => self.page_failed(&failure),
         }
-        if self.known.len() >= CAPACITY {
-            self.known.clear();
-        }
-        self.known.insert(id, Known { answer, until: now + ttl });
     }
+
+    fn single_came(&mut self, id: &MachineId, answer: Answer) {
+        match answer {
+            Ok(machine) => self.answer(id, Ok(machine)),
+            Err(failure) => self.fail(std::slice::from_ref(id), &failure),
+        }
+    }
+
+    fn filter_came(&mut self, ids: Vec<MachineId>, mut brought: HashMap<String, Verbatim>) {
+        let mut absent = Vec::new();
+        for id in ids {
+            match brought.remove(&key_of(id.as_str())) {
+                Some(machine) => self.answer(&id, Ok(machine)),
+                // A page may have answered it meanwhile.
+                None if self.waiting.contains_key(&key_of(id.as_str())) => absent.push(id),
+                None => {}
+            }
+        }
+        self.planner.batch_ended(absent);
+    }
+
+    fn page_came(&mut self, walk: Walk, page: FleetPage) {
+        let now = Instant::now();
+        let mut brought = HashSet::with_capacity(page.machines.len());
+        let mut others = Vec::new();
+        for (id, machine) in page.machines {
+            let key = key_of(&id);
+            match self.waiting.remove(&key) {
+                Some(waiting) => self.tell(waiting, key.clone(), Ok(machine)),
+                None => others.push((key.clone(), machine)),
+            }
+            brought.insert(key);
+        }
+        tracing::info!(
+            read = page.read,
+            from = walk.skip,
+            "read a page of the fleet: too many machines are asked for to name them"
+        );
+        self.memory.keep(others, now);
+        self.planner.page_came(walk, (page.read, page.is_last), |id| brought.contains(&key_of(id.as_str())), now);
+    }
+
+    fn page_failed(&mut self, failure: &LookupError) {
+        match failure {
+            LookupError::Failed(_) | LookupError::Rejected(_) | LookupError::Unknown => {
+                tracing::warn!(error = %failure, "the fleet cannot be read in pages now; machines are asked for by id");
+                self.planner.page_failed(Instant::now());
+            }
+            LookupError::Refused(_) | LookupError::Busy { .. } => {
+                let ids = self.planner.page_refused();
+                self.fail(&ids, failure);
+            }
+        }
+    }
+
+    fn fail(&mut self, ids: &[MachineId], failure: &LookupError) {
+        if let LookupError::Busy { after } = failure {
+            tracing::warn!(
+                machines = ids.len(),
+                ?after,
+                "the quota for lookups is used up; the alerts of these machines wait"
+            );
+        }
+        for id in ids {
+            self.answer(id, Err(failure.clone()));
+        }
+    }
+
+    fn answer(&mut self, id: &MachineId, answer: Answer) {
+        let key = key_of(id.as_str());
+        let waiting = self.waiting.remove(&key).unwrap_or_default();
+        self.tell(waiting, key, answer);
+    }
+
+    fn tell(&mut self, waiting: Vec<oneshot::Sender<Answer>>, key: String, answer: Answer) {
+        for waiting in waiting {
+            let _ = waiting.send(answer.clone());
+        }
+        self.memory.remember(key, answer, Instant::now());
+    }
+}
+
+/// A machine's id as ids are compared: Microsoft spells one in upper and in lower case.
+fn key_of(id: &str) -> String {
+    id.to_ascii_lowercase()
 }
 
 #[cfg(test)]

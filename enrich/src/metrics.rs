@@ -26,8 +26,10 @@ pub enum Origin {
 pub enum ApiCall {
     /// One machine.
     Get,
-    /// Several machines.
+    /// Several machines by id.
     List,
+    /// A page of the fleet.
+    Page,
 }
 
 impl Metrics {
@@ -60,6 +62,7 @@ impl Metrics {
         let label = match call {
             ApiCall::Get => "get",
             ApiCall::List => "list",
+            ApiCall::Page => "page",
         };
         self.calls.with_label_values(&[label]).inc();
     }

@@ -9,7 +9,7 @@ use cordon_records::{Headers, Machine, Topic, dead_letter_header as header};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::Outbound;
 use cordon_simulator::{App, CLIENT_ID, CLIENT_SECRET, Fault, FaultKind, Quirks};
-use support::{Bench, machine_id, metric, until};
+use support::{Bench, Running, machine_id, metric, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_goes_on_with_its_machine_under_the_machines_key() {
@@ -43,6 +43,48 @@ async fn a_storm_of_200_alerts_on_20_machines_costs_few_calls() {
     assert_eq!(lookups("miss") + lookups("hit") + lookups("coalesced"), 200);
     assert_eq!(metric(&context, "cordon_enrich_api_calls_total", ""), calls.len() as u64);
     assert_accounts_balance(&context, 200);
+}
+
+/// A stage whose first four calls take so long that the whole storm waits for what comes next.
+fn slowly(bench: &Bench) -> Running {
+    bench.tenant.script(Fault::on("GET", "/api/machines", FaultKind::Delay(Duration::from_secs(5))).times(4));
+    let mut settings = bench.settings();
+    settings.deadline = Duration::from_secs(60);
+    bench.stage(settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_on_1500_machines_is_served_by_the_list_of_the_fleet_and_each_alert_has_its_own_machine() {
+    let bench = Bench::start(Quirks::default());
+    for number in 0..1_500 {
+        bench.alert(&format!("a{number}"), Some(&bench.machine(number))).await;
+    }
+    let stage = slowly(&bench);
+    for (key, record) in bench.enriched(1_500).await {
+        let found: Machine = record.machine.unwrap().view().unwrap();
+        assert_eq!(found.id.as_str(), key);
+    }
+    let calls = bench.machine_calls();
+    assert!(calls.len() <= 20, "{} calls: {calls:#?}", calls.len());
+    let context = stage.stop().await;
+    assert!(metric(&context, "cordon_enrich_api_calls_total", "page") >= 1);
+    assert_eq!(metric(&context, "cordon_enrich_api_calls_total", ""), calls.len() as u64);
+    assert_accounts_balance(&context, 1_500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_in_which_the_list_of_the_fleet_fails_is_served_by_filters() {
+    let bench = Bench::start(Quirks::default());
+    bench.tenant.script(Fault::on("GET", "top=10000", FaultKind::status(500, "InternalServerError", "busy")).times(9));
+    for number in 0..300 {
+        bench.alert(&format!("a{number}"), Some(&bench.machine(number))).await;
+    }
+    let stage = slowly(&bench);
+    let records = bench.enriched(300).await;
+    assert!(records.iter().all(|(_, record)| record.machine.is_some()));
+    let context = stage.stop().await;
+    assert_eq!(metric(&context, "cordon_enrich_api_calls_total", "page"), 1);
+    assert_accounts_balance(&context, 300);
 }
 
 #[tokio::test(flavor = "multi_thread")]

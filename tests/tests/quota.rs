@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cordon_defender::{Cloud, Defender, DefenderSettings, QuotaSettings};
 use cordon_records::{AlertId, AlertRecord, DecisionRecord, EnrichedRecord, Severity, SystemClock, TenantId, Topic};
+use cordon_runtime::kafka::{Position, positions};
 use cordon_settings::Secret;
 use cordon_simulator::{
     ALL_ROLES, App, CLIENT_ID, CLIENT_SECRET, LoggedRequest, Options, Quota, SimAlert, Simulator, TENANT_ID,
@@ -18,6 +19,7 @@ use cordon_tests::processes::{Binaries, Process};
 use cordon_tests::wait::until;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 static TURN: Mutex<()> = Mutex::const_new(());
 
@@ -224,6 +226,43 @@ async fn a_storm_of_a_thousand_alerts_on_a_hundred_machines_costs_at_most_a_hund
     nothing_was_refused(&pipeline.tenant);
 }
 
+/// The whole fleet at once, at the published quota. Medium, so that nothing is to be done but decided.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+async fn ten_thousand_alerts_on_ten_thousand_machines_are_decided_with_their_machines_by_at_most_a_hundred_calls() {
+    const FLEET: u32 = 10_000;
+    let _turn = TURN.lock().await;
+    let quota = Quota::default();
+    let setup = Setup { tenant: tenant(quota), mode: "shadow", ..Setup::default() };
+    let Some(pipeline) = Pipeline::prepare("fleet", setup).await else { return };
+    for machine in machines_of(FLEET) {
+        pipeline.tenant.add_alert(SimAlert::on(&machine).severity("Medium"));
+        pipeline.tenant.add_machine(machine);
+    }
+    let mut stages = Stages::new(&pipeline, quota);
+    stages.act().await;
+    let started = Instant::now();
+    stages.ingest("15s");
+    stages.running.push(stages.spawn("cordon-enrich", &[], &[]));
+    // A debug build takes a few milliseconds for each alert, over all stages.
+    until(Duration::from_secs(400), "every decision to be settled", async || {
+        let decisions = positions(&pipeline.kafka, Some("act-respond"), Topic::Decisions).await.unwrap();
+        let made = decisions.iter().map(|at| at.high).sum::<i64>();
+        let left = decisions.iter().map(Position::lag).sum::<i64>();
+        if made >= i64::from(FLEET) && left == 0 { Ok(()) } else { Err(format!("{made} made, {left} not settled")) }
+    })
+    .await;
+    let took = started.elapsed();
+    let calls: Vec<_> = pipeline.tenant.requests().into_iter().filter(|call| call.path.starts_with("/api/")).collect();
+    let lookups = calls.iter().filter(|call| call.path.contains("/api/machines")).count();
+    println!("{FLEET} alerts on as many machines: {took:?}, {} calls, {lookups} of them for machines", calls.len());
+    assert!(calls.len() <= 100, "{calls:#?}");
+    let enriched: Vec<EnrichedRecord> = pipeline.records(Topic::Enriched).await;
+    let partial = enriched.iter().filter(|record| record.machine.is_none()).count();
+    assert_eq!(partial, 0, "of {} records", enriched.len());
+    nothing_was_refused(&pipeline.tenant);
+}
+
 /// `cordon up`: one process, one identity, one quota. Reads of single machines are what enrich and respond both need;
 /// enrich has used up its part and waits. The alert's own machine is remembered from before, so that its decision does
 /// not wait as well. From the decision on there are three reads and the call, for each of which at least one call is
@@ -248,7 +287,6 @@ async fn an_isolation_does_not_wait_while_enrich_has_used_up_its_part_of_the_sam
     pipeline.tenant.add_machine(anna.clone());
     pipeline.tenant.add_alert(SimAlert::on(&anna).severity("Medium"));
     enriched(&pipeline, 1).await;
-    // Fewer than enrich works on at once (32).
     for number in 1..=28 {
         pipeline.tenant.add_alert(SimAlert::on(&machine(number, "GONE")).severity("Medium"));
     }

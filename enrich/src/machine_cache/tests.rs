@@ -1,15 +1,20 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use cordon_defender::MACHINES_PER_CALL;
 use prometheus::Registry;
 
+use super::memory::UNKNOWN_TTL;
 use super::*;
+
+mod storms;
 
 /// An API that knows some machines and writes down how it is asked.
 #[derive(Default)]
 struct Api {
     known: BTreeSet<&'static str>,
     list: Option<LookupError>,
+    page: Option<Result<FleetPage, LookupError>>,
     ignores_filter: bool,
     panics: bool,
     asked: Mutex<Vec<String>>,
@@ -39,6 +44,12 @@ impl MachineLookup for Api {
         }
         let wanted = |known: &&&str| self.ignores_filter || ids.iter().any(|id| id.as_str() == **known);
         Ok(self.known.iter().filter(wanted).map(|known| machine(&known.to_ascii_uppercase())).collect())
+    }
+
+    async fn fleet_page(&self, skip: usize) -> Result<FleetPage, LookupError> {
+        self.asked.lock().unwrap().push(format!("page from {skip}"));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.page.clone().unwrap_or_else(|| Err(LookupError::Rejected("no pages".into())))
     }
 }
 
@@ -153,16 +164,59 @@ async fn a_panic_in_a_lookup_fails_its_questions_and_leaves_none_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_waits_only_while_four_calls_are_under_way_and_then_shares_the_next() {
-    let (cache, api) = start(Api { known: ["a", "b", "c", "d", "e", "f"].into(), ..Api::default() });
+async fn questions_that_come_while_a_call_is_out_share_the_next() {
+    let (cache, api) = start(Api { known: ["a", "b", "c"].into(), ..Api::default() });
     let start = Instant::now();
-    let mut early = Vec::new();
-    for name in ["a", "b", "c", "d"] {
+    let first = {
         let cache = cache.clone();
-        early.push(tokio::spawn(async move { cache.get(&id(name)).await }));
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::spawn(async move { cache.get(&id("a")).await })
+    };
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(all(&cache, &["b", "c"]).await.iter().all(Result::is_ok));
+    assert!(first.await.unwrap().is_ok());
+    assert_eq!(asked(&api), ["a", "list of 2"]);
+    assert_eq!(start.elapsed(), Duration::from_millis(200), "they wait for the first, 100 ms");
+}
+
+/// So many that their filters are worth a page.
+fn many() -> Vec<String> {
+    (0..100).map(|n| format!("m{n}")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_fails_costs_nobody_an_answer_and_no_other_is_tried_for_a_while() {
+    let (cache, api) = start(Api { ignores_filter: true, ..Api::default() });
+    let names = many();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    assert!(all(&cache, &names).await.iter().all(|answer| *answer == Err(LookupError::Unknown)));
+    tokio::time::advance(UNKNOWN_TTL).await;
+    assert!(all(&cache, &names).await.iter().all(|answer| *answer == Err(LookupError::Unknown)));
+    let asked = asked(&api);
+    let count = |what: &str| asked.iter().filter(|call| call.starts_with(what)).count();
+    assert_eq!((count("page"), count("list"), count("m")), (1, 8, 200), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_may_not_be_had_now_tells_those_who_wait_for_it() {
+    for failure in [LookupError::Busy { after: Duration::from_secs(7) }, LookupError::Refused("no".into())] {
+        let (cache, api) = start(Api { page: Some(Err(failure.clone())), ..Api::default() });
+        let names = many();
+        let answers = all(&cache, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        assert!(answers.iter().all(|answer| *answer == Err(failure.clone())), "{answers:?}");
+        assert_eq!(asked(&api), ["page from 0"]);
     }
-    assert!(all(&cache, &["e", "f"]).await.iter().all(Result::is_ok));
-    assert_eq!(asked(&api), ["a", "b", "c", "d", "list of 2"]);
-    assert_eq!(start.elapsed(), Duration::from_millis(200), "they wait for the first of the four, 100 ms each");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_came_with_a_page_is_remembered_and_one_that_did_not_is_asked_for() {
+    let names = many();
+    let listed = names.iter().map(|name| (name.to_ascii_uppercase(), machine(name)));
+    let others = (0..50).map(|n| (format!("other{n}"), machine("other")));
+    let page = FleetPage { machines: listed.chain(others).collect(), read: 150, is_last: true };
+    let (cache, api) = start(Api { known: ["new"].into(), page: Some(Ok(page)), ..Api::default() });
+    assert!(all(&cache, &names.iter().map(String::as_str).collect::<Vec<_>>()).await.iter().all(Result::is_ok));
+    assert_eq!(all(&cache, &["other7", "OTHER8"]).await, [Ok(machine("other")), Ok(machine("other"))]);
+    assert_eq!(asked(&api), ["page from 0"]);
+    assert_eq!(all(&cache, &["new"]).await, [Ok(machine("new"))]);
+    assert_eq!(asked(&api), ["new"]);
 }

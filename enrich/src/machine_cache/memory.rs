@@ -1,0 +1,127 @@
+//! What is remembered about machines, for a while and up to a size.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use cordon_records::Verbatim;
+use tokio::time::Instant;
+
+use crate::fetch::Answer;
+use crate::lookup::LookupError;
+
+/// How long it is remembered that Defender does not know a machine: it may be on its way in.
+pub(super) const UNKNOWN_TTL: Duration = Duration::from_secs(30);
+/// Bytes remembered at most: some 20,000 machines.
+const CAPACITY: usize = 40 * 1024 * 1024;
+/// What an entry takes besides its JSON.
+const ENTRY: usize = 256;
+
+struct Known {
+    answer: Answer,
+    until: Instant,
+}
+
+impl Known {
+    fn size(&self) -> usize {
+        ENTRY + self.answer.as_ref().map_or(0, |machine| machine.get().len())
+    }
+}
+
+/// Answers by lower-cased machine id.
+pub struct Memory {
+    known: HashMap<String, Known>,
+    bytes: usize,
+    ttl: Duration,
+}
+
+impl Memory {
+    /// Remembers each machine for `ttl`.
+    pub fn new(ttl: Duration) -> Self {
+        Self { known: HashMap::new(), bytes: 0, ttl }
+    }
+
+    /// What is known of a machine.
+    pub fn get(&self, key: &str, now: Instant) -> Option<&Answer> {
+        self.known.get(key).filter(|known| known.until > now).map(|known| &known.answer)
+    }
+
+    /// Remembers an answer if it will hold for a while: a machine, or that there is none. A failure is asked about
+    /// again. Where there is no room the rest is forgotten: this was asked for just now.
+    pub fn remember(&mut self, key: String, answer: Answer, now: Instant) {
+        let ttl = match &answer {
+            Ok(_) => self.ttl,
+            Err(LookupError::Unknown) => self.ttl.min(UNKNOWN_TTL),
+            Err(
+                LookupError::Failed(_) | LookupError::Rejected(_) | LookupError::Refused(_) | LookupError::Busy { .. },
+            ) => return,
+        };
+        let known = Known { answer, until: now + ttl };
+        if self.bytes + known.size() > CAPACITY {
+            self.forget_what_is_over(now);
+        }
+        if self.bytes + known.size() > CAPACITY {
+            self.known.clear();
+            self.bytes = 0;
+        }
+        self.put(key, known);
+    }
+
+    /// Remembers machines that came along with those that were asked for, as far as there is room.
+    pub fn keep(&mut self, machines: impl IntoIterator<Item = (String, Verbatim)>, now: Instant) {
+        self.forget_what_is_over(now);
+        for (key, machine) in machines {
+            let known = Known { answer: Ok(machine), until: now + self.ttl };
+            if self.bytes + known.size() <= CAPACITY {
+                self.put(key, known);
+            }
+        }
+    }
+
+    fn put(&mut self, key: String, known: Known) {
+        self.bytes += known.size();
+        if let Some(old) = self.known.insert(key, known) {
+            self.bytes -= old.size();
+        }
+    }
+
+    fn forget_what_is_over(&mut self, now: Instant) {
+        self.known.retain(|_, known| known.until > now);
+        self.bytes = self.known.values().map(Known::size).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(bytes: usize) -> Verbatim {
+        Verbatim::parse(&format!("\"{}\"", "x".repeat(bytes))).unwrap()
+    }
+
+    #[test]
+    fn what_comes_along_fills_the_room_that_is_left_and_drives_nothing_out() {
+        let now = Instant::now();
+        let mut memory = Memory::new(Duration::from_secs(300));
+        memory.remember("asked".into(), Ok(machine(10)), now);
+        memory.keep((0..100).map(|n| (format!("m{n}"), machine(1024 * 1024))), now);
+        let kept = (0..100).filter(|n| memory.get(&format!("m{n}"), now).is_some()).count();
+        assert_eq!(kept, 39);
+        assert!(memory.get("asked", now).is_some());
+        assert!(memory.bytes <= CAPACITY);
+    }
+
+    #[test]
+    fn what_was_asked_for_finds_room_whatever_is_in_it_and_what_is_over_goes_first() {
+        let now = Instant::now();
+        let mut memory = Memory::new(Duration::from_secs(300));
+        memory.keep((0..39).map(|n| (format!("m{n}"), machine(1024 * 1024))), now);
+        memory.remember("asked".into(), Ok(machine(2 * 1024 * 1024)), now);
+        assert!(memory.get("asked", now).is_some() && memory.get("m0", now).is_none());
+        let later = now + Duration::from_secs(299);
+        memory.keep((0..37).map(|n| (format!("m{n}"), machine(1024 * 1024))), later);
+        let over = now + Duration::from_secs(301);
+        memory.remember("again".into(), Ok(machine(1024 * 1024)), over);
+        assert!(memory.get("asked", over).is_none() && memory.get("m0", over).is_some());
+        assert_eq!(memory.bytes, memory.known.values().map(Known::size).sum::<usize>());
+    }
+}
