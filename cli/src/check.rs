@@ -13,10 +13,12 @@ use std::time::Duration;
 use cordon_act::respond::GROUP;
 use cordon_defender::permissions::{self, Permissions};
 use cordon_defender::{ApiError, Defender, Graph, TokenFacts};
+use cordon_ingest::PollInterval;
 use cordon_notify::config::{NotifySettings, Route};
 use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::Transport as _;
 use cordon_policy::Doubt;
+use cordon_records::text::exact_span;
 use cordon_records::{Classified, Clock as _, ErrorClass, SystemClock, Topic};
 use cordon_runtime::kafka::{self, BrokerClock, KafkaFailure, KafkaSettings, TopicsError};
 use cordon_runtime::telemetry::TelemetrySettings;
@@ -82,6 +84,7 @@ pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         if args.read_only { stages::read(config, sections)? } else { stages::check(config, sections)? };
     let doubts = wanted.doubts(SystemClock.now());
     let mut findings = vec![good("configuration", config.display().to_string())];
+    findings.extend(wanted.ingest.as_ref().map(|ingest| polls(ingest.poll_interval)));
     findings.extend(doubts.iter().map(doubted));
     if args.read_only {
         return Ok(print(&findings));
@@ -107,6 +110,12 @@ fn print(findings: &[Finding]) -> Exit {
 
 fn doubted(doubt: &Doubt) -> Finding {
     warning("rules and guards", format!("{}: {}", doubt.path, doubt.text))
+}
+
+/// How often the alert list is asked; half of it is what an alert waits in the median until it is seen.
+fn polls(interval: PollInterval) -> Finding {
+    let half = exact_span(interval.apart() / 2);
+    good("polls", format!("{interval}: an alert waits {half} for its poll in the median"))
 }
 
 /// `is_stage` says whether these are the settings of one stage, with which it comes to the broker: only then do its rights

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use cordon_act::{Act, ActArgs, ActSettings};
 use cordon_defender::DefenderSettings;
 use cordon_enrich::Enrich;
-use cordon_ingest::Ingest;
+use cordon_ingest::{Ingest, PollInterval};
 use cordon_notify::Notify;
 use cordon_policy::Guards;
 use cordon_records::{SystemClock, TenantId};
@@ -107,14 +106,12 @@ pub fn kafka(config: &Path) -> anyhow::Result<KafkaSettings> {
     read(config, |root| KafkaSettings::read(&mut root.section("kafka")))
 }
 
-/// The section `kafka`, and how often ingest polls, if the file says so. The rest of the section `ingest` is that stage's
-/// business.
-pub fn kafka_and_poll_interval(config: &Path) -> anyhow::Result<(KafkaSettings, Duration)> {
+/// The section `kafka`, and how often ingest polls by this file.
+pub fn kafka_and_poll_interval(config: &Path) -> anyhow::Result<(KafkaSettings, PollInterval)> {
     read(config, |root| {
         let kafka = KafkaSettings::read(&mut root.section("kafka"));
-        let mut ingest = root.section("ingest");
-        let interval = ingest.duration("poll_interval").optional();
-        Some((kafka?, interval.unwrap_or_default()))
+        let interval = PollInterval::read(root);
+        Some((kafka?, interval))
     })
 }
 

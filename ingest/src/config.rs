@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use cordon_defender::DefenderSettings;
+use cordon_defender::{DefenderSettings, QuotaSettings};
 use cordon_settings::Section;
 
+use crate::pace::PollInterval;
 use crate::round::MAX_PAGE;
 
 /// What ingest is told.
@@ -12,9 +13,8 @@ use crate::round::MAX_PAGE;
 pub struct IngestSettings {
     /// The API to poll.
     pub defender: DefenderSettings,
-    /// Time from one round to the next; a longer round delays the next one. 15 s make 240 to 480 of the 1,500 calls
-    /// per hour that the API grants.
-    pub poll_interval: Duration,
+    /// Time from one round to the next; a longer round delays the next one.
+    pub poll_interval: PollInterval,
     /// How far each round looks back behind the newest `lastUpdateTime` received: alerts become visible late and out of
     /// order. What is later still is found by the next sweep.
     pub overlap: Duration,
@@ -35,18 +35,11 @@ impl IngestSettings {
         let defender = DefenderSettings::read(&mut defender_section);
         defender_section.finish();
         let mut section = root.section("ingest");
-        let poll_interval = section
-            .duration("poll_interval")
-            .check(|interval| within(*interval, Duration::from_millis(100), Duration::from_secs(3_600)))
-            .or(Duration::from_secs(15));
         let overlap = section
             .duration("overlap")
             .check(|overlap| within(*overlap, Duration::from_secs(10), Duration::from_secs(24 * 3_600)))
             .or(Duration::from_secs(600));
-        let sweep_interval = section
-            .duration("sweep_interval")
-            .check(|interval| within(*interval, Duration::from_secs(1), Duration::from_secs(24 * 3_600)))
-            .or(Duration::from_secs(3_600));
+        let sweep_interval = sweep_interval(&mut section);
         let sweep_window = section
             .duration("sweep_window")
             .check(|window| within(*window, Duration::from_secs(60), Duration::from_secs(30 * 24 * 3_600)))
@@ -55,10 +48,50 @@ impl IngestSettings {
             .duration("lookback")
             .check(|lookback| within(*lookback, Duration::ZERO, Duration::from_secs(180 * 24 * 3_600)))
             .or(Duration::from_secs(3_600));
-        let page_size = section.count("page_size").convert(page_size).or(1_000);
+        let page_size = page_size(&mut section);
+        let quota = defender.as_ref().map(|defender| defender.quota).unwrap_or_default();
+        let poll_interval = poll_interval(&mut section, &quota, sweep_interval, page_size);
         section.finish();
         Some(Self { defender: defender?, poll_interval, overlap, sweep_interval, sweep_window, lookback, page_size })
     }
+}
+
+impl PollInterval {
+    /// Reads how often ingest polls, for others than ingest: whatever else is in its section and in that of Defender is
+    /// not their business.
+    pub fn read(root: &mut Section) -> Self {
+        let quota = QuotaSettings::read(&mut root.section("defender"));
+        let mut section = root.section("ingest");
+        let (sweep_interval, page_size) = (sweep_interval(&mut section), page_size(&mut section));
+        poll_interval(&mut section, &quota, sweep_interval, page_size)
+    }
+}
+
+fn poll_interval(
+    section: &mut Section,
+    quota: &QuotaSettings,
+    sweep_interval: Duration,
+    page_size: u32,
+) -> PollInterval {
+    let given = section.duration_or("poll_interval", "auto").check(|interval| match interval {
+        Some(interval) => within(*interval, Duration::from_millis(100), Duration::from_secs(3_600)),
+        None => Ok(()),
+    });
+    match given.or(None) {
+        Some(interval) => PollInterval::Every(interval),
+        None => PollInterval::auto(quota, sweep_interval, page_size),
+    }
+}
+
+fn sweep_interval(section: &mut Section) -> Duration {
+    section
+        .duration("sweep_interval")
+        .check(|interval| within(*interval, Duration::from_secs(1), Duration::from_secs(24 * 3_600)))
+        .or(Duration::from_secs(3_600))
+}
+
+fn page_size(section: &mut Section) -> u32 {
+    section.count("page_size").convert(fitting).or(1_000)
 }
 
 fn within(value: Duration, least: Duration, most: Duration) -> Result<(), String> {
@@ -69,9 +102,60 @@ fn within(value: Duration, least: Duration, most: Duration) -> Result<(), String
     Err(format!("expected {} to {}", format(least), format(most)))
 }
 
-fn page_size(size: u64) -> Result<u32, String> {
+fn fitting(size: u64) -> Result<u32, String> {
     u32::try_from(size)
         .ok()
         .filter(|size| (10..=MAX_PAGE).contains(size))
         .ok_or_else(|| format!("expected 10 to {MAX_PAGE}, the largest page that the API gives"))
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_settings::{Document, Reader};
+
+    use super::*;
+
+    fn read<T>(defender: &str, ingest: &str, take: impl FnOnce(&mut Section) -> T) -> Result<T, String> {
+        let identity = "tenant_id: t, client_id: c, client_secret: 'file:/s'";
+        let text = format!("defender: {{{identity}{defender}}}\ningest: {{{ingest}}}\n");
+        let document = Document::parse("cordon.yaml", &text).unwrap();
+        let reader = Reader::new(&document);
+        let mut root = reader.root();
+        let taken = take(&mut root);
+        drop(root);
+        reader.finish().map(|()| taken).map_err(|problems| problems.to_string())
+    }
+
+    fn of_ingest(root: &mut Section) -> Option<PollInterval> {
+        IngestSettings::read(root).map(|settings| settings.poll_interval)
+    }
+
+    #[test]
+    fn the_poll_is_auto_unless_a_duration_is_given_and_others_than_ingest_read_the_same() {
+        let seconds = Duration::from_secs;
+        for (defender, ingest, expected) in [
+            ("", "", PollInterval::Auto(seconds(4))),
+            (", quota_share: 0.2", "poll_interval: auto", PollInterval::Auto(seconds(16))),
+            ("", "sweep_interval: 1m", PollInterval::Auto(seconds(5))),
+            ("", "page_size: 10", PollInterval::Auto(seconds(6))),
+            (", quota_share: 0.2", "poll_interval: 15s", PollInterval::Every(seconds(15))),
+            ("", "poll_interval: 100ms", PollInterval::Every(Duration::from_millis(100))),
+        ] {
+            assert_eq!(read(defender, ingest, of_ingest), Ok(Some(expected)), "{defender} {ingest}");
+            assert_eq!(read(defender, ingest, PollInterval::read), Ok(expected), "{defender} {ingest}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_auto_nor_a_sensible_duration_is_refused_and_told_once() {
+        for (ingest, told) in [
+            ("poll_interval: atuo", "did you mean \"auto\"?"),
+            ("poll_interval: 15", "expected auto, or a duration with a unit, such as 15s or 15ms"),
+            ("poll_interval: 2h", "expected 100ms to 1h"),
+        ] {
+            let problems = read("", ingest, of_ingest).unwrap_err();
+            assert!(problems.contains(told), "{problems}");
+            assert_eq!(problems.matches("ingest.poll_interval:").count(), 1, "{problems}");
+        }
+    }
 }

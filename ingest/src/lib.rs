@@ -14,6 +14,7 @@ mod fallback;
 pub mod item;
 mod metrics;
 mod outgoing;
+pub mod pace;
 mod poll;
 pub mod reach;
 mod restore;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::IngestSettings;
 pub use error::IngestError;
+pub use pace::PollInterval;
 
 /// The group by which one of all replicas is elected; without the prefix.
 pub const GROUP: &str = "ingest";

@@ -1,5 +1,7 @@
 //! ingest's own metrics, beside those that every stage has.
 
+use std::time::Duration;
+
 use cordon_runtime::telemetry::metrics::register;
 use jiff::Timestamp;
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
@@ -8,6 +10,7 @@ use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 #[derive(Debug, Clone)]
 pub struct Metrics {
     covered_until: Gauge,
+    interval: Gauge,
     rounds: IntCounterVec,
     incomplete: IntCounter,
     seen: IntGauge,
@@ -49,6 +52,13 @@ impl Metrics {
                     "Every alert that the API served before this instant is on the topic (Unix time).",
                 )?,
             )?,
+            interval: register(
+                registry,
+                Gauge::new(
+                    "cordon_ingest_poll_interval_seconds",
+                    "From one poll round to the next at present; longer than ingest.poll_interval while the quota has no room.",
+                )?,
+            )?,
             rounds: register(
                 registry,
                 IntCounterVec::new(Opts::new("cordon_ingest_rounds_total", "Poll rounds, by end."), &["end"])?,
@@ -74,6 +84,11 @@ impl Metrics {
     /// Notes how far the poll has come.
     pub fn covered(&self, until: Timestamp) {
         self.covered_until.set(until.as_duration().as_secs_f64());
+    }
+
+    /// Notes how far apart rounds are.
+    pub fn interval(&self, apart: Duration) {
+        self.interval.set(apart.as_secs_f64());
     }
 
     /// Notes a round's end.

@@ -1,6 +1,6 @@
 //! The poller: whoever holds the one partition of `cursors` polls, round after round.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, PollCursor, RecordOutcome};
@@ -8,7 +8,7 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Holder, Inbox, StateLog, Tenure};
 use cordon_runtime::telemetry::metrics::register;
 use jiff::Timestamp;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use crate::config::IngestSettings;
 use crate::courier::Courier;
@@ -17,6 +17,7 @@ use crate::drive::{Driver, Ended, Window};
 use crate::error::IngestError;
 use crate::item::Asked;
 use crate::metrics::{Metrics, RoundEnd};
+use crate::pace::{CALLS_OF_A_ROUND, Pace};
 use crate::reach::Reach;
 use crate::restore::{Restored, later, restore};
 
@@ -64,12 +65,32 @@ impl Poller {
         let page_size = self.settings.page_size;
         let driver = Driver::new(self.api.clone(), courier, self.context.metrics.clone(), seen, page_size);
         let mut watch = Watch { poller: self, tenure, log, epoch, watermark, reach, driver, failures: 0 };
-        let mut ticks = interval(self.settings.poll_interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pace = Pace::new(self.settings.poll_interval, self.api.alert_list_room(CALLS_OF_A_ROUND).refusals);
+        tracing::info!(interval = %self.settings.poll_interval, "polling");
         loop {
-            ticks.tick().await;
+            let began = Instant::now();
             watch.round().await?;
+            sleep(self.wait(&mut pace, began.elapsed())).await;
         }
+    }
+
+    /// How long the next round waits, and says when rounds become rarer and when they are as configured again.
+    fn wait(&self, pace: &mut Pace, ran: Duration) -> Duration {
+        let before = pace.apart();
+        let wait = pace.wait(ran, self.api.alert_list_room(CALLS_OF_A_ROUND));
+        let (apart, configured) = (pace.apart(), self.settings.poll_interval);
+        self.metrics.interval(apart.max(wait));
+        if apart > before {
+            tracing::warn!(
+                now = apart.as_secs_f64(),
+                configured = %configured,
+                "Defender answered 429 although this process keeps to its quota: others use the same application; polling \
+                 less often for a while. Give this process a smaller defender.quota_share, or an application of its own"
+            );
+        } else if apart < before && apart == configured.apart() {
+            tracing::info!(interval = %configured, "polling as often as configured again");
+        }
+        wait
     }
 }
 
@@ -80,7 +101,7 @@ impl Poller {
             match restore(&self.context, &self.settings).await {
                 Err(error) if !ends_the_stage(&error) => {
                     tracing::warn!(%error, "cannot take the poll over yet; trying again");
-                    sleep(self.settings.poll_interval).await;
+                    sleep(self.settings.poll_interval.apart()).await;
                 }
                 other => return other,
             }

@@ -189,7 +189,7 @@ fn client(tenant: &Simulator, quota: Quota) -> Defender {
     Defender::new(settings, Arc::new(SystemClock)).unwrap().for_respond()
 }
 
-/// As shipped: the published quota, a poll every 15 s, two replicas of enrich with half of it each.
+/// The published quota, a poll every 15 s, two replicas of enrich with half of it each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
 async fn a_storm_of_a_thousand_alerts_on_a_hundred_machines_costs_at_most_a_hundred_and_fifty_reads() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cordon_ingest::PollInterval;
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, Claim, DeadLetterReason, Latch, LedgerEntry, PolicyStanding,
     PollCursor, StageHealth, StampedRecord, Wait, dead_letter_header as header,
@@ -29,7 +30,7 @@ pub struct Picture {
     /// How far the poll has come.
     pub cursor: Looked<Option<PollCursor>>,
     /// How often ingest polls, by this configuration file.
-    pub poll_interval: Duration,
+    pub poll_interval: PollInterval,
     /// What people asked for and respond has not read.
     pub commands: Looked<Commands>,
     /// Records that no stage could handle.
@@ -43,7 +44,7 @@ impl Default for Picture {
             ledger: Ok(Ledger::default()),
             decided: Ok(None),
             cursor: Ok(None),
-            poll_interval: Duration::ZERO,
+            poll_interval: PollInterval::Auto(Duration::from_secs(4)),
             commands: Ok(Commands::default()),
             dead_letters: Ok(DeadLetters::default()),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cordon_ingest::PollInterval;
 use cordon_records::{Latch, NoticeKind, PollCursor};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -200,12 +201,12 @@ fn doubt(doubts: &[InDoubt], now: Timestamp) -> Line {
     good("doubt", text)
 }
 
-fn coverage(cursor: Option<&PollCursor>, poll_interval: std::time::Duration, now: Timestamp) -> Line {
+fn coverage(cursor: Option<&PollCursor>, poll_interval: PollInterval, now: Timestamp) -> Line {
     let Some(cursor) = cursor else {
         return look("coverage", "no alert was ever asked for", "start cordon-ingest, and see what its log says");
     };
-    let polls = SignedDuration::try_from(poll_interval).unwrap_or_default().saturating_mul(POLLS);
-    let text = format!("every alert up to {}", when(cursor.covered_until, now));
+    let polls = SignedDuration::try_from(poll_interval.apart()).unwrap_or_default().saturating_mul(POLLS);
+    let text = format!("every alert up to {}; polled: {poll_interval}, by this file", when(cursor.covered_until, now));
     if now.duration_since(cursor.covered_until) <= COVERAGE_STALE.max(polls) {
         return good("coverage", text);
     }

@@ -13,6 +13,7 @@ use crate::exchange::Answer;
 use crate::next_link::{NextLink, RefusedLink};
 use crate::odata::{Filter, Query};
 use crate::page::{Page, single};
+use crate::quota::Room;
 
 /// Which alerts to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,12 @@ impl Defender {
     pub async fn more_alerts(&self, next: &NextLink) -> Result<AlertPage, ApiError> {
         let answer = self.get_url(Endpoint::AlertList, next.url().clone()).await?;
         self.alert_page(&answer)
+    }
+
+    /// What room the quota has for so many calls of the alert list, one after the other.
+    #[must_use]
+    pub fn alert_list_room(&self, calls: u32) -> Room {
+        self.transport.room(Endpoint::AlertList, self.priority, calls)
     }
 
     /// One alert. Its evidence comes with it without being asked for.

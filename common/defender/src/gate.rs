@@ -11,8 +11,8 @@ use cordon_records::TenantId;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::endpoint::{Endpoint, Limits};
-use crate::quota::{Account, Priority, share};
+use crate::endpoint::Endpoint;
+use crate::quota::{Account, Priority, Room};
 use crate::settings::QuotaSettings;
 
 /// Whose quota a gate keeps, and which part of it.
@@ -22,22 +22,6 @@ pub(crate) struct Owner {
     pub(crate) tenant: TenantId,
     pub(crate) client_id: String,
     pub(crate) quota: QuotaSettings,
-}
-
-impl Owner {
-    /// What this process may call of a path template. Other numbers than the published ones are given for the API's
-    /// ordinary templates; those with numbers of their own change in the same proportion.
-    fn limits(&self, endpoint: Endpoint) -> Limits {
-        let (published, ordinary) = (endpoint.limits(), endpoint.ordinary_limits());
-        let scaled = |published: u32, ordinary: u32, given: Option<u32>| {
-            let given = u64::from(given.unwrap_or(ordinary));
-            let calls = u64::from(published) * given / u64::from(ordinary.max(1));
-            u32::try_from(calls.max(1)).unwrap_or(u32::MAX)
-        };
-        let per_minute = scaled(published.per_minute, ordinary.per_minute, self.quota.per_minute);
-        let per_hour = scaled(published.per_hour, ordinary.per_hour, self.quota.per_hour);
-        share(Limits { per_minute, per_hour }, self.quota.share)
-    }
 }
 
 /// The gates in use.
@@ -89,6 +73,11 @@ impl Gate {
         }
     }
 
+    /// What room there is for so many calls of that template.
+    pub(crate) fn room(&self, endpoint: Endpoint, priority: Priority, calls: u32) -> Room {
+        self.with(endpoint, |account, now| account.room(now, priority, calls))
+    }
+
     /// Lets no call of that template through for a while, because the server said so.
     pub(crate) fn block(&self, endpoint: Endpoint, wait: Duration) {
         self.with(endpoint, |account, now| account.block_until(now + wait));
@@ -98,7 +87,7 @@ impl Gate {
         let now = self.started.elapsed();
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let account =
-            accounts.entry(endpoint).or_insert_with(|| Account::new(self.owner.limits(endpoint), Duration::ZERO));
+            accounts.entry(endpoint).or_insert_with(|| Account::new(self.owner.quota.limits(endpoint), Duration::ZERO));
         run(account, now)
     }
 }

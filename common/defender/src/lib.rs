@@ -7,7 +7,7 @@
 //!
 //! One file per area: `alerts`, `machines`, `machine_actions` and `download` to read; `act` for every response action
 //! and behind it `respond`, `live_response`, `machine_marks`, `alert_updates`, `indicators`; `mail`,
-//! `probe`; below them `transport` (one HTTP exchange), `token`, `quota`, `retry`, `odata`, `wire`. No Kafka in here.
+//! `probe`; below them `transport` (one HTTP exchange), `token`, `quota`, `pace`, `retry`, `odata`, `wire`. No Kafka in here.
 
 mod act;
 mod alert_updates;
@@ -32,6 +32,7 @@ mod metrics;
 mod next_link;
 mod observer;
 mod odata;
+mod pace;
 mod page;
 pub mod permissions;
 mod probe;
@@ -57,6 +58,8 @@ pub use machines::{FleetPage, MACHINES_PER_CALL, machines_that_fit};
 pub use metrics::CallMetrics;
 pub use next_link::{NextLink, RefusedLink};
 pub use observer::Observer;
+pub use pace::Bursts;
+pub use quota::Room;
 pub use retry::TRIES as READ_TRIES;
 pub use settings::{DefenderSettings, GraphSettings, QuotaSettings};
 pub use token::{AccessToken, ClientSecret, TokenFacts, TokenFuture, TokenSource};

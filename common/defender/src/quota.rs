@@ -18,7 +18,8 @@
 
 use std::time::Duration;
 
-use crate::endpoint::Limits;
+use crate::endpoint::{Endpoint, Limits};
+use crate::settings::QuotaSettings;
 
 /// Who asks. Ordinary reads leave a fifth of each bucket to the calls of the responder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,14 @@ struct Window {
 
 const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 25, restarts: 3 };
 const HOUR: Window = Window { length: Duration::from_secs(3_600), refill: 40, restarts: 16 };
+
+impl Window {
+    /// In which time one call of a limit flows back, rounded up.
+    fn per_call(self, limit: u32) -> Duration {
+        let (call, per_nano) = (UNITS * nanos(self.length), self.refill * i128::from(limit.max(1)));
+        up(call, per_nano)
+    }
+}
 
 /// One window's bucket. The level is counted in units of 1/(50 × window in ns) call, so that a nanosecond
 /// refills a whole number of them. It is below zero when more was spent than the bucket would have given.
@@ -88,16 +97,16 @@ impl Bucket {
         self.kept = self.kept.saturating_add(refill / 5).min(self.reserve);
     }
 
-    /// How long until a call of this priority may go; zero means now. For ordinary calls it is the longer way,
-    /// on which the responder's part is still filling.
-    fn wait(&self, priority: Priority) -> Duration {
+    /// How long until so many calls of this priority may go one after the other, or as many as the bucket ever gives at
+    /// once; zero means now. For ordinary calls it is the longer way, on which the responder's part is still filling.
+    fn wait(&self, priority: Priority, calls: u32) -> Duration {
+        let wanted = (self.call * i128::from(calls)).min(self.capacity - self.reserve);
         let (needed, per_nano) = match priority {
-            Priority::Ordinary => (self.call + self.kept, self.per_nano / 5 * 4),
-            Priority::Respond => (self.call, self.per_nano),
+            Priority::Ordinary => (wanted + self.kept, self.per_nano / 5 * 4),
+            Priority::Respond => (wanted, self.per_nano),
         };
-        let missing = (needed - self.level).max(0);
         // Rounded up, so that the wait is enough.
-        Duration::from_nanos(u64::try_from((missing + per_nano - 1) / per_nano).unwrap_or(u64::MAX))
+        up((needed - self.level).max(0), per_nano)
     }
 
     /// Spends one call; the responder's own part goes last.
@@ -120,6 +129,11 @@ impl Bucket {
     }
 }
 
+/// So many units at so many a nanosecond, rounded up.
+fn up(units: i128, per_nano: i128) -> Duration {
+    Duration::from_nanos(u64::try_from((units + per_nano - 1) / per_nano).unwrap_or(u64::MAX))
+}
+
 fn nanos(time: Duration) -> i128 {
     i128::from(time.as_secs()) * 1_000_000_000 + i128::from(time.subsec_nanos())
 }
@@ -130,6 +144,17 @@ pub(crate) struct Account {
     minute: Bucket,
     hour: Bucket,
     blocked_until: Duration,
+    refusals: u64,
+}
+
+/// What an account has to spare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How long until the calls that were asked about can go one after the other, or as many as may ever go at once; zero
+    /// means now. Calls of others meanwhile make it longer.
+    pub wait: Duration,
+    /// How often the server has answered 429, and so said that more was called than it grants, since this process asks it.
+    pub refusals: u64,
 }
 
 impl Account {
@@ -139,6 +164,7 @@ impl Account {
             minute: Bucket::new(limits.per_minute, MINUTE, now),
             hour: Bucket::new(limits.per_hour, HOUR, now),
             blocked_until: now,
+            refusals: 0,
         }
     }
 
@@ -146,14 +172,25 @@ impl Account {
     pub(crate) fn take(&mut self, now: Duration, priority: Priority) -> Result<(), Duration> {
         self.minute.refill(now);
         self.hour.refill(now);
-        let blocked = self.blocked_until.saturating_sub(now);
-        let wait = self.minute.wait(priority).max(self.hour.wait(priority)).max(blocked);
+        let wait = self.wait(now, priority, 1);
         if !wait.is_zero() {
             return Err(wait);
         }
         self.minute.spend();
         self.hour.spend();
         Ok(())
+    }
+
+    /// What room there is for so many calls; takes none.
+    pub(crate) fn room(&mut self, now: Duration, priority: Priority, calls: u32) -> Room {
+        self.minute.refill(now);
+        self.hour.refill(now);
+        Room { wait: self.wait(now, priority, calls), refusals: self.refusals }
+    }
+
+    fn wait(&self, now: Duration, priority: Priority, calls: u32) -> Duration {
+        let blocked = self.blocked_until.saturating_sub(now);
+        self.minute.wait(priority, calls).max(self.hour.wait(priority, calls)).max(blocked)
     }
 
     /// Takes into account that calls of these ages went out before `now`, by whomever: no window that ends after
@@ -169,9 +206,33 @@ impl Account {
         }
     }
 
-    /// Lets no call through before that time; an earlier block that ends later stands.
+    /// Lets no call through before that time, because the server refused one; an earlier block that ends later stands.
     pub(crate) fn block_until(&mut self, until: Duration) {
+        self.refusals += 1;
         self.blocked_until = self.blocked_until.max(until);
+    }
+}
+
+impl QuotaSettings {
+    /// What this process may call of a path template. Other numbers than the published ones are given for the API's
+    /// ordinary templates; those with numbers of their own change in the same proportion.
+    pub(crate) fn limits(&self, endpoint: Endpoint) -> Limits {
+        let (published, ordinary) = (endpoint.limits(), endpoint.ordinary_limits());
+        let scaled = |published: u32, ordinary: u32, given: Option<u32>| {
+            let given = u64::from(given.unwrap_or(ordinary));
+            let calls = u64::from(published) * given / u64::from(ordinary.max(1));
+            u32::try_from(calls.max(1)).unwrap_or(u32::MAX)
+        };
+        let per_minute = scaled(published.per_minute, ordinary.per_minute, self.per_minute);
+        let per_hour = scaled(published.per_hour, ordinary.per_hour, self.per_hour);
+        share(Limits { per_minute, per_hour }, self.share)
+    }
+
+    /// In which time one call of the alert list flows back into the account of this process, in the longer of the two
+    /// windows: calls that are further apart can go on for ever.
+    pub(crate) fn time_per_alert_list(&self) -> Duration {
+        let limits = self.limits(Endpoint::AlertList);
+        MINUTE.per_call(limits.per_minute).max(HOUR.per_call(limits.per_hour))
     }
 }
 

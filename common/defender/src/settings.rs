@@ -29,6 +29,23 @@ impl Default for QuotaSettings {
     }
 }
 
+impl QuotaSettings {
+    /// Reads `quota_share` and `quota` of the section `defender` or `graph`. Mistakes are recorded there; the caller
+    /// finishes the section.
+    pub fn read(section: &mut Section) -> Self {
+        let share = section.float("quota_share").check(|share| {
+            let is_part = *share > 0.0 && *share <= 1.0;
+            if is_part { Ok(()) } else { Err(format!("{share} is not above 0 and up to 1")) }
+        });
+        let share = share.or(1.0);
+        let mut windows = section.section("quota");
+        let per_minute = read_limit(&mut windows, "per_minute");
+        let per_hour = read_limit(&mut windows, "per_hour");
+        windows.finish();
+        Self { share, per_minute, per_hour }
+    }
+}
+
 /// How to reach Defender for Endpoint, and as whom.
 #[derive(Debug, Clone)]
 pub struct DefenderSettings {
@@ -81,7 +98,7 @@ impl DefenderSettings {
         let api_url = base_url(section, "api_url", cloud.api_url(), allow_http);
         let authority_url = base_url(section, "authority_url", cloud.authority_url(), allow_http);
         let scope = section.text("scope").check(is_filled).or(cloud.defender_scope().to_owned());
-        let quota = read_quota(section);
+        let quota = QuotaSettings::read(section);
         Some(Self {
             cloud,
             tenant_id: tenant_id?,
@@ -138,7 +155,7 @@ impl GraphSettings {
         let url = base_url(section, "url", cloud.graph_url(), allow_http);
         let authority_url = base_url(section, "authority_url", authority, allow_http);
         let scope = section.text("scope").check(is_filled).or(cloud.graph_scope().to_owned());
-        let quota = read_quota(section);
+        let quota = QuotaSettings::read(section);
         let tenant_id = section.text("tenant_id").convert(tenant);
         let client_id = section.text("client_id").check(is_filled);
         let client_secret = section.secret("client_secret");
@@ -164,19 +181,6 @@ impl GraphSettings {
             quota,
         })
     }
-}
-
-fn read_quota(section: &mut Section) -> QuotaSettings {
-    let share = section.float("quota_share").check(|share| {
-        let is_part = *share > 0.0 && *share <= 1.0;
-        if is_part { Ok(()) } else { Err(format!("{share} is not above 0 and up to 1")) }
-    });
-    let share = share.or(1.0);
-    let mut windows = section.section("quota");
-    let per_minute = read_limit(&mut windows, "per_minute");
-    let per_hour = read_limit(&mut windows, "per_hour");
-    windows.finish();
-    QuotaSettings { share, per_minute, per_hour }
 }
 
 fn read_limit(section: &mut Section, key: &str) -> Option<u32> {

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::exchange::{Answer, Failure, client, exchange, request_id, scrub};
 use crate::gate::{Gate, Owner};
 use crate::observer::Observer;
-use crate::quota::Priority;
+use crate::quota::{Priority, Room};
 use crate::retry;
 use crate::token::TokenSource;
 use crate::token_cache::{Issue, TokenCache};
@@ -117,6 +117,11 @@ impl Transport {
     /// Counts calls that others made with this quota, each so long ago.
     pub(crate) fn charge(&self, endpoint: Endpoint, ages: &[Duration]) {
         self.gate.charge(endpoint, ages);
+    }
+
+    /// What room the quota has for so many calls.
+    pub(crate) fn room(&self, endpoint: Endpoint, priority: Priority, calls: u32) -> Room {
+        self.gate.room(endpoint, priority, calls)
     }
 
     /// A read, tried up to three times. A 404 is an error like any other refusal.

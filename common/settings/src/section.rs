@@ -15,7 +15,7 @@ use crate::problem::{Place, Problems};
 use crate::reader::{Ledger, join};
 use crate::secret::Secret;
 use crate::suggest::closest;
-use crate::units::{parse_duration, parse_size};
+use crate::units::{self, parse_duration, parse_size};
 
 /// A value's text turned into `T`, or what is wrong and what to do.
 type Parsed<T> = Result<T, (String, Option<String>)>;
@@ -166,6 +166,18 @@ impl Section {
     /// A duration with a unit: `250ms`, `5s`, `5m`, `1h`, `1d`.
     pub fn duration(&mut self, key: &str) -> Field<Duration> {
         self.scalar(key, "a duration such as 5s", |text| parse_duration(text).map_err(|message| (message, None)))
+    }
+
+    /// A duration with a unit, or the one name that stands in its place; `None` is the name.
+    pub fn duration_or(&mut self, key: &str, name: &str) -> Field<Option<Duration>> {
+        self.scalar(key, &format!("{name}, or a duration such as 5s"), |text| match units::duration(text) {
+            Some(duration) => Ok(Some(duration)),
+            None if text == name => Ok(None),
+            None => {
+                let help = closest(text, &[name]).map(|name| format!("did you mean \"{name}\"?"));
+                Err((format!("expected {name}, or {}", units::a_duration(text)), help))
+            }
+        })
     }
 
     /// A size with a unit, in bytes: `512B`, `10KiB`, `10MiB`, `1GiB`.

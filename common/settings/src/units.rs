@@ -11,11 +11,19 @@ const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), (
 /// # Errors
 /// A message that says what is accepted.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    amount(text, millis_of_unit).map(Duration::from_millis).ok_or_else(|| {
-        let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let hint = if bare { format!("{text}s or {text}ms") } else { "250ms, 5s, 5m, 1h or 1d".to_owned() };
-        format!("expected a duration with a unit, such as {hint}")
-    })
+    duration(text).ok_or_else(|| format!("expected {}", a_duration(text)))
+}
+
+/// The duration that a text names, if it names one.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    amount(text, millis_of_unit).map(Duration::from_millis)
+}
+
+/// What would be a duration in place of this text.
+pub(crate) fn a_duration(text: &str) -> String {
+    let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let hint = if bare { format!("{text}s or {text}ms") } else { "250ms, 5s, 5m, 1h or 1d".to_owned() };
+    format!("a duration with a unit, such as {hint}")
 }
 
 /// Reads `512B`, `10KiB`, `10MiB` or `1GiB`, in bytes. Decimal units are refused rather than guessed.

@@ -47,6 +47,27 @@ fn every_kind_of_value_is_read_and_numbers_may_be_texts() {
 }
 
 #[test]
+fn a_duration_that_a_name_may_stand_for_is_either_and_nothing_else() {
+    let ((), problems) = read("a: auto\nd: 15s\n", |root| {
+        assert_eq!(root.duration_or("a", "auto").optional(), Some(None));
+        assert_eq!(root.duration_or("d", "auto").optional(), Some(Some(Duration::from_secs(15))));
+        assert_eq!(root.duration_or("absent", "auto").optional(), None);
+    });
+    assert!(problems.is_empty(), "{problems:#?}");
+    for (text, said) in [
+        ("Auto", "did you mean \"auto\"?"),
+        ("atuo", "did you mean \"auto\"?"),
+        ("15", "expected auto, or a duration with a unit, such as 15s or 15ms"),
+        ("often", "expected auto, or a duration with a unit, such as 250ms, 5s, 5m, 1h or 1d"),
+        ("[auto]", "expected auto, or a duration such as 5s, found a list"),
+    ] {
+        let (field, problems) = read(&format!("a: {text}\n"), |root| root.duration_or("a", "auto").optional());
+        assert_eq!(field, None);
+        assert!(only(&problems).contains(said), "{problems:#?}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_an_error_at_its_place_with_a_suggestion() {
     let (_, problems) = read("act:\n  modee: auto\n", |root| {
         let mut act = root.section("act");

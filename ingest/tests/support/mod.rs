@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use cordon_defender::{Cloud, DefenderSettings, QuotaSettings};
-use cordon_ingest::{Ingest, IngestError, IngestSettings};
+use cordon_ingest::{Ingest, IngestError, IngestSettings, PollInterval};
 use cordon_records::{AlertId, AlertRecord, Clock, CursorRecord, PollCursor, SystemClock, TenantId, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{ElectError, Inbound, MemoryBroker, read_all};
@@ -43,7 +43,7 @@ impl Bench {
         defender.quota = QuotaSettings { share: 1.0, per_minute: Some(1_000_000), per_hour: Some(10_000_000) };
         IngestSettings {
             defender,
-            poll_interval: Duration::from_millis(100),
+            poll_interval: PollInterval::Every(Duration::from_millis(100)),
             overlap: Duration::from_secs(120),
             sweep_interval: Duration::from_secs(3_600),
             sweep_window: Duration::from_secs(24 * 3_600),

@@ -343,7 +343,7 @@ fn coverage_that_stands_still_wants_a_person_after_five_minutes_or_four_polls() 
     let mut picture = healthy();
     picture.cursor.as_mut().unwrap().as_mut().unwrap().covered_until = at("02:55:59");
     assert_eq!(wanted(&picture), ["coverage"]);
-    picture.poll_interval = std::time::Duration::from_secs(600);
+    picture.poll_interval = cordon_ingest::PollInterval::Every(std::time::Duration::from_secs(600));
     assert_eq!(wanted(&picture), Vec::<&str>::new());
 }
 
