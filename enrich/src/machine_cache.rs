@@ -2,8 +2,8 @@
 //! them, and in a storm many at once.
 //!
 //! One task owns the state, so there is no lock; whoever asks sends a question and waits for its answer. A question
-//! that is given up does not stop the call, whose answer serves the next one. What to ask is the [`planner`]'s, what to
-//! remember the [`memory`]'s business.
+//! that is given up does not stop the call, whose answer serves the next one. What to ask is the `planner`'s, what to
+//! remember the `memory`'s business.
 
 mod memory;
 mod planner;
