@@ -34,6 +34,34 @@ fn after_a_lost_call(then: Terms) -> World {
     world
 }
 
+/// An isolation that failed is attempted three times.
+fn thrice() -> Terms {
+    Terms { retry: Retry { attempts: 3, after: Duration::from_secs(300) }, ..terms_of_the_office() }
+}
+
+fn followed_to(status: ActionStatus) -> Standing {
+    Standing { status, ..pending(&key()) }
+}
+
+/// A world with two attempts of the isolation of m1: of the first the answer was lost, or Defender said that it failed. The
+/// second has been asked for.
+fn asked_for_twice(terms: Terms, lost: bool) -> World {
+    let mut world = World::restored(terms, Vec::new());
+    world.decide(decision("a1", "m1"));
+    if lost {
+        world.run_with(&mut |_| Answer::Lost(LOST.into()));
+        world.pass(Duration::from_secs(121));
+        let looked = super::doubt::look(&mut world).expect("the settled look");
+        world.give(Event::Looked(looked, Ok(Vec::new())));
+    } else {
+        world.run();
+        world.until_followed(&[followed_to(ActionStatus::Failed)]);
+        world.pass(Duration::from_secs(301));
+    }
+    world.run();
+    world
+}
+
 fn careful() -> Terms {
     Terms { mode: Mode::Approve, ..terms_of_the_office() }
 }
@@ -97,24 +125,9 @@ fn what_a_guard_refuses_or_shadow_mode_stops_after_a_lost_call_asks_a_person_to_
 
 #[test]
 fn a_new_attempt_that_is_taken_back_says_what_is_known_of_those_before_the_failed_one() {
-    let thrice = || Terms { retry: Retry { attempts: 3, after: Duration::from_secs(300) }, ..terms_of_the_office() };
-    let failed = || Standing { status: ActionStatus::Failed, ..pending(&key()) };
     for (lost, by_person) in [(true, true), (true, false), (false, true), (false, false)] {
-        let mut world = World::restored(thrice(), Vec::new());
-        world.decide(decision("a1", "m1"));
-        if lost {
-            world.run_with(&mut |_| Answer::Lost(LOST.into()));
-            world.pass(Duration::from_secs(121));
-            let key = super::doubt::look(&mut world).expect("the settled look");
-            world.give(Event::Looked(key, Ok(Vec::new())));
-            world.run();
-        } else {
-            world.run();
-            world.until_followed(&[failed()]);
-            world.pass(Duration::from_secs(301));
-            world.run();
-        }
-        world.until_followed(&[failed()]);
+        let mut world = asked_for_twice(thrice(), lost);
+        world.until_followed(&[followed_to(ActionStatus::Failed)]);
         world.run();
         assert_eq!(world.orders.len(), 2, "{:?}", world.reasons());
         if by_person {
@@ -138,24 +151,10 @@ fn a_new_attempt_that_is_taken_back_says_what_is_known_of_those_before_the_faile
 
 #[test]
 fn a_release_goes_out_where_a_call_before_the_failed_one_was_lost_and_not_where_all_have_failed() {
-    let thrice = || Terms { retry: Retry { attempts: 3, after: Duration::from_secs(300) }, ..terms_of_the_office() };
-    let failed = || Standing { status: ActionStatus::Failed, ..pending(&key()) };
     let named = || cordon_records::NamedIsolation { key: key(), machine: machine("m1") };
     for lost in [true, false] {
-        let mut world = World::restored(thrice(), Vec::new());
-        world.decide(decision("a1", "m1"));
-        if lost {
-            world.run_with(&mut |_| Answer::Lost(LOST.into()));
-            world.pass(Duration::from_secs(121));
-            let key = super::doubt::look(&mut world).expect("the settled look");
-            world.give(Event::Looked(key, Ok(Vec::new())));
-        } else {
-            world.run();
-            world.until_followed(&[failed()]);
-            world.pass(Duration::from_secs(301));
-        }
-        world.run();
-        world.until_followed(&[failed()]);
+        let mut world = asked_for_twice(thrice(), lost);
+        world.until_followed(&[followed_to(ActionStatus::Failed)]);
         world.run();
         world.say(signed(ANN, Command::ReleaseEach { isolations: vec![named()], count: 1 }, "c-1", world.at.wall));
         let reads = |world: &World| world.waiting.iter().any(|it| matches!(it, crate::event::Effect::Read { .. }));
@@ -217,14 +216,8 @@ fn the_end_of_a_second_attempt_says_that_nobody_knows_what_came_of_the_first() {
         (ActionStatus::TimeOut, ActionState::TimedOut),
         (ActionStatus::Succeeded, ActionState::Succeeded),
     ] {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
-        world.decide(decision("a1", "m1"));
-        world.run_with(&mut |_| Answer::Lost(LOST.into()));
-        world.pass(Duration::from_secs(121));
-        let looked = super::doubt::look(&mut world).expect("the settled look");
-        world.give(Event::Looked(looked, Ok(Vec::new())));
-        world.run();
-        world.until_followed(&[Standing { status: status.clone(), ..pending(&key()) }]);
+        let mut world = asked_for_twice(terms_of_the_office(), true);
+        world.until_followed(&[followed_to(status)]);
         world.run();
         let why = world.reasons().pop().unwrap();
         assert_eq!(world.states().last(), Some(&ended), "{why}");
