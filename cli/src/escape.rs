@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_escape_sequence_a_line_break_and_a_turned_direction_are_shown_and_not_is_unsafe() {
+    fn an_escape_sequence_a_line_break_and_a_turned_direction_are_shown_and_not_obeyed() {
         assert_eq!(text("a\x1b[2Jb"), r"a\u{1b}[2Jb");
         assert_eq!(text("a\nb\\n\u{9b}31m"), r"a\nb\\n\u{9b}31m");
         assert_eq!(text("\u{202e}txt.exe"), r"\u{202e}txt.exe");

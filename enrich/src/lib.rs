@@ -96,12 +96,9 @@ impl Stage for Enrich {
     }
 }
 
-/// How long a page of the fleet may take. It leaves no alert partial: when it is late, machines are asked for by id.
-const PAGE: Duration = Duration::from_secs(30);
-
 /// The deadline is shared by the client's tries. It counts from when a call may go out: a backlog that waits for quota
 /// must not make alerts partial.
 fn ports(deadline: Duration, context: &Context) -> Ports {
-    let timeouts = Timeouts { read: deadline / READ_TRIES, page: PAGE, ..Timeouts::default() };
+    let timeouts = Timeouts { read: deadline / READ_TRIES, ..Timeouts::default() };
     Ports { timeouts, ..Ports::new(Arc::clone(&context.clock)) }
 }

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use cordon_records::{Action, IsolationType, MachineAction, MachineActionId, MachineId};
+use cordon_records::{Action, ActionKind, IsolationType, MachineAction, MachineActionId, MachineId};
 use serde::Serialize;
 
-use crate::act::{Permitted, retired};
+use crate::act::Permitted;
 use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
@@ -127,4 +127,10 @@ impl Defender {
         let answer = self.effect(endpoint, machine.as_str(), &Body::of(action, comment), permitted).await?;
         taken(endpoint, &answer)
     }
+}
+
+/// What is said instead of asking for a kind that Microsoft no longer takes.
+fn retired(kind: ActionKind) -> ApiError {
+    let why = kind.retired().map_or_else(String::new, |it| format!(": {}; {}", it.why, it.instead));
+    ApiError::setup(format!("the action {kind}"), format!("is asked for nowhere{why}"))
 }

@@ -34,7 +34,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// One try of a read, waiting for quota not counted.
     pub read: Duration,
-    /// A page of all machines, which the service takes long to write, waiting for quota not counted.
+    /// A page of all machines, which the service takes long to write, waiting for quota not counted. It leaves no alert
+    /// partial: when it is late, machines are asked for by id.
     pub page: Duration,
     /// A call with an effect altogether: quota, token and exchange, a repetition after a 401 included. In-doubt
     /// handling counts on no answer being on its way after this.
@@ -44,7 +45,12 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
-        Self { connect: Duration::from_secs(5), read: minute, page: minute, act: Duration::from_secs(20) }
+        Self {
+            connect: Duration::from_secs(5),
+            read: minute,
+            page: Duration::from_secs(30),
+            act: Duration::from_secs(20),
+        }
     }
 }
 

@@ -17,6 +17,6 @@ mod hooks;
 mod lanes;
 mod leave;
 mod loss;
-pub mod offsets;
+mod offsets;
 pub(super) mod panics;
 pub(super) mod poll;

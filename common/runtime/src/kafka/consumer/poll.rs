@@ -189,9 +189,8 @@ impl PollThread {
             Ok(message) => {
                 *unseen = unseen.saturating_add(1);
                 if let Some(found) = self.board.comes(message.partition(), message.offset()) {
-                    let (partition, came) = (found.partition, found.came);
                     match loss::judge(&self.consumer, &self.topic.0, self.topic.1, found) {
-                        Some(Meaning::Anew) => self.consumer.context().begins_anew(partition, came),
+                        Some(Meaning::Anew) => self.consumer.context().begins_anew(found.partition, found.came),
                         Some(Meaning::Lost(gap)) => self.consumer.context().lost(gap),
                         None => {}
                     }
