@@ -282,7 +282,7 @@ impl Office {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn decide_and_respond_apart_and_who_commands_looks_and_redrives_need_no_more_than_is_printed_for_each() {
     let _turn = TURN.lock().await;
     let Some(people) = People::of(&["ann"]) else { return };

@@ -65,7 +65,7 @@ async fn told_the_truth(pipeline: &Pipeline, machine: &SimMachine, case: &Case) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn every_answer_to_the_call_and_every_lost_one_ends_in_one_isolation_or_none_and_the_mail_says_which() {
     // A list that lags is the worst case for an answer that was lost.
     let tenant = Options {

@@ -49,7 +49,7 @@ async fn nothing_is_missed_or_doubled(site: Site, faults: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn each_of_three_brokers_may_be_killed_and_come_back_in_turn() {
     let _turn = TURN.lock().await;
     let Some(mut site) = under_load("killed").await else { return };
@@ -63,7 +63,7 @@ async fn each_of_three_brokers_may_be_killed_and_come_back_in_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_broker_that_is_frozen_is_left_behind_and_taken_back() {
     let _turn = TURN.lock().await;
     let Some(mut site) = under_load("frozen").await else { return };
@@ -75,7 +75,7 @@ async fn a_broker_that_is_frozen_is_left_behind_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn when_all_brokers_are_silent_for_a_while_everything_waits_and_then_goes_on() {
     let _turn = TURN.lock().await;
     let Some(mut site) = under_load("all").await else { return };
@@ -110,7 +110,7 @@ async fn lasts(time: Duration, mut look: impl AsyncFnMut() -> String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn when_all_brokers_are_killed_ingest_covers_nothing_until_they_are_back_and_then_everything() {
     const COVERED: &str = "cordon_ingest_covered_until_timestamp_seconds";
     let _turn = TURN.lock().await;

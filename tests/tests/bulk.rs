@@ -253,7 +253,7 @@ async fn what_failed_for_a_missing_permission_is_asked_for_again_once_with_a_new
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn respond_dies_in_the_middle_of_a_bulk_release_and_each_machine_is_let_back_by_one_call() {
     let Some(office) = Office::of(&["ann"]) else { return };
     let Some(mut pipeline) = Pipeline::prepare("bulk-killed", Setup::default()).await else { return };

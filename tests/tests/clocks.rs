@@ -102,7 +102,7 @@ async fn what_cannot_be_read_waits_while_the_broker_refuses_dead_letters_and_is_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn an_isolation_whose_report_the_broker_refuses_is_looked_up_and_reported_and_not_asked_for_again() {
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::start("report-stamps", Setup::default()).await else { return };

@@ -181,7 +181,7 @@ async fn all_survive(deaths: impl IntoIterator<Item = impl Future<Output = ()> +
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn wherever_respond_dies_the_next_one_isolates_what_was_to_be_isolated_exactly_once() {
     all_survive(deaths().into_iter().map(killed_at)).await;
 }
@@ -234,7 +234,7 @@ async fn killed_while_releasing(point: Point) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn wherever_respond_dies_the_next_one_lets_a_machine_back_exactly_once() {
     all_survive(Point::ALL.map(killed_while_releasing)).await;
 }
@@ -247,7 +247,7 @@ fn respond_dies_at_every_point_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_failpoint_that_does_not_exist_is_refused_so_that_no_test_waits_for_it() {
     let Some(pipeline) = Pipeline::prepare("no-point", Setup::default()).await else { return };
     let mut act = pipeline.spawn("cordon-act-failpoints", &["--init-ledger"], &[("CORDON_FAILPOINT", "C99")]);

@@ -21,7 +21,7 @@ const CAP: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(400);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_rule_that_matches_ten_thousand_machines_isolates_as_many_as_the_cap_allows_and_says_so_once() {
     let Some(mut pipeline) = Pipeline::prepare("flood", Setup::default()).await else { return };
     let fleet: Vec<SimMachine> = (1..=FLEET).map(|n| machine(n, &format!("LAPTOP-{n:05}"))).collect();
@@ -74,7 +74,7 @@ async fn a_rule_that_matches_ten_thousand_machines_isolates_as_many_as_the_cap_a
 const SERVERS: u32 = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn two_thousand_held_alerts_on_servers_are_few_mails_and_each_is_in_exactly_one_also_when_notify_is_killed() {
     let Some(mut pipeline) = Pipeline::prepare("held", Setup::default()).await else { return };
     for number in 1..=SERVERS {

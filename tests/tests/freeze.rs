@@ -90,7 +90,7 @@ impl Frozen {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_respond_that_wakes_before_its_intent_writes_one_in_vain_and_posts_nothing() {
     let Some(mut frozen) = frozen_at("before", "C0:stop").await else { return };
     frozen.pipeline.reported(&frozen.anna.id, ActionState::Succeeded, SOON).await;
@@ -106,7 +106,7 @@ async fn a_respond_that_wakes_before_its_intent_writes_one_in_vain_and_posts_not
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_respond_that_wakes_between_intent_and_post_after_the_lease_posts_nothing() {
     let Some(mut frozen) = frozen_at("between", "C2:stop").await else { return };
     until(LEASE * 2, "the lease to be over", async || {
@@ -122,7 +122,7 @@ async fn a_respond_that_wakes_between_intent_and_post_after_the_lease_posts_noth
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_respond_that_wakes_between_intent_and_post_within_the_lease_leaves_one_post_in_all() {
     let Some(mut frozen) = frozen_at("within", "C2:stop").await else { return };
     assert!(frozen.since.elapsed() < LEASE, "taken over too late for this test: {:?}", frozen.since.elapsed());

@@ -82,7 +82,7 @@ async fn says(process: &Process, words: &[&str], times: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_respond_that_is_cut_off_between_intent_and_result_comes_back_and_posts_nothing_again() {
     let _turn = TURN.lock().await;
     let Some(Site { mut pipeline, relay, _cluster }) = site("cut-off", Setup::default()).await else { return };
@@ -126,7 +126,7 @@ async fn a_respond_that_is_cut_off_between_intent_and_result_comes_back_and_post
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn while_requests_reach_the_broker_and_answers_do_not_nothing_is_missed_or_doubled() {
     let _turn = TURN.lock().await;
     for way in [Way::ToClient, Way::ToBroker] {
@@ -141,7 +141,7 @@ async fn while_requests_reach_the_broker_and_answers_do_not_nothing_is_missed_or
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_broker_that_is_two_seconds_away_slows_everything_down_and_moves_no_partition() {
     let _turn = TURN.lock().await;
     let Some((mut site, load)) = under_load("slow").await else { return };

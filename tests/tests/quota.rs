@@ -112,7 +112,7 @@ fn nothing_was_refused(tenant: &Simulator) {
 
 /// Nobody knows these machines, so each alert costs a call of its own: more than half a minute's quota at any time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn two_replicas_of_enrich_under_one_identity_keep_within_the_tenants_minute_also_when_they_are_killed_and_started_again()
  {
     let _turn = TURN.lock().await;
@@ -191,7 +191,7 @@ fn client(tenant: &Simulator, quota: Quota) -> Defender {
 
 /// The published quota, a poll every 15 s, two replicas of enrich with half of it each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_storm_of_a_thousand_alerts_on_a_hundred_machines_costs_at_most_a_hundred_and_fifty_reads() {
     let _turn = TURN.lock().await;
     let quota = Quota::default();
@@ -228,7 +228,7 @@ async fn a_storm_of_a_thousand_alerts_on_a_hundred_machines_costs_at_most_a_hund
 
 /// The whole fleet at once, at the published quota. Medium, so that nothing is to be done but decided.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn ten_thousand_alerts_on_ten_thousand_machines_are_decided_with_their_machines_by_at_most_a_hundred_calls() {
     const FLEET: u32 = 10_000;
     let _turn = TURN.lock().await;

@@ -123,26 +123,26 @@ async fn comes_and_goes(test: &str, new_protocol: bool, kill: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn replicas_that_come_and_go_every_two_seconds_lose_repeat_and_reorder_nothing() {
     comes_and_goes("classic", false, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn replicas_that_come_and_are_killed_lose_and_reorder_nothing() {
     comes_and_goes("classic-kill", false, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn replicas_that_come_and_go_under_the_new_group_protocol_lose_repeat_and_reorder_nothing() {
     comes_and_goes("new", true, false).await;
 }
 
 /// librdkafka sends no LeaveGroup for a member without partitions when it is closed; everybody would wait for its session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_replica_without_partitions_leaves_its_group_as_well() {
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::prepare("standby", Setup::default()).await else { return };

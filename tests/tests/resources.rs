@@ -51,7 +51,7 @@ fn peaks(pipeline: &Pipeline) -> BTreeMap<&'static str, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn stages_without_a_file_handle_to_spare_say_so_live_on_and_catch_up() {
     // Without its lookups enrich lets alerts go on, and what has no machine is for people: that is another test.
     const STARVED: [&str; 3] = ["cordon-ingest", "cordon-act", "cordon-notify"];
@@ -91,7 +91,7 @@ fn starve(pids: Vec<u32>, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<()>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_storm_of_1000_alerts_on_a_tenth_of_the_processor_loses_nothing_and_keeps_within_the_memory() {
     const STARVED: u32 = 100;
     let _turn = TURN.lock().await;
@@ -141,7 +141,7 @@ fn seen(number: usize) -> AlertRecord {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_restart_of_ingest_behind_50000_alerts_of_a_day_remembers_them_all_and_keeps_none_of_their_text() {
     const ALERTS: usize = 50_000;
     let _turn = TURN.lock().await;

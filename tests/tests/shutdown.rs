@@ -101,25 +101,25 @@ async fn asked_once(stage: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn ingest_under_load_drains_when_asked_to_end_and_the_next_start_neither_misses_nor_repeats() {
     asked_once("cordon-ingest").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn enrich_under_load_drains_when_asked_to_end_and_the_next_start_neither_misses_nor_repeats() {
     asked_once("cordon-enrich").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn act_under_load_drains_when_asked_to_end_and_the_next_start_neither_misses_nor_repeats() {
     asked_once("cordon-act").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn notify_under_load_drains_when_asked_to_end_and_the_next_start_neither_misses_nor_repeats() {
     asked_once("cordon-notify").await;
 }
@@ -149,7 +149,7 @@ async fn spoiled(pipeline: &Pipeline, method: &str, path: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_second_signal_ends_an_enrich_that_waits_for_a_silent_server_and_the_next_start_misses_nothing() {
     let _turn = TURN.lock().await;
     let hang = Fault::on("GET", "/api/machines", FaultKind::Hang(Duration::from_secs(60))).times(1000);
@@ -168,7 +168,7 @@ async fn a_second_signal_ends_an_enrich_that_waits_for_a_silent_server_and_the_n
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_second_signal_ends_a_respond_whose_call_is_under_way_and_the_next_start_finds_what_became_of_it() {
     let turn = TURN.lock().await;
     let late = cordon_tests::pipeline::machine(900, "LAPTOP-900");
@@ -190,7 +190,7 @@ async fn a_second_signal_ends_a_respond_whose_call_is_under_way_and_the_next_sta
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_second_signal_ends_a_notify_whose_mail_server_is_silent_and_the_next_start_sends_the_mail() {
     let _turn = TURN.lock().await;
     let late = cordon_tests::pipeline::machine(900, "LAPTOP-900");

@@ -37,7 +37,7 @@ fn seen(what: &str, told: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn one_stage_that_is_killed_is_named_with_the_alerts_that_wait_for_it_and_is_well_once_started_again() {
     let Some(mut pipeline) = Pipeline::start("one-killed", Setup::default()).await else { return };
     seen("all is well", &status(&pipeline, SOON, 0, &["ok    enrich     lives, 1 member"]).await);
@@ -55,7 +55,7 @@ async fn one_stage_that_is_killed_is_named_with_the_alerts_that_wait_for_it_and_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn with_every_stage_killed_every_stage_is_named_and_coverage_too() {
     let Some(mut pipeline) = Pipeline::start("all-killed", Setup::default()).await else { return };
     let anna = machine(1, "LAPTOP-ANNA");
@@ -155,7 +155,7 @@ async fn refusing(test: &str, topics: &[Topic]) -> Option<(Cluster, Pipeline)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_ledger_that_the_broker_does_not_write_is_told_everywhere_and_nothing_is_called_until_it_does() {
     let _turn = TURN.lock().await;
     let Some((mut cluster, mut pipeline)) = refusing("refused-ledger", &[Topic::Ledger]).await else { return };
@@ -177,7 +177,7 @@ async fn a_ledger_that_the_broker_does_not_write_is_told_everywhere_and_nothing_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn brokers_that_write_nothing_at_all_are_told_by_status_and_readyz_and_the_alert_is_not_lost() {
     let _turn = TURN.lock().await;
     let Some((mut cluster, mut pipeline)) = refusing("refused-all", &Topic::ALL).await else { return };

@@ -38,7 +38,7 @@ async fn says(pipeline: &mut Pipeline, stage: &'static str, words: &str) -> Stri
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn partitions_that_are_added_are_read_and_told_of_and_the_next_start_is_refused() {
     let _turn = TURN.lock().await;
     let setup = Setup { unlimited: true, ..Setup::default() };
@@ -81,7 +81,7 @@ async fn partitions_that_are_added_are_read_and_told_of_and_the_next_start_is_re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_topic_that_is_deleted_under_the_stages_is_told_of_and_read_from_its_beginning_once_it_is_made_again() {
     let told = async |pipeline: &mut Pipeline, topic: &str| {
         let told = says(pipeline, "cordon-act", "the topic does not exist").await;
@@ -91,7 +91,7 @@ async fn a_topic_that_is_deleted_under_the_stages_is_told_of_and_read_from_its_b
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_topic_that_is_deleted_and_made_again_at_once_is_read_from_its_beginning() {
     made_anew("at-once", async |_: &mut Pipeline, _: &str| {}).await;
 }
@@ -259,7 +259,7 @@ async fn a_respond_whose_decisions_were_deleted_before_it_read_them_refuses_to_g
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the fault suite, which takes minutes: cargo test -p cordon-tests -- --ignored"]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_pause_counts_on_a_topic_of_commands_that_was_made_anew_under_respond_or_while_it_was_down() {
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::start("commands", Setup::default()).await else { return };
