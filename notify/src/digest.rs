@@ -108,7 +108,7 @@ impl Line {
             title: clean::short_ids(&clean::foreign(&record.alert.title, 120)),
             why: message.reason.clone(),
             action_key: record.key.as_ref().filter(|_| record.state == ActionState::Held).map(ToString::to_string),
-            refused: record.tenant_refuses,
+            refused: record.state == ActionState::Held && record.tenant_refuses,
             action: kind.replace('_', " "),
             state: record.state.as_str().replace('_', " "),
             severity: clean::foreign(record.alert.severity.as_str(), 40),

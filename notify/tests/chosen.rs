@@ -73,6 +73,7 @@ fn decided_by_people() -> Vec<Chosen> {
             "expired_while_refused",
             "LAPTOP-ANNA: NOT isolated, expired: Entra or Defender refused",
             with(ActionKind::Isolate, ActionState::Expired, |record| {
+                record.tenant_refuses = true;
                 record.reason = "its time is over. Cordon was refused until then, so that nobody could decide: Entra \
                                  gave no token (HTTP 401 invalid_client: AADSTS7000215: Invalid client secret)"
                     .into();

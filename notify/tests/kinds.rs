@@ -7,7 +7,8 @@ use cordon_notify::message::{Fate, message_for};
 use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
 use cordon_records::{
-    Action, ActionKind, ActionRecord, ActionState, Impact, Isolation, MachineActionId, OtherAction, Ruling,
+    Action, ActionKind, ActionRecord, ActionState, HELD_ALL_THE_SAME, HELD_TOO_LONG, Impact, Isolation,
+    MachineActionId, OtherAction, Ruling,
 };
 use support::actions::{STATES, approval, every_action, left_alone, record};
 use support::{of, of_the_machine, report, step_of, told, verdict};
@@ -109,6 +110,7 @@ fn what_ran_out_says_who_refused_it_or_that_people_had_approved_it_and_not_that_
     let ran_out_of = |action: Action, reason: &str, approved: bool| {
         let mut record = step_of(action, ActionState::Expired, "LAPTOP-ANNA");
         record.reason = reason.into();
+        record.tenant_refuses = reason.contains("Cordon was refused");
         record.approvals = if approved { vec![approval("bert@contoso.com", "yes")] } else { Vec::new() };
         record
     };
@@ -126,11 +128,12 @@ fn what_ran_out_says_who_refused_it_or_that_people_had_approved_it_and_not_that_
         false,
     );
     let by_guard = ran_out(
-        "nobody decided in time; it was held by approved by bert@contoso.com, but held all the same: caps: reached; \
-         approve it anew once that is over",
+        &format!(
+            "{HELD_TOO_LONG}approved by bert@contoso.com{HELD_ALL_THE_SAME}caps: reached; approve it anew once that is over"
+        ),
         true,
     );
-    let too_few = ran_out("nobody decided in time; it was held by hold-tags: the machine carries the tag VIP", true);
+    let too_few = ran_out(&format!("{HELD_TOO_LONG}hold-tags: the machine carries the tag VIP"), true);
     for (message, outcome, part) in [
         (&refused, "expired: Entra or Defender refused", "refused Cordon until its time was over"),
         (&by_guard, "expired: approved, held by a guard", "bert@contoso.com approved it"),

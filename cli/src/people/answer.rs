@@ -1,8 +1,8 @@
 //! What respond says to a command, recognised among everything that it writes. Pure.
 
 use cordon_records::{
-    ActionKey, ActionRecord, ActionState, AttemptState, Command, CommandId, CommandPlace, CommandRecord, LedgerEntry,
-    LedgerRecord, Notice, NoticeKind, Report, Topic,
+    ActionKey, ActionRecord, ActionState, AttemptState, CANCELLED_BY, Command, CommandId, CommandPlace, CommandRecord,
+    DENIED_BY, LedgerEntry, LedgerRecord, Notice, NoticeKind, Report, Topic,
 };
 use cordon_runtime::kafka::Inbound;
 use cordon_settings::format_duration;
@@ -74,10 +74,10 @@ impl Asked {
                 Some(Heard::Taken(told()))
             }
             // It ends by this word, and a person has to look at an earlier call.
-            (Command::Deny { .. }, ActionState::NeedsHuman) if report.reason.starts_with("denied by ") => {
+            (Command::Deny { .. }, ActionState::NeedsHuman) if report.reason.starts_with(DENIED_BY) => {
                 Some(Heard::Taken(told()))
             }
-            (Command::Cancel { .. }, ActionState::NeedsHuman) if report.reason.starts_with("cancelled by ") => {
+            (Command::Cancel { .. }, ActionState::NeedsHuman) if report.reason.starts_with(CANCELLED_BY) => {
                 Some(Heard::Taken(told()))
             }
             (
@@ -132,7 +132,7 @@ impl Asked {
     fn counts_in(&self, entry: &LedgerEntry) -> bool {
         let says_no = match entry.state {
             AttemptState::Reported(ActionState::Denied) => true,
-            AttemptState::Reported(ActionState::NeedsHuman) => entry.reason.starts_with("denied by "),
+            AttemptState::Reported(ActionState::NeedsHuman) => entry.reason.starts_with(DENIED_BY),
             AttemptState::Intent | AttemptState::InDoubt | AttemptState::Reported(_) => false,
         };
         let denied = matches!(self.command, Command::Deny { .. }) && Some(&entry.key) == self.key.as_ref() && says_no;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cordon_ingest::PollInterval;
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, Claim, DeadLetterReason, Latch, LedgerEntry, PolicyStanding,
-    PollCursor, StageHealth, StampedRecord, Wait, dead_letter_header as header,
+    ActionKey, ActionKind, ActionState, AttemptState, Claim, CommandPlace, DeadLetterReason, Latch, LedgerEntry,
+    PolicyStanding, PollCursor, StageHealth, StampedRecord, Wait, dead_letter_header as header,
 };
 use cordon_response::Book;
 use cordon_runtime::kafka::Membership;
@@ -125,15 +125,15 @@ pub struct MadeAnew {
 }
 
 impl Commands {
-    /// As respond goes by it: what stands at `next` or after is new, and so is what was written after the newest that it has
-    /// read, wherever it stands. `written` is when each of them was, by offset; `end` is where the topic ends.
+    /// As respond goes by it ([`CommandPlace::is_new`]). `written` is when each of them was, by offset; `end` is where the
+    /// topic ends.
     pub fn of(
         (next, newest): (i64, Option<Timestamp>),
         written: impl IntoIterator<Item = (i64, Option<Timestamp>)>,
         end: i64,
     ) -> Self {
         let is_new = |(offset, at): &(i64, Option<Timestamp>)| {
-            *offset >= next || matches!((at, newest), (Some(at), Some(newest)) if *at > newest)
+            CommandPlace { offset: *offset, written_at: *at }.is_new(next, newest)
         };
         let new: Vec<Option<Timestamp>> = written.into_iter().filter(is_new).map(|(_, at)| at).collect();
         let oldest = new.iter().flatten().min().copied();

@@ -68,7 +68,8 @@ pub use policy::{
     CountedFleet, Counter, PolicyFile, PolicyKind, PolicyMissing, PolicyRecord, PolicyText, PolicyTexts, policy_texts,
 };
 pub use report::{
-    ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, OtherAction, RefusalCause, Report, Ruling,
+    ActionRecord, ActionState, CANCELLED_BY, DENIED_BY, GuardVerdict, HELD_ALL_THE_SAME, HELD_TOO_LONG, Notice,
+    NoticeKind, OtherAction, RefusalCause, Report, Ruling,
 };
 pub use sighting::{AlertRecord, Change, Source};
 pub use text::digest;

@@ -11,6 +11,18 @@ use crate::ids::{ActionKey, IntentHash, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
 use crate::{known_version, schema_version};
 
+/// What the reason of an expiry begins with where the tenant took us; the reason of the hold follows.
+pub const HELD_TOO_LONG: &str = "nobody decided in time; it was held by ";
+
+/// What the reason begins with of what a person said no to; who and why follow.
+pub const DENIED_BY: &str = "denied by ";
+
+/// What the reason begins with of what a person has cancelled; who and why follow.
+pub const CANCELLED_BY: &str = "cancelled by ";
+
+/// Stands in the reason of a hold between who approved it and why a guard held it all the same.
+pub const HELD_ALL_THE_SAME: &str = ", but held all the same: ";
+
 /// Where an action stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -174,7 +186,8 @@ pub struct ActionRecord {
     /// What an approval of it must name, so that it approves this and nothing else. Only while it is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<IntentHash>,
-    /// Held because the tenant refuses our application (no token, no permission to read): no approval lifts that.
+    /// Held because the tenant refuses our application (no token, no permission to read): no approval lifts that. Or
+    /// expired while it was.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tenant_refuses: bool,
     /// Of a release that a person asked for or approved: for so many seconds after it, as the guards say, rules isolate this

@@ -1,7 +1,8 @@
 //! Cancelling our own action: what has not been called yet ends here, what Defender has taken is cancelled there. Pure.
 
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineActionId, Mode, RuleId,
+    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, CANCELLED_BY, LedgerEntry, MachineActionId,
+    Mode, RuleId,
 };
 
 use super::doubt::where_to_look;
@@ -57,7 +58,7 @@ impl Responder {
         let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
         let action = Action::Cancel { what: entry.action.kind(), comment: person.why.clone() };
         let cancel = ActionKey::derive(&self.terms.tenant, &named, &entry.machine.id, &action);
-        let why = format!("cancelled by {}: {}", person.name, person.why);
+        let why = format!("{CANCELLED_BY}{}: {}", person.name, person.why);
         // A crash came before the command was done with.
         let stopped = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&why);
         if self.knows(&cancel) || stopped {
@@ -141,7 +142,7 @@ impl Responder {
         let ours = ours.max_by_key(|other| other.intents.last().copied())?;
         let by = on_whose_word(ours)?;
         let why = ours.action.comment().trim();
-        Some(if why.is_empty() { format!("cancelled by {by}") } else { format!("cancelled by {by}: {why}") })
+        Some(if why.is_empty() { format!("{CANCELLED_BY}{by}") } else { format!("{CANCELLED_BY}{by}: {why}") })
     }
 
     /// The failed action of that kind for which a new attempt is due.

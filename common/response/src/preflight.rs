@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cordon_policy::{Asker, Case, Consent, Judgement, guard, judge};
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AttemptState, GuardFacts, GuardVerdict, Latch, LedgerEntry, MachineSummary,
-    Mode, Ruling,
+    ActionKey, ActionKind, ActionState, AttemptState, GuardFacts, GuardVerdict, HELD_ALL_THE_SAME, Latch, LedgerEntry,
+    MachineSummary, Mode, Ruling,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -163,8 +163,7 @@ impl Responder {
             job.entry.expires_at = told.or_else(|| at.wall.checked_add(self.terms.hold_for).ok());
             if is_approved(&job.entry) && refusal.is_none() {
                 let who = names(&job.entry.approvals);
-                reason =
-                    format!("approved by {who}, but held all the same: {reason}; approve it anew once that is over");
+                reason = format!("approved by {who}{HELD_ALL_THE_SAME}{reason}; approve it anew once that is over");
             }
         }
         self.finish_with(key, (ActionState::Held, reason), at, more);

@@ -257,7 +257,7 @@ pub(super) struct Stopped {
     pub called: bool,
 }
 
-/// Whether Defender was called for it, and answered that nothing was done, or that it has failed.
+/// Whether Defender was called for it, whatever came of that.
 pub(super) fn was_called(entry: &LedgerEntry) -> bool {
     !entry.intents.is_empty()
 }

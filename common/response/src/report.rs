@@ -37,7 +37,7 @@ pub(crate) fn of(entry: &LedgerEntry, state: ActionState) -> ActionRecord {
         decision: entry.decision.clone(),
         expires_at: entry.expires_at,
         intent,
-        tenant_refuses: state == ActionState::Held && entry.tenant_refuses,
+        tenant_refuses: matches!(state, ActionState::Held | ActionState::Expired) && entry.tenant_refuses,
         keeps_connected_s: None,
         requested_by: entry.requested_by.clone(),
         approvals: entry.approvals.clone(),

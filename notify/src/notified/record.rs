@@ -92,8 +92,7 @@ impl NextLetter {
     }
 
     /// Whether what was written then is newer than all that this speaks of.
-    #[must_use]
-    pub fn is_outlived_by(&self, written_at: Option<Timestamp>) -> bool {
+    fn is_outlived_by(&self, written_at: Option<Timestamp>) -> bool {
         self.newest.zip(written_at).is_some_and(|(newest, written_at)| written_at > newest)
     }
 

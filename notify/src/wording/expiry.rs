@@ -1,19 +1,11 @@
 //! The sentences of what waited until its time was over: nobody decided, or that was not for people to say.
 
-use cordon_records::{ActionRecord, ActionState};
+use cordon_records::{ActionRecord, ActionState, HELD_ALL_THE_SAME, HELD_TOO_LONG};
 
 use super::Wording;
 use super::digests::CHECK;
 use super::phrases::Phrases;
 use super::states::{approvers, trouble, trouble_badge};
-
-/// What the responder's reason begins with where the tenant refused it until then.
-const REFUSED: &str = "its time is over. Cordon was refused until then";
-/// What it says where people had approved, and a guard held it when it was asked once more.
-const HELD_ALL_THE_SAME: &str = ", but held all the same: ";
-
-/// What the responder says before what it was held by, also where people had approved it.
-const UNDECIDED: &str = "nobody decided in time; it was held by ";
 
 /// Why it ran out.
 enum RanOut {
@@ -29,7 +21,7 @@ enum RanOut {
 
 impl RanOut {
     fn of(record: &ActionRecord) -> Self {
-        if record.reason.starts_with(REFUSED) {
+        if record.tenant_refuses {
             return Self::Refused;
         }
         match approvers(record) {
@@ -81,5 +73,5 @@ pub fn of(phrases: &Phrases, record: &ActionRecord) -> Wording {
 /// The responder's reason. That nobody decided is left away where somebody did.
 pub fn reason(record: &ActionRecord) -> &str {
     let decided = record.state == ActionState::Expired && !record.approvals.is_empty();
-    record.reason.strip_prefix(UNDECIDED).filter(|_| decided).unwrap_or(&record.reason)
+    record.reason.strip_prefix(HELD_TOO_LONG).filter(|_| decided).unwrap_or(&record.reason)
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cordon_records::{Action, ActionRecord, ActionState, GuardFacts, GuardVerdict, Isolation, MachineActionId, Ruling};
+use cordon_records::{
+    Action, ActionRecord, ActionState, CANCELLED_BY, GuardFacts, GuardVerdict, Isolation, MachineActionId, Ruling,
+};
 use cordon_settings::format_duration;
 
 use super::guards::decides;
@@ -36,7 +38,7 @@ pub fn canceller(record: &ActionRecord) -> Option<Canceller> {
     if let Some((_, by)) = reason.split_once("(cancelled by ") {
         return Some(told(by.strip_suffix(')').unwrap_or(by), ""));
     }
-    if let Some(by) = reason.strip_prefix("cancelled by ") {
+    if let Some(by) = reason.strip_prefix(CANCELLED_BY) {
         let (who, why) = by.split_once(": ").unwrap_or((by, ""));
         return Some(told(who, why));
     }

@@ -21,6 +21,13 @@ pub struct CommandPlace {
 }
 
 impl CommandPlace {
+    /// Whether the command that stands here is still to be read by whoever reads on at `next`: what stands before it is new
+    /// where it was written after the newest that was read, since on a topic that was made anew offsets begin again.
+    #[must_use]
+    pub fn is_new(self, next: i64, newest: Option<Timestamp>) -> bool {
+        self.offset >= next || self.written_at.zip(newest).is_some_and(|(written_at, newest)| written_at > newest)
+    }
+
     /// The id of the notice that nothing is done with this command; with this action alone, where one is given.
     #[must_use]
     pub fn refusal(self, of: Option<&ActionKey>) -> String {

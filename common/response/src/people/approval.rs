@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, Approval, AttemptState, CommandRecord, IntentHash, LedgerEntry, Report,
+    ActionKey, ActionKind, ActionState, Approval, AttemptState, CommandRecord, DENIED_BY, HELD_TOO_LONG, IntentHash,
+    LedgerEntry, Report,
 };
 use jiff::Timestamp;
 
@@ -115,7 +116,7 @@ impl Responder {
     /// Anybody may say no.
     pub(crate) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
         let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
-        let reason = format!("denied by {}: {}", words(&record.by), words(&record.why));
+        let reason = format!("{DENIED_BY}{}: {}", words(&record.by), words(&record.why));
         // The same word, read again: a person was asked to look at an earlier call.
         let looks = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&reason);
         if looks || entry.state == AttemptState::Reported(ActionState::Denied) {
@@ -145,7 +146,7 @@ impl Responder {
                 Some(cause) => {
                     format!("its time is over. Cordon was refused until then, so that nobody could decide: {cause}")
                 }
-                None => format!("nobody decided in time; it was held by {}", entry.reason),
+                None => format!("{HELD_TOO_LONG}{}", entry.reason),
             };
             let Written { reports, ledger } = self.settle_entry(entry, (ActionState::Expired, reason), at);
             self.record(reports, ledger, Afterwards::default());

@@ -86,16 +86,15 @@ impl From<Unheard> for NotDone {
 }
 
 impl Responder {
-    /// Takes the command at this place, or what could not be read there. What is older than the newest that was read, or
-    /// as old, has been read; on a topic that was made anew offsets begin again, and say nothing.
+    /// Takes the command at this place, or what could not be read there. What is not new was read before.
     pub(crate) fn obey(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
         let CommandPlace { offset, written_at } = place;
         let newest = self.book.commands_newest;
         self.book.commands_newest = newest.max(written_at);
+        if !place.is_new(self.book.commands_next, newest) {
+            return;
+        }
         if offset < self.book.commands_next {
-            if written_at.is_none() || newest.is_none() || written_at <= newest {
-                return;
-            }
             self.effects.push(Effect::CommandsMadeAnew(self.book.commands_next));
         }
         let mut written = match command {

@@ -245,7 +245,7 @@ fn what_runs_out_while_the_tenant_refuses_us_says_so_and_not_that_nobody_decided
     world.pass(terms().hold_for + Duration::from_secs(1));
     assert_eq!(refuse(&mut world), 0);
     let told = last(&world);
-    assert_eq!(told.state, ActionState::Expired);
+    assert_eq!((told.state, told.tenant_refuses), (ActionState::Expired, true));
     assert!(told.reason.starts_with("its time is over. Cordon was refused until then"), "{}", told.reason);
     assert!(told.reason.ends_with(WHY), "{}", told.reason);
 }
