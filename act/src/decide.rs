@@ -8,7 +8,7 @@ use cordon_records::{Clock, DeadLetterReason, EnrichedRecord, Fleet, Headers, Te
 use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome};
 use tokio::sync::watch;
 
-use crate::reload::InForce;
+use crate::reload::LoadedPolicy;
 
 /// The consumer group of decide, without the prefix.
 pub const GROUP: &str = "act-decide";
@@ -16,7 +16,7 @@ pub const GROUP: &str = "act-decide";
 /// Judges every record by the rules that are in force when it comes.
 pub struct Decide {
     /// The rules in force.
-    pub policy: watch::Receiver<InForce>,
+    pub policy: watch::Receiver<LoadedPolicy>,
     /// How many machines there are, as far as respond has said.
     pub fleet: watch::Receiver<Option<Fleet>>,
     /// The only tenant whose records are judged.

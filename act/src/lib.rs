@@ -18,7 +18,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, TenantId, Topic};
-use cordon_response::Terms;
+use cordon_response::Config as RespondConfig;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Access, Election, Start, Subscription};
 use cordon_runtime::process::Stage;
@@ -35,7 +35,7 @@ pub use policy::{Policy, PolicyFiles};
 
 use crate::decide::Decide;
 use crate::metrics::{ActMetrics, PolicyMetrics};
-use crate::reload::InForce;
+use crate::reload::LoadedPolicy;
 use crate::respond::{DefenderTenant, Respond};
 
 /// How long an INTENT permits the call.
@@ -138,7 +138,7 @@ impl Stage for Act {
         }
         let tenant = settings.tenant.clone();
         let stop = shutdown.child_token();
-        let (standing, in_force) = watch::channel(InForce::started(settings.policy.clone(), context.clock.now()));
+        let (standing, in_force) = watch::channel(LoadedPolicy::started(settings.policy.clone(), context.clock.now()));
         let reloading = {
             let files = (settings.files.clone(), settings.written.clone());
             let metrics = PolicyMetrics::new(&context.registry)?;
@@ -178,7 +178,7 @@ impl Stage for Act {
 }
 
 async fn decide(
-    policy: watch::Receiver<InForce>,
+    policy: watch::Receiver<LoadedPolicy>,
     tenant: TenantId,
     context: &Context,
     shutdown: CancellationToken,
@@ -201,7 +201,7 @@ async fn decide(
 async fn respond(
     settings: ActSettings,
     args: &ActArgs,
-    policy: watch::Receiver<InForce>,
+    policy: watch::Receiver<LoadedPolicy>,
     context: &Context,
     shutdown: CancellationToken,
 ) -> Result<(), ActError> {
@@ -210,7 +210,7 @@ async fn respond(
     let ports = Ports::new(context.clock.clone()).observed_by(calls);
     let defender = Defender::with(identity, ports)?.for_respond();
     let metrics = ActMetrics::new(&context.registry)?;
-    let terms = Terms {
+    let respond_config = RespondConfig {
         tenant: settings.tenant.clone(),
         mode: settings.mode,
         guards: settings.policy.guards,
@@ -226,7 +226,7 @@ async fn respond(
         tenant: DefenderTenant(defender.clone()),
         tenant_id: settings.tenant.clone(),
         context: context.clone(),
-        terms: terms.clone(),
+        config: respond_config.clone(),
         policy: policy.clone(),
         resume: args.resume.clone(),
         metrics: metrics.clone(),

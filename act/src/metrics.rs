@@ -1,11 +1,11 @@
 //! Metrics of act beside those that every stage has.
 
 use cordon_records::{NoticeKind, Report};
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use cordon_runtime::telemetry::metrics::register;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::reload::InForce;
+use crate::reload::LoadedPolicy;
 
 /// Counters and gauges of the respond role.
 #[derive(Clone)]
@@ -69,15 +69,15 @@ impl ActMetrics {
         self.reports.with_label_values(&[state]).inc();
     }
 
-    /// The switches and the open actions, as the book has them.
-    pub fn observe(&self, book: &Book) {
+    /// The switches and the open actions, as the state has them.
+    pub fn observe(&self, ledger: &LedgerState) {
         let on = |latch: Option<&cordon_records::Latch>| i64::from(latch.is_some_and(|latch| latch.on));
-        self.breaker.set(on(book.breaker.as_ref()));
-        self.paused.set(on(book.pause.as_ref()));
+        self.breaker.set(on(ledger.breaker.as_ref()));
+        self.paused.set(on(ledger.pause.as_ref()));
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        self.open.set(count(book.open_count()));
-        self.held.set(count(book.waiting().len()));
-        self.timers.set(count(book.timers().len()));
+        self.open.set(count(ledger.open_count()));
+        self.held.set(count(ledger.waiting().len()));
+        self.timers.set(count(ledger.timers().len()));
     }
 }
 
@@ -109,7 +109,7 @@ impl PolicyMetrics {
     }
 
     /// Changed files were judged, with this outcome.
-    pub fn judged(&self, standing: &InForce) {
+    pub fn judged(&self, standing: &LoadedPolicy) {
         let outcome = if standing.refused.is_some() { "refused" } else { "loaded" };
         self.changes.with_label_values(&[outcome]).inc();
         self.observe(standing);
@@ -121,7 +121,7 @@ impl PolicyMetrics {
     }
 
     /// What is in force.
-    pub fn observe(&self, standing: &InForce) {
+    pub fn observe(&self, standing: &LoadedPolicy) {
         self.refused.set(i64::from(standing.refused.is_some()));
         self.rule_set.reset();
         self.rule_set.with_label_values(&[standing.policy.rules.hash()]).set(1);

@@ -34,7 +34,7 @@ type Content = (PathBuf, Result<String, String>);
 
 /// The files as they were at one moment: what is told apart is what is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct PolicyText {
     rules: Vec<Content>,
     /// Recorded alerts beside the rule files, which are tests of theirs.
     recorded: Vec<Content>,
@@ -45,12 +45,12 @@ pub struct Written {
 impl PolicyFiles {
     /// Reads every file once. What cannot be read is part of the answer.
     #[must_use]
-    pub fn read(&self) -> Written {
+    pub fn read(&self) -> PolicyText {
         let guards = self.guards.as_deref().map(content);
         let signers = guards.as_ref().and_then(signers_file).map(|path| content(&path));
         let rules: Vec<Content> = self.rules.iter().flat_map(|place| rule_files(place)).collect();
         let recorded = rules.iter().flat_map(|(path, _)| recorded_beside(path)).collect();
-        Written { rules, recorded, guards, signers }
+        PolicyText { rules, recorded, guards, signers }
     }
 }
 
@@ -72,7 +72,7 @@ fn signers_file((path, text): &Content) -> Option<PathBuf> {
     Some(path.parent().unwrap_or(Path::new("")).join(named))
 }
 
-impl Written {
+impl PolicyText {
     /// Tells this state of the files from every other: 16 hexadecimal digits over names and texts.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::ActError;
 use crate::metrics::PolicyMetrics;
 use crate::policy::Policy;
-use crate::reload::InForce;
+use crate::reload::LoadedPolicy;
 
 /// How long to wait after a failure.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -28,7 +28,7 @@ const GUARDS: &str = "guards.yaml";
 
 /// Writes the text of what is in force, now and after each change, until `shutdown`.
 pub async fn record(
-    mut policy: watch::Receiver<InForce>,
+    mut policy: watch::Receiver<LoadedPolicy>,
     context: &Context,
     metrics: PolicyMetrics,
     shutdown: CancellationToken,

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::PolicyMetrics;
-use crate::policy::{Policy, PolicyFiles, Written};
+use crate::policy::{Policy, PolicyFiles, PolicyText};
 
 /// The longest account of what is wrong that goes into a notice, in characters. The log has all of it.
 const TOLD: usize = 1_500;
@@ -26,7 +26,7 @@ const TOLD_AGAIN: i64 = 600;
 
 /// What is in force, and what stands against it on disk.
 #[derive(Debug, Clone)]
-pub struct InForce {
+pub struct LoadedPolicy {
     /// Rules and guards in force.
     pub policy: Arc<Policy>,
     /// Why what the files say now is not; `None` while they are what is in force.
@@ -35,7 +35,7 @@ pub struct InForce {
     pub since: Timestamp,
 }
 
-impl InForce {
+impl LoadedPolicy {
     /// What was read at the start.
     #[must_use]
     pub fn started(policy: Policy, at: Timestamp) -> Self {
@@ -83,19 +83,19 @@ impl Looks {
 }
 
 /// What a judgement of changed files leads to.
-fn judge(now: &InForce, written: &Written, at: Timestamp) -> (InForce, Option<(NoticeKind, String)>) {
+fn judge(now: &LoadedPolicy, written: &PolicyText, at: Timestamp) -> (LoadedPolicy, Option<(NoticeKind, String)>) {
     match written.check() {
         Err(problems) => {
             // Foreign files hold thousands of mistakes, and what is told must fit a record.
             let told: String = problems.to_string().chars().take(TOLD).collect();
             let text = format!("{} stay in force. {told}", now.told());
-            let standing = InForce { policy: Arc::clone(&now.policy), refused: Some(told), since: at };
+            let standing = LoadedPolicy { policy: Arc::clone(&now.policy), refused: Some(told), since: at };
             (standing, Some((NoticeKind::PolicyRefused, text)))
         }
         Ok(policy) => {
             let of = |policy: &Policy| (policy.rules.hash().to_owned(), policy.guards.clone(), policy.signers.clone());
             let changed = of(&policy) != of(&now.policy);
-            let standing = InForce::started(policy, at);
+            let standing = LoadedPolicy::started(policy, at);
             // A comment that changed is nothing to tell, but a change that was taken back after a refusal is.
             let told = changed || now.refused.is_some();
             let text = told.then(|| (NoticeKind::PolicyReloaded, format!("{} are in force", standing.told())));
@@ -108,7 +108,7 @@ fn judge(now: &InForce, written: &Written, at: Timestamp) -> (InForce, Option<(N
 pub async fn watch(
     (files, judged): (PolicyFiles, String),
     every: Duration,
-    standing: watch::Sender<InForce>,
+    standing: watch::Sender<LoadedPolicy>,
     (context, metrics): (&Context, PolicyMetrics),
     shutdown: CancellationToken,
 ) {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_bad_change_keeps_what_is_in_force_and_says_why() {
         let (folder, files) = files(RULE);
-        let first = InForce::started(files.read().check().unwrap(), now());
+        let first = LoadedPolicy::started(files.read().check().unwrap(), now());
         std::fs::write(folder.path().join("r.yaml"), RULE.replace("severity", "severty")).unwrap();
         let (next, told) = judge(&first, &files.read(), now());
         assert_eq!(next.policy.rules.hash(), first.policy.rules.hash());
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_changed_comment_is_taken_over_in_silence_and_a_changed_rule_or_guard_is_told() {
         let (folder, mut files) = files(RULE);
-        let first = InForce::started(files.read().check().unwrap(), now());
+        let first = LoadedPolicy::started(files.read().check().unwrap(), now());
         std::fs::write(folder.path().join("r.yaml"), format!("# why\n{RULE}")).unwrap();
         assert_eq!(judge(&first, &files.read(), now()).1, None);
         std::fs::write(folder.path().join("r.yaml"), RULE.replace("High", "Low")).unwrap();

@@ -17,7 +17,7 @@ use cordon_ingest::PollInterval;
 use cordon_notify::config::{NotifySettings, Route};
 use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::Transport as _;
-use cordon_policy::Doubt;
+use cordon_policy::Warning;
 use cordon_records::text::exact_span;
 use cordon_records::{Classified, Clock as _, ErrorClass, SystemClock, Topic};
 use cordon_runtime::kafka::{self, BrokerClock, KafkaFailure, KafkaSettings, TopicsError};
@@ -82,10 +82,10 @@ pub async fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     // Where only the file is looked at, its secrets need not be there.
     let (wanted, kafka) =
         if args.read_only { stages::read(config, sections)? } else { stages::check(config, sections)? };
-    let doubts = wanted.doubts(SystemClock.now());
+    let warnings = wanted.warnings(SystemClock.now());
     let mut findings = vec![good("configuration", config.display().to_string())];
     findings.extend(wanted.ingest.as_ref().map(|ingest| polls(ingest.poll_interval)));
-    findings.extend(doubts.iter().map(doubted));
+    findings.extend(warnings.iter().map(warned));
     if args.read_only {
         return Ok(print(&findings));
     }
@@ -108,8 +108,8 @@ fn print(findings: &[Finding]) -> Exit {
     findings.iter().filter_map(|finding| finding.exit).max().unwrap_or(Exit::Ok)
 }
 
-fn doubted(doubt: &Doubt) -> Finding {
-    warning("rules and guards", format!("{}: {}", doubt.path, doubt.text))
+fn warned(found: &Warning) -> Finding {
+    warning("rules and guards", format!("{}: {}", found.path, found.text))
 }
 
 /// How often the alert list is asked; half of it is what an alert waits in the median until it is seen.

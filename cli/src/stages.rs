@@ -41,26 +41,26 @@ impl Stages {
     }
 
     /// Runs every stage until one fails or `shutdown` fires; then all drain.
-    pub async fn run(self, rooms: Rooms, act: ActArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(self, contexts: StageContexts, act: ActArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (ingest, enrich, act, notify) = tokio::join!(
-            one::<Ingest>(self.ingest, NoArgs::default(), rooms.ingest, &shutdown),
-            one::<Enrich>(self.enrich, NoArgs::default(), rooms.enrich, &shutdown),
-            one::<Act>(self.act, act, rooms.act, &shutdown),
-            one::<Notify>(self.notify, NoArgs::default(), rooms.notify, &shutdown),
+            one::<Ingest>(self.ingest, NoArgs::default(), contexts.ingest, &shutdown),
+            one::<Enrich>(self.enrich, NoArgs::default(), contexts.enrich, &shutdown),
+            one::<Act>(self.act, act, contexts.act, &shutdown),
+            one::<Notify>(self.notify, NoArgs::default(), contexts.notify, &shutdown),
         );
         ingest.and(enrich).and(act).and(notify)
     }
 }
 
 /// A context for each stage, all on one broker and in one registry.
-pub struct Rooms {
+pub struct StageContexts {
     ingest: Context,
     enrich: Context,
     act: Context,
     notify: Context,
 }
 
-impl Rooms {
+impl StageContexts {
     /// Opens them.
     pub fn open(kafka: &KafkaSettings, registry: &Registry) -> anyhow::Result<Self> {
         let clock = Arc::new(SystemClock);

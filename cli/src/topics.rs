@@ -1,4 +1,4 @@
-//! `cordon topics apply`: makes what is missing, changes nothing that is there, and says how to mend it by hand.
+//! `cordon topics apply`: makes what is missing, changes nothing that is there, and says how to fix it by hand.
 
 use std::path::Path;
 

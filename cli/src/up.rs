@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 use crate::simulator::until_told;
-use crate::stages::{Rooms, Stages};
+use crate::stages::{StageContexts, Stages};
 
 /// What the file says.
 struct Plan {
@@ -55,13 +55,13 @@ async fn serve(plan: Plan, new_ledger: bool) -> anyhow::Result<()> {
     let Plan { stages, kafka, telemetry } = plan;
     let Some(kafka) = kafka else { return Ok(()) };
     let registry = Registry::new();
-    let rooms = Rooms::open(&kafka, &registry)?;
+    let contexts = StageContexts::open(&kafka, &registry)?;
     let shutdown = CancellationToken::new();
     if let Some(listen) = telemetry.listen.of_all() {
-        telemetry::serve(listen, registry, rooms.healths(), shutdown.clone()).await?;
+        telemetry::serve(listen, registry, contexts.healths(), shutdown.clone()).await?;
     }
     let args = ActArgs { init_ledger: new_ledger, ..ActArgs::default() };
-    let mut running = tokio::spawn(stages.run(rooms, args, shutdown.clone()));
+    let mut running = tokio::spawn(stages.run(contexts, args, shutdown.clone()));
     tokio::select! {
         ended = &mut running => ended?,
         () = until_told() => {

@@ -49,7 +49,7 @@ impl Enricher {
             Ok(_) | Err(LookupError::Unknown) => self.health.set_ready(COMPONENT, true, ""),
             Err(error @ LookupError::Refused(_)) => {
                 self.health.set_ready(COMPONENT, false, &error.to_string());
-                tracing::error!(machine = %id, %error, "alerts go on without their machine until this is mended");
+                tracing::error!(machine = %id, %error, "alerts go on without their machine until this is fixed");
             }
             Err(error @ (LookupError::Failed(_) | LookupError::Rejected(_))) => {
                 tracing::warn!(machine = %id, %error, "the alert goes on without its machine");

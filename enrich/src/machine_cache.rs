@@ -44,7 +44,7 @@ impl MachineCache {
     /// Starts the cache on the present runtime.
     pub fn start<L: MachineLookup>(lookup: Arc<L>, ttl: Duration, metrics: Metrics) -> Self {
         let (questions, inbox) = mpsc::channel(QUEUE);
-        let desk = Desk {
+        let desk = CacheActor {
             lookup,
             metrics,
             memory: Memory::new(ttl),
@@ -70,7 +70,7 @@ impl MachineCache {
     }
 }
 
-struct Desk<L> {
+struct CacheActor<L> {
     lookup: Arc<L>,
     metrics: Metrics,
     memory: Memory,
@@ -82,7 +82,7 @@ struct Desk<L> {
     asked: HashMap<Id, Ask>,
 }
 
-impl<L: MachineLookup> Desk<L> {
+impl<L: MachineLookup> CacheActor<L> {
     async fn run(mut self, mut inbox: mpsc::Receiver<Question>) {
         loop {
             while let Some(ask) = self.planner.next(Instant::now()) {

@@ -9,11 +9,11 @@ use cordon_runtime::telemetry::StageMetrics;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::courier::Courier;
-use crate::dialect::Dialect;
+use crate::capabilities::ServerCapabilities;
 use crate::error::IngestError;
 use crate::fallback::{Fallback, Variant};
 use crate::item::{Asked, Item};
+use crate::publisher::Publisher;
 use crate::round::{Ask, Link, MAX_PAGE, News, Next, Plan, Round, Stall};
 use crate::seen::Seen;
 
@@ -48,10 +48,10 @@ pub struct Window {
 /// Runs rounds, and remembers between them what was produced and what the server can be asked.
 pub struct Driver {
     api: Defender,
-    courier: Courier,
+    publisher: Publisher,
     metrics: StageMetrics,
     seen: Seen,
-    dialect: Dialect,
+    capabilities: ServerCapabilities,
     fallback: Fallback,
     /// Whether this round has asked the normal question only.
     normal: bool,
@@ -66,10 +66,10 @@ pub struct Driver {
 impl Driver {
     /// A driver that has produced what `seen` holds.
     #[must_use]
-    pub fn new(api: Defender, courier: Courier, metrics: StageMetrics, seen: Seen, top: u32) -> Self {
-        let (dialect, fallback) = (Dialect::default(), Fallback::default());
+    pub fn new(api: Defender, publisher: Publisher, metrics: StageMetrics, seen: Seen, top: u32) -> Self {
+        let (capabilities, fallback) = (ServerCapabilities::default(), Fallback::default());
         let (normal, asked, sorted, largest_top) = (true, Asked::Whole, true, MAX_PAGE);
-        Self { api, courier, metrics, seen, dialect, fallback, normal, asked, sorted, top, largest_top, late: 0 }
+        Self { api, publisher, metrics, seen, capabilities, fallback, normal, asked, sorted, top, largest_top, late: 0 }
     }
 
     /// How much of its alerts the last round asked for.
@@ -134,7 +134,7 @@ impl Driver {
         {
             if !self.normal {
                 self.fallback.variant_failed();
-            } else if let Some(variant) = self.fallback.failed(self.dialect, self.top) {
+            } else if let Some(variant) = self.fallback.failed(self.capabilities, self.top) {
                 self.use_instead(variant, error);
             }
         }
@@ -145,8 +145,8 @@ impl Driver {
     fn use_instead(&mut self, variant: Variant, error: &ApiError) {
         tracing::warn!(
             %error,
-            order = variant.dialect.order,
-            expand = variant.dialect.expand,
+            order = variant.capabilities.order,
+            expand = variant.capabilities.expand,
             filter = variant.filter,
             at_most = variant.largest_page,
             "the server fails on the alert list as it is normally asked for; asking so for ten minutes"
@@ -156,14 +156,15 @@ impl Driver {
 
     fn plan(&self, window: Window) -> Plan {
         let variant = self.fallback.in_use(Instant::now());
-        let (dialect, most) = variant.map_or((self.dialect, MAX_PAGE), |it| (it.dialect, it.largest_page));
+        let (capabilities, most) =
+            variant.map_or((self.capabilities, MAX_PAGE), |it| (it.capabilities, it.largest_page));
         Plan {
             since: window.since,
             watermark: window.watermark,
             believable_until: window.believable_until,
             top: self.top.min(most),
             largest_top: self.largest_top.min(most),
-            sorted: self.sorted && dialect.order,
+            sorted: self.sorted && capabilities.order,
         }
     }
 
@@ -189,7 +190,7 @@ impl Driver {
     /// The server failed on the normal question: tries a variant if it has done so for some time. What is answered once
     /// the server is well again proves nothing against the normal question, so that is asked once more.
     async fn ask_otherwise(&mut self, ask: Ask, round: &mut Round, error: ApiError) -> Result<AlertPage, ApiError> {
-        let Some(variant) = self.fallback.failed(self.dialect, ask.top) else { return Err(error) };
+        let Some(variant) = self.fallback.failed(self.capabilities, ask.top) else { return Err(error) };
         let Ok(page) = self.list(ask, variant).await else { return Err(error) };
         if let Ok(page) = self.ask_normally(ask, round).await {
             return Ok(page);
@@ -201,27 +202,27 @@ impl Driver {
         Ok(page)
     }
 
-    /// Asks in the server's dialect; a 400 makes the question simpler, and what worked is remembered.
+    /// Asks in the server's capabilities; a 400 makes the question simpler, and what worked is remembered.
     async fn ask_normally(&mut self, ask: Ask, round: &mut Round) -> Result<AlertPage, ApiError> {
-        let mut dialect = self.dialect;
+        let mut capabilities = self.capabilities;
         let page = loop {
-            match self.list(ask, Variant { dialect, filter: true, largest_page: ask.top }).await {
-                Err(error) if is_bad_request(&error) => match dialect.simpler() {
-                    Some(simpler) => dialect = simpler,
+            match self.list(ask, Variant { capabilities, filter: true, largest_page: ask.top }).await {
+                Err(error) if is_bad_request(&error) => match capabilities.simpler() {
+                    Some(simpler) => capabilities = simpler,
                     None => return Err(error),
                 },
                 other => break other?,
             }
         };
-        if dialect != self.dialect {
+        if capabilities != self.capabilities {
             tracing::warn!(
-                order = dialect.order,
-                expand = dialect.expand,
+                order = capabilities.order,
+                expand = capabilities.expand,
                 "the server refuses options of the alert list; asking without them from here on"
             );
-            self.dialect = dialect;
+            self.capabilities = capabilities;
         }
-        if !dialect.order {
+        if !capabilities.order {
             round.unordered();
         }
         Ok(page)
@@ -231,8 +232,8 @@ impl Driver {
         let query = AlertQuery {
             updated_since: variant.filter.then_some(ask.since),
             top: ask.top.min(variant.largest_page),
-            expand_evidence: variant.dialect.expand,
-            order: variant.dialect.order,
+            expand_evidence: variant.capabilities.expand,
+            order: variant.capabilities.order,
         };
         let page = self.api.list_alerts(&query).await;
         if page.is_ok() {
@@ -287,9 +288,9 @@ impl Driver {
     async fn produce(&mut self, news: Vec<News>) -> Result<(), IngestError> {
         let mut under_way = JoinSet::new();
         for one in news {
-            let courier = self.courier.clone();
+            let publisher = self.publisher.clone();
             under_way.spawn(async move {
-                let outcome = courier.deliver(&one).await;
+                let outcome = publisher.deliver(&one).await;
                 (one.item, outcome)
             });
         }
@@ -322,13 +323,13 @@ impl Driver {
 }
 
 const fn asked_with(variant: Variant) -> Asked {
-    if variant.dialect.expand { Asked::Whole } else { Asked::WithoutEvidence }
+    if variant.capabilities.expand { Asked::Whole } else { Asked::WithoutEvidence }
 }
 
 /// Tells the round how its page was asked for.
 fn told(variant: Variant, round: &mut Round) {
     round.at_most(variant.largest_page);
-    if !variant.dialect.order {
+    if !variant.capabilities.order {
         round.unordered();
     }
 }

@@ -1,13 +1,13 @@
 //! What to ask a server that fails, again and again, on what it is normally asked. Pure: times are passed in.
 //!
-//! A server that refuses an option says so with 400, and is believed ([`crate::dialect`]). One that answers 500, or nothing
+//! A server that refuses an option says so with 400, and is believed ([`crate::capabilities`]). One that answers 500, or nothing
 //! in time, says nothing about the cause: it may be down, or it may stumble over one part of the question. So after a few
 //! failures in a row one variant of the question is tried with each further one. A variant that is answered while the
 //! normal question still fails is used for some time; then the normal one is asked again, since it is the better one.
 
 use std::time::{Duration, Instant};
 
-use crate::dialect::Dialect;
+use crate::capabilities::ServerCapabilities;
 
 /// Failures in a row after which something else is tried.
 const PATIENCE: u32 = 3;
@@ -20,7 +20,7 @@ const SMALLER: u32 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variant {
     /// The options.
-    pub dialect: Dialect,
+    pub capabilities: ServerCapabilities,
     /// Ask for alerts from an instant on, instead of for all.
     pub filter: bool,
     /// Items per page at most.
@@ -48,10 +48,10 @@ impl Fallback {
         *self = Self::default();
     }
 
-    /// The server failed on the normal question, in this dialect and with so many items per page. Returns what to try.
-    pub fn failed(&mut self, dialect: Dialect, page: u32) -> Option<Variant> {
+    /// The server failed on the normal question, in this capabilities and with so many items per page. Returns what to try.
+    pub fn failed(&mut self, capabilities: ServerCapabilities, page: u32) -> Option<Variant> {
         self.failures = self.failures.saturating_add(1);
-        let variants = variants(dialect, page);
+        let variants = variants(capabilities, page);
         let variant = variants.get(self.next % variants.len().max(1)).copied();
         if self.failures < PATIENCE {
             return None;
@@ -75,16 +75,16 @@ impl Fallback {
 
 /// What costs least comes first: without order the round proves itself by larger pages; a small page costs calls; without
 /// evidence rules see less; without a filter the whole list is read.
-fn variants(dialect: Dialect, page: u32) -> Vec<Variant> {
-    let normal = Variant { dialect, filter: true, largest_page: u32::MAX };
-    let bare = Dialect { order: false, expand: false };
+fn variants(capabilities: ServerCapabilities, page: u32) -> Vec<Variant> {
+    let normal = Variant { capabilities, filter: true, largest_page: u32::MAX };
+    let bare = ServerCapabilities { order: false, expand: false };
     let candidates = [
-        Variant { dialect: Dialect { order: false, ..dialect }, ..normal },
+        Variant { capabilities: ServerCapabilities { order: false, ..capabilities }, ..normal },
         Variant { largest_page: (page / SMALLER).max(1), ..normal },
-        Variant { dialect: Dialect { expand: false, ..dialect }, ..normal },
-        Variant { dialect: bare, ..normal },
-        Variant { dialect: Dialect { order: false, ..dialect }, filter: false, ..normal },
-        Variant { dialect: bare, filter: false, ..normal },
+        Variant { capabilities: ServerCapabilities { expand: false, ..capabilities }, ..normal },
+        Variant { capabilities: bare, ..normal },
+        Variant { capabilities: ServerCapabilities { order: false, ..capabilities }, filter: false, ..normal },
+        Variant { capabilities: bare, filter: false, ..normal },
     ];
     let mut variants: Vec<Variant> = Vec::with_capacity(candidates.len());
     for variant in candidates {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn fails(fallback: &mut Fallback, times: u32) -> Option<Variant> {
-        (0..times).map(|_| fallback.failed(Dialect::default(), 200)).last().flatten()
+        (0..times).map(|_| fallback.failed(ServerCapabilities::default(), 200)).last().flatten()
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
         fallback.answered();
         assert_eq!(fails(&mut fallback, 2), None);
         let tried = fails(&mut fallback, 1).unwrap();
-        assert_eq!((tried.dialect, tried.filter), (Dialect { order: false, expand: true }, true));
+        assert_eq!((tried.capabilities, tried.filter), (ServerCapabilities { order: false, expand: true }, true));
     }
 
     #[test]
@@ -118,9 +118,9 @@ mod tests {
         let mut fallback = Fallback::default();
         fails(&mut fallback, PATIENCE - 1);
         let tried: Vec<Variant> = (0..7).filter_map(|_| fails(&mut fallback, 1)).collect();
-        assert!(tried.iter().any(|it| !it.dialect.order && it.dialect.expand && it.filter));
-        assert!(tried.iter().any(|it| it.dialect.order && it.dialect.expand && it.largest_page == 20));
-        assert!(tried.iter().any(|it| it.dialect.order && !it.dialect.expand));
+        assert!(tried.iter().any(|it| !it.capabilities.order && it.capabilities.expand && it.filter));
+        assert!(tried.iter().any(|it| it.capabilities.order && it.capabilities.expand && it.largest_page == 20));
+        assert!(tried.iter().any(|it| it.capabilities.order && !it.capabilities.expand));
         assert!(tried.iter().any(|it| !it.filter));
         assert_eq!(tried.first(), tried.last());
     }
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn what_the_server_refused_before_is_no_variant() {
-        let all = variants(Dialect { order: false, expand: false }, 1);
+        let all = variants(ServerCapabilities { order: false, expand: false }, 1);
         assert_eq!(all.len(), 2, "{all:?}");
-        assert!(all.iter().all(|variant| variant.dialect == Dialect { order: false, expand: false }));
+        assert!(all.iter().all(|variant| variant.capabilities == ServerCapabilities { order: false, expand: false }));
     }
 }

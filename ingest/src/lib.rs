@@ -4,19 +4,19 @@
 //! produced), then `drive` and `poll`, which run it. The cursor advances only after a complete round whose records
 //! are all confirmed, so a crash at any point can only duplicate.
 
+mod capabilities;
 pub mod config;
-mod courier;
 mod cursor;
-mod dialect;
 mod drive;
 pub mod error;
 mod fallback;
 pub mod item;
+pub mod look_back;
 mod metrics;
 mod outgoing;
 pub mod pace;
 mod poll;
-pub mod reach;
+mod publisher;
 mod restore;
 pub mod round;
 pub mod seen;

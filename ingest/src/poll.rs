@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::config::IngestSettings;
-use crate::courier::Courier;
 use crate::cursor;
 use crate::drive::{Driver, Ended, Window};
 use crate::error::IngestError;
 use crate::item::Asked;
+use crate::look_back::LookBack;
 use crate::metrics::{Metrics, RoundEnd};
 use crate::pace::{CALLS_OF_A_ROUND, Pace};
-use crate::reach::Reach;
+use crate::publisher::Publisher;
 use crate::restore::{Restored, later, restore};
 
 /// Failed rounds in a row after which the stage is no longer ready.
@@ -61,9 +61,9 @@ impl Poller {
         if let Some(cursor) = &cursor {
             self.metrics.covered(cursor.covered_until);
         }
-        let courier = Courier::new(&self.context, self.settings.defender.tenant_id.clone());
+        let publisher = Publisher::new(&self.context, self.settings.defender.tenant_id.clone());
         let page_size = self.settings.page_size;
-        let driver = Driver::new(self.api.clone(), courier, self.context.metrics.clone(), seen, page_size);
+        let driver = Driver::new(self.api.clone(), publisher, self.context.metrics.clone(), seen, page_size);
         let mut watch = Watch { poller: self, tenure, log, epoch, watermark, reach, driver, failures: 0 };
         let mut pace = Pace::new(self.settings.poll_interval, self.api.alert_list_room(CALLS_OF_A_ROUND).refusals);
         tracing::info!(interval = %self.settings.poll_interval, "polling");
@@ -140,7 +140,7 @@ struct Watch<'a> {
     log: StateLog,
     epoch: u64,
     watermark: Timestamp,
-    reach: Reach,
+    reach: LookBack,
     driver: Driver,
     failures: u32,
 }
@@ -231,7 +231,7 @@ impl Watch<'_> {
     }
 }
 
-/// A refused token or permission does not: people mend it while the stage waits, and readiness tells them.
+/// A refused token or permission does not: people fix it while the stage waits, and readiness tells them.
 fn ends_the_stage(error: &IngestError) -> bool {
     match error {
         IngestError::Api(_) => false,

@@ -9,7 +9,7 @@ use crate::config::IngestSettings;
 use crate::cursor::{self, Cursors};
 use crate::error::IngestError;
 use crate::item::{Asked, Item};
-use crate::reach::Reach;
+use crate::look_back::LookBack;
 use crate::seen::Seen;
 
 /// How far Kafka's clock may be behind Microsoft's when old records are left undecoded.
@@ -26,7 +26,7 @@ pub struct Restored {
     /// The newest `lastUpdateTime` received so far; on the very first start, where the look-back begins.
     pub watermark: Timestamp,
     /// How far back rounds ask.
-    pub reach: Reach,
+    pub reach: LookBack,
     /// What has been produced since the window's beginning.
     pub seen: Seen,
 }
@@ -47,7 +47,7 @@ pub async fn restore(context: &Context, settings: &IngestSettings) -> Result<Res
     };
     let first = cursor.as_ref().and_then(|cursor| cursor.from);
     let from = first.unwrap_or_else(|| earlier(watermark, settings.overlap));
-    let reach = Reach::new((settings.overlap, settings.sweep_interval, settings.sweep_window), from);
+    let reach = LookBack::new((settings.overlap, settings.sweep_interval, settings.sweep_window), from);
     let seen = recall(context, reach.sweep(watermark, context.clock.now())).await?;
     tracing::info!(epoch, %watermark, first_start = cursor.is_none(), remembered = seen.len(), "holding the poll");
     Ok(Restored { log, epoch, cursor, watermark, reach, seen })

@@ -115,7 +115,7 @@ pub struct Step {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum PagingMode {
     /// By time boundary.
     Boundary,
     /// By the server's links: the pass's number, from 1, and the links followed in it.
@@ -123,7 +123,7 @@ enum Way {
 }
 
 /// A page's facts, without its items.
-struct Facts {
+struct RoundFacts {
     full: bool,
     link: Link,
     oldest: Option<Timestamp>,
@@ -138,7 +138,7 @@ pub struct Round {
     plan: Plan,
     ask: Ask,
     sorted: bool,
-    way: Way,
+    way: PagingMode,
     served: HashSet<Identity>,
     pass: HashSet<Identity>,
     pass_before: HashSet<Identity>,
@@ -155,7 +155,7 @@ impl Round {
             plan,
             ask: Ask { since: plan.since, top },
             sorted: plan.sorted,
-            way: Way::Boundary,
+            way: PagingMode::Boundary,
             served: HashSet::new(),
             pass: HashSet::new(),
             pass_before: HashSet::new(),
@@ -199,7 +199,7 @@ impl Round {
         let oldest = items.iter().filter_map(|item| item.stamp).min();
         let newest = items.iter().filter_map(|item| item.stamp).max();
         let mut step = Step { news: Vec::new(), seen: 0, outside: 0, next: Next::Complete };
-        if self.way == Way::Boundary {
+        if self.way == PagingMode::Boundary {
             self.pass.clear();
         }
         self.sift(items, seen, &mut step);
@@ -208,7 +208,7 @@ impl Round {
         step.next = if surprised && self.ask.since > self.plan.since {
             self.start_over()
         } else {
-            self.after(&Facts { full, link, oldest, newest, unseen: !step.news.is_empty() })
+            self.after(&RoundFacts { full, link, oldest, newest, unseen: !step.news.is_empty() })
         };
         step
     }
@@ -221,7 +221,7 @@ impl Round {
         }
         self.plan.largest_top = half;
         self.ask.top = half;
-        self.way = Way::Boundary;
+        self.way = PagingMode::Boundary;
         Next::Ask(self.ask)
     }
 
@@ -247,22 +247,22 @@ impl Round {
 
     /// The pages before this one looked sorted by chance: the boundary may have passed alerts that were not served.
     fn start_over(&mut self) -> Next {
-        self.way = Way::Boundary;
+        self.way = PagingMode::Boundary;
         self.ask = Ask { since: self.plan.since, top: self.plan.largest_top };
         Next::Ask(self.ask)
     }
 
-    fn after(&mut self, page: &Facts) -> Next {
+    fn after(&mut self, page: &RoundFacts) -> Next {
         match self.way {
-            Way::Boundary if page.full || page.link != Link::None => self.beyond_a_full_page(page),
-            Way::Boundary => self.beyond_a_short_page(page),
-            Way::Links(pass, followed) => self.along_links(page, pass, followed),
+            PagingMode::Boundary if page.full || page.link != Link::None => self.beyond_a_full_page(page),
+            PagingMode::Boundary => self.beyond_a_short_page(page),
+            PagingMode::Links(pass, followed) => self.along_links(page, pass, followed),
         }
     }
 
     /// The boundary moves only behind a page that shows the server's order: a page of a single stamp may as well
     /// be the newest end of a list that the server sorts the other way round.
-    fn beyond_a_full_page(&mut self, page: &Facts) -> Next {
+    fn beyond_a_full_page(&mut self, page: &RoundFacts) -> Next {
         let in_order = self.sorted && page.oldest < page.newest;
         if let Some(newest) = page.newest.filter(|newest| in_order && *newest > self.ask.since) {
             self.ask.since = newest;
@@ -281,7 +281,7 @@ impl Round {
 
     /// A short page is normally the end. If it brought news, or ends before what earlier rounds have seen, the
     /// server may have cut it short without saying so: one more question, from its end, tells.
-    fn beyond_a_short_page(&mut self, page: &Facts) -> Next {
+    fn beyond_a_short_page(&mut self, page: &RoundFacts) -> Next {
         let Some(newest) = page.newest.filter(|newest| *newest > self.ask.since) else {
             return Next::Complete;
         };
@@ -292,10 +292,10 @@ impl Round {
         Next::Ask(self.ask)
     }
 
-    fn along_links(&mut self, page: &Facts, pass: u32, followed: u32) -> Next {
+    fn along_links(&mut self, page: &RoundFacts, pass: u32, followed: u32) -> Next {
         match page.link {
             Link::Usable if followed < MAX_LINKS => {
-                self.way = Way::Links(pass, followed + 1);
+                self.way = PagingMode::Links(pass, followed + 1);
                 return Next::Follow;
             }
             Link::Usable => return Next::Incomplete(Stall::EndlessLinks),
@@ -309,7 +309,7 @@ impl Round {
         if pass >= MAX_PASSES {
             return Next::Incomplete(Stall::Restless);
         }
-        self.way = Way::Links(pass + 1, 0);
+        self.way = PagingMode::Links(pass + 1, 0);
         self.pass_before = std::mem::take(&mut self.pass);
         Next::Ask(self.ask)
     }

@@ -19,14 +19,14 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone)]
 pub struct NotifySettings {
     /// How mails are written and how long they are tried.
-    pub terms: Terms,
+    pub config: MailConfig,
     /// The way out.
     pub route: Route,
 }
 
 /// What does not depend on the way out.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct MailConfig {
     /// Who writes and who reads.
     pub parties: Parties,
     /// How long a reader whom the server puts off is tried with a mail that others have.
@@ -104,7 +104,7 @@ impl NotifySettings {
         };
         notify.finish();
         let (parties, route) = settings?;
-        Some(Self { terms: Terms { parties, give_up_after, digest_after }, route })
+        Some(Self { config: MailConfig { parties, give_up_after, digest_after }, route })
     }
 }
 

@@ -15,7 +15,7 @@ use lettre::Address;
 use tokio::time::Instant;
 
 use crate::error::NotifyError;
-use crate::hold::{COMPONENT, FIRST_PAUSE, GRACE, LONGEST_PAUSE, Stop, lost_for, unless_lost, worth_repeating};
+use crate::mailer::{COMPONENT, FIRST_PAUSE, GRACE, LONGEST_PAUSE, Stop, lost_for, unless_lost, worth_repeating};
 use crate::message::Message;
 use crate::metrics::Lost;
 use crate::notified::{MailRecord, Planned, Reader, Sent, Stored, Tells, Waiting};
@@ -162,7 +162,7 @@ impl<T: Transport> Session<'_, T> {
             self.mailer.metrics.delay.observe(at.duration_since(happened_at).as_secs_f64().max(0.0));
             tracing::info!(report = sent.report, readers, message_id = sent.message_id, "mail sent");
         }
-        let until = SignedDuration::try_from(self.mailer.terms.give_up_after).unwrap_or(SignedDuration::MAX);
+        let until = SignedDuration::try_from(self.mailer.config.give_up_after).unwrap_or(SignedDuration::MAX);
         let delivery = Delivery {
             key: key.to_owned(),
             mail: letter.mail.clone(),

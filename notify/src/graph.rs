@@ -73,7 +73,7 @@ impl Transport for GraphMail {
     }
 }
 
-/// A mailbox that does not exist (404) is the set-up's fault, as a missing permission is: both can be mended while
+/// A mailbox that does not exist (404) is the set-up's fault, as a missing permission is: both can be fixed while
 /// the mail waits. A lost answer may mean a mail that arrived; a second one has the same `Message-ID`.
 fn refuses_the_mail(error: &ApiError) -> bool {
     match error.class() {

@@ -12,8 +12,8 @@ pub mod digest;
 pub mod error;
 mod facts;
 pub mod graph;
-pub mod hold;
 pub mod letters;
+pub mod mailer;
 pub mod message;
 pub mod metrics;
 pub mod mistakes;
@@ -39,10 +39,10 @@ use cordon_runtime::telemetry::watch_need;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{NotifySettings, Route, Terms};
+use crate::config::{MailConfig, NotifySettings, Route};
 use crate::error::NotifyError;
 use crate::graph::GraphMail;
-use crate::hold::Mailer;
+use crate::mailer::Mailer;
 use crate::smtp::Smtp;
 use crate::transport::Transport;
 
@@ -83,14 +83,14 @@ impl Stage for Notify {
         shutdown: CancellationToken,
     ) -> Result<(), Self::Error> {
         match settings.route {
-            Route::Smtp(smtp) => send(Smtp::new(smtp), settings.terms, context, shutdown).await,
+            Route::Smtp(smtp) => send(Smtp::new(smtp), settings.config, context, shutdown).await,
             Route::Graph(route) => {
                 let calls = register(&context.registry, CallMetrics::new(Self::NAME)?)?;
                 let ports = Ports::new(Arc::clone(&context.clock)).observed_by(calls);
                 let graph = Graph::with(route.graph, ports)?;
                 let (health, needs_token) = (context.health.clone(), graph.clone());
                 tokio::select! {
-                    ended = send(GraphMail::new(graph, route.sender), settings.terms, context, shutdown) => ended,
+                    ended = send(GraphMail::new(graph, route.sender), settings.config, context, shutdown) => ended,
                     never = watch_need(&health, "token", || needs_token.ensure_token()) => match never {},
                 }
             }
@@ -100,11 +100,11 @@ impl Stage for Notify {
 
 async fn send<T: Transport>(
     transport: T,
-    terms: Terms,
+    config: MailConfig,
     context: Context,
     shutdown: CancellationToken,
 ) -> Result<(), NotifyError> {
-    let mailer = Mailer::new(context.clone(), terms, transport)?;
+    let mailer = Mailer::new(context.clone(), config, transport)?;
     let election = Election { topic: Topic::Actions, group: GROUP.to_owned(), start: Start::Earliest };
     elect(election, mailer, &context, shutdown).await.map_err(|error| match error {
         ElectError::Kafka(failure) => NotifyError::Kafka(failure),

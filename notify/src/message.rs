@@ -20,7 +20,7 @@
 //! alert and state where there is no action. `refused` and `would` are told once per machine, kind, state and UTC day,
 //! because ten alerts on one machine are one thing to look at.
 //!
-//! What may come in numbers is folded ([`Fate::Fold`]): the first is told at once, the others in a digest (see `window`).
+//! What may come in numbers is folded ([`MailDecision::Fold`]): the first is told at once, the others in a digest (see `window`).
 
 use cordon_records::{ActionKind, ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
 use jiff::Timestamp;
@@ -49,7 +49,7 @@ const BESIDE_CAPS: &str = "fleet-share";
 
 /// What is to be done with one report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum MailDecision {
     /// Send this, unless its key says that it was sent.
     Mail(Box<Message>),
     /// Send this when it is the first for a while; tell it in a digest otherwise.
@@ -117,23 +117,23 @@ pub struct Message {
 
 /// Which mail the report deserves.
 #[must_use]
-pub fn message_for(report: &Report) -> Fate {
+pub fn message_for(report: &Report) -> MailDecision {
     match report {
-        Report::Notice(notice) => Fate::Mail(Box::new(notice_message(notice))),
+        Report::Notice(notice) => MailDecision::Mail(Box::new(notice_message(notice))),
         Report::Action(record) => match skip_reason(record) {
-            Some(reason) => Fate::Skip(reason),
-            None => action_fate(record),
+            Some(reason) => MailDecision::Skip(reason),
+            None => action_decision(record),
         },
     }
 }
 
-fn action_fate(record: &ActionRecord) -> Fate {
+fn action_decision(record: &ActionRecord) -> MailDecision {
     let message = action_message(record);
     match series(record) {
-        None => Fate::Mail(Box::new(message)),
+        None => MailDecision::Mail(Box::new(message)),
         Some(series) => {
             let (leads, line) = (!is_noticed(record), Line::of(record, &message));
-            Fate::Fold(Box::new(Folded { series, leads, line, message }))
+            MailDecision::Fold(Box::new(Folded { series, leads, line, message }))
         }
     }
 }

@@ -17,9 +17,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::delivery::Outcome;
 use crate::digest::{self, Line, Series};
-use crate::hold::{GRACE, Mailer, Stop, lost_for};
 use crate::letters::{self, DeadLetter, Letters};
-use crate::message::{Fate, Folded, Message, message_for};
+use crate::mailer::{GRACE, Mailer, Stop, lost_for};
+use crate::message::{Folded, MailDecision, Message, message_for};
 use crate::notified::{Notified, Tells, Unfinished};
 use crate::render::Mail;
 use crate::transport::Transport;
@@ -83,7 +83,7 @@ pub struct Letter<'a> {
 
 impl<'a, T: Transport> Session<'a, T> {
     pub fn new(mailer: &'a Mailer<T>, tenure: &'a Tenure, settler: Settler, notified: Notified) -> Self {
-        let span = mailer.terms.digest_after;
+        let span = mailer.config.digest_after;
         let windows = Series::ALL.into_iter().map(|series| (series, Window::new(span, window::MOST))).collect();
         let letters = Letters::new(&mailer.context, notified.dead_letters(), span);
         let waits = mailer.context.health.waits();
@@ -168,7 +168,7 @@ impl<'a, T: Transport> Session<'a, T> {
 
     /// One mail for these dead letters; with it is written down how far they are told.
     async fn send_letters(&mut self, letters: &[DeadLetter]) -> Result<(), Stop> {
-        let (renderer, parties) = (&self.mailer.renderer, &self.mailer.terms.parties);
+        let (renderer, parties) = (&self.mailer.renderer, &self.mailer.config.parties);
         let date = self.mailer.context.clock.now();
         let told =
             digest::put_together(letters.to_vec(), letters::message, |message| renderer.mail(message, parties, date));
@@ -185,18 +185,18 @@ impl<'a, T: Transport> Session<'a, T> {
         let report: Report = match record.json() {
             Ok(report) => report,
             Err(error @ Undecodable::Empty) => {
-                return self.bury(&record, DeadLetterReason::Empty, &error.to_string()).await;
+                return self.dead_letter(&record, DeadLetterReason::Empty, &error.to_string()).await;
             }
             Err(error @ Undecodable::Shape(_)) => {
-                return self.bury(&record, DeadLetterReason::Decode, &error.to_string()).await;
+                return self.dead_letter(&record, DeadLetterReason::Decode, &error.to_string()).await;
             }
         };
         match message_for(&report) {
-            Fate::Skip(reason) => self.skip(&record, reason),
-            Fate::Mail(message) if self.is_told(&message.key) => self.skip(&record, "already_sent"),
-            Fate::Fold(folded) if self.is_told(&folded.message.key) => self.skip(&record, "already_sent"),
-            Fate::Mail(message) => return self.send(&record, &message).await,
-            Fate::Fold(folded) => return self.fold(record, *folded).await,
+            MailDecision::Skip(reason) => self.skip(&record, reason),
+            MailDecision::Mail(message) if self.is_told(&message.key) => self.skip(&record, "already_sent"),
+            MailDecision::Fold(folded) if self.is_told(&folded.message.key) => self.skip(&record, "already_sent"),
+            MailDecision::Mail(message) => return self.send(&record, &message).await,
+            MailDecision::Fold(folded) => return self.fold(record, *folded).await,
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl<'a, T: Transport> Session<'a, T> {
         let now = Instant::now();
         let kept = Kept { record, line };
         let window =
-            self.windows.entry(series).or_insert_with(|| Window::new(self.mailer.terms.digest_after, window::MOST));
+            self.windows.entry(series).or_insert_with(|| Window::new(self.mailer.config.digest_after, window::MOST));
         if let Some(first) = window.offer(kept, leads, now) {
             return self.send(&first.record, &message).await;
         }
@@ -251,18 +251,18 @@ impl<'a, T: Transport> Session<'a, T> {
     /// One mail for one report.
     async fn send(&mut self, record: &Inbound, message: &Message) -> Result<(), Stop> {
         let now = self.mailer.context.clock.now();
-        let mail = match self.mailer.renderer.mail(message, &self.mailer.terms.parties, now) {
+        let mail = match self.mailer.renderer.mail(message, &self.mailer.config.parties, now) {
             Ok(mail) => mail,
             Err(error) => {
                 tracing::error!(report = message.record, %error, "no mail could be made of this report");
-                return self.bury(record, DeadLetterReason::Rejected, &error.to_string()).await;
+                return self.dead_letter(record, DeadLetterReason::Rejected, &error.to_string()).await;
             }
         };
         let handover = self.hand_over(&mail, &message.record).await?;
         if handover.taken == 0 && handover.put_off.is_empty() {
             let refusals = handover.refusals();
             self.nobody_takes(&message.record, &refusals, handover.refused.len());
-            return self.bury(record, DeadLetterReason::Rejected, &refusals).await;
+            return self.dead_letter(record, DeadLetterReason::Rejected, &refusals).await;
         }
         let letter = Letter { key: &message.key, report: &message.record, mail: &mail, tells: Tells::default() };
         self.write_down(letter, handover, message.happened_at).await?;
@@ -273,7 +273,7 @@ impl<'a, T: Transport> Session<'a, T> {
     /// One mail for all that the window has kept: written down as planned, sent, written down as sent, settled.
     async fn send_digest(&mut self, series: Series, now: Instant) -> Result<(), Stop> {
         let kept = self.windows.get_mut(&series).map(|window| window.take(now)).unwrap_or_default();
-        let (renderer, parties) = (&self.mailer.renderer, &self.mailer.terms.parties);
+        let (renderer, parties) = (&self.mailer.renderer, &self.mailer.config.parties);
         let date = self.mailer.context.clock.now();
         let digest = digest::put_together(
             kept,
@@ -308,11 +308,16 @@ impl<'a, T: Transport> Session<'a, T> {
         Ok(())
     }
 
-    pub(crate) async fn bury(&self, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Result<(), Stop> {
+    pub(crate) async fn dead_letter(
+        &self,
+        record: &Inbound,
+        reason: DeadLetterReason,
+        detail: &str,
+    ) -> Result<(), Stop> {
         tokio::select! {
             biased;
-            buried = self.settler.bury(record, reason, detail) => {
-                buried?;
+            dead_lettered = self.settler.dead_letter(record, reason, detail) => {
+                dead_lettered?;
                 Ok(())
             }
             () = lost_for(self.tenure, GRACE) => Err(Stop::TenureOver),

@@ -5,7 +5,7 @@ mod support;
 
 use cordon_notify::digest::{Line, Series, message, put_together};
 use cordon_notify::error::RenderError;
-use cordon_notify::message::{Fate, Message, message_for};
+use cordon_notify::message::{MailDecision, Message, message_for};
 use cordon_notify::render::Renderer;
 use cordon_records::{ActionKey, ActionKind, ActionRecord, ActionState, AlertId, Ruling, Severity};
 use support::actions::record;
@@ -37,7 +37,7 @@ fn many(state: ActionState, count: usize) -> Vec<ActionRecord> {
 
 fn lines(records: Vec<ActionRecord>) -> Vec<(Series, Line)> {
     let fold = |record| match message_for(&report(record)) {
-        Fate::Fold(folded) => (folded.series, folded.line),
+        MailDecision::Fold(folded) => (folded.series, folded.line),
         other => panic!("{other:?}"),
     };
     records.into_iter().map(fold).collect()

@@ -3,7 +3,7 @@
 
 mod support;
 
-use cordon_notify::message::{Fate, message_for};
+use cordon_notify::message::{MailDecision, message_for};
 use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
 use cordon_records::{
@@ -180,14 +180,14 @@ fn what_only_a_notice_tells_of_is_counted_in_a_digest_while_it_waits_and_not_tol
     };
     for guard in ["caps", "breaker", "pause"] {
         for state in [ActionState::Denied, ActionState::Expired] {
-            assert_eq!(fate(state, guard), Fate::Skip("told_by_breaker_notice"), "{state:?} {guard}");
+            assert_eq!(fate(state, guard), MailDecision::Skip("told_by_breaker_notice"), "{state:?} {guard}");
         }
-        assert!(matches!(fate(ActionState::Held, guard), Fate::Fold(folded) if !folded.leads), "{guard}");
+        assert!(matches!(fate(ActionState::Held, guard), MailDecision::Fold(folded) if !folded.leads), "{guard}");
     }
-    assert!(matches!(fate(ActionState::Held, "hold-tags"), Fate::Fold(folded) if folded.leads));
-    assert!(matches!(fate(ActionState::Denied, "hold-tags"), Fate::Mail(_)));
-    assert!(matches!(fate(ActionState::Expired, "hold-tags"), Fate::Fold(folded) if folded.leads));
-    assert!(matches!(fate(ActionState::Approved, "breaker"), Fate::Mail(_)), "something is about to happen");
+    assert!(matches!(fate(ActionState::Held, "hold-tags"), MailDecision::Fold(folded) if folded.leads));
+    assert!(matches!(fate(ActionState::Denied, "hold-tags"), MailDecision::Mail(_)));
+    assert!(matches!(fate(ActionState::Expired, "hold-tags"), MailDecision::Fold(folded) if folded.leads));
+    assert!(matches!(fate(ActionState::Approved, "breaker"), MailDecision::Mail(_)), "something is about to happen");
 }
 
 #[test]
@@ -211,8 +211,8 @@ fn what_the_cap_of_gentle_actions_holds_is_told_for_each_action_because_no_notic
         record
     };
     let fate = |record| message_for(&report(record));
-    assert!(matches!(fate(held(ActionKind::Scan, "gentle-caps")), Fate::Fold(folded) if folded.leads));
-    assert!(matches!(fate(held(ActionKind::Scan, "pause")), Fate::Fold(folded) if !folded.leads));
+    assert!(matches!(fate(held(ActionKind::Scan, "gentle-caps")), MailDecision::Fold(folded) if folded.leads));
+    assert!(matches!(fate(held(ActionKind::Scan, "pause")), MailDecision::Fold(folded) if !folded.leads));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn only_what_defender_confirmed_is_called_done_and_only_what_hurts_is_loud() {
             assert!(!other.subject.contains(&done.headline), "{}", other.subject);
         }
         let failed = of(step_of(action.clone(), ActionState::Failed, "LAPTOP-ANNA"));
-        let gentle = action.kind().impact() == Impact::Gentle;
+        let gentle = action.kind().impact() == Impact::LowImpact;
         assert_eq!(failed.tone, if gentle { Tone::Minor } else { Tone::Alarm }, "{action:?}");
     }
 }

@@ -19,18 +19,18 @@ const ONE: &str = "ACTION NEEDED: A record is a dead letter: enrich gave it up (
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_dead_letter_is_told_at_once_the_others_together_and_none_again_after_a_restart() {
     let world = World::start();
-    world.bury(0, "enrich", "decode").await;
+    world.dead_letter(0, "enrich", "decode").await;
     let running = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 8s"));
     until(|| world.subjects().len() == 1, || format!("{:?}", world.subjects())).await;
     for number in 1..6 {
-        world.bury(number, if number < 5 { "enrich" } else { "act" }, "decode").await;
+        world.dead_letter(number, if number < 5 { "enrich" } else { "act" }, "decode").await;
     }
     until(|| world.subjects().len() == 2, || format!("{:?}", world.subjects())).await;
     let told = [ONE, "ACTION NEEDED: 5 records are dead letters: enrich decode 4, act decode 1"];
     assert_eq!(world.subjects(), told);
     running.stop().await;
     let again = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 8s"));
-    world.bury(6, "enrich", "decode").await;
+    world.dead_letter(6, "enrich", "decode").await;
     until(|| world.subjects().len() == 3, || format!("{:?}", world.subjects())).await;
     assert_eq!(world.subjects()[2], ONE, "only what was not told is told");
     again.stop().await;
@@ -40,7 +40,7 @@ async fn the_first_dead_letter_is_told_at_once_the_others_together_and_none_agai
 async fn what_is_on_a_topic_that_was_made_anew_is_told_although_mails_told_of_as_many_letters_of_the_one_before() {
     let world = World::start();
     for number in 0..5 {
-        world.bury(number, "enrich", "decode").await;
+        world.dead_letter(number, "enrich", "decode").await;
     }
     world.tell_of_all_so_far(Some("2020-01-01T00:00:00Z"), "2100-01-01T00:00:00Z").await;
     let running = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 8s"));
@@ -57,11 +57,11 @@ async fn what_mails_have_told_is_not_told_again_where_the_topic_is_the_same() {
     for (newest, at) in [(Some(after), after), (None, after), (None, before)] {
         let world = World::start();
         for number in 0..5 {
-            world.bury(number, "enrich", "decode").await;
+            world.dead_letter(number, "enrich", "decode").await;
         }
         world.tell_of_all_so_far(newest, at).await;
         let running = world.run(&world.smtp_to(&["soc@contoso.com"], ", digest_after: 1h"));
-        world.bury(5, "act", "panic").await;
+        world.dead_letter(5, "act", "panic").await;
         until(|| !world.subjects().is_empty(), || "nothing was told".into()).await;
         assert_eq!(
             world.subjects(),
@@ -82,7 +82,7 @@ async fn where_every_mail_is_refused_the_mail_about_the_dead_letter_makes_no_fur
     running.until_settled(1).await;
     // The report's two readers and those of the mail about its dead letter.
     until(|| running.count("cordon_notify_lost_readers_total") == 4, || "the dead letter was not told".into()).await;
-    world.bury(1, "enrich", "decode").await;
+    world.dead_letter(1, "enrich", "decode").await;
     until(|| running.count("cordon_notify_lost_readers_total") >= 6, || "the second one was not told".into()).await;
     let dead = read_all(&world.kafka(), Topic::DeadLetters).await.unwrap();
     assert_eq!(dead.len(), 2, "the report's and the one that was put there");

@@ -3,7 +3,7 @@
 
 mod support;
 
-use cordon_notify::message::{Fate, message_for};
+use cordon_notify::message::{MailDecision, message_for};
 use cordon_notify::render::Renderer;
 use cordon_notify::wording::Tone;
 use cordon_records::{
@@ -213,12 +213,12 @@ fn the_breakers_notice_speaks_for_what_it_alone_holds_and_for_nothing_else() {
     let breaker = || verdict("breaker", Ruling::Hold, "latched");
     let platform = || verdict("platform", Ruling::Hold, "a server");
     let leads = |guards| match fate(guards) {
-        Fate::Fold(folded) => folded.leads,
+        MailDecision::Fold(folded) => folded.leads,
         other => panic!("{other:?}"),
     };
     assert!(!leads(vec![caps()]) && !leads(vec![breaker(), caps()]));
     assert!(leads(vec![breaker(), platform()]) && leads(vec![]));
-    assert_eq!(message_for(&report(step(ActionState::Covered, "DC-01"))), Fate::Skip("covered"));
+    assert_eq!(message_for(&report(step(ActionState::Covered, "DC-01"))), MailDecision::Skip("covered"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cordon_notify::config::Terms;
+use cordon_notify::config::MailConfig;
 use cordon_notify::error::DeliveryError;
 use cordon_notify::render::{Mail, Parties};
 use cordon_notify::transport::{Handover, Transport};
@@ -98,7 +98,7 @@ async fn a_reader_that_is_refused_costs_a_dead_letter_with_the_mail_and_a_metric
 async fn a_reader_that_is_put_off_until_the_deadline_is_given_up_with_a_dead_letter_and_a_metric() {
     let world = World::start();
     full(&world, SmtpPhase::Rcpt, 1_000);
-    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.terms.give_up_after = Duration::from_secs(1));
+    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.config.give_up_after = Duration::from_secs(1));
     world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
     until(|| running.count("cordon_notify_lost_readers_total") == 1, || "nobody was given up".into()).await;
     let got = |reader| world.got(reader).iter().filter(|subject| *subject == MAILS[0]).count();
@@ -120,7 +120,7 @@ async fn while_the_way_out_is_closed_everybody_waits_and_nobody_is_given_up() {
     let world = World::start();
     let fault = SmtpFault::at(SmtpPhase::Connect, SmtpFaultKind::Reply("421 4.3.2 try later".into()));
     world.tenant.script_smtp(fault.times(4));
-    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.terms.give_up_after = Duration::ZERO);
+    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.config.give_up_after = Duration::ZERO);
     world
         .publish(&[report(step_under(ActionState::Accepted, "a")), report(step_under(ActionState::Succeeded, "a"))])
         .await;
@@ -172,7 +172,7 @@ async fn where_the_server_puts_every_reader_off_the_way_out_is_closed_and_nobody
     let world = World::start();
     let later = SmtpFault::at(SmtpPhase::Rcpt, SmtpFaultKind::Reply("451 4.3.0 not now".into()));
     world.tenant.script_smtp(later.times(1_000));
-    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.terms.give_up_after = Duration::ZERO);
+    let running = world.run_with(&world.smtp_to(&BOTH, ""), |it| it.config.give_up_after = Duration::ZERO);
     world.publish(&[report(step_under(ActionState::Accepted, "a"))]).await;
     until(|| running.count("cordon_notify_failed_attempts_total") >= 3, || "the mail was put off".into()).await;
     assert!(format!("{:?}", running.health.missing()).contains("not now"), "{:?}", running.health.missing());
@@ -239,7 +239,7 @@ async fn reports_go_before_mails_that_wait_and_after_each_report_one_of_those_is
         to: BOTH.iter().map(|reader| reader.parse().unwrap()).collect(),
     };
     let hour = Duration::from_secs(3_600);
-    let running = world.run_through(Terms { parties, give_up_after: hour, digest_after: hour }, counter.clone());
+    let running = world.run_through(MailConfig { parties, give_up_after: hour, digest_after: hour }, counter.clone());
     let accepted =
         |keys: &[&str]| -> Vec<_> { keys.iter().map(|key| report(step_under(ActionState::Accepted, key))).collect() };
     // One reader has three mails, the other waits for all of them.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cordon_records::{Genesis, Headers, LedgerRecord, StampedRecord, Topic};
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Outbound};
 
@@ -24,14 +24,14 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// When the broker cannot be read or written, or the ledger already belongs to another cluster.
 pub async fn init_ledger(context: &Context) -> Result<(), ActError> {
     let cluster_id = kafka::cluster_id(&context.kafka).await?;
-    let book = read_book(context).await?;
-    if let Some(genesis) = &book.genesis {
+    let ledger = read_book(context).await?;
+    if let Some(genesis) = &ledger.genesis {
         check_cluster(genesis, &cluster_id)?;
         // A group that rested for longer than the broker keeps offsets has lost its own.
         return commit_end_of_decisions(context).await;
     }
     commit_end_of_decisions(context).await?;
-    let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() }).stamped(book.epoch);
+    let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() }).stamped(ledger.epoch);
     context.producer.send(outbound(&record, context)?).await?;
     tracing::info!("ledger initialised: respond starts at the present end of decisions");
     Ok(())
@@ -61,8 +61,8 @@ async fn commit_end_of_decisions(context: &Context) -> Result<(), ActError> {
 ///
 /// # Errors
 /// [`ActError::NoGenesis`] or [`ActError::OtherCluster`].
-pub fn check(book: &Book, cluster_id: &str) -> Result<(), ActError> {
-    book.genesis.as_ref().map_or(Err(ActError::NoGenesis), |genesis| check_cluster(genesis, cluster_id))
+pub fn check(ledger: &LedgerState, cluster_id: &str) -> Result<(), ActError> {
+    ledger.genesis.as_ref().map_or(Err(ActError::NoGenesis), |genesis| check_cluster(genesis, cluster_id))
 }
 
 fn check_cluster(genesis: &Genesis, cluster_id: &str) -> Result<(), ActError> {
@@ -73,7 +73,7 @@ fn check_cluster(genesis: &Genesis, cluster_id: &str) -> Result<(), ActError> {
 }
 
 /// Reads the ledger as a restore does: what a tombstone or a later record put right says nothing.
-async fn read_book(context: &Context) -> Result<Book, ActError> {
+async fn read_book(context: &Context) -> Result<LedgerState, ActError> {
     let take = |restoring: &mut Restoring, record: kafka::Inbound| restoring.take(&record);
     Ok(kafka::fold_all(&context.kafka, Topic::Ledger, Restoring::new(), take).await?.finish()?.0)
 }

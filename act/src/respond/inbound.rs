@@ -6,7 +6,7 @@ use cordon_records::{
     ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, MAX_COMMAND, TenantId,
     Topic,
 };
-use cordon_response::{Book, Event};
+use cordon_response::{Event, LedgerState};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Inbound, StateLog, Undecodable};
 
@@ -68,7 +68,7 @@ pub fn tail(inbound: &Inbound) -> Result<Option<Event>, ActError> {
 /// The ledger while it is restored.
 #[derive(Debug)]
 pub struct Restoring {
-    book: Book,
+    ledger: LedgerState,
     tailed_to: i64,
     /// What could not be read, by key. A later record of that key, or a tombstone, puts it right: so an operator can.
     broken: BTreeMap<Option<Vec<u8>>, ActError>,
@@ -77,7 +77,7 @@ pub struct Restoring {
 impl Restoring {
     /// Nothing is read yet.
     pub fn new() -> Self {
-        Self { book: Book::default(), tailed_to: -1, broken: BTreeMap::new() }
+        Self { ledger: LedgerState::default(), tailed_to: -1, broken: BTreeMap::new() }
     }
 
     /// Takes the next record.
@@ -85,13 +85,13 @@ impl Restoring {
         self.tailed_to = inbound.offset;
         if inbound.value.is_none() {
             self.broken.remove(&inbound.key);
-            inbound.key_text().into_iter().for_each(|key| self.book.erased(key));
+            inbound.key_text().into_iter().for_each(|key| self.ledger.erased(key));
             return;
         }
         match genesis::read(inbound) {
             Ok(record) => {
                 self.broken.remove(&inbound.key);
-                self.book.apply(record);
+                self.ledger.apply(record);
             }
             Err(error) => {
                 self.broken.insert(inbound.key.clone(), error);
@@ -99,12 +99,12 @@ impl Restoring {
         }
     }
 
-    /// The book and the offset it goes to.
+    /// The ledger and the offset it goes to.
     ///
     /// # Errors
     /// [`ActError::Ledger`] when something unreadable was never put right.
-    pub fn finish(mut self) -> Result<(Book, i64), ActError> {
-        self.broken.pop_first().map_or(Ok((self.book, self.tailed_to)), |(_, error)| Err(error))
+    pub fn finish(mut self) -> Result<(LedgerState, i64), ActError> {
+        self.broken.pop_first().map_or(Ok((self.ledger, self.tailed_to)), |(_, error)| Err(error))
     }
 }
 
@@ -112,7 +112,7 @@ impl Restoring {
 ///
 /// # Errors
 /// Those of Kafka, and [`ActError::Ledger`].
-pub async fn restore(log: &mut StateLog, context: &Context) -> Result<(Book, u64, i64), ActError> {
+pub async fn restore(log: &mut StateLog, context: &Context) -> Result<(LedgerState, u64, i64), ActError> {
     let mut restoring = Restoring::new();
     let make = |epoch| {
         let claim = LedgerRecord::Claim(Claim { epoch, owner: context.owner.clone(), at: context.clock.now() });
@@ -120,8 +120,8 @@ pub async fn restore(log: &mut StateLog, context: &Context) -> Result<(Book, u64
         (claim.key(), headers, serde_json::to_vec(&claim).unwrap_or_default())
     };
     let epoch = kafka::claim(log, make, epoch_of, |inbound| restoring.take(&inbound)).await?;
-    let (book, tailed_to) = restoring.finish()?;
-    Ok((book, epoch, tailed_to))
+    let (ledger, tailed_to) = restoring.finish()?;
+    Ok((ledger, epoch, tailed_to))
 }
 
 /// The epoch of any record, also of one that says what this build cannot read: a claim that was lost must not make its
@@ -140,7 +140,7 @@ fn epoch_of(inbound: &Inbound) -> Option<u64> {
 ///
 /// # Errors
 /// Those of Kafka.
-pub async fn said_before(context: &Context) -> Result<Vec<Event>, ActError> {
+pub async fn earlier_commands(context: &Context) -> Result<Vec<Event>, ActError> {
     let records = kafka::read_all(&context.kafka, Topic::Commands).await?;
     Ok(records.iter().map(command).collect())
 }

@@ -1,19 +1,19 @@
 //! The respond role: the one writer that may act.
 //!
-//! What becomes of an action is decided in `cordon-response`, which is pure; `hold.rs` is the shell around it: it reads topics,
+//! What becomes of an action is decided in `cordon-response`, which is pure; `session.rs` is the shell around it: it reads topics,
 //! carries out what is to be done and brings back what came of it. `tenant.rs` is the port to Defender.
 
 mod calls;
 mod genesis;
-mod hold;
 mod inbound;
+mod session;
 mod tenant;
 #[cfg(test)]
 mod tests;
 mod writes;
 
 pub use genesis::init_ledger;
-pub use hold::Respond;
+pub use session::Respond;
 pub use tenant::{DefenderTenant, Tenant};
 
 /// The consumer group of respond, without the prefix.

@@ -9,7 +9,7 @@ use cordon_records::{
     ActionKind, Alert, AlertChanges, AlertId, AlertSummary, Classified, ErrorClass, Machine, MachineAction,
     MachineActionId, MachineId, MachineSummary,
 };
-use cordon_response::facts::{self, Facts, Standing};
+use cordon_response::facts::{self, ActionSnapshot, FreshFacts};
 use cordon_response::ours::{Whose, misapplied, whose};
 use cordon_response::{Answer, Order, Unreadable};
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ pub trait Tenant: Clone + Send + Sync + 'static {
         &self,
         alert: Option<(AlertId, Option<Timestamp>)>,
         machine: &MachineId,
-    ) -> impl Future<Output = Result<Facts, Unreadable>> + Send;
+    ) -> impl Future<Output = Result<FreshFacts, Unreadable>> + Send;
 
     /// Actions of these kinds and ages were asked for before, by whichever process held the ledger: they count against
     /// the quota of those to come.
@@ -56,7 +56,7 @@ pub trait Tenant: Clone + Send + Sync + 'static {
         &self,
         ids: &[MachineActionId],
         since: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Standing>, Unreadable>> + Send;
+    ) -> impl Future<Output = Result<Vec<ActionSnapshot>, Unreadable>> + Send;
 
     /// The number of onboarded machines.
     fn count_machines(&self) -> impl Future<Output = Result<u64, Unreadable>> + Send;
@@ -71,7 +71,7 @@ impl Tenant for DefenderTenant {
         &self,
         alert: Option<(AlertId, Option<Timestamp>)>,
         machine: &MachineId,
-    ) -> Result<Facts, Unreadable> {
+    ) -> Result<FreshFacts, Unreadable> {
         let alert = async {
             match &alert {
                 Some((id, since)) => self.alert(id, *since).await,
@@ -83,7 +83,7 @@ impl Tenant for DefenderTenant {
         let isolation = actions.as_deref().map_or(Isolation::Unknown, facts::isolation);
         let newest = actions.as_deref().and_then(facts::newest).cloned();
         let listed = actions.as_deref().map(facts::listed);
-        Ok(Facts { alert: alert?, machine: entity?, isolation, newest, listed, read: true })
+        Ok(FreshFacts { alert: alert?, machine: entity?, isolation, newest, listed, read: true })
     }
 
     fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
@@ -129,13 +129,13 @@ impl Tenant for DefenderTenant {
         self.0.machine_actions(&query).await.map_err(|error| unreadable(&error))
     }
 
-    async fn standings(&self, ids: &[MachineActionId], since: Timestamp) -> Result<Vec<Standing>, Unreadable> {
+    async fn standings(&self, ids: &[MachineActionId], since: Timestamp) -> Result<Vec<ActionSnapshot>, Unreadable> {
         let query = ActionQuery { machine: None, created_since: Some(since) };
         let listed = self.0.machine_actions(&query).await.map_err(|error| unreadable(&error))?;
         let mut standings = Vec::with_capacity(ids.len());
         for id in ids {
             match listed.iter().find(|action| &action.id == id) {
-                Some(action) => standings.push(Standing::from(action)),
+                Some(action) => standings.push(ActionSnapshot::from(action)),
                 None => standings.extend(self.standing(id).await?),
             }
         }
@@ -203,9 +203,9 @@ impl DefenderTenant {
     }
 
     /// One action that the list does not show. Only a definite no says that there is none.
-    async fn standing(&self, id: &MachineActionId) -> Result<Option<Standing>, Unreadable> {
+    async fn standing(&self, id: &MachineActionId) -> Result<Option<ActionSnapshot>, Unreadable> {
         match self.0.machine_action(id).await {
-            Ok(action) => Ok(Some(Standing::from(&action))),
+            Ok(action) => Ok(Some(ActionSnapshot::from(&action))),
             Err(error) if error.class() == ErrorClass::Poison => Ok(None),
             Err(error) => Err(unreadable(&error)),
         }
@@ -215,7 +215,7 @@ impl DefenderTenant {
 /// What an answer comes to, by whose action is in it.
 fn sorted(found: Whose, action: MachineAction) -> Answer {
     match found {
-        Whose::Ours => Answer::Accepted(Standing::from(&action)),
+        Whose::Ours => Answer::Accepted(ActionSnapshot::from(&action)),
         Whose::Others => Answer::Others(Box::new(action)),
         Whose::Misapplied(how) => Answer::Misapplied(misapplied(&how)),
         Whose::Unrelated(how) => Answer::Lost(format!("Defender answered with something else: {how}")),

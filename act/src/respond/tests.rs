@@ -6,5 +6,5 @@ pub(super) mod samples;
 mod shell;
 
 // What `samples` is made of.
-use cordon_response::facts::Standing;
-use cordon_response::{Retry, Terms};
+use cordon_response::facts::ActionSnapshot;
+use cordon_response::{Config, Retry};

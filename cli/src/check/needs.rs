@@ -10,7 +10,7 @@ use cordon_enrich::{Enrich, EnrichSettings};
 use cordon_ingest::{Ingest, IngestSettings};
 use cordon_notify::Notify;
 use cordon_notify::config::NotifySettings;
-use cordon_policy::{Doubt, Template};
+use cordon_policy::{Template, Warning};
 use cordon_records::{Mode, Topic};
 use cordon_runtime::kafka::Access;
 use cordon_runtime::process::Stage as _;
@@ -118,21 +118,21 @@ impl Wanted {
     }
 
     /// What is allowed and hardly meant.
-    pub fn doubts(&self, now: Timestamp) -> Vec<Doubt> {
+    pub fn warnings(&self, now: Timestamp) -> Vec<Warning> {
         let Some(act) = &self.act else { return Vec::new() };
         let guards = &act.policy.guards;
-        let mut doubts: Vec<Doubt> =
+        let mut warnings: Vec<Warning> =
             act.policy.rules.rules().iter().flat_map(|rule| guards.idle_limits(rule)).collect();
-        doubts.extend(guards.doubts(now).into_iter().filter(|doubt| doubt.path != SIGNERS));
-        doubts.extend(self.responds.then(|| unsigned(act)).flatten());
-        doubts
+        warnings.extend(guards.warnings(now).into_iter().filter(|warning| warning.path != SIGNERS));
+        warnings.extend(self.responds.then(|| unsigned(act)).flatten());
+        warnings
     }
 }
 
 const SIGNERS: &str = "approvals.allowed_signers";
 
 /// Actions that wait for an approval which nobody can give. What is in shadow is never done, and so waits for nobody.
-fn unsigned(act: &ActSettings) -> Option<Doubt> {
+fn unsigned(act: &ActSettings) -> Option<Warning> {
     let mode = |rule: &cordon_policy::Rule| rule.mode.min(act.mode);
     let rules = act.policy.rules.rules().iter().filter(|rule| mode(rule) != Mode::Shadow && !rule.actions.is_empty());
     let acting: Vec<&cordon_policy::Rule> = rules.collect();
@@ -150,7 +150,7 @@ fn unsigned(act: &ActSettings) -> Option<Doubt> {
             )
         }
     };
-    Some(Doubt { path: SIGNERS.to_owned(), text })
+    Some(Warning { path: SIGNERS.to_owned(), text })
 }
 
 /// What the rules ask for under such modes: kinds of action by the permission that they need.
@@ -255,8 +255,8 @@ mod tests {
     fn a_missing_key_is_no_doubt_where_the_rules_can_do_nothing_that_would_wait_for_one() {
         let approve = "mode: approve\nactions: [{isolate: {type: Full, comment: c}}]";
         let unsigned = |act: &str, rules: &[&str], stage| {
-            let doubts = wanted(act, rules, stage).doubts(Timestamp::UNIX_EPOCH);
-            doubts.into_iter().find(|doubt| doubt.path == SIGNERS).map(|doubt| doubt.text)
+            let warnings = wanted(act, rules, stage).warnings(Timestamp::UNIX_EPOCH);
+            warnings.into_iter().find(|warning| warning.path == SIGNERS).map(|warning| warning.text)
         };
         assert_eq!(unsigned("mode: shadow", &[approve, ISOLATE], None), None, "act.mode is the ceiling");
         assert_eq!(unsigned("mode: auto", &[SCAN], None), None, "every rule is in shadow itself");
@@ -274,8 +274,9 @@ mod tests {
     #[test]
     fn approvals_that_nobody_can_sign_and_limits_above_a_cap_are_warned_of() {
         let idle = "mode: approve\nactions: [{isolate: {type: Full, comment: c}}]\nlimits: {1h: 50}";
-        let doubts = wanted("mode: approve", &[idle], None).doubts(Timestamp::UNIX_EPOCH);
-        let told: Vec<String> = doubts.into_iter().map(|doubt| format!("{}: {}", doubt.path, doubt.text)).collect();
+        let warnings = wanted("mode: approve", &[idle], None).warnings(Timestamp::UNIX_EPOCH);
+        let told: Vec<String> =
+            warnings.into_iter().map(|warning| format!("{}: {}", warning.path, warning.text)).collect();
         assert!(told.iter().any(|it| it.starts_with("rule r0: limits: 50 in 1h is never reached")), "{told:?}");
         assert!(told.iter().any(|it| it.contains("rule r0 waits for an approval (mode approve)")), "{told:?}");
     }

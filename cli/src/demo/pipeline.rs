@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::stages::{Rooms, Stages};
+use crate::stages::{StageContexts, Stages};
 
 /// The rule that the demo runs, as it is shipped.
 const RULE: &str = include_str!("../../../deploy/rules/isolate-high.yaml");
@@ -45,9 +45,9 @@ impl Pipeline {
         let stages = read_stages(&tenant, &files)?;
         let shutdown = CancellationToken::new();
         let registry = Registry::new();
-        let rooms = Rooms::open(&kafka, &registry)?;
+        let contexts = StageContexts::open(&kafka, &registry)?;
         let args = ActArgs { init_ledger: true, ..ActArgs::default() };
-        let stages = tokio::spawn(stages.run(rooms, args, shutdown.clone()));
+        let stages = tokio::spawn(stages.run(contexts, args, shutdown.clone()));
         Ok(Self { tenant, kafka, registry, shutdown, stages, _broker: broker, _files: files })
     }
 

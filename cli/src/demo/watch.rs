@@ -68,7 +68,7 @@ fn read(inbound: &Inbound) -> Option<Happening> {
             | LedgerRecord::Breaker(_)
             | LedgerRecord::Pause(_)
             | LedgerRecord::CommandsPosition { .. }
-            | LedgerRecord::Obeyed { .. }
+            | LedgerRecord::Applied { .. }
             | LedgerRecord::Policy(_)
             | LedgerRecord::FleetSize { .. } => None,
         },

@@ -8,7 +8,7 @@ use cordon_runtime::kafka::{Inbound, KafkaSettings};
 
 use super::letter::{Letter, REDRIVE_COUNT, REDRIVE_ID};
 
-/// So many times a record is sent back; one that still dies then needs a mended program, not another try.
+/// So many times a record is sent back; one that still dies then needs a fixed program, not another try.
 pub const MAX_REDRIVES: u32 = 3;
 /// What records die on. Commands are not sent back: what a person said counts when it was said. The others are memory
 /// of the stages, and no stage gives up on its own memory.

@@ -1,6 +1,6 @@
 //! `cordon guards check`: whether a guards file is valid, what it would mean, and what in it is hardly meant.
 
-use cordon_policy::{Doubt, Guards};
+use cordon_policy::{Guards, Warning};
 use cordon_records::{Clock as _, SystemClock};
 use cordon_settings::Problems;
 use cordon_signing::AllowedSigners;
@@ -16,7 +16,7 @@ use crate::{escape, output};
 struct Checked {
     file: String,
     meaning: Vec<(&'static str, String)>,
-    doubts: Vec<Doubt>,
+    warnings: Vec<Warning>,
 }
 
 /// Checks the file, and the one of the people that it names.
@@ -36,13 +36,13 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         Output::Text => output::put(&page(&checked))?,
         Output::Json => output::put(&output::json(&document(&checked))?)?,
     }
-    let denied = args.deny_warnings && !checked.doubts.is_empty();
+    let denied = args.deny_warnings && !checked.warnings.is_empty();
     Ok(if denied { Exit::Negative } else { Exit::Ok })
 }
 
 impl Checked {
     fn of(file: String, guards: &Guards, signers: Option<&AllowedSigners>, now: Timestamp) -> Self {
-        let (mut meaning, mut doubts) = (guards.meaning(now), guards.doubts(now));
+        let (mut meaning, mut warnings) = (guards.meaning(now), guards.warnings(now));
         let after = meaning.iter().position(|(what, _)| *what == "approvals").map_or(meaning.len(), |at| at + 1);
         if let Some(signers) = signers {
             meaning.insert(after, ("signers", signers::meaning(signers)));
@@ -50,9 +50,9 @@ impl Checked {
         if signers.is_some_and(AllowedSigners::is_empty) {
             let text =
                 "the file holds no key, so nobody can approve what is held: it waits until it expires".to_owned();
-            doubts.push(Doubt { path: "approvals.allowed_signers".to_owned(), text });
+            warnings.push(Warning { path: "approvals.allowed_signers".to_owned(), text });
         }
-        Self { file, meaning, doubts }
+        Self { file, meaning, warnings }
     }
 }
 
@@ -63,18 +63,18 @@ fn page(checked: &Checked) -> String {
     for (what, meaning) in &checked.meaning {
         text += &format!("{what:<17} {}\n", escape::text(meaning));
     }
-    if !checked.doubts.is_empty() {
+    if !checked.warnings.is_empty() {
         text.push('\n');
     }
-    for doubt in &checked.doubts {
-        text += &format!("warning: {}: {}\n", doubt.path, escape::text(&doubt.text));
+    for warning in &checked.warnings {
+        text += &format!("warning: {}: {}\n", warning.path, escape::text(&warning.text));
     }
     text
 }
 
 fn document(checked: &Checked) -> Value {
     let meaning = checked.meaning.iter().map(|(what, text)| json!({ "what": what, "text": text }));
-    let warnings = checked.doubts.iter().map(|doubt| json!({ "path": doubt.path, "text": doubt.text }));
+    let warnings = checked.warnings.iter().map(|warning| json!({ "path": warning.path, "text": warning.text }));
     json!({
         "schema_version": SHAPE, "file": checked.file, "valid": true, "problems": [],
         "meaning": meaning.collect::<Vec<_>>(), "warnings": warnings.collect::<Vec<_>>(),

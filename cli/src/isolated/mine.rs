@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cordon_records::{Action, ActionKind, ActionState, AttemptState, LedgerEntry, MachineId};
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use jiff::Timestamp;
 
 use super::standing::{Author, End, Standing, State, Until};
@@ -60,9 +60,9 @@ fn course(entry: &LedgerEntry) -> Outcome {
 }
 
 /// Every machine of which the ledger knows that we isolated it or were about to.
-pub fn standings(book: &Book) -> Vec<Standing> {
+pub fn standings(ledger: &LedgerState) -> Vec<Standing> {
     let mut machines: BTreeMap<&MachineId, Vec<&LedgerEntry>> = BTreeMap::new();
-    for entry in book.entries() {
+    for entry in ledger.entries() {
         machines.entry(&entry.machine.id).or_default().push(entry);
     }
     machines.into_values().filter_map(|entries| standing(&entries)).collect()

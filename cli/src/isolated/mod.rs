@@ -72,7 +72,7 @@ async fn all(args: &IsolatedArgs) -> anyhow::Result<Looked> {
     });
     let IsolationSteps { steps, unreadable } = listed?;
     let ledger = ledger::read(&args.config).await?;
-    let standings = steps::standings(&steps, &ledger.book);
+    let standings = steps::standings(&steps, &ledger.ledger);
     let unreadable = unreadable.into_iter().chain(ledger.left_out).collect();
     Ok(Looked { source: "Defender's list of machine actions and Cordon's ledger", standings, unreadable })
 }
@@ -82,11 +82,11 @@ async fn mine(args: &IsolatedArgs) -> anyhow::Result<Looked> {
     // Names the topic, since a mistaken prefix looks like good news.
     let topic = ledger.kafka.topic(Topic::Ledger);
     let mut unreadable = ledger.left_out;
-    if ledger.book.genesis.is_none() {
+    if ledger.ledger.genesis.is_none() {
         unreadable.push(format!("{topic} has no beginning: Cordon has never acted here, or the prefix is mistaken"));
     }
     eprintln!("from {topic} alone: what others isolated or released is not in it");
-    let standings = mine::standings(&ledger.book);
+    let standings = mine::standings(&ledger.ledger);
     Ok(Looked { source: "Cordon's ledger alone", standings, unreadable })
 }
 

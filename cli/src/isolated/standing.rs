@@ -2,7 +2,7 @@
 
 use cordon_defender::IsolationStep;
 use cordon_records::{Action, ActionKey, ActionKind, AlertId, LedgerEntry, MachineActionId, MachineId, RuleId};
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use cordon_response::ours::mark_in;
 use jiff::Timestamp;
 
@@ -66,8 +66,8 @@ impl Author {
     }
 
     /// Who asked for what Defender lists.
-    pub fn of_step(step: &IsolationStep, book: &Book) -> Self {
-        match ours(step, book) {
+    pub fn of_step(step: &IsolationStep, ledger: &LedgerState) -> Self {
+        match ours(step, ledger) {
             Some(entry) => Self::of_entry(entry),
             None if marked(step).is_some() => Self::Cordon,
             None => Self::named(step.action.requestor.as_deref(), step.source.as_deref()),
@@ -147,13 +147,13 @@ fn is_guid(name: &str) -> bool {
 }
 
 /// The action of ours that Defender lists here: by its id, else by the mark that no person in the portal would write.
-pub fn ours<'a>(step: &IsolationStep, book: &'a Book) -> Option<&'a LedgerEntry> {
+pub fn ours<'a>(step: &IsolationStep, ledger: &'a LedgerState) -> Option<&'a LedgerEntry> {
     let machine = &step.machine;
     let by_id = |entry: &&LedgerEntry| entry.machine_action_id.as_ref() == Some(&step.action.id);
     let kind = |entry: &&LedgerEntry| matches!(entry.action.kind(), ActionKind::Isolate | ActionKind::Release);
-    book.entries_on(machine).find(by_id).or_else(|| {
+    ledger.entries_on(machine).find(by_id).or_else(|| {
         let key = marked(step)?;
-        book.entries_on(machine).filter(kind).find(|entry| entry.key == key)
+        ledger.entries_on(machine).filter(kind).find(|entry| entry.key == key)
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_defender::IsolationStep;
 use cordon_records::{ActionStatus, ActionType, LedgerEntry, MachineActionId, MachineId};
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use jiff::Timestamp;
 
 use super::mine;
@@ -13,18 +13,18 @@ use crate::people::seconds;
 
 /// Every machine that is or was cut off: by the tenant's list, and what our ledger knows beside it. `steps` come newest
 /// first.
-pub fn standings(steps: &[IsolationStep], book: &Book) -> Vec<Standing> {
-    let steps: Vec<IsolationStep> = spelled_as_in(book, steps);
+pub fn standings(steps: &[IsolationStep], ledger: &LedgerState) -> Vec<Standing> {
+    let steps: Vec<IsolationStep> = spelled_as_in(ledger, steps);
     let mut machines: BTreeMap<&MachineId, Vec<&IsolationStep>> = BTreeMap::new();
     for step in &steps {
         machines.entry(&step.machine).or_default().push(step);
     }
     let mut found: BTreeMap<MachineId, Standing> = BTreeMap::new();
     for (machine, steps) in &machines {
-        found.extend(standing(steps, book).map(|standing| ((*machine).clone(), standing)));
+        found.extend(standing(steps, ledger).map(|standing| ((*machine).clone(), standing)));
     }
     let listed: BTreeSet<&MachineActionId> = steps.iter().map(|step| &step.action.id).collect();
-    for mut mine in mine::standings(book) {
+    for mut mine in mine::standings(ledger) {
         if mine.action.as_ref().is_some_and(|id| listed.contains(id)) {
             continue;
         }
@@ -38,10 +38,10 @@ pub fn standings(steps: &[IsolationStep], book: &Book) -> Vec<Standing> {
 }
 
 /// Servers spell ids in either case: each machine gets one spelling, the ledger's where it has one.
-fn spelled_as_in(book: &Book, steps: &[IsolationStep]) -> Vec<IsolationStep> {
+fn spelled_as_in(ledger: &LedgerState, steps: &[IsolationStep]) -> Vec<IsolationStep> {
     let lower = |id: &MachineId| id.as_str().to_ascii_lowercase();
     let listed = steps.iter().map(|step| (lower(&step.machine), step.machine.clone()));
-    let known = book.entries().map(|entry| (lower(&entry.machine.id), entry.machine.id.clone()));
+    let known = ledger.entries().map(|entry| (lower(&entry.machine.id), entry.machine.id.clone()));
     let spelling: BTreeMap<String, MachineId> = listed.chain(known).collect();
     let spelled = |step: &IsolationStep| {
         let machine = spelling.get(&lower(&step.machine)).unwrap_or(&step.machine).clone();
@@ -114,12 +114,12 @@ fn latest<'a>(steps: &[&'a IsolationStep], time: fn(&IsolationStep) -> Option<Ti
 }
 
 /// What succeeded says how the machine stands; what has not ended, what becomes of it.
-fn standing(steps: &[&IsolationStep], book: &Book) -> Option<Standing> {
+fn standing(steps: &[&IsolationStep], ledger: &LedgerState) -> Option<Standing> {
     match base(steps) {
-        Base::CutOff(isolation) => Some(cut_off(isolation, steps, book)),
-        Base::Either(isolation, release) => Some(either((isolation, release), steps, book)),
-        Base::LetBack(release) => Some(coming(steps, book).unwrap_or_else(|| released(release, steps, book))),
-        Base::Nothing => coming(steps, book).or_else(|| cancelled(steps, book)),
+        Base::CutOff(isolation) => Some(cut_off(isolation, steps, ledger)),
+        Base::Either(isolation, release) => Some(either((isolation, release), steps, ledger)),
+        Base::LetBack(release) => Some(coming(steps, ledger).unwrap_or_else(|| released(release, steps, ledger))),
+        Base::Nothing => coming(steps, ledger).or_else(|| cancelled(steps, ledger)),
     }
 }
 
@@ -129,46 +129,46 @@ fn open<'a>(steps: &[&'a IsolationStep]) -> Option<&'a IsolationStep> {
 }
 
 /// An isolation that is on its way to a machine that is connected: also where a release has ended since it was asked for.
-fn coming(steps: &[&IsolationStep], book: &Book) -> Option<Standing> {
+fn coming(steps: &[&IsolationStep], ledger: &LedgerState) -> Option<Standing> {
     let isolation = steps.iter().copied().find(|step| stage(step) == Stage::Open && isolates(step))?;
-    let mut standing = isolating(isolation, book);
+    let mut standing = isolating(isolation, ledger);
     let newest = open(steps).filter(|newest| !isolates(newest));
     if let Some(release) = newest {
         // Its isolation is on its way, and so is its release.
         standing.state = State::Releasing;
-        standing.end = Some(End { by: Author::of_step(release, book), at: release.action.created, cancelled: false });
+        standing.end = Some(End { by: Author::of_step(release, ledger), at: release.action.created, cancelled: false });
     }
     let since = steps.iter().take_while(|step| **step != isolation).find(|step| stage(step) == Stage::Done);
     let since = since.map(|release| {
-        format!("a release by {} has ended since it was asked for, and it has not", Author::of_step(release, book))
+        format!("a release by {} has ended since it was asked for, and it has not", Author::of_step(release, ledger))
     });
     let notes: Vec<String> = standing.note.take().into_iter().chain(since).collect();
     standing.note = (!notes.is_empty()).then(|| notes.join("; "));
     Some(standing)
 }
 
-fn cancelled(steps: &[&IsolationStep], book: &Book) -> Option<Standing> {
+fn cancelled(steps: &[&IsolationStep], ledger: &LedgerState) -> Option<Standing> {
     let cancelled = steps.iter().copied().find(|step| isolates(step) && stage(step) == Stage::Cancelled)?;
-    Some(Standing { end: Some(cancellation(cancelled, book)), ..of(cancelled, book, State::LetBack) })
+    Some(Standing { end: Some(cancellation(cancelled, ledger)), ..of(cancelled, ledger, State::LetBack) })
 }
 
-fn cut_off(base: &IsolationStep, steps: &[&IsolationStep], book: &Book) -> Standing {
-    let mut standing = of(base, book, State::Isolated);
+fn cut_off(base: &IsolationStep, steps: &[&IsolationStep], ledger: &LedgerState) -> Standing {
+    let mut standing = of(base, ledger, State::Isolated);
     standing.since = base.action.updated.or(base.action.created);
     match open(steps) {
         Some(open) if isolates(open) => {
-            standing.note = Some(format!("another isolation is on its way, by {}", Author::of_step(open, book)));
+            standing.note = Some(format!("another isolation is on its way, by {}", Author::of_step(open, ledger)));
         }
         Some(open) => {
             standing.state = State::Releasing;
-            standing.end = Some(End { by: Author::of_step(open, book), at: open.action.created, cancelled: false });
+            standing.end = Some(End { by: Author::of_step(open, ledger), at: open.action.created, cancelled: false });
             standing.note = unknown_status(open);
         }
         None => {
             let mut newer = steps.iter().take_while(|step| **step != base);
             let failed = newer.find(|step| !isolates(step) && matches!(stage(step), Stage::Failed | Stage::Cancelled));
             standing.note = failed.map(|step| {
-                format!("a release by {} came to nothing: {}", Author::of_step(step, book), step.action.status)
+                format!("a release by {} came to nothing: {}", Author::of_step(step, ledger), step.action.status)
             });
         }
     }
@@ -176,20 +176,24 @@ fn cut_off(base: &IsolationStep, steps: &[&IsolationStep], book: &Book) -> Stand
 }
 
 /// Both are named, so that somebody can ask.
-fn either((isolation, release): (&IsolationStep, &IsolationStep), steps: &[&IsolationStep], book: &Book) -> Standing {
-    let by = Author::of_step(release, book);
+fn either(
+    (isolation, release): (&IsolationStep, &IsolationStep),
+    steps: &[&IsolationStep],
+    ledger: &LedgerState,
+) -> Standing {
+    let by = Author::of_step(release, ledger);
     let note = format!(
         "isolated by {} ({}) and released by {by} ({}): nobody knows which of them came last",
-        Author::of_step(isolation, book),
+        Author::of_step(isolation, ledger),
         times(isolation),
         times(release)
     );
     let coming = open(steps).map(|step| {
         let what = if isolates(step) { "another isolation" } else { "another release" };
-        format!("; {what} is on its way, by {}", Author::of_step(step, book))
+        format!("; {what} is on its way, by {}", Author::of_step(step, ledger))
     });
     let end = Some(End { by, at: release.action.updated.or(release.action.created), cancelled: false });
-    Standing { end, note: Some(note + &coming.unwrap_or_default()), ..of(isolation, book, State::Unknown) }
+    Standing { end, note: Some(note + &coming.unwrap_or_default()), ..of(isolation, ledger, State::Unknown) }
 }
 
 /// From when to when a step was on its way.
@@ -198,10 +202,10 @@ fn times(step: &IsolationStep) -> String {
     format!("asked for {}, ended {}", time(step.action.created), time(ended(step)))
 }
 
-fn isolating(open: &IsolationStep, book: &Book) -> Standing {
+fn isolating(open: &IsolationStep, ledger: &LedgerState) -> Standing {
     let note = unknown_status(open);
     let state = if note.is_some() { State::Unknown } else { State::Isolating };
-    Standing { note, ..of(open, book, state) }
+    Standing { note, ..of(open, ledger, state) }
 }
 
 fn unknown_status(step: &IsolationStep) -> Option<String> {
@@ -216,24 +220,24 @@ fn unknown_status(step: &IsolationStep) -> Option<String> {
     }
 }
 
-fn released(release: &IsolationStep, steps: &[&IsolationStep], book: &Book) -> Standing {
+fn released(release: &IsolationStep, steps: &[&IsolationStep], ledger: &LedgerState) -> Standing {
     let isolation = steps.iter().copied().find(|step| isolates(step) && stage(step) == Stage::Done);
-    let by = Author::of_step(release, book);
+    let by = Author::of_step(release, ledger);
     let end = Some(End { by, at: release.action.updated.or(release.action.created), cancelled: false });
     match isolation {
-        Some(isolation) => Standing { end, ..of(isolation, book, State::LetBack) },
+        Some(isolation) => Standing { end, ..of(isolation, ledger, State::LetBack) },
         None => {
             let by = Author::Somebody("somebody".to_owned());
             let (scope, until, action, since) = (None, Until::Open, None, None);
-            Standing { end, by, scope, until, action, since, ..of(release, book, State::LetBack) }
+            Standing { end, by, scope, until, action, since, ..of(release, ledger, State::LetBack) }
         }
     }
 }
 
-fn cancellation(step: &IsolationStep, book: &Book) -> End {
+fn cancellation(step: &IsolationStep, ledger: &LedgerState) -> End {
     let at = step.action.updated.or(step.action.created);
-    let asked = ours(step, book).and_then(|isolation| {
-        let entries: Vec<&LedgerEntry> = book.entries_on(&isolation.machine.id).collect();
+    let asked = ours(step, ledger).and_then(|isolation| {
+        let entries: Vec<&LedgerEntry> = ledger.entries_on(&isolation.machine.id).collect();
         let end = mine::cancellation(isolation, &entries);
         (!matches!(end.by, Author::Somebody(_))).then_some(end.by)
     });
@@ -241,14 +245,14 @@ fn cancellation(step: &IsolationStep, book: &Book) -> End {
     End { by, at, cancelled: true }
 }
 
-fn of(step: &IsolationStep, book: &Book, state: State) -> Standing {
-    let entry = ours(step, book);
-    let known = book.entries_on(&step.machine).next();
+fn of(step: &IsolationStep, ledger: &LedgerState, state: State) -> Standing {
+    let entry = ours(step, ledger);
+    let known = ledger.entries_on(&step.machine).next();
     Standing {
         machine: step.machine.clone(),
         name: step.machine_name.clone().or_else(|| known.and_then(|entry| entry.machine.name.clone())),
         state,
-        by: Author::of_step(step, book),
+        by: Author::of_step(step, ledger),
         since: step.action.created,
         scope: step.action.scope.clone(),
         until: entry.map_or(Until::Open, Until::of),

@@ -5,12 +5,12 @@ use cordon_records::{
     Action, ActionKey, ActionState, ActionStatus, ActionType, AttemptState, IsolationType, LedgerEntry, MachineAction,
     MachineActionId, MachineId, OtherAction, ReleaseTerms,
 };
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use jiff::{SignedDuration, Timestamp};
 
 use super::standing::{Author, Standing, State, Until};
 use super::{mine, steps};
-use crate::people::ledger::tests::{book, entry};
+use crate::people::ledger::tests::{entry, ledger};
 
 fn at(minutes: i64) -> Timestamp {
     "2026-11-22T18:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
@@ -42,7 +42,7 @@ type Steps = &'static [(&'static str, &'static str)];
 fn listed(steps: Steps) -> Vec<Standing> {
     let steps = steps.iter().zip(0..).map(|((kind, status), n)| step(kind, status, n * 10));
     let steps: Vec<IsolationStep> = steps.collect::<Vec<_>>().into_iter().rev().collect();
-    super::steps::standings(&steps, &Book::default())
+    super::steps::standings(&steps, &LedgerState::default())
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn by_app(mut step: IsolationStep, key: &str) -> IsolationStep {
 fn our_own_isolation_has_its_rule_and_its_end_from_the_ledger_however_the_server_spells_the_machine() {
     let mut one = by_app(step("Isolate", "Succeeded", 0), "acee6df23fcd80b6");
     one.machine = MachineId::new("M1").unwrap();
-    let found = steps::standings(&[one], &book(&[ours()]));
+    let found = steps::standings(&[one], &ledger(&[ours()]));
     let [found] = &found[..] else { panic!("one machine: {found:?}") };
     assert_eq!((found.by.to_string().as_str(), found.state), ("Cordon, rule isolate-high", State::Isolated));
     assert_eq!(found.until, Until::At { at: at(241), ask: true });
@@ -155,7 +155,7 @@ fn our_own_isolation_has_its_rule_and_its_end_from_the_ledger_however_the_server
 fn our_mark_in_the_comment_of_a_person_makes_an_isolation_none_of_ours() {
     let mut step = step("Isolate", "Succeeded", 40);
     step.action.comment = Some("as before [cordon:acee6df23fcd80b6#1]".to_owned());
-    let found = steps::standings(&[step], &book(&[ours()]));
+    let found = steps::standings(&[step], &ledger(&[ours()]));
     assert_eq!(found[0].by, Author::Person("analyst@example.com".to_owned()));
 }
 
@@ -163,7 +163,7 @@ fn our_mark_in_the_comment_of_a_person_makes_an_isolation_none_of_ours() {
 fn a_comment_that_merely_quotes_our_mark_makes_an_isolation_none_of_ours() {
     let mut step = by_app(step("Isolate", "Succeeded", 40), "acee6df23fcd80b6");
     step.action.comment = Some("see [cordon:acee6df23fcd80b6#1] for why".to_owned());
-    let found = steps::standings(&[step], &book(&[ours()]));
+    let found = steps::standings(&[step], &ledger(&[ours()]));
     assert_ne!(found[0].by.to_string(), "Cordon, rule isolate-high");
 }
 
@@ -179,10 +179,10 @@ fn an_isolation_that_somebody_elses_covered_is_not_ours_to_list_or_to_take_back(
     });
     for state in [ActionState::Covered, ActionState::Succeeded] {
         theirs.state = AttemptState::Reported(state);
-        assert_eq!(mine::standings(&book(&[theirs.clone()])), [], "{state:?}");
+        assert_eq!(mine::standings(&ledger(&[theirs.clone()])), [], "{state:?}");
     }
     theirs.other_action = None;
-    assert_eq!(mine::standings(&book(&[theirs])).len(), 1, "so it would be listed");
+    assert_eq!(mine::standings(&ledger(&[theirs])).len(), 1, "so it would be listed");
 }
 
 #[test]
@@ -206,11 +206,11 @@ fn an_isolation_of_which_a_call_was_lost_is_listed_whatever_was_said_of_it_since
         lost.state = AttemptState::Reported(state);
         // The second attempt failed, or was stopped, after the answer to the first was lost.
         (lost.intents, lost.unseen) = (vec![at(0), at(3)], Some(1));
-        let found = mine::standings(&book(&[lost.clone()]));
+        let found = mine::standings(&ledger(&[lost.clone()]));
         assert_eq!(found.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Unknown], "{state:?}");
         // Every call has an end that was seen.
         (lost.unseen, lost.undone) = (Some(0), true);
-        let found = mine::standings(&book(&[lost]));
+        let found = mine::standings(&ledger(&[lost]));
         let known = if state == ActionState::Cancelled { vec![State::LetBack] } else { Vec::new() };
         assert_eq!(found.iter().map(|it| it.state).collect::<Vec<_>>(), known, "{state:?}");
     }
@@ -221,7 +221,7 @@ fn a_release_that_was_denied_after_its_call_was_lost_leaves_open_how_the_machine
     for state in [ActionState::Held, ActionState::Denied, ActionState::NeedsHuman] {
         let mut release = our_release(state, Some("ann@example.com"), None);
         release.machine_action_id = None;
-        let found = mine::standings(&book(&[ours(), release]));
+        let found = mine::standings(&ledger(&[ours(), release]));
         assert_eq!(found[0].state, State::Unknown, "{state:?}");
     }
 }
@@ -239,7 +239,7 @@ fn who_let_a_machine_back_is_a_person_the_timer_or_somebody_in_the_portal() {
         (denied, step("Unisolate", "Succeeded", 10), "analyst@example.com"),
     ];
     for (release, step, who) in cases {
-        let found = steps::standings(&[step, isolated()], &book(&[ours(), release]));
+        let found = steps::standings(&[step, isolated()], &ledger(&[ours(), release]));
         let end = found[0].end.as_ref().unwrap();
         assert_eq!((found[0].state, end.by.to_string().as_str(), end.at), (State::LetBack, who, Some(at(11))));
         assert_eq!(found[0].by.to_string(), "Cordon, rule isolate-high");
@@ -251,13 +251,13 @@ fn what_our_ledger_knows_and_the_list_does_not_show_is_told() {
     let mut accepted = ours();
     accepted.state = AttemptState::Reported(ActionState::Accepted);
     accepted.release_at = None;
-    let found = steps::standings(&[], &book(&[accepted.clone()]));
+    let found = steps::standings(&[], &ledger(&[accepted.clone()]));
     assert_eq!((found[0].state, found[0].until), (State::Isolating, Until::After { seconds: 14_400, ask: true }));
     assert!(found[0].note.as_ref().unwrap().contains("does not have it"), "{found:?}");
     // An older story of the same machine does not hide it; a newer one does.
     for (minutes, state) in [(-60, State::Isolating), (60, State::LetBack)] {
         let older = step("Isolate", "Succeeded", minutes - 10);
-        let found = steps::standings(&[step("Unisolate", "Succeeded", minutes), older], &book(&[accepted.clone()]));
+        let found = steps::standings(&[step("Unisolate", "Succeeded", minutes), older], &ledger(&[accepted.clone()]));
         assert_eq!((found.len(), found[0].state), (1, state), "{minutes}");
     }
 }
@@ -289,7 +289,7 @@ fn the_ledger_alone_tells_of_ours_in_every_state() {
     for (isolation, release, state) in cases {
         let what = (isolation.state, release.as_ref().map(|release| release.state));
         let entries: Vec<LedgerEntry> = [isolation].into_iter().chain(release).collect();
-        let found = mine::standings(&book(&entries));
+        let found = mine::standings(&ledger(&entries));
         assert_eq!(found.first().map(|standing| standing.state), state, "{what:?}");
     }
 }
@@ -308,22 +308,22 @@ fn a_release_that_was_left_alone_says_nothing_of_an_end_and_what_else_the_ledger
     let alone =
         [left_alone(Some("ann@example.com"), Some("acee6df23fcd80b6")), left_alone(Some("ann@example.com"), None)];
     for alone in alone {
-        let found = &mine::standings(&book(&[ours(), alone.clone()]))[0];
+        let found = &mine::standings(&ledger(&[ours(), alone.clone()]))[0];
         assert_eq!((found.state, &found.end), (State::Unknown, &None), "{found:?}");
         assert!(found.note.as_ref().unwrap().contains("isolated anew by bert@example.com"), "{found:?}");
 
         // An earlier release of ours says who ended it; one that came to nothing does not.
         let released = our_release(ActionState::Succeeded, Some("eve@example.com"), None);
-        let found = &mine::standings(&book(&[ours(), released, alone.clone()]))[0];
+        let found = &mine::standings(&ledger(&[ours(), released, alone.clone()]))[0];
         let end = found.end.as_ref().unwrap();
         assert_eq!((found.state, end.by.to_string().as_str()), (State::LetBack, "Cordon, for eve@example.com"));
         let failed = our_release(ActionState::Failed, None, None);
-        assert_eq!(mine::standings(&book(&[ours(), failed, alone.clone()]))[0].state, State::Unknown);
+        assert_eq!(mine::standings(&ledger(&[ours(), failed, alone.clone()]))[0].state, State::Unknown);
 
         // So does a cancellation.
         let mut cancelled = ours();
         cancelled.state = AttemptState::Reported(ActionState::Cancelled);
-        assert_eq!(mine::standings(&book(&[cancelled, alone]))[0].state, State::LetBack);
+        assert_eq!(mine::standings(&ledger(&[cancelled, alone]))[0].state, State::LetBack);
     }
 }
 
@@ -339,7 +339,7 @@ fn somebody_elses_release_that_covered_ours_ends_the_isolation_when_it_has_succe
     for (state, expected) in cases {
         let mut release = our_release(state, Some("ann@example.com"), None);
         (release.machine_action_id, release.other_action) = (None, Some(by.clone()));
-        let found = &mine::standings(&book(&[ours(), release]))[0];
+        let found = &mine::standings(&ledger(&[ours(), release]))[0];
         assert_eq!(found.state, expected, "{state:?}");
         let who = found.end.as_ref().map(|end| end.by.clone());
         assert_eq!(who, (expected != State::Isolated).then(|| Author::Person("bert@example.com".to_owned())));
@@ -356,7 +356,7 @@ fn the_tables_and_the_document_say_who_until_when_and_by_whom_it_ended() {
     let (mut gone, mut back) = (step("Isolate", "Succeeded", 1), step("Unisolate", "Succeeded", 9));
     gone.machine = MachineId::new("m3").unwrap();
     back.machine = gone.machine.clone();
-    let found = steps::standings(&[back, hers, gone, isolated], &book(&[ours()]));
+    let found = steps::standings(&[back, hers, gone, isolated], &ledger(&[ours()]));
     let (back, cut): (Vec<_>, Vec<_>) = found.iter().partition(|standing| standing.state == State::LetBack);
     insta::assert_snapshot!(super::print::cut_off(&cut) + "\n" + &super::print::let_back(&back));
     let document = super::print::document("the test", (&cut, &back), (0, at(60)));
@@ -367,7 +367,7 @@ fn the_tables_and_the_document_say_who_until_when_and_by_whom_it_ended() {
 fn a_note_stands_whole_below_its_machine_with_the_cause_at_its_end() {
     let cause = "HTTP 503: the answer to the release was lost, and Defender's list \u{1b}[2J\ncould not be read since";
     let note = format!("whether the release asked for by analyst@example.com was done is not known: {cause}");
-    let mut standing = steps::standings(&[step("Isolate", "Succeeded", 0)], &book(&[])).remove(0);
+    let mut standing = steps::standings(&[step("Isolate", "Succeeded", 0)], &ledger(&[])).remove(0);
     standing.note = Some(note.clone());
     let table = super::print::cut_off(&[&standing, &standing]);
     let lines: Vec<&str> = table.lines().collect();

@@ -116,7 +116,7 @@ impl Asked {
 
     fn remembered(&self, record: &LedgerRecord) -> Option<Heard> {
         match record {
-            LedgerRecord::Obeyed { id, set_aside, .. } => (*id == self.id && !set_aside).then_some(Heard::Counted),
+            LedgerRecord::Applied { id, set_aside, .. } => (*id == self.id && !set_aside).then_some(Heard::Counted),
             LedgerRecord::CommandsPosition { next, .. } => (*next > self.offset).then_some(Heard::Read),
             LedgerRecord::Action(entry) => self.counts_in(entry).then_some(Heard::Counted),
             LedgerRecord::Genesis(_)

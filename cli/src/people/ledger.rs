@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cordon_records::text::is_hex;
 use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, StampedRecord, TenantId, Topic};
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use cordon_runtime::kafka::{self, KafkaSettings};
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ pub struct Ledger {
     /// Whose machines these are.
     pub tenant: TenantId,
     /// The memory.
-    pub book: Book,
+    pub ledger: LedgerState,
     /// What could not be read, of a newer version perhaps, and why.
     pub left_out: Vec<String>,
 }
@@ -26,20 +26,20 @@ pub struct Ledger {
 /// Reads configuration and ledger. What cannot be read, of a newer version perhaps, is said and left out.
 pub async fn read(config: &Path) -> anyhow::Result<Ledger> {
     let (kafka, tenant) = stages::kafka_and_tenant(config)?;
-    let (mut book, mut left_out) = (Book::default(), Vec::new());
+    let (mut ledger, mut left_out) = (LedgerState::default(), Vec::new());
     for record in kafka::read_all(&kafka, Topic::Ledger).await? {
         if record.value.is_none() {
             continue;
         }
         match record.json::<StampedRecord>() {
-            Ok(entry) => book.apply(entry),
+            Ok(entry) => ledger.apply(entry),
             Err(error) => {
                 eprintln!("warning: {} is left out: {error}", record.position());
                 left_out.push(format!("{}: {error}", record.position()));
             }
         }
     }
-    Ok(Ledger { kafka, tenant, book, left_out })
+    Ok(Ledger { kafka, tenant, ledger, left_out })
 }
 
 /// Whether it waits for a person.
@@ -48,8 +48,8 @@ pub fn is_held(entry: &LedgerEntry, now: Timestamp) -> bool {
 }
 
 /// What waits for a person; what expires first comes first.
-pub fn held(book: &Book, now: Timestamp) -> Vec<&LedgerEntry> {
-    let mut held: Vec<&LedgerEntry> = book.entries().filter(|entry| is_held(entry, now)).collect();
+pub fn held(ledger: &LedgerState, now: Timestamp) -> Vec<&LedgerEntry> {
+    let mut held: Vec<&LedgerEntry> = ledger.entries().filter(|entry| is_held(entry, now)).collect();
     held.sort_by_key(|entry| (entry.expires_at, entry.at));
     held
 }
@@ -67,9 +67,9 @@ pub enum Meant {
 
 /// Finds a machine by its id, or by its name with or without domain, in any case. An id that Cordon has never seen is
 /// taken when it looks like Defender's.
-pub fn machine(book: &Book, text: &str) -> Meant {
+pub fn machine(ledger: &LedgerState, text: &str) -> Meant {
     let mut known: BTreeMap<MachineId, String> = BTreeMap::new();
-    for entry in book.entries() {
+    for entry in ledger.entries() {
         known.insert(entry.machine.id.clone(), entry.machine.label().to_owned());
     }
     let same_id = |id: &MachineId| id.as_str().eq_ignore_ascii_case(text);
@@ -115,10 +115,10 @@ pub mod tests {
         *entry
     }
 
-    pub fn book(entries: &[LedgerEntry]) -> Book {
-        let mut book = Book::default();
-        entries.iter().for_each(|entry| book.apply(LedgerRecord::Action(Box::new(entry.clone())).into()));
-        book
+    pub fn ledger(entries: &[LedgerEntry]) -> LedgerState {
+        let mut ledger = LedgerState::default();
+        entries.iter().for_each(|entry| ledger.apply(LedgerRecord::Action(Box::new(entry.clone())).into()));
+        ledger
     }
 
     fn ids(meant: &Meant) -> Vec<&str> {
@@ -133,9 +133,9 @@ pub mod tests {
     fn what_has_expired_is_not_held_and_what_expires_first_is_first() {
         let (mut late, soon) = (entry("aa", "m1", "ONE"), entry("bb", "m2", "TWO"));
         late.expires_at = Some("2026-11-24T00:00:00Z".parse().unwrap());
-        let book = book(&[late, soon]);
+        let ledger = ledger(&[late, soon]);
         let keys = |now: &str| {
-            let held = held(&book, now.parse().unwrap());
+            let held = held(&ledger, now.parse().unwrap());
             held.iter().map(|entry| entry.key.as_str().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(keys("2026-11-23T00:00:00Z"), ["bb", "aa"]);
@@ -144,27 +144,27 @@ pub mod tests {
 
     #[test]
     fn a_machine_is_found_by_id_and_by_name_in_any_case_with_or_without_domain() {
-        let book = book(&[entry("aa", "m1", "laptop-anna.contoso.com"), entry("bb", "m2", "DC-01")]);
+        let ledger = ledger(&[entry("aa", "m1", "laptop-anna.contoso.com"), entry("bb", "m2", "DC-01")]);
         for text in ["m1", "LAPTOP-ANNA", "Laptop-Anna.contoso.com"] {
-            assert_eq!(ids(&machine(&book, text)), ["m1"], "{text}");
+            assert_eq!(ids(&machine(&ledger, text)), ["m1"], "{text}");
         }
-        assert_eq!(machine(&book, "laptop"), Meant::Unknown);
+        assert_eq!(machine(&ledger, "laptop"), Meant::Unknown);
     }
 
     #[test]
     fn a_name_that_two_machines_have_is_not_guessed_and_an_id_always_wins() {
-        let known = self::book(&[entry("aa", "00c0", "PC.a.com")]);
+        let known = self::ledger(&[entry("aa", "00c0", "PC.a.com")]);
         assert_eq!(ids(&machine(&known, "00C0")), ["00c0"], "however the portal spells it");
-        let book = book(&[entry("aa", "m1", "PC.a.com"), entry("bb", "m2", "pc.b.com"), entry("cc", "m3", "m1")]);
-        assert_eq!(ids(&machine(&book, "pc")), ["m1", "m2"]);
-        assert_eq!(ids(&machine(&book, "pc.b.com")), ["m2"]);
-        assert_eq!(ids(&machine(&book, "m1")), ["m1"]);
+        let ledger = ledger(&[entry("aa", "m1", "PC.a.com"), entry("bb", "m2", "pc.b.com"), entry("cc", "m3", "m1")]);
+        assert_eq!(ids(&machine(&ledger, "pc")), ["m1", "m2"]);
+        assert_eq!(ids(&machine(&ledger, "pc.b.com")), ["m2"]);
+        assert_eq!(ids(&machine(&ledger, "m1")), ["m1"]);
     }
 
     #[test]
     fn an_id_that_is_not_known_is_taken_when_it_looks_like_one() {
         let id = "00000000000000000000000000000000000c04d0";
-        assert_eq!(ids(&machine(&Book::default(), id)), [id]);
-        assert_eq!(machine(&Book::default(), "m9"), Meant::Unknown);
+        assert_eq!(ids(&machine(&LedgerState::default(), id)), [id]);
+        assert_eq!(machine(&LedgerState::default(), "m9"), Meant::Unknown);
     }
 }

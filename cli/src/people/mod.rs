@@ -51,7 +51,7 @@ pub async fn run(command: &PeopleCommand) -> anyhow::Result<Exit> {
 
 async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let ledger = ledger::read(&args.config).await?;
-    let held = ledger::held(&ledger.book, SystemClock.now());
+    let held = ledger::held(&ledger.ledger, SystemClock.now());
     if held.is_empty() {
         // Names the topic, since a mistaken prefix looks like good news.
         eprintln!("nothing is held on {}", ledger.kafka.topic(Topic::Ledger));
@@ -95,7 +95,7 @@ async fn approve_each(notice: &str, args: &ApproveArgs) -> anyhow::Result<Exit> 
     }
     let guards = stages::guards(&args.say.config)?;
     let ledger = ledger::read(&args.say.config).await?;
-    let noticed = match noticed::of(&ledger.book, &guards, (notice, args.at_most), SystemClock.now()) {
+    let noticed = match noticed::of(&ledger.ledger, &guards, (notice, args.at_most), SystemClock.now()) {
         Ok(noticed) => noticed,
         Err(why) => {
             eprintln!("error: nothing was sent for {}: {why}", escape::text(notice));
@@ -171,7 +171,7 @@ async fn release_each(which: &Which, args: &ReleaseArgs) -> anyhow::Result<Exit>
         return Ok(Exit::Usage);
     }
     let ledger = ledger::read(&args.say.config).await?;
-    let undo = match undo::of(&ledger.book, which, SystemClock.now()) {
+    let undo = match undo::of(&ledger.ledger, which, SystemClock.now()) {
         Ok(undo) => undo,
         Err(why) => {
             eprintln!("error: nobody can say which machines these are: {why}");
@@ -209,7 +209,7 @@ async fn retry(args: &RetryArgs) -> anyhow::Result<Exit> {
 
 async fn release_one(named: &str, args: &ReleaseArgs) -> anyhow::Result<Exit> {
     let ledger = ledger::read(&args.say.config).await?;
-    let (machine, name) = match ledger::machine(&ledger.book, named) {
+    let (machine, name) = match ledger::machine(&ledger.ledger, named) {
         Meant::One(machine, name) => (machine, name),
         Meant::Several(machines) => {
             eprintln!("error: several machines are called {}; name one by its id:", escape::text(named));
@@ -240,7 +240,7 @@ async fn cancel(args: &CancelArgs) -> anyhow::Result<Exit> {
 
 async fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let ledger = ledger::read(&args.say.config).await?;
-    let holding = ledger.book.holding();
+    let holding = ledger.ledger.holding();
     if !holding.contains(&args.notice) {
         eprintln!("error: {} is not in force: there is nothing to lift", escape::text(&args.notice));
         let in_force = if holding.is_empty() { "nothing".to_owned() } else { holding.join(", ") };
@@ -252,7 +252,7 @@ async fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
 
 /// What the ledger has of this key; says so when it has nothing.
 fn known<'a>(ledger: &'a Ledger, key: &ActionKey) -> Option<&'a LedgerEntry> {
-    let entry = ledger.book.get(key);
+    let entry = ledger.ledger.get(key);
     if entry.is_none() {
         eprintln!(
             "error: {} has no action {key}; `cordon approvals list` shows what is held",

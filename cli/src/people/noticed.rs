@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cordon_policy::Guards;
 use cordon_records::{LedgerEntry, MAX_NAMED, NamedApproval, NoticeKind};
-use cordon_response::{Book, Room, room_for, waits_for_the_breaker};
+use cordon_response::{LedgerState, Room, room_for, waits_for_the_breaker};
 use jiff::Timestamp;
 
 use super::{ledger, seconds};
@@ -28,23 +28,23 @@ pub struct Noticed<'a> {
 /// # Errors
 /// Why there is nothing to approve by it.
 pub fn of<'a>(
-    book: &'a Book,
+    ledger: &'a LedgerState,
     guards: &Guards,
     (notice, at_most): (&str, Option<usize>),
     now: Timestamp,
 ) -> Result<Noticed<'a>, String> {
     let named = |at: Timestamp| format!("{}@{at}", NoticeKind::BreakerLatched.as_str());
-    let latch = book.breaker.as_ref().filter(|latch| latch.on && named(latch.at) == notice);
+    let latch = ledger.breaker.as_ref().filter(|latch| latch.on && named(latch.at) == notice);
     let Some(latch) = latch else {
         return Err("it is not the breaker that holds now: approve each by its key".to_owned());
     };
-    let since = ledger::held(book, now).into_iter().filter(|entry| entry.at >= latch.at);
+    let since = ledger::held(ledger, now).into_iter().filter(|entry| entry.at >= latch.at);
     let (refused, since): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) = since.partition(|entry| entry.tenant_refuses);
     let (mut waiting, others): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) =
         since.into_iter().partition(|entry| waits_for_the_breaker(entry, latch.at));
     waiting.sort_by_key(|entry| entry.at);
     let all = waiting.len();
-    let Room { mut fitting, why } = room_for(book, guards, &waiting, now);
+    let Room { mut fitting, why } = room_for(ledger, guards, &waiting, now);
     let most = at_most.unwrap_or(MAX_NAMED).min(MAX_NAMED);
     let why = why.filter(|_| fitting.len() <= most).unwrap_or_else(|| match at_most {
         Some(asked) if asked <= MAX_NAMED => format!("at most {asked} were asked for"),
@@ -103,7 +103,7 @@ mod tests {
     use cordon_policy::guard;
     use cordon_records::{ActionKey, GuardVerdict, Latch, Ruling};
 
-    use super::super::ledger::tests::{book, entry};
+    use super::super::ledger::tests::{entry, ledger};
     use super::*;
 
     /// What this breaker holds, of a machine of this group.
@@ -121,21 +121,21 @@ mod tests {
         let entries = ["Clients", "clients", "Kiosks", "kiosks", "Lab"];
         let entries: Vec<LedgerEntry> =
             entries.iter().zip(1..).map(|(group, number)| held(number, group, latched)).collect();
-        let mut book = book(&entries);
+        let mut ledger = ledger(&entries);
         let why = "all_rules 10m reached".to_owned();
-        book.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        ledger.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
         let guards = Guards::load("guards.yaml", "caps: {per_device_group: {10m: 1}}").unwrap();
         let notice = format!("breaker_latched@{latched}");
         let now = latched + jiff::SignedDuration::from_mins(1);
         let keys = |noticed: &Noticed| noticed.actions.iter().map(|it| it.key.clone()).collect::<Vec<ActionKey>>();
         let picked = |numbers: &[usize]| numbers.iter().map(|it| entries[*it].key.clone()).collect::<Vec<ActionKey>>();
 
-        let noticed = of(&book, &guards, (&notice, None), now).unwrap();
+        let noticed = of(&ledger, &guards, (&notice, None), now).unwrap();
         assert_eq!(keys(&noticed), picked(&[0, 2, 4]));
         let (more, why) = noticed.more.unwrap();
         assert!(more == 2 && why.contains("per_device_group clients"), "{more}: {why}");
 
-        let noticed = of(&book, &guards, (&notice, Some(2)), now).unwrap();
+        let noticed = of(&ledger, &guards, (&notice, Some(2)), now).unwrap();
         assert_eq!(keys(&noticed), picked(&[0, 2]));
         assert_eq!(noticed.more, Some((3, "at most 2 were asked for".to_owned())));
     }
@@ -145,9 +145,9 @@ mod tests {
         let latched: Timestamp = "2026-11-22T22:41:08Z".parse().unwrap();
         let unlimited = |number| LedgerEntry { limits: Vec::new(), ..held(number, "Clients", latched) };
         let entries: Vec<LedgerEntry> = (1..=502).map(unlimited).collect();
-        let mut book = book(&entries);
+        let mut ledger = ledger(&entries);
         let why = "all_rules 10m reached".to_owned();
-        book.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        ledger.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
         let none = "{caps: {all_rules: {10m: 1000}, fleet_share: {1d: 100%, floor: 1000}}}";
         let guards = Guards::load("guards.yaml", none).unwrap();
         let notice = format!("breaker_latched@{latched}");
@@ -157,7 +157,7 @@ mod tests {
             (Some(501), "one command names 500 at most; give it again for the rest"),
             (Some(500), "at most 500 were asked for"),
         ] {
-            let noticed = of(&book, &guards, (&notice, at_most), now).unwrap();
+            let noticed = of(&ledger, &guards, (&notice, at_most), now).unwrap();
             assert_eq!((noticed.actions.len(), noticed.more), (500, Some((2, why.to_owned()))), "{at_most:?}");
         }
     }
@@ -167,12 +167,12 @@ mod tests {
         let latched: Timestamp = "2026-11-22T22:41:08Z".parse().unwrap();
         let mut entries: Vec<LedgerEntry> = (1..=3).map(|number| held(number, "Clients", latched)).collect();
         entries[1].tenant_refuses = true;
-        let mut book = book(&entries);
+        let mut ledger = ledger(&entries);
         let why = "all_rules 10m reached".to_owned();
-        book.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        ledger.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
         let guards = Guards::load("guards.yaml", "{}").unwrap();
         let notice = format!("breaker_latched@{latched}");
-        let noticed = of(&book, &guards, (&notice, None), latched + jiff::SignedDuration::from_mins(1)).unwrap();
+        let noticed = of(&ledger, &guards, (&notice, None), latched + jiff::SignedDuration::from_mins(1)).unwrap();
         let keys: Vec<&ActionKey> = noticed.actions.iter().map(|it| &it.key).collect();
         assert_eq!(keys, [&entries[0].key, &entries[2].key]);
         let page = page(&noticed);

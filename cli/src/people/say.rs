@@ -8,7 +8,7 @@ use cordon_records::{
     SystemClock, Topic,
 };
 use cordon_runtime::kafka::{KafkaFailure, KafkaSettings, Outbound, Producer, Tail};
-use cordon_signing::Forged;
+use cordon_signing::InvalidSignature;
 use jiff::SignedDuration;
 use ring::rand::{SystemRandom, generate};
 
@@ -139,7 +139,7 @@ fn release_key(ledger: &Ledger, record: &CommandRecord, machine: &MachineId) -> 
 /// The actions of a command about many, and what people call their machines.
 fn each_of(ledger: &Ledger, record: &CommandRecord) -> Vec<(ActionKey, String)> {
     let label =
-        |key: &ActionKey| ledger.book.get(key).map_or_else(|| key.to_string(), |it| it.machine.label().to_owned());
+        |key: &ActionKey| ledger.ledger.get(key).map_or_else(|| key.to_string(), |it| it.machine.label().to_owned());
     match &record.command {
         Command::ReleaseEach { isolations, .. } => {
             let each = isolations.iter();
@@ -212,7 +212,7 @@ fn tell(asked: &Asked, heard: Option<Heard>, waited: Duration) -> Exit {
         Some(Heard::Refused(why)) => {
             println!("REFUSED: {}", escape::text(&why));
             // A gap in the guards of whoever runs respond, whoever signs.
-            if why.contains(&Forged::NobodyAllowed.to_string()) { Exit::Config } else { Exit::Negative }
+            if why.contains(&InvalidSignature::NobodyAllowed.to_string()) { Exit::Config } else { Exit::Negative }
         }
         Some(Heard::Read) => {
             println!("respond has read it, and does nothing for it");

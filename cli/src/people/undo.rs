@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cordon_records::{
     ActionKind, ActionState, AttemptState, LedgerEntry, MAX_NAMED, NamedIsolation, NoticeKind, RuleId,
 };
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use jiff::{SignedDuration, Timestamp};
 
 use super::seconds;
@@ -40,20 +40,20 @@ pub struct Undo<'a> {
 ///
 /// # Errors
 /// Why nobody can say which they are.
-pub fn of<'a>(book: &'a Book, which: &Which, now: Timestamp) -> Result<Undo<'a>, String> {
+pub fn of<'a>(ledger: &'a LedgerState, which: &Which, now: Timestamp) -> Result<Undo<'a>, String> {
     let (rule, from, to) = match which {
         Which::Rule(rule, since) => (Some(rule), *since, Timestamp::MAX),
         Which::Notice(notice) => {
-            let (from, to) = window(book, notice)?;
+            let (from, to) = window(ledger, notice)?;
             (None, from, to)
         }
     };
     let begun = |entry: &LedgerEntry| entry.intents.iter().any(|at| *at >= from && *at <= to);
     let by_rule = |entry: &LedgerEntry| rule.is_none_or(|rule| entry.rules.contains(rule));
-    let standing = mine::standings(book).into_iter().filter(|standing| standing.state != State::LetBack);
-    let standing = standing.filter_map(|standing| book.get(standing.key.as_ref()?));
+    let standing = mine::standings(ledger).into_iter().filter(|standing| standing.state != State::LetBack);
+    let standing = standing.filter_map(|standing| ledger.get(standing.key.as_ref()?));
     let mut found: Vec<&LedgerEntry> = standing.filter(|entry| begun(entry) && by_rule(entry)).collect();
-    let retried = book.entries().filter(|entry| may_be_retried(entry, now) && begun(entry) && by_rule(entry));
+    let retried = ledger.entries().filter(|entry| may_be_retried(entry, now) && begun(entry) && by_rule(entry));
     for entry in retried {
         if !found.iter().any(|other| other.machine.id == entry.machine.id) {
             found.push(entry);
@@ -62,13 +62,13 @@ pub fn of<'a>(book: &'a Book, which: &Which, now: Timestamp) -> Result<Undo<'a>,
     found.sort_by_key(|entry| entry.intents.last().copied());
     let more = found.len().saturating_sub(MAX_NAMED);
     found.truncate(MAX_NAMED);
-    let covered = found.iter().flat_map(|entry| book.covered_by(entry)).collect();
+    let covered = found.iter().flat_map(|entry| ledger.covered_by(entry)).collect();
     Ok(Undo { isolations: found, covered, more })
 }
 
 /// From when to when the attempts counted that made the breaker latch.
-fn window(book: &Book, notice: &str) -> Result<(Timestamp, Timestamp), String> {
-    let latch = book.breaker.as_ref();
+fn window(ledger: &LedgerState, notice: &str) -> Result<(Timestamp, Timestamp), String> {
+    let latch = ledger.breaker.as_ref();
     let named = |at: Timestamp| format!("{}@{at}", NoticeKind::BreakerLatched.as_str());
     let Some(latch) = latch.filter(|latch| named(latch.at) == notice) else {
         return Err("it is not the newest notice of the breaker: give --rule and --since instead".to_owned());
@@ -135,7 +135,7 @@ fn row(entry: &LedgerEntry) -> [String; 5] {
 mod tests {
     use cordon_records::{ActionKey, Latch, LedgerRecord, MachineActionId};
 
-    use super::super::ledger::tests::{book, entry};
+    use super::super::ledger::tests::{entry, ledger};
     use super::*;
 
     fn at(minutes: i64) -> Timestamp {
@@ -179,25 +179,25 @@ mod tests {
             isolation(7, "bad", 40, ActionState::Covered),
             isolation(8, "bad", 41, ActionState::NeedsHuman),
         ];
-        let book = book(&entries);
+        let ledger = ledger(&entries);
         let which = Which::Rule(RuleId::new("bad").unwrap(), at(10));
         // What failed may be tried again by itself.
-        assert_eq!(machines(&of(&book, &which, at(60)).unwrap()), ["m2", "m1", "m6", "m8"]);
-        assert_eq!(machines(&of(&book, &which, at(60 * 26)).unwrap()), ["m2", "m1", "m8"]);
+        assert_eq!(machines(&of(&ledger, &which, at(60)).unwrap()), ["m2", "m1", "m6", "m8"]);
+        assert_eq!(machines(&of(&ledger, &which, at(60 * 26)).unwrap()), ["m2", "m1", "m8"]);
     }
 
     #[test]
     fn those_that_made_the_breaker_latch_are_those_of_its_window() {
         let entries: Vec<LedgerEntry> =
             (1..6).map(|number| isolation(number, "bad", i64::from(number) * 5, ActionState::Succeeded)).collect();
-        let mut book = book(&entries);
+        let mut ledger = ledger(&entries);
         let latch = Latch { on: true, by: "breaker".into(), why: "w".into(), at: at(20), window_s: Some(600) };
-        book.apply(LedgerRecord::Breaker(latch.clone()).into());
+        ledger.apply(LedgerRecord::Breaker(latch.clone()).into());
         let notice = |at: Timestamp| Which::Notice(format!("breaker_latched@{at}"));
-        assert_eq!(machines(&of(&book, &notice(at(20)), at(60)).unwrap()), ["m2", "m3", "m4"]);
-        assert!(of(&book, &notice(at(10)), at(60)).unwrap_err().contains("--rule and --since"));
-        book.apply(LedgerRecord::Breaker(Latch { window_s: None, ..latch }).into());
-        assert!(of(&book, &notice(at(20)), at(60)).unwrap_err().contains("does not say which cap"));
+        assert_eq!(machines(&of(&ledger, &notice(at(20)), at(60)).unwrap()), ["m2", "m3", "m4"]);
+        assert!(of(&ledger, &notice(at(10)), at(60)).unwrap_err().contains("--rule and --since"));
+        ledger.apply(LedgerRecord::Breaker(Latch { window_s: None, ..latch }).into());
+        assert!(of(&ledger, &notice(at(20)), at(60)).unwrap_err().contains("does not say which cap"));
     }
 
     #[test]
@@ -212,14 +212,14 @@ mod tests {
         let mut by_others = covered(13, "by-hand", 32);
         let id = MachineActionId::new("by-hand").unwrap();
         by_others.other_action = Some(cordon_records::OtherAction { id, by: "ann".into(), scope: None });
-        let book = book(&[
+        let ledger = ledger(&[
             isolation(1, "bad", 30, ActionState::Succeeded),
             covered(11, "second", 33),
             covered(12, "earlier", 10),
             by_others,
         ]);
         let which = Which::Rule(RuleId::new("bad").unwrap(), at(20));
-        let undo = of(&book, &which, at(60)).unwrap();
+        let undo = of(&ledger, &which, at(60)).unwrap();
         assert_eq!(machines(&undo), ["m1"]);
         let alerts: Vec<&str> = undo.covered.iter().map(|entry| entry.alert.id.as_str()).collect();
         assert_eq!(alerts, ["second"]);
@@ -231,8 +231,8 @@ mod tests {
     fn more_than_one_command_can_name_are_cut_and_it_is_said() {
         let entries: Vec<LedgerEntry> =
             (1..532).map(|number| isolation(number, "bad", i64::from(number), ActionState::Succeeded)).collect();
-        let book = book(&entries);
-        let undo = of(&book, &Which::Rule(RuleId::new("bad").unwrap(), at(0)), at(600)).unwrap();
+        let ledger = ledger(&entries);
+        let undo = of(&ledger, &Which::Rule(RuleId::new("bad").unwrap(), at(0)), at(600)).unwrap();
         assert_eq!((undo.isolations.len(), undo.more, machines(&undo)[0].as_str()), (500, 31, "m1"));
         assert!(page(&undo).contains("31 MORE ARE NOT IN THIS LIST"), "{}", page(&undo));
     }

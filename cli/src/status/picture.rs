@@ -8,7 +8,7 @@ use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, Claim, CommandPlace, DeadLetterReason, Latch, LedgerEntry,
     PolicyStanding, PollCursor, StageHealth, StampedRecord, Wait, dead_letter_header as header,
 };
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use cordon_runtime::kafka::Membership;
 use jiff::Timestamp;
 
@@ -274,10 +274,10 @@ impl From<&LedgerEntry> for Refused {
 impl Ledger {
     /// Reads it, in log order.
     pub fn read(records: impl IntoIterator<Item = StampedRecord>, now: Timestamp) -> Self {
-        let mut book = Book::default();
-        records.into_iter().for_each(|record| book.apply(record));
+        let mut ledger = LedgerState::default();
+        records.into_iter().for_each(|record| ledger.apply(record));
         let waits = |expires_at: Option<Timestamp>| expires_at.is_none_or(|until| now < until);
-        let held = book
+        let held = ledger
             .entries()
             .filter(|entry| entry.state == AttemptState::Reported(ActionState::Held) && waits(entry.expires_at));
         let (refused, held): (Vec<&LedgerEntry>, Vec<&LedgerEntry>) = held.partition(|entry| entry.tenant_refuses);
@@ -286,22 +286,22 @@ impl Ledger {
         held.sort_by_key(|held| held.since);
         let mut refused: Vec<Refused> = refused.into_iter().map(Refused::from).collect();
         refused.sort_by_key(|refused| refused.since);
-        let mut doubts: Vec<InDoubt> = book.in_doubt().map(InDoubt::from).collect();
+        let mut doubts: Vec<InDoubt> = ledger.in_doubt().map(InDoubt::from).collect();
         doubts.sort_by_key(|doubt| doubt.since);
         Self {
             held,
             refused,
             doubts,
-            timers: book.timers().first().map(|(next, _)| (book.timers().len(), *next)),
-            open: book.open_count(),
-            overdue: book.open().filter(|entry| entry.alarmed).count(),
-            fleet: book.fleet.map(|fleet| (fleet.machines, fleet.at)),
-            commands_next: book.commands_next,
-            commands_newest: book.commands_newest,
-            claim: book.claim,
-            policy: book.policy,
-            breaker: book.breaker,
-            pause: book.pause,
+            timers: ledger.timers().first().map(|(next, _)| (ledger.timers().len(), *next)),
+            open: ledger.open_count(),
+            overdue: ledger.open().filter(|entry| entry.alarmed).count(),
+            fleet: ledger.fleet.map(|fleet| (fleet.machines, fleet.at)),
+            commands_next: ledger.commands_next,
+            commands_newest: ledger.commands_newest,
+            claim: ledger.claim,
+            policy: ledger.policy,
+            breaker: ledger.breaker,
+            pause: ledger.pause,
         }
     }
 }

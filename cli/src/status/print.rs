@@ -120,7 +120,7 @@ fn held(all: &[Held], now: Timestamp) -> Line {
     )
 }
 
-/// Wants a person at once, and not for an approval: only who looks after the application can mend it.
+/// Wants a person at once, and not for an approval: only who looks after the application can fix it.
 fn refused(all: &[Refused], now: Timestamp) -> Line {
     let (Some(oldest), Some(newest)) = (all.first(), all.last()) else {
         return good("refused", "nothing is held because Entra or Defender refuses Cordon");

@@ -8,7 +8,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use cordon_policy::{Condition, Facts, Judged, schema};
+use cordon_policy::{Condition, Judged, RecordFacts, schema};
 use cordon_records::{Alert, Machine};
 
 #[path = "../src/condition/tests/oracle.rs"]
@@ -78,7 +78,7 @@ fn compare(name: &str, sources: &[&str]) {
     let (alert, machine): (Alert, Machine) =
         (serde_json::from_str(ALERT).unwrap(), serde_json::from_str(MACHINE).unwrap());
     let now = "2026-03-01T09:41:11Z".parse().unwrap();
-    let facts = Facts::new(&alert, Some(&machine), now);
+    let facts = RecordFacts::new(&alert, Some(&machine), now);
     let context = oracle::context(&alert, Some(&machine), now);
     let ours: Vec<Condition> = sources
         .iter()

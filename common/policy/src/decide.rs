@@ -16,7 +16,7 @@ use cordon_records::{
 use jiff::Timestamp;
 
 use crate::condition::Judged;
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 use crate::plan::{self, Asking, Note, Plan};
 use crate::rules::{Rule, RuleSet};
 use crate::text::{one_line, reminder};
@@ -43,7 +43,7 @@ impl Classified for DecideError {
 }
 
 /// How one rule stands to the record.
-pub struct Stand<'a> {
+pub struct RuleEvaluation<'a> {
     rule: &'a Rule,
     pub judged: Judged,
 }
@@ -62,8 +62,8 @@ pub fn decide(
 ) -> Result<DecisionRecord, DecideError> {
     let alert = alert(record)?;
     let machine = machine(record, &alert);
-    let facts = Facts::new(&alert, machine.as_ref().ok(), record.enriched_at).without(&record.cut);
-    let stands: Vec<Stand> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
+    let facts = RecordFacts::new(&alert, machine.as_ref().ok(), record.enriched_at).without(&record.cut);
+    let stands: Vec<RuleEvaluation> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
     let target = machine.as_ref().ok().map(|machine| machine.id.clone());
     let conclusion = conclude(&stands, record, &alert, target.as_ref());
     let summary = summary(record, &alert);
@@ -113,16 +113,16 @@ pub fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String
 }
 
 /// Judges one rule. A rule that matches and acts on a machine needs that machine.
-pub fn stand<'a>(rule: &'a Rule, facts: &Facts, machine: &Result<Machine, String>) -> Stand<'a> {
+pub fn stand<'a>(rule: &'a Rule, facts: &RecordFacts, machine: &Result<Machine, String>) -> RuleEvaluation<'a> {
     let judged = match (rule.condition.judge(facts), machine) {
         (Judged::True, Err(why)) if !rule.actions.is_empty() => Judged::Unknown(why.clone()),
         (Judged::Unknown(problem) | Judged::Cut(problem), Err(why)) => Judged::Unknown(format!("{problem} ({why})")),
         (judged, _) => judged,
     };
-    Stand { rule, judged }
+    RuleEvaluation { rule, judged }
 }
 
-fn matched(stand: &Stand) -> Option<MatchedRule> {
+fn matched(stand: &RuleEvaluation) -> Option<MatchedRule> {
     let rule = stand.rule;
     match stand.judged {
         Judged::True => Some(MatchedRule { rule: rule.id.clone(), mode: rule.mode, when: rule.when.clone() }),
@@ -131,7 +131,7 @@ fn matched(stand: &Stand) -> Option<MatchedRule> {
 }
 
 /// The rule with what it asks for, when it matches or may.
-fn asking<'a>(stand: &Stand<'a>) -> Option<Asking<'a>> {
+fn asking<'a>(stand: &RuleEvaluation<'a>) -> Option<Asking<'a>> {
     match stand.judged {
         Judged::True => Some(Asking { rule: stand.rule, sure: true }),
         Judged::Cut(_) => Some(Asking { rule: stand.rule, sure: false }),
@@ -145,7 +145,12 @@ struct Conclusion {
     planned: Vec<PlannedAction>,
 }
 
-fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: Option<&MachineId>) -> Conclusion {
+fn conclude(
+    stands: &[RuleEvaluation],
+    record: &EnrichedRecord,
+    alert: &Alert,
+    machine: Option<&MachineId>,
+) -> Conclusion {
     let asking: Vec<Asking> = stands.iter().filter_map(asking).collect();
     let mut plan = machine.map(|machine| plan::merge(&asking, record, alert, machine)).unwrap_or_default();
     plan.notes.splice(0..0, cut_short(stands));
@@ -172,7 +177,7 @@ fn conclude(stands: &[Stand], record: &EnrichedRecord, alert: &Alert, machine: O
 }
 
 /// The rules that could not be judged and count, and why the first of them could not.
-fn failed(stands: &[Stand], acts: bool) -> Option<String> {
+fn failed(stands: &[RuleEvaluation], acts: bool) -> Option<String> {
     let failed = stands.iter().filter_map(|stand| match &stand.judged {
         Judged::Unknown(why) if stand.rule.mode != Mode::Shadow || !acts => Some((stand.rule, why)),
         Judged::Unknown(_) | Judged::Cut(_) | Judged::True | Judged::False => None,
@@ -181,7 +186,7 @@ fn failed(stands: &[Stand], acts: bool) -> Option<String> {
 }
 
 /// The rules that ask for what was cut from the alert, those that count and those in shadow.
-fn cut_short(stands: &[Stand]) -> Vec<Note> {
+fn cut_short(stands: &[RuleEvaluation]) -> Vec<Note> {
     let told = |shadow: bool| {
         let cut = stands.iter().filter_map(move |stand| match &stand.judged {
             Judged::Cut(why) if (stand.rule.mode == Mode::Shadow) == shadow => Some((stand.rule, why)),

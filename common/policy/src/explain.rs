@@ -4,7 +4,7 @@ use cordon_records::{Alert, EnrichedRecord};
 
 use crate::condition::{self, Judged, Step};
 use crate::decide::{self, DecideError};
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 use crate::rules::{Rule, RuleSet};
 
 /// One rule on one record.
@@ -26,7 +26,7 @@ pub struct RuleExplanation<'a> {
 pub fn explain<'a>(rules: &'a RuleSet, record: &EnrichedRecord) -> Result<Vec<RuleExplanation<'a>>, DecideError> {
     let alert: Alert = decide::alert(record)?;
     let machine = decide::machine(record, &alert);
-    let facts = Facts::new(&alert, machine.as_ref().ok(), record.enriched_at).without(&record.cut);
+    let facts = RecordFacts::new(&alert, machine.as_ref().ok(), record.enriched_at).without(&record.cut);
     let explained = rules.rules().iter().filter_map(|rule| {
         // A rule that was loaded has no mistakes.
         let explanation = condition::explain(&rule.condition, &rule.when, &facts).ok()?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// What conditions are judged on: a view of the typed records, nothing copied.
 #[derive(Debug)]
-pub struct Facts<'r> {
+pub struct RecordFacts<'r> {
     pub(crate) alert: &'r Alert,
     pub(crate) machine: Option<&'r Machine>,
     /// The user principal names on the alert, each once, in order of appearance.
@@ -17,7 +17,7 @@ pub struct Facts<'r> {
     pub(crate) cuts: &'r [Cut],
 }
 
-impl<'r> Facts<'r> {
+impl<'r> RecordFacts<'r> {
     /// Lays out an alert and, where there is one, its machine. `now` is the time of the event: when the record was
     /// made (`enriched_at`), never the wall clock.
     #[must_use]

@@ -21,9 +21,9 @@ mod window;
 pub use condition::{Condition, Judged, Mistake, Step};
 pub use decide::{DecideError, decide};
 pub use explain::{RuleExplanation, explain};
-pub use facts::Facts;
+pub use facts::RecordFacts;
 pub use guards::{
-    Approvals, Asker, Attempt, Case, Consent, Doubt, Fleet, Guards, Isolation, Judgement, Recorded, Setting, Trip,
+    Approvals, Asker, Attempt, Case, Consent, Fleet, Guards, Isolation, Judgement, Recorded, Setting, Trip, Warning,
     guard, judge, within_caps,
 };
 pub use rules::{

@@ -212,11 +212,11 @@ words!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impact {
     /// Takes something away from people: the network, a program, a file, Defender itself.
-    Disrupting,
+    Disruptive,
     /// Looks, or writes into the portal: people can go on working.
-    Gentle,
+    LowImpact,
     /// Gives back what was taken away.
-    Freeing,
+    Restoring,
 }
 
 /// A kind that Microsoft no longer takes. Records hold it, and nothing of it is asked for.
@@ -282,14 +282,14 @@ impl ActionKind {
             | Self::StopFile
             | Self::LiveResponse
             | Self::Offboard
-            | Self::Indicator => Impact::Disrupting,
+            | Self::Indicator => Impact::Disruptive,
             Self::Scan
             | Self::CollectPackage
             | Self::Investigate
             | Self::Tag
             | Self::SetDeviceValue
-            | Self::UpdateAlert => Impact::Gentle,
-            Self::Release | Self::UnrestrictCode | Self::Cancel => Impact::Freeing,
+            | Self::UpdateAlert => Impact::LowImpact,
+            Self::Release | Self::UnrestrictCode | Self::Cancel => Impact::Restoring,
         }
     }
 

@@ -53,16 +53,17 @@ pub enum LedgerRecord {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         newest: Option<Timestamp>,
     },
-    /// A signed command that was obeyed, so that it is obeyed once. Needed until it would do nothing anyway.
-    Obeyed {
+    /// A signed command that was applied, so that it is applied once. Needed until it would do nothing anyway.
+    #[serde(rename = "obeyed")]
+    Applied {
         /// The command.
         id: CommandId,
         /// When it expires.
         until: Timestamp,
         /// Its offset on `commands`: read again there after a crash it is the same command, anywhere else a copy.
         offset: i64,
-        /// It was not obeyed: only a writer said so that another had taken over from, and this is written over its word,
-        /// which compaction would keep. Builds that do not know the field take the command for obeyed.
+        /// It was not applied: only a writer said so that another had taken over from, and this is written over its word,
+        /// which compaction would keep. Builds that do not know the field take the command for applied.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         set_aside: bool,
     },
@@ -89,7 +90,7 @@ impl LedgerRecord {
             Self::Breaker(_) => "breaker".into(),
             Self::Pause(_) => "pause".into(),
             Self::CommandsPosition { .. } => "commands".into(),
-            Self::Obeyed { id, .. } => format!("command/{id}"),
+            Self::Applied { id, .. } => format!("command/{id}"),
             Self::Policy(_) => "policy".into(),
             Self::FleetSize { .. } => "fleet".into(),
         }
@@ -107,7 +108,7 @@ impl LedgerRecord {
             | Self::Breaker(_)
             | Self::Pause(_)
             | Self::CommandsPosition { .. }
-            | Self::Obeyed { .. }
+            | Self::Applied { .. }
             | Self::Policy(_)
             | Self::FleetSize { .. } => {}
         }
@@ -124,7 +125,7 @@ impl LedgerRecord {
             | Self::Breaker(_)
             | Self::Pause(_)
             | Self::CommandsPosition { .. }
-            | Self::Obeyed { .. }
+            | Self::Applied { .. }
             | Self::Policy(_)
             | Self::FleetSize { .. } => None,
         }

@@ -9,10 +9,10 @@ use cordon_records::{
 use super::asker::asker;
 use super::cancel::cancelled_kind;
 use super::event::{Answer, Effect, Moment, Order};
-use super::facts::Standing;
+use super::facts::ActionSnapshot;
 use super::ours;
-use super::responder::{Afterwards, Phase, Responder};
-use super::{batch, doubt, report};
+use super::responder::{OnDurable, Phase, Responder};
+use super::{batch, reconcile, report};
 
 impl Responder {
     pub(super) fn intent_written(&mut self, key: &ActionKey, offset: i64, at: Moment) {
@@ -46,7 +46,7 @@ impl Responder {
             return;
         }
         if let Some(order) = self.permitted(key, at) {
-            let effect = Effect::Act { order: Box::new(order), until: since + self.terms.lease };
+            let effect = Effect::Act { order: Box::new(order), until: since + self.config.lease };
             self.effects.push(effect);
         }
     }
@@ -61,7 +61,7 @@ impl Responder {
             return None;
         }
         let by_person = asker(entry).is_person();
-        let (paused, lease) = (self.is_paused() && !by_person, self.terms.lease);
+        let (paused, lease) = (self.is_paused() && !by_person, self.config.lease);
         let job = self.jobs.get_mut(key)?;
         let Phase::IntentAt(since, _) = job.phase else { return None };
         if paused || at.mono >= since + lease {
@@ -118,8 +118,8 @@ impl Responder {
         if spent {
             self.spent.insert(entry.action.kind(), at.mono + after);
         }
-        self.book.put(entry.clone());
-        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+        self.ledger.put(entry.clone());
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 
     /// The answer was the end of it. What was cancelled is looked at soon.
@@ -132,7 +132,7 @@ impl Responder {
     }
 
     /// Defender has the request. Its words "Succeeded" come through the follow-up, never from here.
-    pub(super) fn accept(&mut self, key: &ActionKey, standing: &Standing, at: Moment) {
+    pub(super) fn accept(&mut self, key: &ActionKey, standing: &ActionSnapshot, at: Moment) {
         if let Some(job) = self.jobs.get_mut(key) {
             job.entry.machine_action_id = Some(standing.id.clone());
         }
@@ -148,18 +148,18 @@ impl Responder {
         if entry.action.kind().is_machine_action() {
             self.doubt(key, why, at);
         } else {
-            let why = format!("nobody knows whether it was done ({why}); {}", doubt::where_to_look(entry));
+            let why = format!("nobody knows whether it was done ({why}); {}", reconcile::where_to_look(entry));
             self.finish(key, ActionState::NeedsHuman, why, at);
         }
     }
 
     /// The answer was lost: reported and settled as in doubt, looked up later. The ledger drives it from here.
     pub(super) fn doubt(&mut self, key: &ActionKey, why: String, at: Moment) {
-        let until = at.mono + self.terms.settle;
+        let until = at.mono + self.config.settle;
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.entry.state = AttemptState::InDoubt;
         job.entry.reason = why;
-        job.entry.rests_until = at.wall.checked_add(self.terms.settle).ok();
+        job.entry.rests_until = at.wall.checked_add(self.config.settle).ok();
         job.entry.at = at.wall;
         job.entry.epoch = self.epoch;
         job.tries = 0;
@@ -170,8 +170,8 @@ impl Responder {
         // The report has them now.
         entry.facts = None;
         job.entry.facts = None;
-        self.book.put(entry.clone());
-        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards { settle, follow: None });
+        self.ledger.put(entry.clone());
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable { settle, follow: None });
     }
 }
 

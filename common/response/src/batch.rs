@@ -45,7 +45,7 @@ impl Responder {
         let mut groups: Vec<(Instant, Vec<Order>)> = Vec::new();
         for (key, since) in gathered.ready {
             let Some(order) = self.permitted(&key, at) else { continue };
-            let until = since + self.terms.lease;
+            let until = since + self.config.lease;
             let company = |(_, orders): &&mut (Instant, Vec<Order>)| {
                 orders.len() < MOST && orders.first().is_some_and(|first| first.action == order.action)
             };

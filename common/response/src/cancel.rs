@@ -5,9 +5,9 @@ use cordon_records::{
     Mode, RuleId,
 };
 
-use super::doubt::where_to_look;
 use super::event::Moment;
-use super::people::{Done, NotDone, Person, Written};
+use super::people::{CommandOutput, Done, NotDone, Person};
+use super::reconcile::where_to_look;
 use super::release::was_called;
 use super::responder::{Job, Phase, Responder};
 
@@ -53,21 +53,21 @@ impl Responder {
     /// A person wants this action stopped. What has not been called ends at once; what may have been called is cancelled
     /// by an action of its own.
     pub(super) fn cancel_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
-        let known = self.jobs.get(key).map(|job| &job.entry).or_else(|| self.book.get(key));
+        let known = self.jobs.get(key).map(|job| &job.entry).or_else(|| self.ledger.get(key));
         let Some(entry) = known.cloned() else { return Err(format!("there is no action {key}").into()) };
         let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
         let action = Action::Cancel { what: entry.action.kind(), comment: person.why.clone() };
-        let cancel = ActionKey::derive(&self.terms.tenant, &named, &entry.machine.id, &action);
+        let cancel = ActionKey::derive(&self.config.tenant, &named, &entry.machine.id, &action);
         let why = format!("{CANCELLED_BY}{}: {}", person.name, person.why);
         // A crash came before the command was done with.
         let stopped = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&why);
         if self.knows(&cancel) || stopped {
-            return Ok(Written::default());
+            return Ok(CommandOutput::default());
         }
         if entry.state == AttemptState::Reported(ActionState::Cancelled) {
             // The same words were taken, or are read again after a crash; others come too late.
             return match entry.reason == why {
-                true => Ok(Written::default()),
+                true => Ok(CommandOutput::default()),
                 false => {
                     let why = format!("{key} is cancelled already ({}): nothing is left to do", entry.reason);
                     Err(NotDone::needless(why))
@@ -76,10 +76,10 @@ impl Responder {
         }
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.stop(key, &why, at);
-            return Ok(Written::again(self.book.get(key)));
+            return Ok(CommandOutput::again(self.ledger.get(key)));
         }
         if self.drop_retry(key, &why, at).is_some() {
-            return Ok(Written::again(self.book.get(key)));
+            return Ok(CommandOutput::again(self.ledger.get(key)));
         }
         if entry.state == AttemptState::Reported(ActionState::Held) {
             return Ok(self.settle_entry(entry, (ActionState::Cancelled, why), at));
@@ -99,14 +99,14 @@ impl Responder {
         cancelling.decision = format!("command {}", person.command);
         cancelling.requested_by = Some(person.name.clone());
         cancelling.about = Some(entry.key);
-        self.book.put(cancelling.clone());
+        self.ledger.put(cancelling.clone());
         self.queue(cancelling.clone());
-        Ok(Written::entry(cancelling))
+        Ok(CommandOutput::entry(cancelling))
     }
 
-    /// Whether what this job cancels is being called, or in doubt. Both are in the book by then.
+    /// Whether what this job cancels is being called, or in doubt. Both are in the state by then.
     pub(super) fn target_is_under_way(&self, entry: &LedgerEntry) -> bool {
-        let mut begun = self.book.open_on(&entry.machine.id, &entry.key).filter(|other| cancels(entry, other));
+        let mut begun = self.ledger.open_on(&entry.machine.id, &entry.key).filter(|other| cancels(entry, other));
         begun.any(|other| self.jobs.get(&other.key).is_some_and(Job::is_under_way))
     }
 
@@ -133,12 +133,12 @@ impl Responder {
     /// Who had us cancel this attempt at Defender, and why: Defender itself would name our app. `None` where no cancellation
     /// of ours was taken since the attempt was made.
     pub(super) fn called_off(&self, key: &ActionKey) -> Option<String> {
-        let cancelled = self.book.get(key).filter(|entry| entry.machine_action_id.is_some())?;
+        let cancelled = self.ledger.get(key).filter(|entry| entry.machine_action_id.is_some())?;
         let took = |other: &&LedgerEntry| {
             let since = other.intents.last() >= cancelled.intents.last();
             other.state == AttemptState::Reported(ActionState::Succeeded) && !other.intents.is_empty() && since
         };
-        let ours = self.book.entries_on(&cancelled.machine.id).filter(|other| cancels(other, cancelled)).filter(took);
+        let ours = self.ledger.entries_on(&cancelled.machine.id).filter(|other| cancels(other, cancelled)).filter(took);
         let ours = ours.max_by_key(|other| other.intents.last().copied())?;
         let by = on_whose_word(ours)?;
         let why = ours.action.comment().trim();
@@ -147,7 +147,7 @@ impl Responder {
 
     /// The failed action of that kind for which a new attempt is due.
     fn failed_before(&self, entry: &LedgerEntry) -> Option<ActionKey> {
-        let waiting = self.retries.waiting().filter_map(|key| self.book.get(key));
+        let waiting = self.retries.waiting().filter_map(|key| self.ledger.get(key));
         waiting.filter(|other| cancels(entry, other)).map(|other| other.key.clone()).next()
     }
 

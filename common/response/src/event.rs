@@ -10,7 +10,7 @@ use cordon_records::{
 use cordon_signing::AllowedSigners;
 use jiff::Timestamp;
 
-use super::facts::{Facts, Standing};
+use super::facts::{ActionSnapshot, FreshFacts};
 use super::ours::{self, Asked};
 
 /// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
@@ -45,19 +45,19 @@ pub enum Event {
     /// A person's word was read at this offset, or what stands in its place and is none; and when it was written there.
     Command(i64, Option<Timestamp>, Result<CommandRecord, String>),
     /// The fresh read ended.
-    Facts(ActionKey, Result<Box<Facts>, Unreadable>),
+    Facts(ActionKey, Result<Box<FreshFacts>, Unreadable>),
     /// The broker confirmed an INTENT at this offset.
     IntentWritten(ActionKey, i64),
     /// The call ended.
     Answered(ActionKey, Answer),
     /// The one call for all of these ended.
     AnsweredTogether(Vec<ActionKey>, Answer),
-    /// Everything of this ticket is durable.
+    /// Everything of this write is durable.
     Recorded(u64),
     /// The list was read for an action in doubt.
     Looked(ActionKey, Result<Vec<MachineAction>, Unreadable>),
     /// The list was read for the follow-up.
-    Followed(Result<Vec<Standing>, Unreadable>),
+    Followed(Result<Vec<ActionSnapshot>, Unreadable>),
     /// The link to a package was asked for.
     Linked(ActionKey, Result<String, Unreadable>),
     /// The fleet was counted.
@@ -83,7 +83,7 @@ pub struct Unreadable {
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// Defender took it, and lists it until it ends.
-    Accepted(Standing),
+    Accepted(ActionSnapshot),
     /// Defender answered with an action that somebody else asked for, and did nothing more.
     Others(Box<MachineAction>),
     /// Defender did under our mark what was not asked for: what, for people.
@@ -195,7 +195,7 @@ pub enum Effect {
     /// Publish the reports, then write the ledger records, then say so.
     Record {
         /// Names this write.
-        ticket: u64,
+        write: u64,
         /// For `actions`.
         reports: Vec<Report>,
         /// For `ledger`.

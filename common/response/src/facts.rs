@@ -11,7 +11,7 @@ use super::ours::{author, is_sign_in_name};
 
 /// What was read right before acting. A part that could not be had is absent, and guards hold on it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
+pub struct FreshFacts {
     /// The alert as it is now.
     pub alert: Option<AlertSummary>,
     /// The machine as it is now.
@@ -26,7 +26,7 @@ pub struct Facts {
     pub read: bool,
 }
 
-impl Facts {
+impl FreshFacts {
     /// A fresh read that brought nothing.
     #[must_use]
     pub const fn missing() -> Self {
@@ -148,7 +148,7 @@ pub fn isolation(actions: &[MachineAction]) -> Isolation {
 
 /// What Defender says of an accepted action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct ActionSnapshot {
     /// The action.
     pub id: MachineActionId,
     /// Its status.
@@ -163,7 +163,7 @@ pub struct Standing {
     pub created: Option<Timestamp>,
 }
 
-impl Standing {
+impl ActionSnapshot {
     /// Whether it was cancelled, and Defender names no person.
     #[must_use]
     pub(crate) fn is_cancelled_by_no_person(&self) -> bool {
@@ -171,7 +171,7 @@ impl Standing {
     }
 }
 
-impl From<&MachineAction> for Standing {
+impl From<&MachineAction> for ActionSnapshot {
     fn from(action: &MachineAction) -> Self {
         let cancelled = action.cancelled_by.as_ref().map(|by| format!("cancelled by {by}"));
         let failed = action.error_code.filter(|code| *code != 0).map(|code| format!("error code {code}"));

@@ -8,11 +8,11 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::doubt::with_what_is_unseen;
 use super::event::{Effect, Moment, Unreadable};
-use super::facts::Standing;
+use super::facts::ActionSnapshot;
+use super::reconcile::with_what_is_unseen;
 use super::report;
-use super::responder::{Afterwards, Responder};
+use super::responder::{OnDurable, Responder};
 use super::timer::release_at;
 
 /// Defender itself gives up after about three days; an hour later nobody will answer any more.
@@ -78,7 +78,7 @@ impl FollowUps {
     }
 
     /// Notes what Defender said when it accepted an action that is to be followed.
-    pub(super) fn accepted(&mut self, key: &ActionKey, standing: &Standing) {
+    pub(super) fn accepted(&mut self, key: &ActionKey, standing: &ActionSnapshot) {
         self.created.extend(standing.created.map(|created| (key.clone(), created)));
     }
 
@@ -150,7 +150,7 @@ fn distance(first: Duration, step: u32) -> Duration {
 }
 
 impl Responder {
-    pub(super) fn followed(&mut self, standings: Result<Vec<Standing>, Unreadable>, at: Moment) {
+    pub(super) fn followed(&mut self, standings: Result<Vec<ActionSnapshot>, Unreadable>, at: Moment) {
         for LookedAt { key, id, alarm, given_up } in self.follow.advance(standings.is_ok(), at) {
             // A list that could not be read says of no action that it has an end, or none.
             let standing = match &standings {
@@ -158,7 +158,7 @@ impl Responder {
                 Err(_) => None,
             };
             if let Some((state, reason)) = standing.and_then(ended) {
-                let by_an_app = standing.is_some_and(Standing::is_cancelled_by_no_person);
+                let by_an_app = standing.is_some_and(ActionSnapshot::is_cancelled_by_no_person);
                 let ours = by_an_app.then(|| self.called_off(&key)).flatten();
                 self.end(&key, state, ours.unwrap_or(reason), at);
             } else if given_up {
@@ -177,11 +177,11 @@ impl Responder {
 
     /// Tells people, once for each attempt, that Defender names no end. The action stays accepted and is followed.
     fn alarm(&mut self, key: &ActionKey, found: &str, at: Moment) {
-        let Some(mut entry) = self.book.get(key).filter(|entry| entry.awaited().is_some()).cloned() else { return };
+        let Some(mut entry) = self.ledger.get(key).filter(|entry| entry.awaited().is_some()).cloned() else { return };
         let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
         entry.alarmed = true;
         entry.epoch = self.epoch;
-        self.book.put(entry.clone());
+        self.ledger.put(entry.clone());
         let mut told = entry.clone();
         told.at = at.wall;
         let taken = match &entry.other_action {
@@ -191,12 +191,12 @@ impl Responder {
         told.reason =
             format!("{taken} {minutes} min ago and names no end yet ({found}); Cordon looks on, look at the machine");
         let reports = vec![Report::Action(Box::new(report::of(&told, ActionState::Overdue)))];
-        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 
     fn end(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
         self.follow.open.remove(key);
-        let Some(entry) = self.book.get(key) else { return };
+        let Some(entry) = self.ledger.get(key) else { return };
         match &entry.machine_action_id {
             Some(id) if state == ActionState::Succeeded && entry.action.kind() == ActionKind::CollectPackage => {
                 self.fetch_link(key, id.clone(), reason, at);
@@ -217,7 +217,7 @@ impl Responder {
         link: Option<String>,
         at: Moment,
     ) {
-        let Some(mut entry) = self.book.get(key).cloned() else { return };
+        let Some(mut entry) = self.ledger.get(key).cloned() else { return };
         let (state, reason) = with_what_is_unseen(&entry, (state, reason));
         entry.state = AttemptState::Reported(state);
         entry.reason = if state == ActionState::Succeeded { reason + &self.ends_besides(&entry) } else { reason };
@@ -227,19 +227,19 @@ impl Responder {
             entry.release_at = release_at(&entry, at.wall);
             self.set_timer(&entry, at);
         }
-        self.book.put(entry.clone());
+        self.ledger.put(entry.clone());
         let again = self.plan_retry(&entry, at);
         let mut report = report::of(&entry, state);
         report.link = link;
         if again {
-            report.reason += &format!("; a new attempt is due in {} s", self.terms.retry.after.as_secs());
+            report.reason += &format!("; a new attempt is due in {} s", self.config.retry.after.as_secs());
         }
         let reports = vec![Report::Action(Box::new(report))];
-        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 }
 
-fn ended(standing: &Standing) -> Option<(ActionState, String)> {
+fn ended(standing: &ActionSnapshot) -> Option<(ActionState, String)> {
     let detail = |text: &str| match &standing.detail {
         Some(detail) => format!("{text} ({detail})"),
         None => text.to_owned(),
@@ -281,7 +281,7 @@ mod tests {
         for (second, id) in [(0u8, "a"), (1, "b"), (2, "c")] {
             let entry = entry(second, id);
             let created = Some(format!("2026-11-22T22:40:0{second}Z").parse().unwrap());
-            let standing = Standing {
+            let standing = ActionSnapshot {
                 id: MachineActionId::new(id).unwrap(),
                 status: ActionStatus::Pending,
                 by: String::new(),

@@ -9,11 +9,11 @@ use cordon_records::{
 
 use super::asker::asker;
 use super::cancel::NOTHING;
-use super::doubt::with_what_is_unseen;
 use super::event::{Effect, Moment};
-use super::facts::Facts;
+use super::facts::FreshFacts;
+use super::reconcile::with_what_is_unseen;
 use super::report;
-use super::responder::{Afterwards, Job, Phase, Responder, Waiting};
+use super::responder::{Job, OnDurable, Phase, Responder, Waiting};
 
 impl Responder {
     pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {
@@ -26,7 +26,7 @@ impl Responder {
                 let left = decision.planned.len() + usize::from(!closed.is_empty());
                 self.decisions.insert(offset, Waiting { left: left.max(1), recording: 0, outcome });
                 if !closed.is_empty() {
-                    let then = Afterwards { settle: Some((offset, RecordOutcome::Sent)), follow: None };
+                    let then = OnDurable { settle: Some((offset, RecordOutcome::Sent)), follow: None };
                     self.record(closed, Vec::new(), then);
                 } else if decision.planned.is_empty() {
                     self.one_done(offset, outcome);
@@ -35,7 +35,7 @@ impl Responder {
             }
             (Verdict::NeedsHuman, _) | (Verdict::Act, None) => {
                 let mut reports = closed;
-                reports.push(Report::Action(Box::new(needs_human(decision, self.terms.mode, at))));
+                reports.push(Report::Action(Box::new(needs_human(decision, self.config.mode, at))));
                 self.conclude(offset, reports, "needs_human");
             }
         }
@@ -48,15 +48,15 @@ impl Responder {
             return;
         }
         self.decisions.insert(offset, Waiting { left: 1, recording: 0, outcome: RecordOutcome::Sent });
-        self.record(reports, Vec::new(), Afterwards { settle: Some((offset, RecordOutcome::Sent)), follow: None });
+        self.record(reports, Vec::new(), OnDurable { settle: Some((offset, RecordOutcome::Sent)), follow: None });
     }
 
     fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, at: Moment) {
         let mut before = None;
         for planned in &decision.planned {
             let after = before.replace(planned.key.clone());
-            let mode = planned.mode.min(self.terms.mode);
-            if self.jobs.contains_key(&planned.key) || self.book.settled(&planned.key, mode, at.wall).is_some() {
+            let mode = planned.mode.min(self.config.mode);
+            if self.jobs.contains_key(&planned.key) || self.ledger.settled(&planned.key, mode, at.wall).is_some() {
                 self.one_done(offset, RecordOutcome::Skipped("known"));
                 continue;
             }
@@ -74,7 +74,7 @@ impl Responder {
         at: Moment,
     ) -> LedgerEntry {
         let matched = decision.matched.iter().filter(|rule| planned.rules.contains(&rule.rule));
-        let known = self.book.get(&planned.key);
+        let known = self.ledger.get(&planned.key);
         let about = (decision.alert.clone(), machine.clone());
         let mut entry = LedgerEntry::new((planned.key.clone(), self.epoch), planned.action.clone(), about, at.wall);
         entry.attempt = known.map_or(0, |entry| entry.attempt);
@@ -83,7 +83,7 @@ impl Responder {
         entry.unseen = known.and_then(|entry| entry.unseen);
         entry.rules.clone_from(&planned.rules);
         entry.conditions = matched.map(|rule| rule.when.clone()).collect();
-        entry.mode = planned.mode.min(self.terms.mode);
+        entry.mode = planned.mode.min(self.config.mode);
         entry.limits.clone_from(&planned.limits);
         entry.reason.clone_from(&decision.reason);
         entry.decision.clone_from(&decision.id);
@@ -111,12 +111,12 @@ impl Responder {
         let entry = &job.entry;
         // Nothing was read: that there is nothing to release is not known either.
         let unread = if entry.action.kind() == ActionKind::Release { Isolation::Unknown } else { Isolation::None };
-        let known = Facts {
+        let known = FreshFacts {
             alert: Some(entry.alert.clone()),
             machine: Some(entry.machine.clone()),
             isolation: unread,
             read: false,
-            ..Facts::missing()
+            ..FreshFacts::missing()
         };
         if entry.mode != Mode::Shadow && self.is_held_by_a_switch(key, &known, at.wall) {
             if !self.stays_refused(key, at) {
@@ -158,13 +158,13 @@ impl Responder {
         reports.push(Report::Action(Box::new(report::of(&job.entry, state))));
         // The report has them now.
         (job.entry.facts, job.entry.rests_until) = (None, None);
-        self.book.put(job.entry.clone());
+        self.ledger.put(job.entry.clone());
         let timed = job.entry.about.clone().filter(|_| asker(&job.entry) == Asker::Timer);
         ledger.push(LedgerRecord::Action(Box::new(job.entry)));
         if let Some(isolation) = timed {
             ledger.extend(self.timer_done(&isolation));
         }
-        let then = Afterwards {
+        let then = OnDurable {
             settle: job.offset.map(|offset| (offset, RecordOutcome::Sent)),
             follow: follows.then(|| key.clone()),
         };
@@ -176,8 +176,8 @@ impl Responder {
         if decision.alert.status != AlertStatus::Resolved || self.was_closed_by_us(decision) {
             return Vec::new();
         }
-        let open = self.book.open().filter(|entry| entry.alert.id == decision.alert.id);
-        let open = open.filter(|entry| entry.action.kind().impact() == Impact::Disrupting);
+        let open = self.ledger.open().filter(|entry| entry.alert.id == decision.alert.id);
+        let open = open.filter(|entry| entry.action.kind().impact() == Impact::Disruptive);
         open.map(|entry| {
             let mut late = entry.clone();
             late.alert = decision.alert.clone();
@@ -197,7 +197,7 @@ impl Responder {
     /// Whether rules had Cordon itself close this alert: then nobody needs to be told.
     fn was_closed_by_us(&self, decision: &DecisionRecord) -> bool {
         let machine = decision.machine.as_ref().map(|machine| &machine.id);
-        let ours = machine.into_iter().flat_map(|machine| self.book.entries_on(machine));
+        let ours = machine.into_iter().flat_map(|machine| self.ledger.entries_on(machine));
         let closing = |entry: &LedgerEntry| match &entry.action {
             Action::UpdateAlert(changes) => changes.status == Some(AlertStatus::Resolved) && !entry.intents.is_empty(),
             _ => false,

@@ -1,10 +1,10 @@
 //! The life of an action, from the decision that plans it to its end: pure, with time passed in.
 //!
-//! [`Responder`] is a state machine: it takes an [`Event`] and gives the [`Effect`]s that its shell carries out. [`Book`] is what
+//! [`Responder`] is a state machine: it takes an [`Event`] and gives the [`Effect`]s that its shell carries out. [`LedgerState`] is what
 //! the ledger says, folded. The act stage is that shell, with Kafka and Defender around it; the command line reads the same
-//! ledger with the same [`Book`]. This crate knows no broker, no HTTP client and no runtime.
+//! ledger with the same [`LedgerState`]. This crate knows no broker, no HTTP client and no runtime.
 //!
-//! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `doubt.rs`, `follow.rs`,
+//! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `reconcile.rs`, `follow.rs`,
 //! `refused.rs`, `retry.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
 //! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
 //! whether it counts, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
@@ -14,19 +14,19 @@
 mod asker;
 mod attempt;
 mod batch;
-mod book;
 mod cancel;
-mod doubt;
 mod event;
 pub mod facts;
 mod follow;
 mod intake;
+mod ledger;
 mod link;
 mod order;
 mod others;
 pub mod ours;
 mod people;
 mod preflight;
+mod reconcile;
 mod refused;
 mod release;
 mod report;
@@ -39,9 +39,9 @@ mod tail;
 mod tests;
 mod timer;
 
-pub use book::Book;
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, SwitchSetRight, Unreadable};
-pub use responder::{Responder, Terms};
+pub use ledger::LedgerState;
+pub use responder::{Config, Responder};
 pub use retry::Retry;
 pub use room::{Room, room_for};
 pub use switches::waits_for_the_breaker;

@@ -7,9 +7,9 @@ use cordon_records::{
 };
 
 use super::cancel::cancels;
-use super::doubt::ACCEPTED;
 use super::event::Moment;
 use super::facts::is_narrower;
+use super::reconcile::ACCEPTED;
 use super::responder::{Job, Phase, Responder};
 
 /// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
@@ -168,11 +168,11 @@ impl Responder {
     fn follows_one_begun(&self, job: &Job) -> bool {
         let (key, lane) = (&job.entry.key, place(&job.entry).1);
         let is_begun = |entry: &LedgerEntry| {
-            // What people approved or asked for is in the book, but not begun.
+            // What people approved or asked for is in the state, but not begun.
             entry.is_open() && entry.state != AttemptState::Reported(ActionState::Approved)
         };
-        let begun = self.book.get(key).is_some_and(is_begun);
-        let others = self.book.open_on(&job.entry.machine.id, key).filter(|other| is_begun(other));
+        let begun = self.ledger.get(key).is_some_and(is_begun);
+        let others = self.ledger.open_on(&job.entry.machine.id, key).filter(|other| is_begun(other));
         // What a cancellation cancels is not in its way.
         let others = others.filter(|other| !cancels(&job.entry, other));
         let mut others = others.filter(|other| Lane::of(&other.action, &other.alert.id) == lane);
@@ -210,7 +210,7 @@ impl Responder {
 
     /// Our other actions on the same machine that Defender has taken and that have not ended.
     pub(super) fn accepted_on<'a>(&'a self, entry: &'a LedgerEntry) -> impl Iterator<Item = &'a LedgerEntry> {
-        let others = self.book.open_on(&entry.machine.id, &entry.key);
+        let others = self.ledger.open_on(&entry.machine.id, &entry.key);
         others.filter(|open| open.state == ACCEPTED && !self.jobs.contains_key(&open.key))
     }
 }

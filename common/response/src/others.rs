@@ -6,7 +6,7 @@ use cordon_policy::Isolation;
 use cordon_records::{ActionKey, ActionKind, ActionState, ActionStatus, LedgerEntry, MachineAction};
 
 use super::event::Moment;
-use super::facts::{Facts, Standing, in_effect};
+use super::facts::{ActionSnapshot, FreshFacts, in_effect};
 use super::ours::{mark_in, other};
 use super::responder::Responder;
 
@@ -36,13 +36,13 @@ impl Responder {
         job.entry.machine_action_id = None;
         job.entry.other_action = Some(other(action));
         let why = already(job.entry.action.kind(), action);
-        self.follow.accepted(key, &Standing::from(action));
+        self.follow.accepted(key, &ActionSnapshot::from(action));
         self.finish(key, ActionState::Covered, why, at);
     }
 
     /// Notes whose isolation it is that a fresh read found on its way, so that its end is told: if it comes to nothing, the
     /// machine is not isolated.
-    pub(super) fn note_others(&mut self, key: &ActionKey, facts: &Facts) {
+    pub(super) fn note_others(&mut self, key: &ActionKey, facts: &FreshFacts) {
         let (Isolation::Running { id }, Some(newest)) = (&facts.isolation, &facts.newest) else { return };
         let Some(entry) = self.jobs.get(key).map(|job| &job.entry) else { return };
         if entry.action.kind() != ActionKind::Isolate || newest.id != *id || self.own(entry, newest).is_some() {
@@ -52,13 +52,13 @@ impl Responder {
         if let Some(job) = self.jobs.get_mut(key) {
             job.entry.other_action = Some(noted);
         }
-        self.follow.accepted(key, &Standing::from(newest));
+        self.follow.accepted(key, &ActionSnapshot::from(newest));
     }
 
     /// Goes on with everything of others that the ledger shows on its way.
     pub(super) fn follow_others(&mut self, at: Moment) {
         let awaited = |entry: &&LedgerEntry| entry.other_action.is_some() && entry.awaited().is_some();
-        let entries: Vec<LedgerEntry> = self.book.entries().filter(awaited).cloned().collect();
+        let entries: Vec<LedgerEntry> = self.ledger.entries().filter(awaited).cloned().collect();
         for entry in &entries {
             self.follow.add(entry, at);
         }
@@ -72,7 +72,7 @@ impl Responder {
         newest: Option<&MachineAction>,
     ) -> Option<String> {
         let (Isolation::Running { id } | Isolation::Isolated { id }) = stands else { return None };
-        let mut on = self.book.entries_on(&entry.machine.id);
+        let mut on = self.ledger.entries_on(&entry.machine.id);
         let newest = newest.filter(|newest| newest.id == *id);
         let by_id = on.find(|own| own.machine_action_id.as_ref() == Some(id));
         let own = by_id.or_else(|| newest.and_then(|newest| self.own(entry, newest)));
@@ -81,7 +81,7 @@ impl Responder {
     }
 
     /// What the fresh read says of the machine's isolation; a release of our own is none by people.
-    pub(super) fn known_isolation(&self, entry: &LedgerEntry, facts: &Facts) -> Isolation {
+    pub(super) fn known_isolation(&self, entry: &LedgerEntry, facts: &FreshFacts) -> Isolation {
         let released = matches!(facts.isolation, Isolation::Released { .. });
         let own = facts.newest.as_ref().filter(|_| released).and_then(|newest| self.own(entry, newest));
         if own.is_some_and(|own| own.action.kind() == ActionKind::Release) {
@@ -98,7 +98,7 @@ impl Responder {
             Some(id) => *id == found.id,
             None => mark.as_ref().is_some_and(|mark| mark.key == own.key) && own.attempt > 0,
         };
-        self.book.entries_on(&entry.machine.id).find(is)
+        self.ledger.entries_on(&entry.machine.id).find(is)
     }
 }
 

@@ -11,14 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::asker::{asker, is_approved, names};
 use super::event::{Effect, Moment, Unreadable};
-use super::facts::Facts;
+use super::facts::FreshFacts;
 use super::responder::{Phase, Responder};
 
 /// Failed reads in a row before the missing facts count as missing and the action is held.
 const READ_TRIES: u32 = 5;
 
 impl Responder {
-    pub(super) fn facts(&mut self, key: &ActionKey, facts: Result<Facts, Unreadable>, at: Moment) {
+    pub(super) fn facts(&mut self, key: &ActionKey, facts: Result<FreshFacts, Unreadable>, at: Moment) {
         // What was asked for before the job was begun anew tells nothing.
         let Some(job) = self.jobs.get_mut(key).filter(|job| job.phase == Phase::Reading) else { return };
         match facts {
@@ -37,13 +37,13 @@ impl Responder {
                 job.entry.reason = failure.why;
                 // Nobody answered: whether the tenant would still refuse us is not known.
                 job.entry.tenant_refuses = false;
-                self.rule(key, Facts { read: false, ..Facts::missing() }, at);
+                self.rule(key, FreshFacts { read: false, ..FreshFacts::missing() }, at);
             }
         }
     }
 
     /// Asks every guard and does what follows.
-    pub(super) fn rule(&mut self, key: &ActionKey, facts: Facts, at: Moment) {
+    pub(super) fn rule(&mut self, key: &ActionKey, facts: FreshFacts, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         read_afresh(&mut job.entry, &facts);
         let Some((judgement, told)) = self.judge(key, &facts, at.wall) else { return };
@@ -73,9 +73,9 @@ impl Responder {
     }
 
     /// What the guards say, and what they were told.
-    fn judge(&self, key: &ActionKey, facts: &Facts, now: Timestamp) -> Option<(Judgement, GuardFacts)> {
+    fn judge(&self, key: &ActionKey, facts: &FreshFacts, now: Timestamp) -> Option<(Judgement, GuardFacts)> {
         let entry = &self.jobs.get(key)?.entry;
-        let mut attempts = self.book.attempts(self.counted_since(entry, now), entry.mode);
+        let mut attempts = self.ledger.attempts(self.counted_since(entry, now), entry.mode);
         if self.jobs.get(key).is_some_and(|job| job.again) {
             // This attempt is counted already; made again under its number it counts once.
             if let Some(own) = entry.intents.last()
@@ -107,11 +107,11 @@ impl Responder {
             elsewhere: elsewhere.map(|first| first.machine.label()),
             now,
             attempts: &attempts,
-            fleet: self.book.fleet,
-            breaker: self.book.breaker.as_ref(),
-            pause: self.book.pause.as_ref(),
+            fleet: self.ledger.fleet,
+            breaker: self.ledger.breaker.as_ref(),
+            pause: self.ledger.pause.as_ref(),
         };
-        let judgement = judge(&self.terms.guards, &case);
+        let judgement = judge(&self.config.guards, &case);
         let told = told(&case, facts, (&self.guard_set, entry.about.is_some()));
         let judgement = if facts.alert.is_some() || asker != Asker::Rules {
             judgement
@@ -122,8 +122,9 @@ impl Responder {
     }
 
     /// Whether pause or breaker hold this action, whatever the fresh read would say: then it needs none.
-    pub(super) fn is_held_by_a_switch(&self, key: &ActionKey, known: &Facts, now: Timestamp) -> bool {
-        let on = [&self.book.breaker, &self.book.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
+    pub(super) fn is_held_by_a_switch(&self, key: &ActionKey, known: &FreshFacts, now: Timestamp) -> bool {
+        let on =
+            [&self.ledger.breaker, &self.ledger.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
         let switch = |name: &str| name == guard::PAUSE || name == guard::BREAKER;
         let held = |verdict: &GuardVerdict| switch(&verdict.guard) && verdict.ruling == Ruling::Hold;
         on && self.judge(key, known, now).is_some_and(|(judgement, _)| judgement.verdicts.iter().any(held))
@@ -132,7 +133,7 @@ impl Responder {
     /// Where the longest window of any cap or limit begins.
     fn counted_since(&self, entry: &LedgerEntry, now: Timestamp) -> Timestamp {
         let limits = entry.limits.iter().map(|(window_s, _)| *window_s);
-        let longest = limits.chain([self.terms.guards.longest_window()]).max().unwrap_or(0);
+        let longest = limits.chain([self.config.guards.longest_window()]).max().unwrap_or(0);
         let length = SignedDuration::from_secs(i64::try_from(longest).unwrap_or(i64::MAX));
         now.checked_sub(length).unwrap_or(Timestamp::MIN)
     }
@@ -160,7 +161,7 @@ impl Responder {
             // What was only read again keeps the deadline that people were told.
             let is_held = job.entry.state == AttemptState::Reported(ActionState::Held);
             let told = job.entry.expires_at.filter(|until| is_held && at.wall < *until);
-            job.entry.expires_at = told.or_else(|| at.wall.checked_add(self.terms.hold_for).ok());
+            job.entry.expires_at = told.or_else(|| at.wall.checked_add(self.config.hold_for).ok());
             if is_approved(&job.entry) && refusal.is_none() {
                 let who = names(&job.entry.approvals);
                 reason = format!("approved by {who}{HELD_ALL_THE_SAME}{reason}; approve it anew once that is over");
@@ -169,7 +170,7 @@ impl Responder {
         self.finish_with(key, (ActionState::Held, reason), at, more);
     }
 
-    /// Counts the attempt and sends the INTENT. From here on the book knows of it, so that the next ruling sees
+    /// Counts the attempt and sends the INTENT. From here on the state knows of it, so that the next ruling sees
     /// the cap as used.
     pub(super) fn write_intent(&mut self, key: &ActionKey, reason: String, at: Moment) {
         let epoch = self.epoch;
@@ -196,13 +197,13 @@ impl Responder {
         job.entry.expires_at = None;
         job.entry.stamp(epoch);
         job.phase = Phase::IntentSent(at.mono);
-        self.book.put(job.entry.clone());
+        self.ledger.put(job.entry.clone());
         self.effects.push(Effect::WriteIntent(Box::new(job.entry.clone())));
     }
 }
 
 /// What the guards were told of this case, for the record.
-fn told(case: &Case, facts: &Facts, (guard_set, about_another): (&str, bool)) -> GuardFacts {
+fn told(case: &Case, facts: &FreshFacts, (guard_set, about_another): (&str, bool)) -> GuardFacts {
     let is_on = |latch: Option<&Latch>| latch.is_some_and(|latch| latch.on);
     GuardFacts {
         guard_set: guard_set.to_owned(),
@@ -230,7 +231,7 @@ fn told(case: &Case, facts: &Facts, (guard_set, about_another): (&str, bool)) ->
 }
 
 /// Takes the fresh reading over. What was decided on stays beside it: who was named, and the machine where it differs.
-fn read_afresh(entry: &mut LedgerEntry, facts: &Facts) {
+fn read_afresh(entry: &mut LedgerEntry, facts: &FreshFacts) {
     if let Some(alert) = &facts.alert {
         entry.alert = alert.clone().remembering(&entry.alert);
     }

@@ -9,7 +9,7 @@ use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry};
 use jiff::Timestamp;
 
 use super::event::Moment;
-use super::facts::Facts;
+use super::facts::FreshFacts;
 use super::responder::Responder;
 
 /// How long until the next look whether the tenant takes us again.
@@ -27,7 +27,7 @@ impl Responder {
     pub(super) fn refused(&mut self, key: &ActionKey, why: String, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         self.read_again_at.get_or_insert(at.mono + AGAIN);
-        if job.offset.is_none() && self.book.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
+        if job.offset.is_none() && self.ledger.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
             // People were told, and the ledger says so already.
             self.jobs.remove(key);
             self.refuses = Some(why);
@@ -35,8 +35,8 @@ impl Responder {
         }
         job.entry.tenant_refuses = true;
         job.entry.reason.clone_from(&why);
-        self.rule(key, Facts { read: false, ..Facts::missing() }, at);
-        if self.book.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
+        self.rule(key, FreshFacts { read: false, ..FreshFacts::missing() }, at);
+        if self.ledger.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
             self.refuses = Some(why);
         }
     }
@@ -79,7 +79,7 @@ impl Responder {
 
     /// Takes up what the ledger holds for it.
     pub(super) fn resume_refused(&mut self, at: Moment) {
-        let mut held = self.book.waiting().iter().filter_map(|(_, key)| self.book.get(key));
+        let mut held = self.ledger.waiting().iter().filter_map(|(_, key)| self.ledger.get(key));
         let first = held.find(|entry| is_held_for_it(entry, at.wall));
         self.refuses = first.map(|entry| entry.reason.clone());
         self.read_again_at = self.refuses.is_some().then_some(at.mono);
@@ -93,8 +93,8 @@ impl Responder {
     }
 
     fn read_again(&mut self, most: usize, at: Moment) {
-        let waiting = self.book.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
-        let entries = waiting.filter_map(|(_, key)| self.book.get(key));
+        let waiting = self.ledger.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
+        let entries = waiting.filter_map(|(_, key)| self.ledger.get(key));
         let refused: Vec<LedgerEntry> =
             entries.filter(|entry| is_held_for_it(entry, at.wall)).take(most).cloned().collect();
         if refused.is_empty() && !self.jobs.values().any(|job| job.entry.tenant_refuses) {
@@ -102,12 +102,12 @@ impl Responder {
             return;
         }
         self.read_again_at = Some(at.mono + AGAIN);
-        if !self.book.holding().is_empty() {
+        if !self.ledger.holding().is_empty() {
             // A pause or the breaker would hold them without a read, and people would be told again.
             return;
         }
         for mut entry in refused {
-            entry.mode = entry.mode.min(self.terms.mode);
+            entry.mode = entry.mode.min(self.config.mode);
             self.queue(entry);
         }
     }

@@ -13,7 +13,7 @@ use cordon_records::{
 use super::asker::names;
 use super::event::Moment;
 use super::facts;
-use super::people::{Done, Person, Written};
+use super::people::{CommandOutput, Done, Person};
 use super::responder::{Job, Phase, Responder};
 
 /// How many alerts a reason names.
@@ -24,14 +24,14 @@ impl Responder {
     pub(super) fn release(&mut self, machine: &MachineId, person: &Person, at: Moment) -> Done {
         let key = self.release_key(machine, person)?;
         if self.knows(&key) {
-            return Ok(Written::default());
+            return Ok(CommandOutput::default());
         }
         let why = format!("{} released the machine: {}", person.name, person.why);
         let isolates = |entry: &LedgerEntry| &entry.machine.id == machine && entry.action.kind() == ActionKind::Isolate;
         let stopped = self.stop_isolations(isolates, &why, at);
         let isolation = self.newest_isolation(machine).cloned();
         let release = self.release_entry((key, machine), isolation.as_ref(), person, at)?;
-        let written = Written::again(stopped.keys.iter().filter_map(|key| self.book.get(key)));
+        let written = CommandOutput::again(stopped.keys.iter().filter_map(|key| self.ledger.get(key)));
         Ok(written.and(self.begin_release(release)))
     }
 
@@ -39,7 +39,7 @@ impl Responder {
     pub(super) fn release_key(&self, machine: &MachineId, person: &Person) -> Result<ActionKey, String> {
         let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
         let action = Action::Release { comment: String::new() };
-        Ok(ActionKey::derive(&self.terms.tenant, &named, machine, &action))
+        Ok(ActionKey::derive(&self.config.tenant, &named, machine, &action))
     }
 
     /// The release that a person asks for. It belongs to the alert of this isolation.
@@ -65,17 +65,17 @@ impl Responder {
         Ok(entry)
     }
 
-    pub(super) fn begin_release(&mut self, release: LedgerEntry) -> Written {
-        self.book.put(release.clone());
+    pub(super) fn begin_release(&mut self, release: LedgerEntry) -> CommandOutput {
+        self.ledger.put(release.clone());
         self.queue(release.clone());
-        Written::entry(release)
+        CommandOutput::entry(release)
     }
 
     /// Ends those of these isolations of which no call is under way, and gives back what that was.
     pub(super) fn stop_isolations(&mut self, these: impl Fn(&LedgerEntry) -> bool, why: &str, at: Moment) -> Stopped {
         let waiting = self.jobs.values().filter(|job| these(&job.entry) && !job.is_under_way());
         let waiting: Vec<&Job> = waiting.collect();
-        let failed = self.retries.waiting().filter_map(|key| self.book.get(key)).filter(|entry| these(entry));
+        let failed = self.retries.waiting().filter_map(|key| self.ledger.get(key)).filter(|entry| these(entry));
         let failed: Vec<&LedgerEntry> = failed.collect();
         let entries = || waiting.iter().map(|job| &job.entry).chain(failed.iter().copied());
         let (may_stand, called) = (entries().any(LedgerEntry::leaves_doubt), entries().any(was_called));
@@ -91,11 +91,11 @@ impl Responder {
     }
 
     fn newest_on(&self, machine: &MachineId) -> Option<&LedgerEntry> {
-        self.book.entries_on(machine).max_by_key(|entry| entry.at)
+        self.ledger.entries_on(machine).max_by_key(|entry| entry.at)
     }
 
     fn newest_isolation(&self, machine: &MachineId) -> Option<&LedgerEntry> {
-        let isolations = self.book.entries_on(machine).filter(|entry| entry.action.kind() == ActionKind::Isolate);
+        let isolations = self.ledger.entries_on(machine).filter(|entry| entry.action.kind() == ActionKind::Isolate);
         isolations.max_by_key(|entry| (entry.intents.last().copied(), entry.at))
     }
 
@@ -104,9 +104,9 @@ impl Responder {
         if release.action.kind() != ActionKind::Release || release.requested_by.is_none() {
             return String::new();
         }
-        let named = release.about.as_ref().and_then(|about| self.book.get(about));
+        let named = release.about.as_ref().and_then(|about| self.ledger.get(about));
         let isolation = named.or_else(|| self.newest_isolation(&release.machine.id));
-        let covered = isolation.map(|isolation| self.book.covered_by(isolation)).unwrap_or_default();
+        let covered = isolation.map(|isolation| self.ledger.covered_by(isolation)).unwrap_or_default();
         let alerts: Vec<&str> = covered.iter().take(NAMED).map(|entry| entry.alert.id.as_str()).collect();
         let more = covered.len().saturating_sub(NAMED);
         match (&alerts[..], more) {
@@ -128,7 +128,7 @@ impl Responder {
     fn cancel_key(&self, isolation: &LedgerEntry) -> Option<ActionKey> {
         let named = AlertId::new(format!("{}.{}", isolation.key, isolation.attempt)).ok()?;
         let cancel = Action::Cancel { what: ActionKind::Isolate, comment: String::new() };
-        Some(ActionKey::derive(&self.terms.tenant, &named, &isolation.machine.id, &cancel))
+        Some(ActionKey::derive(&self.config.tenant, &named, &isolation.machine.id, &cancel))
     }
 
     /// Whether this release has to wait for the end of our isolation: its cancellation is asked for.
@@ -167,7 +167,7 @@ impl Responder {
         entry
     }
 
-    /// What the guards are to know of the machine's isolation, and whether it is our own. Our book knows of it before
+    /// What the guards are to know of the machine's isolation, and whether it is our own. Our ledger knows of it before
     /// Defender's list does, and it knows that a person wants the machine connected although the call is Cordon's. `newest`
     /// is the action in that list: its mark says whose it is where its id was lost.
     pub(super) fn isolation_for(
@@ -185,11 +185,11 @@ impl Responder {
     }
 
     /// Whether the isolation that stands is known to cut off less than this action would: by Defender's list, or by our
-    /// own book.
+    /// own ledger.
     pub(super) fn is_narrower(&self, entry: &LedgerEntry, stands: &Isolation, read: Option<IsolationType>) -> bool {
         let (Isolation::Running { id } | Isolation::Isolated { id }) = stands else { return false };
         let its = |other: &&LedgerEntry| other.machine_action_id.as_ref() == Some(id);
-        let ours = self.book.entries_on(&entry.machine.id).find(its).and_then(|other| match &other.action {
+        let ours = self.ledger.entries_on(&entry.machine.id).find(its).and_then(|other| match &other.action {
             Action::Isolate { isolation, .. } => Some(*isolation),
             _ => None,
         });
@@ -203,11 +203,11 @@ impl Responder {
             return None;
         }
         let made = |other: &&LedgerEntry| other.machine.id != entry.machine.id && has_isolation(other);
-        self.book.isolations_for(&entry.alert.id).find(made)
+        self.ledger.isolations_for(&entry.alert.id).find(made)
     }
 
     fn isolation_to_add(&self, entry: &LedgerEntry, read: &Isolation) -> Isolation {
-        let by_people = self.book.entries_on(&entry.machine.id).filter(|other| is_by_people(other));
+        let by_people = self.ledger.entries_on(&entry.machine.id).filter(|other| is_by_people(other));
         let Some(release) = by_people.max_by_key(|other| other.at) else { return read.clone() };
         let who = || release.requested_by.clone().unwrap_or_else(|| names(&release.approvals));
         match read {
@@ -237,8 +237,8 @@ impl Responder {
                     other.machine_action_id.as_ref() == Some(id) || marked.is_some_and(|own| own.key == other.key)
                 };
                 match &entry.about {
-                    Some(timed) => self.book.get(timed).is_some_and(its),
-                    None => self.book.entries_on(&entry.machine.id).any(its),
+                    Some(timed) => self.ledger.get(timed).is_some_and(its),
+                    None => self.ledger.entries_on(&entry.machine.id).any(its),
                 }
             }
             Isolation::Unknown | Isolation::None | Isolation::Released { .. } => false,

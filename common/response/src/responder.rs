@@ -14,9 +14,9 @@ use cordon_records::{
 use cordon_signing::AllowedSigners;
 
 use super::batch::Gathering;
-use super::book::Book;
 use super::event::{Effect, Event, Moment};
 use super::follow::FollowUps;
+use super::ledger::LedgerState;
 use super::link::Links;
 use super::report::say_how_long_it_stays;
 use super::retry::{Retries, Retry};
@@ -24,7 +24,7 @@ use super::timer::Timers;
 
 /// What the responder must know beside the ledger.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct Config {
     /// Whose machines these are.
     pub tenant: TenantId,
     /// The ceiling over the rules' modes.
@@ -122,7 +122,7 @@ impl Job {
 
 /// What waits for a write.
 #[derive(Debug, Default)]
-pub(super) struct Afterwards {
+pub(super) struct OnDurable {
     pub settle: Option<(i64, RecordOutcome)>,
     pub follow: Option<ActionKey>,
 }
@@ -139,16 +139,16 @@ pub(super) struct Waiting {
 /// The state machine.
 #[derive(Debug)]
 pub struct Responder {
-    pub(super) terms: Terms,
+    pub(super) config: Config,
     /// Hash of the guards in force.
     pub(super) guard_set: String,
-    pub(super) book: Book,
+    pub(super) ledger: LedgerState,
     pub(super) epoch: u64,
     pub(super) jobs: BTreeMap<ActionKey, Job>,
     pub(super) backlog: VecDeque<ActionKey>,
     pub(super) decisions: BTreeMap<i64, Waiting>,
-    pub(super) tickets: BTreeMap<u64, Afterwards>,
-    pub(super) next_ticket: u64,
+    pub(super) writes: BTreeMap<u64, OnDurable>,
+    pub(super) next_write: u64,
     pub(super) tailed_to: i64,
     pub(super) follow: FollowUps,
     pub(super) retries: Retries,
@@ -172,21 +172,21 @@ pub struct Responder {
 impl Responder {
     /// Takes over a restored ledger under a claim of `epoch`. What was on its way goes on: accepted actions are
     /// followed, intents without an outcome are in doubt from this moment. `tailed_to` is the last offset folded
-    /// into the book.
+    /// into the state.
     #[must_use]
-    pub fn new(terms: Terms, book: Book, epoch: u64, tailed_to: i64, at: Moment) -> Self {
-        let follow = FollowUps::new(terms.follow_up, terms.alarm_after);
-        let guard_set = terms.guards.hash();
+    pub fn new(config: Config, ledger: LedgerState, epoch: u64, tailed_to: i64, at: Moment) -> Self {
+        let follow = FollowUps::new(config.follow_up, config.alarm_after);
+        let guard_set = config.guards.hash();
         let mut responder = Self {
-            terms,
+            config,
             guard_set,
-            book,
+            ledger,
             epoch,
             jobs: BTreeMap::new(),
             backlog: VecDeque::new(),
             decisions: BTreeMap::new(),
-            tickets: BTreeMap::new(),
-            next_ticket: 0,
+            writes: BTreeMap::new(),
+            next_write: 0,
             tailed_to,
             follow,
             retries: Retries::default(),
@@ -217,13 +217,13 @@ impl Responder {
             Event::Tailed(offset, record) => self.tailed(offset, *record, at),
             Event::Erased(offset, key) => self.erased(offset, &key, at),
             Event::Command(offset, written_at, command) => {
-                self.obey(CommandPlace { offset, written_at }, command, at);
+                self.apply_command(CommandPlace { offset, written_at }, command, at);
             }
             Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
             Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
             Event::Answered(key, answer) => self.answered(&key, answer, at),
             Event::AnsweredTogether(keys, answer) => self.answered_together(&keys, &answer, at),
-            Event::Recorded(ticket) => self.recorded(ticket, at),
+            Event::Recorded(write) => self.recorded(write, at),
             Event::Looked(key, actions) => self.looked(&key, actions, at),
             Event::Followed(standings) => self.followed(standings, at),
             Event::Linked(key, link) => self.linked(&key, link, at),
@@ -239,13 +239,13 @@ impl Responder {
     /// Whether a person has paused all actions.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.book.pause.as_ref().is_some_and(|latch| latch.on)
+        self.ledger.pause.as_ref().is_some_and(|latch| latch.on)
     }
 
-    /// The book, for reports about the whole.
+    /// The ledger, for reports about the whole.
     #[must_use]
-    pub fn book(&self) -> &Book {
-        &self.book
+    pub fn ledger(&self) -> &LedgerState {
+        &self.ledger
     }
 
     /// When something is due next.
@@ -301,28 +301,28 @@ impl Responder {
     }
 
     /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.
-    pub(super) fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: Afterwards) {
-        reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.terms.guards));
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
+    pub(super) fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: OnDurable) {
+        reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.config.guards));
+        let write = self.next_write;
+        self.next_write += 1;
         let waiting = then.settle.as_ref().and_then(|(offset, _)| self.decisions.get_mut(offset));
         if let Some(waiting) = waiting {
             waiting.recording += 1;
         }
-        self.tickets.insert(ticket, then);
+        self.writes.insert(write, then);
         let ledger = ledger.into_iter().map(|record| record.stamped(self.epoch)).collect();
-        self.effects.push(Effect::Record { ticket, reports, ledger });
+        self.effects.push(Effect::Record { write, reports, ledger });
     }
 
-    fn recorded(&mut self, ticket: u64, at: Moment) {
-        let Some(then) = self.tickets.remove(&ticket) else { return };
+    fn recorded(&mut self, write: u64, at: Moment) {
+        let Some(then) = self.writes.remove(&write) else { return };
         if let Some((offset, outcome)) = then.settle {
             if let Some(waiting) = self.decisions.get_mut(&offset) {
                 waiting.recording = waiting.recording.saturating_sub(1);
             }
             self.one_done(offset, outcome);
         }
-        if let Some(entry) = then.follow.and_then(|key| self.book.get(&key)) {
+        if let Some(entry) = then.follow.and_then(|key| self.ledger.get(&key)) {
             self.follow.add(entry, at);
         }
     }

@@ -10,8 +10,8 @@ use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEnt
 use jiff::SignedDuration;
 
 use super::event::Moment;
-use super::people::{Done, Person, Written};
-use super::responder::{Afterwards, Job, Responder};
+use super::people::{CommandOutput, Done, Person};
+use super::responder::{Job, OnDurable, Responder};
 
 /// A new attempt that is late by more than this, because nobody held the ledger, is not made any more: what people saw
 /// fail yesterday they have dealt with.
@@ -59,7 +59,7 @@ impl Responder {
     /// Plans the new attempts that the restored ledger asks for.
     pub(super) fn resume_retries(&mut self, at: Moment) {
         let failed: Vec<LedgerEntry> =
-            self.book.entries().filter(|entry| self.terms.retry.is_for(entry)).cloned().collect();
+            self.ledger.entries().filter(|entry| self.config.retry.is_for(entry)).cloned().collect();
         for entry in &failed {
             self.plan_retry(entry, at);
         }
@@ -67,7 +67,7 @@ impl Responder {
 
     /// Plans a new attempt if this entry failed and policy wants one; says whether.
     pub(super) fn plan_retry(&mut self, entry: &LedgerEntry, at: Moment) -> bool {
-        let retry = self.terms.retry;
+        let retry = self.config.retry;
         let passed = at.wall.duration_since(entry.at).max(SignedDuration::ZERO);
         let late = SignedDuration::try_from(retry.after).map_or(SignedDuration::MIN, |after| passed - after);
         if !retry.is_for(entry) || late > LATEST {
@@ -90,9 +90,9 @@ impl Responder {
     /// A person asks once more for what failed because a permission was missing. It is one new attempt, of which everything
     /// is asked anew; what the guards hold then waits for an approval.
     pub(super) fn retry_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
-        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
+        let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}").into()) };
         if entry.asked_again.as_ref() == Some(&person.command) {
-            return Ok(Written::default());
+            return Ok(CommandOutput::default());
         }
         if self.jobs.contains_key(key) {
             return Err(format!("{key} is on its way: look at what comes of that").into());
@@ -107,7 +107,7 @@ impl Responder {
         entry.attempt += 1;
         entry.state = AttemptState::Reported(ActionState::Approved);
         if entry.requested_by.is_none() {
-            entry.mode = entry.mode.min(self.terms.mode);
+            entry.mode = entry.mode.min(self.config.mode);
         }
         entry.cause = None;
         // What people said yes to was that attempt.
@@ -116,22 +116,22 @@ impl Responder {
         entry.machine_action_id = None;
         entry.reason = format!("asked for again by {}: {}", person.name, person.why);
         (entry.epoch, entry.at) = (self.epoch, at.wall);
-        self.book.put(entry.clone());
+        self.ledger.put(entry.clone());
         self.queue(entry.clone());
-        Ok(Written::entry(entry))
+        Ok(CommandOutput::entry(entry))
     }
 
     /// Everything is asked anew: fresh facts, all guards, an INTENT of its own. The attempt has its number from the
     /// start, so that a refusal of it is never taken for one of the attempt before.
     fn try_again(&mut self, key: &ActionKey) {
-        let Some(entry) = self.book.get(key).filter(|entry| self.terms.retry.is_for(entry)) else { return };
+        let Some(entry) = self.ledger.get(key).filter(|entry| self.config.retry.is_for(entry)) else { return };
         if self.jobs.contains_key(key) {
             return;
         }
         let mut entry = entry.clone();
         entry.give_up();
         entry.attempt += 1;
-        entry.mode = entry.mode.min(self.terms.mode);
+        entry.mode = entry.mode.min(self.config.mode);
         entry.epoch = self.epoch;
         entry.machine_action_id = None;
         self.jobs.insert(key.clone(), Job { numbered: true, ..Job::new(entry, None) });
@@ -142,13 +142,13 @@ impl Responder {
     /// attempt before the one that failed. Says whether that is known; nothing where there was none to take back.
     pub(super) fn drop_retry(&mut self, key: &ActionKey, why: &str, at: Moment) -> Option<bool> {
         self.retries.due.remove(key)?;
-        let mut entry = self.book.get(key).cloned()?;
+        let mut entry = self.ledger.get(key).cloned()?;
         entry.give_up();
         let is_known = !entry.leaves_doubt();
         // The id was that of the attempt that failed.
         entry.machine_action_id = None;
-        let Written { reports, ledger } = self.settle_entry(entry, (ActionState::Cancelled, why.into()), at);
-        self.record(reports, ledger, Afterwards::default());
+        let CommandOutput { reports, ledger } = self.settle_entry(entry, (ActionState::Cancelled, why.into()), at);
+        self.record(reports, ledger, OnDurable::default());
         Some(is_known)
     }
 }

@@ -7,7 +7,7 @@ use cordon_records::{LedgerEntry, Mode};
 use jiff::{SignedDuration, Timestamp};
 
 use super::asker::asker;
-use super::book::Book;
+use super::ledger::LedgerState;
 
 /// What of some actions fits every cap and limit.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ pub struct Room<'a> {
 /// Which of these, in this order, fit when they are all begun now. One that does not fit, by its rule or its group, say, is
 /// passed over.
 #[must_use]
-pub fn room_for<'a>(book: &Book, guards: &Guards, entries: &[&'a LedgerEntry], now: Timestamp) -> Room<'a> {
+pub fn room_for<'a>(ledger: &LedgerState, guards: &Guards, entries: &[&'a LedgerEntry], now: Timestamp) -> Room<'a> {
     let limits = entries.iter().flat_map(|entry| entry.limits.iter().map(|(window_s, _)| *window_s));
     let longest = limits.chain([guards.longest_window()]).max().unwrap_or(0);
     let length = SignedDuration::from_secs(i64::try_from(longest).unwrap_or(i64::MAX));
-    let mut attempts = book.attempts(now.checked_sub(length).unwrap_or(Timestamp::MIN), Mode::Auto);
+    let mut attempts = ledger.attempts(now.checked_sub(length).unwrap_or(Timestamp::MIN), Mode::Auto);
     let mut room = Room { fitting: Vec::new(), why: None };
     for &entry in entries {
-        match within_caps(guards, &case(book, entry, &attempts, now)) {
+        match within_caps(guards, &case(ledger, entry, &attempts, now)) {
             Ok(()) => {
                 room.fitting.push(entry);
                 attempts.push(attempt_of(entry, now));
@@ -52,7 +52,7 @@ fn attempt_of(entry: &LedgerEntry, now: Timestamp) -> Attempt<'_> {
 }
 
 /// The entry as the counting guards see it: they ask neither alert nor isolation.
-fn case<'a>(book: &'a Book, entry: &'a LedgerEntry, attempts: &'a [Attempt<'a>], now: Timestamp) -> Case<'a> {
+fn case<'a>(ledger: &'a LedgerState, entry: &'a LedgerEntry, attempts: &'a [Attempt<'a>], now: Timestamp) -> Case<'a> {
     Case {
         action: &entry.action,
         mode: entry.mode,
@@ -71,7 +71,7 @@ fn case<'a>(book: &'a Book, entry: &'a LedgerEntry, attempts: &'a [Attempt<'a>],
         elsewhere: None,
         now,
         attempts,
-        fleet: book.fleet,
+        fleet: ledger.fleet,
         breaker: None,
         pause: None,
     }

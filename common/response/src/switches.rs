@@ -11,7 +11,7 @@ use cordon_records::{
 use jiff::Timestamp;
 
 use super::event::{ActivePolicy, Effect, Moment, Unreadable};
-use super::responder::{Afterwards, Responder};
+use super::responder::{OnDurable, Responder};
 
 /// How often the fleet is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -30,7 +30,7 @@ impl Responder {
         trip: &Trip,
         at: Moment,
     ) -> (Vec<Report>, Vec<LedgerRecord>) {
-        if self.book.breaker.as_ref().is_some_and(|latch| latch.on) {
+        if self.ledger.breaker.as_ref().is_some_and(|latch| latch.on) {
             return (Vec::new(), Vec::new());
         }
         let waiting = self.waiting_now(key);
@@ -42,7 +42,7 @@ impl Responder {
         );
         let latch =
             Latch { on: true, by: "breaker".into(), why: why.clone(), at: at.wall, window_s: Some(trip.window_s) };
-        self.book.breaker = Some(latch.clone());
+        self.ledger.breaker = Some(latch.clone());
         let text = format!("{why}. Every further action is held until a person resumes.{waiting}");
         (vec![notice(NoticeKind::BreakerLatched, text, at)], vec![LedgerRecord::Breaker(latch)])
     }
@@ -53,7 +53,7 @@ impl Responder {
         let others = self.jobs.values().filter(|job| job.entry.key != *key && !job.is_under_way());
         let held = first
             .chain(others)
-            .filter(|job| job.entry.mode != Mode::Shadow && job.entry.action.kind().impact() == Impact::Disrupting);
+            .filter(|job| job.entry.mode != Mode::Shadow && job.entry.action.kind().impact() == Impact::Disruptive);
         let labels: Vec<&str> = held.map(|job| job.entry.machine.label()).collect();
         let lines: String = labels.iter().take(NAMED).map(|label| format!("\n{}", one_line(label))).collect();
         let more = labels.len().saturating_sub(NAMED);
@@ -67,7 +67,7 @@ impl Responder {
         let ledger = self.lift(notice_id, "operator");
         if !ledger.is_empty() {
             let text = format!("actions go on: {notice_id} was lifted at the start of cordon-act");
-            self.record(vec![notice(NoticeKind::Resumed, text, at)], ledger, Afterwards::default());
+            self.record(vec![notice(NoticeKind::Resumed, text, at)], ledger, OnDurable::default());
         }
         std::mem::take(&mut self.effects)
     }
@@ -76,12 +76,12 @@ impl Responder {
     pub(super) fn lift(&mut self, notice_id: &str, by: &str) -> Vec<LedgerRecord> {
         let mut ledger = Vec::new();
         let off = |latch: &Latch| Latch { on: false, by: by.into(), why: notice_id.into(), ..latch.clone() };
-        if let Some(latch) = lifted(self.book.breaker.as_ref(), NoticeKind::BreakerLatched, notice_id).map(off) {
-            self.book.breaker = Some(latch.clone());
+        if let Some(latch) = lifted(self.ledger.breaker.as_ref(), NoticeKind::BreakerLatched, notice_id).map(off) {
+            self.ledger.breaker = Some(latch.clone());
             ledger.push(LedgerRecord::Breaker(latch));
         }
-        if let Some(latch) = lifted(self.book.pause.as_ref(), NoticeKind::Paused, notice_id).map(off) {
-            self.book.pause = Some(latch.clone());
+        if let Some(latch) = lifted(self.ledger.pause.as_ref(), NoticeKind::Paused, notice_id).map(off) {
+            self.ledger.pause = Some(latch.clone());
             ledger.push(LedgerRecord::Pause(latch));
         }
         ledger
@@ -91,10 +91,10 @@ impl Responder {
     pub(super) fn policy(&mut self, policy: ActivePolicy) {
         let ActivePolicy { guards, signers, standing } = policy;
         self.guard_set = guards.hash();
-        (self.terms.guards, self.terms.signers) = (guards, signers);
-        if self.book.policy.as_ref() != Some(&standing) {
-            self.book.policy = Some(standing.clone());
-            self.record(Vec::new(), vec![LedgerRecord::Policy(standing)], Afterwards::default());
+        (self.config.guards, self.config.signers) = (guards, signers);
+        if self.ledger.policy.as_ref() != Some(&standing) {
+            self.ledger.policy = Some(standing.clone());
+            self.record(Vec::new(), vec![LedgerRecord::Policy(standing)], OnDurable::default());
         }
     }
 
@@ -109,10 +109,10 @@ impl Responder {
         self.count_at = Some(at.mono + if machines.is_ok() { COUNT_EVERY } else { COUNT_AGAIN });
         if let Ok(machines) = machines {
             let fleet = Fleet { machines, at: at.wall };
-            self.book.fleet = Some(fleet);
-            let by = self.book.genesis.as_ref().map(|genesis| Counter { ledger: genesis.at, epoch: self.epoch });
+            self.ledger.fleet = Some(fleet);
+            let by = self.ledger.genesis.as_ref().map(|genesis| Counter { ledger: genesis.at, epoch: self.epoch });
             self.effects.push(Effect::PublishFleet(CountedFleet { machines, at: at.wall, by }));
-            self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], Afterwards::default());
+            self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], OnDurable::default());
         }
     }
 }

@@ -8,7 +8,7 @@
 use cordon_records::{Latch, LedgerEntry, LedgerRecord, RecordOutcome, StampedRecord};
 
 use super::event::{Effect, Moment, SwitchSetRight};
-use super::responder::{Afterwards, Phase, Responder};
+use super::responder::{OnDurable, Phase, Responder};
 
 impl Responder {
     /// Takes a record that was read back. Own ones prove that an INTENT stands with no higher claim before it.
@@ -29,7 +29,7 @@ impl Responder {
     /// Takes a tombstone that was read. We write none.
     pub(super) fn erased(&mut self, offset: i64, key: &str, at: Moment) {
         self.tailed_to = self.tailed_to.max(offset);
-        if self.book.record(key).is_some() {
+        if self.ledger.record(key).is_some() {
             self.write_again(key, at);
             self.tell_set_right(key, None);
         }
@@ -38,7 +38,7 @@ impl Responder {
 
     /// Writes again every key of which the restored log's newest record is not the true one.
     pub(super) fn write_again_what_is_astray(&mut self, at: Moment) {
-        for (key, found) in self.book.take_astray() {
+        for (key, found) in self.ledger.take_astray() {
             self.write_again(&key, at);
             self.tell_set_right(&key, found);
         }
@@ -49,12 +49,12 @@ impl Responder {
         match stale.record() {
             LedgerRecord::Action(entry) => return self.rewrite(entry.as_ref().clone(), &key, at),
             // What we know in full we bring to its end ourselves.
-            LedgerRecord::Closed(closed) if !self.book.knows(&closed.key) => self.book.apply(stale),
+            LedgerRecord::Closed(closed) if !self.ledger.knows(&closed.key) => self.ledger.apply(stale),
             LedgerRecord::Breaker(found) | LedgerRecord::Pause(found) => {
                 self.write_again(&key, at);
                 return self.tell_set_right(&key, Some(found.clone()));
             }
-            said @ LedgerRecord::Obeyed { .. } => self.book.set_aside(said),
+            said @ LedgerRecord::Applied { .. } => self.ledger.set_aside(said),
             LedgerRecord::Closed(_)
             | LedgerRecord::Claim(_)
             | LedgerRecord::Genesis(_)
@@ -68,8 +68,8 @@ impl Responder {
     /// A switch that holds everything, or lets it go, is not put right in silence.
     fn tell_set_right(&mut self, switch: &str, found: Option<Latch>) {
         let stands = match switch {
-            "breaker" => self.book.breaker.clone(),
-            "pause" => self.book.pause.clone(),
+            "breaker" => self.ledger.breaker.clone(),
+            "pause" => self.ledger.pause.clone(),
             _ => None,
         };
         if let Some(stands) = stands {
@@ -79,12 +79,12 @@ impl Responder {
 
     /// Writes what we know of a key. Of a count that we have not made we know nothing: we shall write it when we have.
     fn write_again(&mut self, key: &str, at: Moment) {
-        let Some(mut record) = self.book.record(key).or_else(|| self.never_put_on(key, at)) else { return };
+        let Some(mut record) = self.ledger.record(key).or_else(|| self.never_put_on(key, at)) else { return };
         if let LedgerRecord::Action(entry) = &mut record {
             entry.epoch = self.epoch;
-            self.book.put(entry.as_ref().clone());
+            self.ledger.put(entry.as_ref().clone());
         }
-        self.record(Vec::new(), vec![record], Afterwards::default());
+        self.record(Vec::new(), vec![record], OnDurable::default());
     }
 
     /// A switch that only a stale writer has put on, off.
@@ -92,25 +92,25 @@ impl Responder {
         let why = "only a writer that another had taken over from had put it on".into();
         let off = Latch { on: false, by: "respond".into(), why, at: at.wall, window_s: None };
         match key {
-            "breaker" => self.book.breaker = Some(off),
-            "pause" => self.book.pause = Some(off),
+            "breaker" => self.ledger.breaker = Some(off),
+            "pause" => self.ledger.pause = Some(off),
             _ => {}
         }
-        self.book.record(key)
+        self.ledger.record(key)
     }
 
     fn rewrite(&mut self, stale: LedgerEntry, written_under: &str, at: Moment) {
         let key = stale.key.clone();
-        self.book.put(stale);
+        self.ledger.put(stale);
         // What is closed stays so.
-        let Some(mut entry) = self.book.get(&key).cloned() else { return self.write_again(written_under, at) };
+        let Some(mut entry) = self.ledger.get(&key).cloned() else { return self.write_again(written_under, at) };
         entry.epoch = self.epoch;
-        self.book.put(entry.clone());
+        self.ledger.put(entry.clone());
         let offset = self.give_way(&entry);
         self.plan_retry(&entry, at);
         self.set_timer(&entry, at);
         let settle = offset.map(|offset| (offset, RecordOutcome::Sent));
-        let then = Afterwards { settle, follow: None };
+        let then = OnDurable { settle, follow: None };
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry.clone()))], then);
         if entry.is_open() && !self.jobs.contains_key(&key) {
             self.resume(&entry, at);

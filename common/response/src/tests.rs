@@ -6,7 +6,6 @@ mod cancel;
 mod caps;
 mod clocks;
 mod crash;
-mod doubt;
 mod elsewhere;
 mod expiry;
 mod index;
@@ -20,6 +19,7 @@ mod ours;
 mod people;
 mod policy;
 mod readings;
+mod reconcile;
 mod recorded;
 mod refused;
 mod release;
@@ -35,5 +35,5 @@ mod way;
 mod world;
 
 // What `samples` is made of.
-use crate::facts::Standing;
-use crate::{Retry, Terms};
+use crate::facts::ActionSnapshot;
+use crate::{Config, Retry};

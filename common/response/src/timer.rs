@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::asker::asker;
 use super::event::Moment;
-use super::responder::{Afterwards, Responder};
+use super::responder::{OnDurable, Responder};
 
 /// The isolations that end by themselves, and when.
 #[derive(Debug, Default)]
@@ -33,14 +33,14 @@ pub(super) fn release_at(entry: &LedgerEntry, now: Timestamp) -> Option<Timestam
     if entry.other_action.is_some() {
         return None;
     }
-    let Action::Isolate { release: Some(terms), .. } = &entry.action else { return None };
-    now.checked_add(SignedDuration::from_secs(i64::try_from(terms.after_s).ok()?)).ok()
+    let Action::Isolate { release: Some(config), .. } = &entry.action else { return None };
+    now.checked_add(SignedDuration::from_secs(i64::try_from(config.after_s).ok()?)).ok()
 }
 
 impl Responder {
     /// Sets the timers that the restored ledger asks for.
     pub(super) fn resume_timers(&mut self, at: Moment) {
-        let timed = self.book.timers().iter().filter_map(|(_, key)| self.book.get(key));
+        let timed = self.ledger.timers().iter().filter_map(|(_, key)| self.ledger.get(key));
         let timed: Vec<LedgerEntry> = timed.cloned().collect();
         for entry in &timed {
             self.set_timer(entry, at);
@@ -75,7 +75,7 @@ impl Responder {
     /// A pause has caught a release that a timer asks for and that has not begun: it is due again once the pause is over.
     pub(super) fn waits_for_the_pause(&mut self, key: &ActionKey, at: Moment) -> bool {
         let timed = self.jobs.get(key).filter(|job| asker(&job.entry) == Asker::Timer && job.entry.attempt == 0);
-        let Some(isolation) = timed.and_then(|job| self.book.get(job.entry.about.as_ref()?)).cloned() else {
+        let Some(isolation) = timed.and_then(|job| self.ledger.get(job.entry.about.as_ref()?)).cloned() else {
             return false;
         };
         self.jobs.remove(key);
@@ -86,24 +86,24 @@ impl Responder {
     /// The ledger keeps the time until the release has come to something: a crash before that finds it due again, under
     /// the same key.
     fn time_is_over(&mut self, key: &ActionKey, at: Moment) {
-        let Some(isolation) = self.book.get(key).filter(|entry| entry.release_at.is_some()).cloned() else { return };
-        let Action::Isolate { release: Some(terms), .. } = &isolation.action else { return };
+        let Some(isolation) = self.ledger.get(key).filter(|entry| entry.release_at.is_some()).cloned() else { return };
+        let Action::Isolate { release: Some(config), .. } = &isolation.action else { return };
         let Ok(named) = AlertId::new(key.as_str()) else { return };
         let wanted = self.wanted_by_others(&isolation);
-        let action = Action::Release { comment: why_over(&isolation, *terms, wanted.as_ref()) };
-        let release = ActionKey::derive(&self.terms.tenant, &named, &isolation.machine.id, &action);
+        let action = Action::Release { comment: why_over(&isolation, *config, wanted.as_ref()) };
+        let release = ActionKey::derive(&self.config.tenant, &named, &isolation.machine.id, &action);
         if self.jobs.contains_key(&release) {
             // Its end says so.
             return;
         }
-        if self.book.knows(&release) {
+        if self.ledger.knows(&release) {
             let dealt_with = self.timer_done(key);
-            self.record(Vec::new(), dealt_with, Afterwards::default());
+            self.record(Vec::new(), dealt_with, OnDurable::default());
             return;
         }
         let about = (isolation.alert.clone(), isolation.machine.clone());
         let mut entry = LedgerEntry::new((release, self.epoch), action, about, at.wall);
-        entry.mode = if terms.ask || wanted.is_some() { Mode::Approve } else { Mode::Auto }.min(self.terms.mode);
+        entry.mode = if config.ask || wanted.is_some() { Mode::Approve } else { Mode::Auto }.min(self.config.mode);
         entry.rules = isolation.rules;
         entry.decision = isolation.decision;
         entry.about = Some(isolation.key);
@@ -120,23 +120,23 @@ impl Responder {
                 && other.alert.id != isolation.alert.id
                 && Some(other.at) >= began
         };
-        self.book.entries_on(&isolation.machine.id).find(covered).map(|other| other.alert.id.clone())
+        self.ledger.entries_on(&isolation.machine.id).find(covered).map(|other| other.alert.id.clone())
     }
 
     /// The time of this isolation is dealt with: the ledger record that says so.
     pub(super) fn timer_done(&mut self, isolation: &ActionKey) -> Vec<LedgerRecord> {
-        let Some(mut entry) = self.book.get(isolation).filter(|entry| entry.release_at.is_some()).cloned() else {
+        let Some(mut entry) = self.ledger.get(isolation).filter(|entry| entry.release_at.is_some()).cloned() else {
             return Vec::new();
         };
         entry.release_at = None;
         entry.epoch = self.epoch;
-        self.book.put(entry.clone());
+        self.ledger.put(entry.clone());
         vec![LedgerRecord::Action(Box::new(entry))]
     }
 }
 
-fn why_over(isolation: &LedgerEntry, terms: ReleaseTerms, wanted: Option<&AlertId>) -> String {
-    let after = cordon_settings::format_duration(Duration::from_secs(terms.after_s));
+fn why_over(isolation: &LedgerEntry, config: ReleaseTerms, wanted: Option<&AlertId>) -> String {
+    let after = cordon_settings::format_duration(Duration::from_secs(config.after_s));
     let wanted = wanted.map_or_else(String::new, |alert| format!("; alert {alert} wanted it isolated, too"));
     format!("isolated for alert {}, for {after}: that time is over{wanted}", isolation.alert.id)
 }

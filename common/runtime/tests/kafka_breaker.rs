@@ -63,7 +63,7 @@ async fn after_twenty_dead_letters_in_a_row_the_next_one_stops_the_stage_and_is_
     assert_eq!(tripped(&failure), Tripped::InARow { dead: 20 });
     assert_eq!(dead(&kafka).await.len(), 20);
     // The refused one is the first of those that the next process reads.
-    let next = Running::start(&kafka, 4, |_| async { Outcome::Skip("mended") });
+    let next = Running::start(&kafka, 4, |_| async { Outcome::Skip("fixed") });
     next.settled(20).await;
     next.stop().await.unwrap();
 }
@@ -128,7 +128,7 @@ impl Holder for Sexton {
             if value(&record) == GOOD {
                 settler.settle(record.offset, RecordOutcome::Sent);
             } else {
-                settler.bury(&record, REASON, "not json").await?;
+                settler.dead_letter(&record, REASON, "not json").await?;
             }
         }
         Ok(())

@@ -209,7 +209,7 @@ async fn a_holder_that_does_not_give_way_ends_the_process() {
     tokio::time::timeout(PATIENCE, begun.recv()).await.unwrap().unwrap();
     stop.cancel();
     let failure = tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap().unwrap_err();
-    assert!(matches!(failure, ElectError::Kafka(KafkaFailure::Overstayed { .. })), "{failure}");
+    assert!(matches!(failure, ElectError::Kafka(KafkaFailure::DidNotYield { .. })), "{failure}");
 }
 
 async fn claim_once(context: Context, owner: &'static str) -> (u64, i64, StateLog, Vec<String>) {

@@ -25,7 +25,7 @@
 //! as its length says, and its mathematics would bring some forty crates, one of them, `rsa`, under an advisory that has no
 //! fix: RUSTSEC-2023-0071.)
 
-mod forged;
+mod invalid_signature;
 mod key;
 mod line;
 mod options;
@@ -35,5 +35,5 @@ mod signature;
 mod signers;
 mod wire;
 
-pub use forged::Forged;
+pub use invalid_signature::InvalidSignature;
 pub use signers::{AllowedSigners, Signer};

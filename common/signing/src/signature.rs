@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use cordon_records::SIGNATURE_NAMESPACE;
 use ring::digest::{Algorithm, SHA256, SHA512, digest};
 
-use crate::forged::Forged;
+use crate::invalid_signature::InvalidSignature;
 use crate::wire::{Wire, string};
 
 /// The longest armoured signature that is read, in bytes. One of an RSA key of 8192 bits has about 3,000.
@@ -52,10 +52,12 @@ impl Hash {
 
 impl Sealed {
     /// Takes the armour off. What is not signed, version and reserved field, must be as it is written today.
-    pub fn read(armour: &str) -> Result<Self, Forged> {
-        let malformed = |why: &str| Forged::Malformed { why: why.to_owned() };
+    pub fn read(armour: &str) -> Result<Self, InvalidSignature> {
+        let malformed = |why: &str| InvalidSignature::Malformed { why: why.to_owned() };
         if armour.len() > MAX_ARMOUR {
-            return Err(Forged::Malformed { why: format!("it has {} bytes, more than {MAX_ARMOUR}", armour.len()) });
+            return Err(InvalidSignature::Malformed {
+                why: format!("it has {} bytes, more than {MAX_ARMOUR}", armour.len()),
+            });
         }
         let body = armour.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
         let body: String = body.ok_or_else(|| malformed("it is no armoured SSH signature"))?.lines().collect();
@@ -66,7 +68,7 @@ impl Sealed {
         }
         let version = wire.number().ok_or_else(|| malformed("it is cut off"))?;
         if version != VERSION {
-            return Err(Forged::Malformed { why: format!("its version is {version}, not {VERSION}") });
+            return Err(InvalidSignature::Malformed { why: format!("its version is {version}, not {VERSION}") });
         }
         Self::parts(wire).ok_or_else(|| malformed("it is cut off, has too much, or is by a digest that is not taken"))
     }

@@ -6,7 +6,7 @@ use cordon_records::{CommandRecord, SIGNATURE_NAMESPACE};
 use cordon_settings::{Problem, Problems};
 use jiff::Timestamp;
 
-use crate::forged::Forged;
+use crate::invalid_signature::InvalidSignature;
 use crate::key::{Unsound, fingerprint};
 use crate::line::{self, Entry, Mistake};
 use crate::secrecy::{masked, private_key_in};
@@ -76,20 +76,20 @@ impl AllowedSigners {
     ///
     /// # Errors
     /// Why the signature does not count.
-    pub fn verify(&self, record: &CommandRecord, now: Timestamp) -> Result<Signer, Forged> {
-        let armour = record.signature.as_deref().ok_or(Forged::Unsigned)?;
+    pub fn verify(&self, record: &CommandRecord, now: Timestamp) -> Result<Signer, InvalidSignature> {
+        let armour = record.signature.as_deref().ok_or(InvalidSignature::Unsigned)?;
         if self.is_empty() {
-            return Err(Forged::NobodyAllowed);
+            return Err(InvalidSignature::NobodyAllowed);
         }
         let sealed = Sealed::read(armour)?;
         let fingerprint = fingerprint(&sealed.key);
         let mut lines = self.entries.iter().filter(|entry| entry.blob == sealed.key);
-        let Some(first) = lines.next() else { return Err(Forged::UnknownKey { fingerprint }) };
+        let Some(first) = lines.next() else { return Err(InvalidSignature::UnknownKey { fingerprint }) };
         let signer = Signer { principal: first.principal.clone(), fingerprint };
         if sealed.namespace != SIGNATURE_NAMESPACE {
-            return Err(Forged::WrongNamespace { found: sealed.namespace.chars().take(80).collect() });
+            return Err(InvalidSignature::WrongNamespace { found: sealed.namespace.chars().take(80).collect() });
         }
-        let statement = record.statement().map_err(|error| Forged::Malformed { why: error.to_string() })?;
+        let statement = record.statement().map_err(|error| InvalidSignature::Malformed { why: error.to_string() })?;
         let checked = first.key.check(&sealed.signature, &sealed.signed_data(&statement));
         checked.map_err(|unsound| refused(&signer, unsound))?;
         // One line that permits it is enough; if none does, the first one's reason is told.
@@ -116,24 +116,24 @@ fn problem(origin: &str, line: usize, source: &str, mistake: Mistake) -> Problem
     Problem { line, column, help, source_line: Some(masked(source)), ..Problem::whole(origin, masked(&message)) }
 }
 
-fn refused(signer: &Signer, unsound: Unsound) -> Forged {
+fn refused(signer: &Signer, unsound: Unsound) -> InvalidSignature {
     let Signer { principal, fingerprint } = signer.clone();
     match unsound {
-        Unsound::Mismatch => Forged::Altered { principal, fingerprint },
-        Unsound::Untouched => Forged::Untouched { principal, fingerprint },
+        Unsound::Mismatch => InvalidSignature::Altered { principal, fingerprint },
+        Unsound::Untouched => InvalidSignature::Untouched { principal, fingerprint },
     }
 }
 
 /// Whether the options of this line let the key sign a command now.
-fn permits(entry: &Entry, signer: &Signer, now: Timestamp) -> Result<(), Forged> {
+fn permits(entry: &Entry, signer: &Signer, now: Timestamp) -> Result<(), InvalidSignature> {
     let Signer { principal, fingerprint } = signer.clone();
     let options = &entry.options;
     if options.namespaces.as_ref().is_some_and(|namespaces| !namespaces.fits(SIGNATURE_NAMESPACE)) {
-        return Err(Forged::NamespaceNotAllowed { principal, fingerprint });
+        return Err(InvalidSignature::NamespaceNotAllowed { principal, fingerprint });
     }
     match (options.valid_after, options.valid_before) {
-        (Some(from), _) if now < from => Err(Forged::NotYetValid { principal, fingerprint, from }),
-        (_, Some(until)) if now > until => Err(Forged::NoLongerValid { principal, fingerprint, until }),
+        (Some(from), _) if now < from => Err(InvalidSignature::NotYetValid { principal, fingerprint, from }),
+        (_, Some(until)) if now > until => Err(InvalidSignature::NoLongerValid { principal, fingerprint, until }),
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use cordon_records::CommandRecord;
-use cordon_signing::{AllowedSigners, Forged};
+use cordon_signing::{AllowedSigners, InvalidSignature};
 use support::{Pen, approval, now};
 
 /// Runs a test in a folder of its own, where OpenSSH's tools are on this machine.
@@ -85,7 +85,7 @@ fn what_ssh_keygen_signs_with_every_kind_of_key_is_taken_and_named_alike() {
                 assert_eq!(told.split(' ').nth(1), Some(signer.fingerprint.as_str()));
                 assert!(verified_by_openssh(folder, &record, &signer.principal));
                 let altered = CommandRecord { why: "something else".to_owned(), ..record.clone() };
-                assert!(matches!(file.verify(&altered, now()), Err(Forged::Altered { .. })));
+                assert!(matches!(file.verify(&altered, now()), Err(InvalidSignature::Altered { .. })));
                 assert!(!verified_by_openssh(folder, &altered, &signer.principal));
             }
         }
@@ -145,7 +145,7 @@ fn a_certificate_is_no_key_of_the_file() {
         command.args(["-Y", "sign", "-n", "cordon", "-f"]).arg(folder.join("key-cert.pub"));
         record.signature = Some(good(agent.known_to(&mut command), &statement));
         let refused = file.verify(&record, now()).unwrap_err();
-        assert!(matches!(refused, Forged::UnknownKey { .. }), "{refused}");
+        assert!(matches!(refused, InvalidSignature::UnknownKey { .. }), "{refused}");
     });
 }
 

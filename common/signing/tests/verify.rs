@@ -4,7 +4,7 @@
 mod support;
 
 use cordon_records::{CommandId, CommandRecord, TenantId};
-use cordon_signing::{AllowedSigners, Forged};
+use cordon_signing::{AllowedSigners, InvalidSignature};
 use proptest::prelude::*;
 use support::{Pen, approval, armour, now, other_command, signers};
 
@@ -14,7 +14,7 @@ fn ann() -> (Pen, AllowedSigners) {
     (pen, file)
 }
 
-fn refusal(file: &AllowedSigners, record: &CommandRecord) -> Forged {
+fn refusal(file: &AllowedSigners, record: &CommandRecord) -> InvalidSignature {
     file.verify(record, now()).unwrap_err()
 }
 
@@ -39,15 +39,18 @@ fn the_name_is_the_lines_first_plain_principal_whatever_the_command_says_of_itse
 #[test]
 fn a_command_without_a_signature_and_a_file_without_a_key_let_nobody_through() {
     let (pen, file) = ann();
-    assert_eq!(refusal(&file, &approval()), Forged::Unsigned);
-    assert_eq!(refusal(&AllowedSigners::default(), &pen.signed(&approval())), Forged::NobodyAllowed);
+    assert_eq!(refusal(&file, &approval()), InvalidSignature::Unsigned);
+    assert_eq!(refusal(&AllowedSigners::default(), &pen.signed(&approval())), InvalidSignature::NobodyAllowed);
 }
 
 #[test]
 fn a_key_that_the_file_does_not_name_is_named_by_its_fingerprint() {
     let (_, file) = ann();
     let refusal = refusal(&file, &Pen::ed25519(2).signed(&approval()));
-    assert!(matches!(&refusal, Forged::UnknownKey { fingerprint } if fingerprint.starts_with("SHA256:")), "{refusal}");
+    assert!(
+        matches!(&refusal, InvalidSignature::UnknownKey { fingerprint } if fingerprint.starts_with("SHA256:")),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -55,12 +58,12 @@ fn a_signature_that_was_made_for_git_is_not_taken() {
     let (pen, file) = ann();
     let mut record = approval();
     record.signature = Some(pen.blob_for("git", &record.statement().unwrap()).armour());
-    assert_eq!(refusal(&file, &record), Forged::WrongNamespace { found: "git".to_owned() });
+    assert_eq!(refusal(&file, &record), InvalidSignature::WrongNamespace { found: "git".to_owned() });
     // The label alone is not what was signed.
     let mut relabelled = pen.blob_for("git", &record.statement().unwrap());
     relabelled.namespace = "cordon";
     record.signature = Some(relabelled.armour());
-    assert!(matches!(refusal(&file, &record), Forged::Altered { .. }));
+    assert!(matches!(refusal(&file, &record), InvalidSignature::Altered { .. }));
 }
 
 #[test]
@@ -71,12 +74,12 @@ fn a_key_signs_only_what_and_when_its_line_allows() {
         file.verify(&pen.signed(&approval()), now()).map(|signer| signer.principal)
     };
     assert_eq!(told("namespaces=\"git,cor*\""), Ok("ann".to_owned()));
-    assert!(matches!(told("namespaces=\"git\""), Err(Forged::NamespaceNotAllowed { .. })));
-    assert!(matches!(told("namespaces=\"*,!cordon\""), Err(Forged::NamespaceNotAllowed { .. })));
+    assert!(matches!(told("namespaces=\"git\""), Err(InvalidSignature::NamespaceNotAllowed { .. })));
+    assert!(matches!(told("namespaces=\"*,!cordon\""), Err(InvalidSignature::NamespaceNotAllowed { .. })));
     assert_eq!(told("valid-after=\"20261124120000Z\",valid-before=\"20261124120001Z\""), Ok("ann".to_owned()));
     assert_eq!(told("valid-before=\"20261124120000Z\""), Ok("ann".to_owned()), "that instant is included");
-    assert!(matches!(told("valid-after=\"20261124120001Z\""), Err(Forged::NotYetValid { .. })));
-    assert!(matches!(told("valid-before=\"20261124115959Z\""), Err(Forged::NoLongerValid { .. })));
+    assert!(matches!(told("valid-after=\"20261124120001Z\""), Err(InvalidSignature::NotYetValid { .. })));
+    assert!(matches!(told("valid-before=\"20261124115959Z\""), Err(InvalidSignature::NoLongerValid { .. })));
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn one_line_of_several_that_permits_the_key_is_enough() {
     let lines = ["valid-before=\"20200101Z\"", "namespaces=\"git\"", "valid-after=\"20260101Z\""];
     let lines = lines.map(|options| format!("ann {options} {}", pen.line()));
     assert!(signers(&lines).verify(&pen.signed(&approval()), now()).is_ok());
-    assert!(matches!(refusal(&signers(&lines[..2]), &pen.signed(&approval())), Forged::NoLongerValid { .. }));
+    assert!(matches!(refusal(&signers(&lines[..2]), &pen.signed(&approval())), InvalidSignature::NoLongerValid { .. }));
 }
 
 #[test]
@@ -96,7 +99,7 @@ fn a_fido_key_counts_when_somebody_touched_it() {
             let file = signers(&[format!("ann {}", pen.line())]);
             let verified = file.verify(&pen.signed(&approval()), now());
             assert_eq!(verified.is_ok(), good, "{} {verified:?}", pen.kind());
-            assert!(good || matches!(verified, Err(Forged::Untouched { .. })));
+            assert!(good || matches!(verified, Err(InvalidSignature::Untouched { .. })));
         }
     }
 }
@@ -109,7 +112,7 @@ fn an_untouched_fido_signature_cannot_be_made_a_touched_one() {
     let flags = blob.signature.len() - 5;
     blob.signature[flags] = 0x01;
     let record = CommandRecord { signature: Some(blob.armour()), ..approval() };
-    assert!(matches!(refusal(&file, &record), Forged::Altered { .. }));
+    assert!(matches!(refusal(&file, &record), InvalidSignature::Altered { .. }));
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn a_signature_of_another_version_or_with_a_reserved_field_is_not_taken() {
     for blob in bad {
         let record = CommandRecord { signature: Some(blob.armour()), ..approval() };
         let refusal = refusal(&file, &record);
-        assert!(matches!(refusal, Forged::Malformed { .. }), "{refusal}");
+        assert!(matches!(refusal, InvalidSignature::Malformed { .. }), "{refusal}");
     }
 }
 
@@ -134,7 +137,7 @@ fn what_is_no_signature_and_what_is_far_too_long_for_one_is_malformed() {
     let good = pen.signed(&approval()).signature.unwrap();
     for text in ["", "yes", "-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----\n", &good.repeat(80)] {
         let record = CommandRecord { signature: Some(text.to_owned()), ..approval() };
-        assert!(matches!(refusal(&file, &record), Forged::Malformed { .. }), "{text}");
+        assert!(matches!(refusal(&file, &record), InvalidSignature::Malformed { .. }), "{text}");
     }
 }
 
@@ -181,7 +184,7 @@ proptest! {
         let (pen, file) = ann();
         let signed = pen.signed(&approval());
         let changed = CommandRecord { signature: signed.signature, ..changed };
-        let refused = matches!(file.verify(&changed, now()), Err(Forged::Altered { .. }));
+        let refused = matches!(file.verify(&changed, now()), Err(InvalidSignature::Altered { .. }));
         prop_assert!(refused, "{changed:?}");
     }
 

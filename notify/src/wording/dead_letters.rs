@@ -28,7 +28,7 @@ pub fn of_dead_letters(letters: &[&DeadLetter]) -> Wording {
         Sort::Mail => letter.origin.is_some(),
     };
     let words = if letters.iter().any(goes_back) {
-        let text = "When the cause is mended, send them back. This says what it would do, and with --yes does it:";
+        let text = "When the cause is fixed, send them back. This says what it would do, and with --yes does it:";
         words.run(text, "cordon dlq redrive".to_owned())
     } else {
         words

@@ -51,8 +51,8 @@ pub fn of(record: &ActionRecord) -> Wording {
 /// How loud it is that something did not happen.
 pub fn trouble(record: &ActionRecord) -> Tone {
     match record.action.as_ref().map(|action| action.kind().impact()) {
-        Some(Impact::Gentle) => Tone::Minor,
-        Some(Impact::Disrupting | Impact::Freeing) | None => Tone::Alarm,
+        Some(Impact::LowImpact) => Tone::Minor,
+        Some(Impact::Disruptive | Impact::Restoring) | None => Tone::Alarm,
     }
 }
 

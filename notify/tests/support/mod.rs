@@ -2,7 +2,7 @@
 
 pub mod actions;
 
-use cordon_notify::message::{Fate, Message, message_for};
+use cordon_notify::message::{MailDecision, Message, message_for};
 use cordon_notify::render::{Mail, Parties, Renderer};
 use cordon_records::{
     Action, ActionKey, ActionRecord, ActionState, AlertId, AlertStatus, AlertSummary, GuardVerdict, IntentHash,
@@ -155,18 +155,18 @@ pub fn step_of(action: Action, state: ActionState, name: &str) -> ActionRecord {
 
 pub fn message(report: &Report) -> Message {
     match message_for(report) {
-        Fate::Mail(message) => *message,
-        Fate::Fold(folded) => folded.message,
-        Fate::Skip(reason) => panic!("no mail: {reason}"),
+        MailDecision::Mail(message) => *message,
+        MailDecision::Fold(folded) => folded.message,
+        MailDecision::Skip(reason) => panic!("no mail: {reason}"),
     }
 }
 
 /// The mail that a report would have on its own; `None` for one that needs none.
 pub fn told(record: &ActionRecord) -> Option<Message> {
     match message_for(&report(record.clone())) {
-        Fate::Mail(message) => Some(*message),
-        Fate::Fold(folded) => Some(folded.message),
-        Fate::Skip(_) => None,
+        MailDecision::Mail(message) => Some(*message),
+        MailDecision::Fold(folded) => Some(folded.message),
+        MailDecision::Skip(_) => None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_notify::Notify;
-use cordon_notify::config::{NotifySettings, Terms};
-use cordon_notify::hold::Mailer;
+use cordon_notify::config::{MailConfig, NotifySettings};
+use cordon_notify::mailer::Mailer;
 use cordon_notify::transport::Transport;
 use cordon_records::{ActionKey, ActionRecord, ActionState, Headers, Report, SystemClock, Topic};
 use cordon_runtime::context::Context;
@@ -82,13 +82,13 @@ impl World {
     }
 
     /// The loop alone, with another way out.
-    pub fn run_through<T: Transport>(&self, terms: Terms, transport: T) -> Running {
+    pub fn run_through<T: Transport>(&self, config: MailConfig, transport: T) -> Running {
         let registry = Registry::new();
         let context = Context::open("notify", self.kafka(), registry.clone(), Arc::new(SystemClock)).unwrap();
         let (shutdown, health) = (CancellationToken::new(), context.health.clone());
         let until = shutdown.clone();
         let task = tokio::spawn(async move {
-            let mailer = Mailer::new(context.clone(), terms, transport).unwrap();
+            let mailer = Mailer::new(context.clone(), config, transport).unwrap();
             let election = Election { topic: Topic::Actions, group: "notify".to_owned(), start: Start::Earliest };
             elect(election, mailer, &context, until).await.map_err(|error| error.to_string())
         });
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// A record that some stage gave up.
-    pub async fn bury(&self, number: usize, stage: &str, reason: &str) {
+    pub async fn dead_letter(&self, number: usize, stage: &str, reason: &str) {
         let context = Context::open("test", self.kafka(), Registry::new(), Arc::new(SystemClock)).unwrap();
         let mut headers = Headers::default();
         for (name, value) in [

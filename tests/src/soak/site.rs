@@ -134,7 +134,7 @@ impl Site {
         match self.watch.looking.take() {
             Some(looking) if looking.is_finished() => {
                 self.watch.next = now + LOOK;
-                // Shortly after a broker came back, plain metadata may not be had yet. What does not mend fails at rest.
+                // Shortly after a broker came back, plain metadata may not be had yet. What does not fix fails at rest.
                 let Ok(evidence) = looking.await else { return self.say("the topics could not be read") };
                 let mut found = evidence.judge_running(expectation);
                 found.extend(committed_went_back(&self.watch.committed, &evidence.committed));

@@ -10,8 +10,8 @@ use cordon_records::{
     ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Headers,
     LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic,
 };
-use cordon_response::facts::{Facts, Standing};
-use cordon_response::{Answer, Order, Terms, Unreadable};
+use cordon_response::facts::{ActionSnapshot, FreshFacts};
+use cordon_response::{Answer, Config, Order, Unreadable};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};
 use cordon_signing::AllowedSigners;
@@ -21,11 +21,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::samples::{decision, pending, start, terms};
+use super::samples::{config, decision, pending, start};
 use crate::error::ActError;
 use crate::metrics::ActMetrics;
 use crate::policy::Policy;
-use crate::reload::InForce;
+use crate::reload::LoadedPolicy;
 use crate::respond::{GROUP, Respond, Tenant, init_ledger};
 
 /// Longest wait for anything.
@@ -85,13 +85,18 @@ impl Held {
 }
 
 impl Tenant for Held {
-    async fn facts(&self, _: Option<(AlertId, Option<Timestamp>)>, _: &MachineId) -> Result<Facts, Unreadable> {
+    async fn facts(&self, _: Option<(AlertId, Option<Timestamp>)>, _: &MachineId) -> Result<FreshFacts, Unreadable> {
         if self.forbids {
             let why = "HTTP 403: no role Machine.Read.All".to_owned();
             return Err(Unreadable { why, retry_after: None, refused: true });
         }
         let known = decision("a1", "m1");
-        Ok(Facts { alert: Some(known.alert), machine: known.machine, isolation: Isolation::None, ..Facts::missing() })
+        Ok(FreshFacts {
+            alert: Some(known.alert),
+            machine: known.machine,
+            isolation: Isolation::None,
+            ..FreshFacts::missing()
+        })
     }
 
     fn acted_before(&self, calls: &[(ActionKind, Duration)]) {
@@ -133,7 +138,7 @@ impl Tenant for Held {
         Ok(Vec::new())
     }
 
-    async fn standings(&self, _: &[MachineActionId], _: Timestamp) -> Result<Vec<Standing>, Unreadable> {
+    async fn standings(&self, _: &[MachineActionId], _: Timestamp) -> Result<Vec<ActionSnapshot>, Unreadable> {
         Ok(Vec::new())
     }
 
@@ -164,22 +169,22 @@ impl Stage {
     }
 
     fn respond(&mut self, tenant: Held) {
-        self.respond_with(tenant, terms());
+        self.respond_with(tenant, config());
     }
 
-    fn respond_with(&mut self, tenant: Held, terms: Terms) {
+    fn respond_with(&mut self, tenant: Held, config: Config) {
         let policy = Policy {
             rules: RuleSet::load(&[]).unwrap(),
             rule_files: Vec::new(),
-            guards: terms.guards.clone(),
+            guards: config.guards.clone(),
             signers: AllowedSigners::default(),
         };
         let holder = Respond {
-            policy: watch::channel(InForce::started(policy, start())).1,
+            policy: watch::channel(LoadedPolicy::started(policy, start())).1,
             tenant,
             tenant_id: TenantId::new("tenant").unwrap(),
             context: self.context.clone(),
-            terms,
+            config,
             resume: None,
             metrics: ActMetrics::new(&self.context.registry).unwrap(),
         };
@@ -305,7 +310,7 @@ async fn a_call_that_waits_for_its_quota_is_not_sent_after_its_lease() {
     stage.write(Topic::Decisions, &decision("a1", "m1")).await;
     let tenant = Held::new(0);
     let lease = Duration::from_millis(500);
-    stage.respond_with(tenant.clone(), Terms { lease, ..terms() });
+    stage.respond_with(tenant.clone(), Config { lease, ..config() });
     until_called(&tenant).await;
     // The lease began before the call; more than its length after the call it is surely over.
     let over = Instant::now() + lease;

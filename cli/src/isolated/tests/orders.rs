@@ -2,7 +2,7 @@
 
 use cordon_defender::IsolationStep;
 use cordon_records::ActionStatus;
-use cordon_response::Book;
+use cordon_response::LedgerState;
 use proptest::prelude::*;
 
 use super::super::standing::{Standing, State};
@@ -18,7 +18,7 @@ fn lasting(kind: &str, status: &str, (created, updated): (i64, i64)) -> Isolatio
 /// What the list says, which has the newest first and before it what has no time.
 fn listed(mut steps: Vec<IsolationStep>) -> Option<Standing> {
     steps.sort_by_key(|step| std::cmp::Reverse(step.action.created.unwrap_or(jiff::Timestamp::MAX)));
-    super::super::steps::standings(&steps, &Book::default()).pop()
+    super::super::steps::standings(&steps, &LedgerState::default()).pop()
 }
 
 #[test]

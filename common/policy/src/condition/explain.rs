@@ -14,7 +14,7 @@ use plan::Plan;
 
 use super::compile::Frame;
 use super::{Condition, Judged, Mistake, check, depth, parse};
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 
 /// A condition on one record, taken apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +56,7 @@ impl Step {
 ///
 /// # Errors
 /// When `source` is not that expression but one with mistakes.
-pub fn explain(condition: &Condition, source: &str, facts: &Facts<'_>) -> Result<Explanation, Vec<Mistake>> {
+pub fn explain(condition: &Condition, source: &str, facts: &RecordFacts<'_>) -> Result<Explanation, Vec<Mistake>> {
     let root = depth::on_a_deep_stack(|| -> Result<Step, Vec<Mistake>> {
         let program = parse::parse(source)?;
         let places = parse::Places { info: program.source_info(), source };

@@ -25,7 +25,7 @@ pub use explain::{Step, explain};
 use compile::{Frame, Test};
 use value::Fault;
 
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 use crate::text::one_line;
 
 /// A mistake in a condition, at a place counted in the expression's own text.
@@ -143,7 +143,7 @@ impl Condition {
     /// record has a part only: where the rest of the condition decides all the same, it is decided, and elsewhere it cannot
     /// be told.
     #[must_use]
-    pub fn judge(&self, facts: &Facts<'_>) -> Judged {
+    pub fn judge(&self, facts: &RecordFacts<'_>) -> Judged {
         match (self.test)(&Frame::new(facts)) {
             Ok(true) => Judged::True,
             Ok(false) => Judged::False,

@@ -24,7 +24,7 @@ fn machine() -> Machine {
 
 fn judge(source: &str) -> Judged {
     let (alert, machine) = (alert(), machine());
-    Condition::parse(source).unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}")).judge(&Facts::new(
+    Condition::parse(source).unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}")).judge(&RecordFacts::new(
         &alert,
         Some(&machine),
         "2026-01-02T04:00:00Z".parse().unwrap(),
@@ -228,7 +228,7 @@ fn what_cannot_be_told_is_never_no_match() {
         assert!(unknown(judge(source)), "{source}: {:?}", judge(source));
     }
     let alert = alert();
-    let absent = Facts::new(&alert, None, jiff::Timestamp::UNIX_EPOCH);
+    let absent = RecordFacts::new(&alert, None, jiff::Timestamp::UNIX_EPOCH);
     let asks =
         |severity: &str| Condition::parse(&format!("alert.severity == '{severity}' && machine.osPlatform == ''"));
     assert!(unknown(asks("High").unwrap().judge(&absent)));
@@ -254,7 +254,7 @@ proptest! {
     ) {
         if let Ok(condition) = Condition::parse(&words.join(" ")) {
             let (alert, machine) = (alert(), machine());
-            let _ = condition.judge(&Facts::new(&alert, Some(&machine), jiff::Timestamp::UNIX_EPOCH));
+            let _ = condition.judge(&RecordFacts::new(&alert, Some(&machine), jiff::Timestamp::UNIX_EPOCH));
         }
     }
 }
@@ -273,7 +273,7 @@ fn a_deep_or_long_condition_is_a_mistake_or_judged_and_never_overflows_the_stack
         |n| vec!["alert.title == 'x'"; n].join(" || "),
     ];
     let (alert, machine) = (alert(), machine());
-    let facts = Facts::new(&alert, Some(&machine), jiff::Timestamp::UNIX_EPOCH);
+    let facts = RecordFacts::new(&alert, Some(&machine), jiff::Timestamp::UNIX_EPOCH);
     for size in [8, 16, 40, 60, 90, 1_000, 4_000, 16_000, 40_000] {
         for shape in shapes {
             if let Ok(condition) = Condition::parse(&shape(size)) {

@@ -4,21 +4,21 @@ use cordon_records::{AlertStatus, Classification, known};
 use jiff::SignedDuration;
 
 use super::machine::same;
-use super::word::Word;
+use super::verdict::Verdict;
 use super::{Case, Guards};
 use crate::window;
 
 /// What people closed stays closed. Without a status nobody knows whether they did.
-pub fn closed(case: &Case) -> Word {
+pub fn closed(case: &Case) -> Verdict {
     let status = known(case.alert.status.as_str()).map_or(AlertStatus::Unknown, AlertStatus::from);
     let found = case.alert.classification.as_ref().and_then(|found| known(found.as_str())).map(Classification::from);
     let closing = [Classification::FalsePositive, Classification::InformationalExpectedActivity];
     match (status, found.filter(|found| closing.contains(found))) {
-        (AlertStatus::Resolved, _) => Word::refuse("alert was closed: its status is Resolved".to_owned()),
-        (_, Some(found)) => Word::refuse(format!("alert was closed: it is classified {found}")),
-        (AlertStatus::Unknown, None) => Word::hold("the alert's status is not known".to_owned()),
+        (AlertStatus::Resolved, _) => Verdict::refuse("alert was closed: its status is Resolved".to_owned()),
+        (_, Some(found)) => Verdict::refuse(format!("alert was closed: it is classified {found}")),
+        (AlertStatus::Unknown, None) => Verdict::hold("the alert's status is not known".to_owned()),
         (status @ (AlertStatus::New | AlertStatus::InProgress | AlertStatus::Other(_)), None) => {
-            Word::pass(format!("status {status}"))
+            Verdict::pass(format!("status {status}"))
         }
     }
 }
@@ -29,21 +29,23 @@ const SKEW: u64 = 300;
 
 /// Old alerts are held, never acted on silently; an alert without a time, or with one that has yet to come, counts as
 /// old.
-pub fn age(guards: &Guards, case: &Case) -> Word {
+pub fn age(guards: &Guards, case: &Case) -> Verdict {
     let limit = window::format(guards.hold.alert_older_than);
     let Some(newest) = case.alert.newest_moment else {
-        return Word::hold_firmly("the alert's age is not known".to_owned());
+        return Verdict::hold_firmly("the alert's age is not known".to_owned());
     };
     let age = case.now.duration_since(newest);
     if age < -seconds(SKEW) {
         let ahead = window::format(age.as_secs().unsigned_abs());
-        return Word::hold(format!("the alert lies {ahead} in the future: a clock is wrong, and its age is not known"));
+        return Verdict::hold(format!(
+            "the alert lies {ahead} in the future: a clock is wrong, and its age is not known"
+        ));
     }
     let text = window::format(age.as_secs().max(0).unsigned_abs());
     if age > seconds(guards.hold.alert_older_than) {
-        Word::hold(format!("the alert is {text} old, more than {limit}"))
+        Verdict::hold(format!("the alert is {text} old, more than {limit}"))
     } else {
-        Word::pass(format!("{text} old, at most {limit}"))
+        Verdict::pass(format!("{text} old, at most {limit}"))
     }
 }
 
@@ -65,13 +67,13 @@ pub fn bare(name: &str) -> &str {
 }
 
 /// Users for whom a person decides.
-pub fn users(guards: &Guards, case: &Case) -> Word {
+pub fn users(guards: &Guards, case: &Case) -> Verdict {
     let mut involved = case.users.iter().chain(&case.alert.users);
     match involved.find(|user| guards.hold.users.iter().any(|listed| is_same_person(listed, user))) {
-        Some(user) => Word::hold(format!("user {user} is on the hold list")),
+        Some(user) => Verdict::hold(format!("user {user} is on the hold list")),
         None => match case.alert.people_cut().filter(|_| !guards.hold.users.is_empty()) {
-            Some(cut) => Word::hold(format!("{cut}: somebody on the hold list may be among them")),
-            None => Word::pass("no user on the hold list".to_owned()),
+            Some(cut) => Verdict::hold(format!("{cut}: somebody on the hold list may be among them")),
+            None => Verdict::pass("no user on the hold list".to_owned()),
         },
     }
 }

@@ -11,7 +11,7 @@ use super::alert::seconds;
 use super::machine::{not_known, same};
 use super::settings::Cap;
 use super::table::Guard;
-use super::word::Word;
+use super::verdict::Verdict;
 use super::{Asker, Attempt, Case, Fleet, Guards};
 use crate::window;
 
@@ -31,7 +31,7 @@ pub struct Trip {
 
 /// A counting guard's word: the verdict, the use of its tightest cap, and the cap that was reached.
 pub struct Counted {
-    pub word: Word,
+    pub word: Verdict,
     /// This attempt's number in the tightest window, and the limit there.
     pub used: Option<(u32, u32)>,
     pub trip: Option<Trip>,
@@ -62,16 +62,16 @@ impl Use {
 /// The verdict over several caps: the tightest speaks.
 fn tightest(uses: impl IntoIterator<Item = Use>) -> Counted {
     let Some(tight) = uses.into_iter().min_by_key(|cap| (cap.left(), cap.limit)) else {
-        return Counted { word: Word::pass("none is set".to_owned()), used: None, trip: None };
+        return Counted { word: Verdict::pass("none is set".to_owned()), used: None, trip: None };
     };
     let Use { name, window_s, limit, made } = tight;
     let window = window::format(window_s);
     if made >= limit {
-        let word = Word::hold(format!("{name}: {made} of {limit} in {window}"));
+        let word = Verdict::hold(format!("{name}: {made} of {limit} in {window}"));
         let trip = Trip { cap: format!("{name} {window}"), limit, window_s };
         return Counted { word, used: Some((made, limit)), trip: Some(trip) };
     }
-    let word = Word::pass(format!("passed, {} of {limit} in {window}", made + 1));
+    let word = Verdict::pass(format!("passed, {} of {limit} in {window}", made + 1));
     Counted { word, used: Some((made + 1, limit)), trip: None }
 }
 
@@ -130,7 +130,7 @@ pub fn fleet_share(guards: &Guards, case: &Case) -> Counted {
             None if made < floor => floor,
             None => {
                 let why = "the fleet's size is not known or older than 1d, and the floor is used up";
-                let word = Word::hold_firmly(format!("{why}: {made} of {floor}"));
+                let word = Verdict::hold_firmly(format!("{why}: {made} of {floor}"));
                 return Counted { word, used: None, trip: None };
             }
         };

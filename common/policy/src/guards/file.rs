@@ -78,9 +78,9 @@ fn not_a_value(text: &str) -> String {
 }
 
 fn kind(name: &str) -> Result<ActionKind, String> {
-    let holdable = || ActionKind::ALL.iter().copied().filter(|kind| kind.impact() != Impact::Freeing);
+    let holdable = || ActionKind::ALL.iter().copied().filter(|kind| kind.impact() != Impact::Restoring);
     match ActionKind::ALL.iter().find(|kind| kind.as_str() == name) {
-        Some(kind) if kind.impact() != Impact::Freeing => Ok(*kind),
+        Some(kind) if kind.impact() != Impact::Restoring => Ok(*kind),
         Some(kind) => Err(format!("{kind} gives something back and is never held; use `mode: approve` in the rule")),
         None => {
             let names: Vec<&str> = holdable().map(ActionKind::as_str).collect();

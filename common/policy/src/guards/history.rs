@@ -3,27 +3,27 @@
 use cordon_records::MachineActionId;
 
 use super::alert::seconds;
-use super::word::Word;
+use super::verdict::Verdict;
 use super::{Asker, Case, Guards, Isolation};
 use crate::window;
 
 /// An isolation that stands or runs has the effect already, unless it leaves programs connected that this one would not.
-pub fn isolation(case: &Case) -> Word {
+pub fn isolation(case: &Case) -> Verdict {
     match (case.isolation, case.elsewhere) {
-        (Isolation::Running { id } | Isolation::Isolated { id }, _) if case.narrower => Word::hold(format!(
+        (Isolation::Running { id } | Isolation::Isolated { id }, _) if case.narrower => Verdict::hold(format!(
             "isolated only in part, by {}: a person decides whether that is enough",
             whose(case, id)
         )),
-        (Isolation::Unknown, _) => Word::hold_firmly("the machine's running actions could not be read".to_owned()),
+        (Isolation::Unknown, _) => Verdict::hold_firmly("the machine's running actions could not be read".to_owned()),
         (Isolation::Running { id }, _) => {
-            Word::covered(format!("an isolation is already on its way, by {}", whose(case, id)))
+            Verdict::covered(format!("an isolation is already on its way, by {}", whose(case, id)))
         }
-        (Isolation::Isolated { id }, _) => Word::covered(format!("already isolated by {}", whose(case, id))),
-        (Isolation::None | Isolation::Released { .. }, Some(first)) => Word::hold(format!(
+        (Isolation::Isolated { id }, _) => Verdict::covered(format!("already isolated by {}", whose(case, id))),
+        (Isolation::None | Isolation::Released { .. }, Some(first)) => Verdict::hold(format!(
             "alert {} has an isolation on {first} already: a person decides whether this machine is meant, too",
             case.alert.id
         )),
-        (Isolation::None | Isolation::Released { .. }, None) => Word::pass("not isolated".to_owned()),
+        (Isolation::None | Isolation::Released { .. }, None) => Verdict::pass("not isolated".to_owned()),
     }
 }
 
@@ -37,28 +37,28 @@ fn whose(case: &Case, id: &MachineActionId) -> String {
 
 /// There must be an isolation to release. Neither rules nor timers end one that people put there, nor does a person who
 /// takes back one of ours.
-pub fn standing(case: &Case) -> Word {
+pub fn standing(case: &Case) -> Verdict {
     let (id, asker) = match (case.isolation, case.asker) {
         (Isolation::Unknown, Asker::Person) => {
-            return Word::pass("whether it is isolated could not be read, but a person asks".to_owned());
+            return Verdict::pass("whether it is isolated could not be read, but a person asks".to_owned());
         }
         (Isolation::Unknown, Asker::Rules | Asker::Timer | Asker::Undo) => {
-            return Word::hold_firmly("whether it is isolated, and by whom, could not be read".to_owned());
+            return Verdict::hold_firmly("whether it is isolated, and by whom, could not be read".to_owned());
         }
         (Isolation::None | Isolation::Released { .. }, _) => {
-            return Word::covered("the machine is not isolated".to_owned());
+            return Verdict::covered("the machine is not isolated".to_owned());
         }
         (Isolation::Running { id } | Isolation::Isolated { id }, asker) => (id, asker),
     };
     match asker {
-        _ if case.ours => Word::pass(format!("isolated by Cordon itself, action {id}")),
-        Asker::Person => Word::pass(format!("isolated not by Cordon but by {}; a person asks", whose(case, id))),
-        Asker::Undo => Word::covered(format!(
+        _ if case.ours => Verdict::pass(format!("isolated by Cordon itself, action {id}")),
+        Asker::Person => Verdict::pass(format!("isolated not by Cordon but by {}; a person asks", whose(case, id))),
+        Asker::Undo => Verdict::covered(format!(
             "isolated anew by {}, which is not the one that was to be taken back: it is left alone",
             whose(case, id)
         )),
-        Asker::Rules => Word::hold(format!("isolated not by Cordon but by {}: a person decides", whose(case, id))),
-        Asker::Timer => Word::covered(format!(
+        Asker::Rules => Verdict::hold(format!("isolated not by Cordon but by {}: a person decides", whose(case, id))),
+        Asker::Timer => Verdict::covered(format!(
             "isolated by {}, which is not the one whose time is over: people decide when it ends",
             whose(case, id)
         )),
@@ -66,15 +66,15 @@ pub fn standing(case: &Case) -> Word {
 }
 
 /// What a person released stays released for a while.
-pub fn released(guards: &Guards, case: &Case) -> Word {
+pub fn released(guards: &Guards, case: &Case) -> Verdict {
     let within = window::format(guards.hold.released_within);
     match case.isolation {
         Isolation::Released { at, by } if case.now.duration_since(*at) <= seconds(guards.hold.released_within) => {
-            Word::hold(format!("released by {by} at {at}, less than {within} ago"))
+            Verdict::hold(format!("released by {by} at {at}, less than {within} ago"))
         }
-        Isolation::Unknown => Word::hold_firmly("whether a person released it could not be read".to_owned()),
+        Isolation::Unknown => Verdict::hold_firmly("whether a person released it could not be read".to_owned()),
         Isolation::Released { .. } | Isolation::None | Isolation::Running { .. } | Isolation::Isolated { .. } => {
-            Word::pass(format!("not released by a person within {within}"))
+            Verdict::pass(format!("not released by a person within {within}"))
         }
     }
 }

@@ -4,7 +4,7 @@ use cordon_records::{GuardVerdict, Ruling};
 
 use super::caps::{self, Counted, Trip};
 use super::table::Guard;
-use super::word::Word;
+use super::verdict::Verdict;
 use super::{
     Case, Consent, Guards, alert, history, machine, maintenance::maintenance, observable::observable, retired::retired,
     switches,
@@ -39,7 +39,7 @@ const fn weight(ruling: Ruling) -> u8 {
 
 /// One guard's word, with what a counting guard counted.
 fn ask(guard: Guard, guards: &Guards, case: &Case) -> Counted {
-    let word = |word: Word| Counted { word, used: None, trip: None };
+    let word = |word: Verdict| Counted { word, used: None, trip: None };
     match guard {
         Guard::Pause => word(switches::pause(case)),
         Guard::Breaker => word(switches::breaker(case)),
@@ -93,7 +93,7 @@ pub fn judge(guards: &Guards, case: &Case) -> Judgement {
 }
 
 /// What the guard's word comes to where people have approved the action.
-fn with_consent(guard: Guard, word: Word, case: &Case) -> Word {
+fn with_consent(guard: Guard, word: Verdict, case: &Case) -> Verdict {
     match (case.consent, guard) {
         (Consent::None, _) => word,
         (Consent::Breaker(latched), Guard::Breaker) => switches::breaker_approved(case, latched),

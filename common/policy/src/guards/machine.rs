@@ -5,7 +5,7 @@
 use cordon_records::{MachineSummary, known};
 
 use super::settings::Never;
-use super::word::Word;
+use super::verdict::Verdict;
 use super::{Case, Guards};
 use crate::glob::fits_host;
 
@@ -48,19 +48,19 @@ fn earlier(case: &Case, hit: impl Fn(&MachineSummary) -> Option<String>) -> Opti
 
 /// Holds what `hit` finds in either reading. A fact that the fresh one lacks is told before a hit in the earlier one: no
 /// person can lift it.
-pub fn held(case: &Case, missing: Option<Word>, hit: impl Fn(&MachineSummary) -> Option<String>) -> Option<Word> {
-    let fresh = case.machine.and_then(&hit).map(Word::hold);
-    fresh.or(missing).or_else(|| earlier(case, hit).map(Word::hold))
+pub fn held(case: &Case, missing: Option<Verdict>, hit: impl Fn(&MachineSummary) -> Option<String>) -> Option<Verdict> {
+    let fresh = case.machine.and_then(&hit).map(Verdict::hold);
+    fresh.or(missing).or_else(|| earlier(case, hit).map(Verdict::hold))
 }
 
-pub fn not_known(fact: &str) -> Word {
-    Word::hold_firmly(format!("the machine's {fact} could not be read"))
+pub fn not_known(fact: &str) -> Verdict {
+    Verdict::hold_firmly(format!("the machine's {fact} could not be read"))
 }
 
 /// Whether the machine could be read at all, and is surely the one that is meant.
-pub fn facts(case: &Case) -> Word {
-    let Some(machine) = case.machine else { return Word::hold_firmly("the machine could not be read".to_owned()) };
-    let pass = || Word::pass(format!("{} was read", machine.label()));
+pub fn facts(case: &Case) -> Verdict {
+    let Some(machine) = case.machine else { return Verdict::hold_firmly("the machine could not be read".to_owned()) };
+    let pass = || Verdict::pass(format!("{} was read", machine.label()));
     held(case, None, another).unwrap_or_else(pass)
 }
 
@@ -80,40 +80,40 @@ fn another(machine: &MachineSummary) -> Option<String> {
 }
 
 /// A pilot's scope; no tags means every machine. Both readings must be inside.
-pub fn scope(guards: &Guards, case: &Case) -> Word {
+pub fn scope(guards: &Guards, case: &Case) -> Verdict {
     let tags = &guards.scope_tags;
     if tags.is_empty() {
-        return Word::pass("every machine is in scope".to_owned());
+        return Verdict::pass("every machine is in scope".to_owned());
     }
     let Some(fresh) = case.machine.and_then(|machine| tag_on(tags, machine)) else { return not_known("tags") };
     let outside = || format!("out of scope: none of the tags {}", tags.join(", "));
     match (fresh, case.polled.map(|machine| tag_on(tags, machine))) {
-        (None, _) => Word::hold(outside()),
-        (Some(_), Some(Some(None))) => Word::hold(format!("{}{EARLIER}", outside())),
-        (Some(_), Some(None)) => Word::hold("its tags were not known when the rules decided".to_owned()),
-        (Some(tag), Some(Some(Some(_))) | None) => Word::pass(format!("tag {tag} is in scope")),
+        (None, _) => Verdict::hold(outside()),
+        (Some(_), Some(Some(None))) => Verdict::hold(format!("{}{EARLIER}", outside())),
+        (Some(_), Some(None)) => Verdict::hold("its tags were not known when the rules decided".to_owned()),
+        (Some(tag), Some(Some(Some(_))) | None) => Verdict::pass(format!("tag {tag} is in scope")),
     }
 }
 
 /// Platforms that may be acted on without a person. Both readings must be of one.
-pub fn allow_os(guards: &Guards, case: &Case) -> Word {
+pub fn allow_os(guards: &Guards, case: &Case) -> Verdict {
     let Some(fresh) = case.machine.and_then(MachineSummary::known_os) else { return not_known("platform") };
     let is_allowed = |os: &str| contains(&guards.allow_os, os);
     let other = |os: &str| format!("{os} is not among the allowed platforms");
     match case.polled.map(MachineSummary::known_os) {
-        _ if !is_allowed(fresh) => Word::hold(other(fresh)),
-        Some(Some(os)) if !is_allowed(os) => Word::hold(format!("{}{EARLIER}", other(os))),
-        Some(None) => Word::hold("its platform was not known when the rules decided".to_owned()),
-        Some(Some(_)) | None => Word::pass(format!("{fresh} is allowed")),
+        _ if !is_allowed(fresh) => Verdict::hold(other(fresh)),
+        Some(Some(os)) if !is_allowed(os) => Verdict::hold(format!("{}{EARLIER}", other(os))),
+        Some(None) => Verdict::hold("its platform was not known when the rules decided".to_owned()),
+        Some(Some(_)) | None => Verdict::pass(format!("{fresh} is allowed")),
     }
 }
 
 /// Machines that are refused, even if a person approves. A hit is told before a missing fact.
-pub fn never(guards: &Guards, case: &Case) -> Word {
+pub fn never(guards: &Guards, case: &Case) -> Verdict {
     let lists = &guards.never;
     let hit = |machine: &MachineSummary| never_hit(lists, machine);
     if let Some(hit) = case.machine.and_then(hit).or_else(|| earlier(case, hit)) {
-        return Word::refuse(hit);
+        return Verdict::refuse(hit);
     }
     let lacks = |list: &[String], fact: fn(&MachineSummary) -> Option<&str>| {
         !list.is_empty() && case.machine.and_then(fact).is_none()
@@ -127,7 +127,7 @@ pub fn never(guards: &Guards, case: &Case) -> Word {
     if lacks(&lists.groups, MachineSummary::known_group) {
         return not_known("group");
     }
-    Word::pass("not on the never list".to_owned())
+    Verdict::pass("not on the never list".to_owned())
 }
 
 /// What of this reading is on the never list.
@@ -144,20 +144,20 @@ fn never_hit(lists: &Never, machine: &MachineSummary) -> Option<String> {
 }
 
 /// Tags for which a person decides.
-pub fn hold_tags(guards: &Guards, case: &Case) -> Word {
+pub fn hold_tags(guards: &Guards, case: &Case) -> Verdict {
     let list = &guards.hold.tags;
     let missing = lacks_tags(list, case.machine).then(|| not_known("tags"));
     let hit = |machine: &MachineSummary| Some(format!("tag {} is on the hold list", tag_hit(list, machine)?));
-    held(case, missing, hit).unwrap_or_else(|| Word::pass("no tag on the hold list".to_owned()))
+    held(case, missing, hit).unwrap_or_else(|| Verdict::pass("no tag on the hold list".to_owned()))
 }
 
 /// Worths to the company for which a person decides.
-pub fn device_value(guards: &Guards, case: &Case) -> Word {
+pub fn device_value(guards: &Guards, case: &Case) -> Verdict {
     let list = &guards.hold.device_value;
     let value = case.machine.and_then(MachineSummary::known_value);
     let missing = (!list.is_empty() && value.is_none()).then(|| not_known("device value"));
     let told = |value: &str| format!("device value is {value}");
     let hit = |machine: &MachineSummary| machine.known_value().filter(|value| contains(list, value)).map(told);
     held(case, missing, hit)
-        .unwrap_or_else(|| Word::pass(value.map_or_else(|| "no device value is held".to_owned(), told)))
+        .unwrap_or_else(|| Verdict::pass(value.map_or_else(|| "no device value is held".to_owned(), told)))
 }

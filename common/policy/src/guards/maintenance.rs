@@ -4,16 +4,19 @@ use cordon_records::MachineSummary;
 
 use super::machine::{held, lacks_tags, tag_hit};
 use super::settings::Maintenance;
-use super::word::Word;
+use super::verdict::Verdict;
 use super::{Case, Guards};
 use crate::glob::fits_host;
 
-pub fn maintenance(guards: &Guards, case: &Case) -> Word {
+pub fn maintenance(guards: &Guards, case: &Case) -> Verdict {
     let running = guards.maintenance.iter().filter(|window| window.from <= case.now && case.now < window.to);
-    running.filter_map(|window| covers(window, case)).next().unwrap_or_else(|| Word::pass("no maintenance".to_owned()))
+    running
+        .filter_map(|window| covers(window, case))
+        .next()
+        .unwrap_or_else(|| Verdict::pass("no maintenance".to_owned()))
 }
 
-fn covers(window: &Maintenance, case: &Case) -> Option<Word> {
+fn covers(window: &Maintenance, case: &Case) -> Option<Verdict> {
     let name = |machine: &MachineSummary| {
         machine.known_name().is_some_and(|name| window.names.iter().any(|pattern| fits_host(pattern, name)))
     };
@@ -23,7 +26,7 @@ fn covers(window: &Maintenance, case: &Case) -> Option<Word> {
     };
     let unnamed = !window.names.is_empty() && case.machine.and_then(MachineSummary::known_name).is_none();
     let missing = (unnamed || lacks_tags(&window.tags, case.machine)).then(|| {
-        Word::hold_firmly(format!("maintenance by {} may cover it: its tags or name could not be read", window.by))
+        Verdict::hold_firmly(format!("maintenance by {} may cover it: its tags or name could not be read", window.by))
     });
     held(case, missing, covered)
 }

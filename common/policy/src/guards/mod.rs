@@ -7,7 +7,6 @@ mod alert;
 mod approvals;
 mod caps;
 mod case;
-mod doubts;
 pub mod file;
 mod flow;
 mod history;
@@ -22,17 +21,18 @@ mod retired;
 mod settings;
 mod switches;
 mod table;
-mod word;
+mod verdict;
+mod warnings;
 
 pub use caps::Trip;
 pub use case::{Asker, Attempt, Case, Consent};
 pub use cordon_records::{Fleet, Isolation};
-pub use doubts::Doubt;
 pub use judge::{Judgement, judge, within_caps};
 pub use print::Setting;
 pub use recorded::Recorded;
 pub use settings::{Approvals, Guards};
 pub use table::guard;
+pub use warnings::Warning;
 
 #[cfg(test)]
 mod tests;

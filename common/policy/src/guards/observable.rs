@@ -3,12 +3,12 @@
 use cordon_records::{Action, IndicatorType};
 
 use super::Case;
-use super::word::Word;
+use super::verdict::Verdict;
 use crate::observable::{cut, normal};
 
 /// Refuses what no plan of this build names: a value that identifies nothing, such as the hash of the empty file, or that is
 /// none of its type. An action on one was planned by an older build; to approve it is no better than to plan it.
-pub fn observable(case: &Case) -> Word {
+pub fn observable(case: &Case) -> Verdict {
     let (kind, value) = match case.action {
         Action::StopFile { sha1, .. } => (IndicatorType::FileSha1, sha1.as_str()),
         Action::Indicator(indicator) => (indicator.kind, indicator.value.as_str()),
@@ -24,10 +24,10 @@ pub fn observable(case: &Case) -> Word {
         | Action::Tag { .. }
         | Action::SetDeviceValue { .. }
         | Action::UpdateAlert(_)
-        | Action::Cancel { .. } => return Word::pass("names no file, address or name".to_owned()),
+        | Action::Cancel { .. } => return Verdict::pass("names no file, address or name".to_owned()),
     };
     match normal(kind, value) {
-        Ok(_) => Word::pass(format!("{} can be acted on", cut(value))),
-        Err(unfit) => Word::refuse(format!("{} {unfit}", cut(value))),
+        Ok(_) => Verdict::pass(format!("{} can be acted on", cut(value))),
+        Err(unfit) => Verdict::refuse(format!("{} {unfit}", cut(value))),
     }
 }

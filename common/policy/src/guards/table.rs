@@ -94,15 +94,15 @@ enum Column {
     /// Isolate: the one action whose standing and release are asked about.
     Isolate,
     /// Any other action that takes something away on a machine.
-    Disrupting,
+    Disruptive,
     /// An indicator works in the whole tenant, not on a machine.
     Indicator,
     /// Looks at a machine, or writes into its page.
-    Gentle,
+    LowImpact,
     /// Writes into the alert; no machine is touched.
     Alert,
     /// Gives back, because rules say so.
-    Freeing,
+    Restoring,
     /// Gives back, because a person says so or the time is over that was set with the isolation.
     Ending,
 }
@@ -112,10 +112,10 @@ const fn column(kind: ActionKind, asker: Asker) -> Column {
         (ActionKind::Isolate, ..) => Column::Isolate,
         (ActionKind::Indicator, ..) => Column::Indicator,
         (ActionKind::UpdateAlert, ..) => Column::Alert,
-        (_, Impact::Disrupting, _) => Column::Disrupting,
-        (_, Impact::Gentle, _) => Column::Gentle,
-        (_, Impact::Freeing, Asker::Rules) => Column::Freeing,
-        (_, Impact::Freeing, Asker::Person | Asker::Undo | Asker::Timer) => Column::Ending,
+        (_, Impact::Disruptive, _) => Column::Disruptive,
+        (_, Impact::LowImpact, _) => Column::LowImpact,
+        (_, Impact::Restoring, Asker::Rules) => Column::Restoring,
+        (_, Impact::Restoring, Asker::Person | Asker::Undo | Asker::Timer) => Column::Ending,
     }
 }
 
@@ -201,11 +201,11 @@ impl Guard {
         let [isolate, disrupting, indicator, gentle, alert, freeing, ending] = self.row();
         match column(kind, asker) {
             Column::Isolate => isolate,
-            Column::Disrupting => disrupting,
+            Column::Disruptive => disrupting,
             Column::Indicator => indicator,
-            Column::Gentle => gentle,
+            Column::LowImpact => gentle,
             Column::Alert => alert,
-            Column::Freeing => freeing,
+            Column::Restoring => freeing,
             Column::Ending => ending,
         }
     }

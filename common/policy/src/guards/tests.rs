@@ -21,7 +21,7 @@ mod retired;
 
 /// A case that the built-in guards pass; tests change what they are about.
 #[derive(Debug, Clone)]
-struct Facts {
+struct RecordFacts {
     action: Action,
     mode: Mode,
     asker: Asker,
@@ -54,11 +54,11 @@ fn rule(id: &str) -> RuleId {
     RuleId::new(id).unwrap()
 }
 
-fn facts() -> Facts {
+fn facts() -> RecordFacts {
     let alert = r#"{"id":"a1","severity":"High","status":"New","newest_moment":"2027-01-15T07:59:00Z"}"#;
     let machine =
         r#"{"id":"m1","name":"PC1.corp.example","os":"Windows11","group":"Clients","value":"Normal","tags":["lab"]}"#;
-    Facts {
+    RecordFacts {
         action: Action::Isolate { isolation: IsolationType::Full, comment: "c".to_owned(), release: None },
         mode: Mode::Auto,
         asker: Asker::Rules,
@@ -83,7 +83,7 @@ fn facts() -> Facts {
     }
 }
 
-impl Facts {
+impl RecordFacts {
     fn case(&self) -> Case<'_> {
         Case {
             action: &self.action,
@@ -176,7 +176,7 @@ fn against(judgement: &Judgement) -> Vec<(&str, Ruling)> {
 }
 
 #[track_caller]
-fn expect(yaml: &str, expected: &[(&str, Ruling)], change: impl FnOnce(&mut Facts)) {
+fn expect(yaml: &str, expected: &[(&str, Ruling)], change: impl FnOnce(&mut RecordFacts)) {
     let mut facts = facts();
     change(&mut facts);
     let judgement = facts.judge(&guards(yaml));
@@ -341,7 +341,7 @@ fn a_reached_cap_holds_and_trips_but_only_when_nothing_else_stands_against() {
 
 #[test]
 fn a_rules_limit_holds_without_tripping_and_counts_that_rule_only() {
-    let limited = |f: &mut Facts| (f.limits, f.attempts) = (vec![(3_600, 2)], attempts(2, 1_000));
+    let limited = |f: &mut RecordFacts| (f.limits, f.attempts) = (vec![(3_600, 2)], attempts(2, 1_000));
     expect("", &[(guard::RULE_LIMITS, Ruling::Hold)], limited);
     let mut tripped = facts();
     limited(&mut tripped);

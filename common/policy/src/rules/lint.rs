@@ -13,7 +13,7 @@ use super::recorded::RecordedTest;
 use super::rule::Rule;
 use super::scalar::Scalar;
 use super::set::RuleSet;
-use super::slips::slips;
+use super::typos::typos;
 use crate::condition::Condition;
 
 /// What a look at rule files and recorded tests found.
@@ -125,9 +125,9 @@ fn same_names(rule: &Rule, recorded: &[RecordedTest]) -> Vec<Said> {
 
 /// Values that are nearly, but not quite, what Defender writes: with them the rule never matches.
 fn misspelt<'a>(located: &'a LocatedRule, text: &'a str) -> impl Iterator<Item = Problem> + 'a {
-    slips(&located.rule.when).into_iter().map(|slip| {
-        let message = format!("{:?} is no value of {} that is known", slip.text, slip.field);
-        inside(located, text, slip.at, message, &format!("did you mean {:?}?", slip.meant))
+    typos(&located.rule.when).into_iter().map(|typo| {
+        let message = format!("{:?} is no value of {} that is known", typo.text, typo.field);
+        inside(located, text, typo.at, message, &format!("did you mean {:?}?", typo.meant))
     })
 }
 

@@ -14,10 +14,10 @@ mod rule;
 mod sample;
 mod scalar;
 mod set;
-mod slips;
 mod template;
 mod tests_in_files;
 mod tokens;
+mod typos;
 mod vocabulary;
 
 pub(crate) use actions::determination_fits;

@@ -12,9 +12,9 @@ use super::super::asker::names;
 use super::super::event::Moment;
 use super::super::refused::cause_of_refusal;
 use super::super::report;
-use super::super::responder::{Afterwards, Responder};
+use super::super::responder::{OnDurable, Responder};
 use super::authority::Person;
-use super::command::{Done, NotDone, Written, words};
+use super::command::{CommandOutput, Done, NotDone, words};
 
 /// How much is ended in one turn of the responder: after a flood thousands expire at the same instant.
 const EXPIRE_AT_ONCE: usize = 200;
@@ -22,9 +22,9 @@ const EXPIRE_AT_ONCE: usize = 200;
 impl Responder {
     /// A person says yes to exactly what is held. With enough of them it is begun: fresh facts and guards come first.
     pub(crate) fn approve(&mut self, key: &ActionKey, intent: &IntentHash, person: &Person, at: Moment) -> Done {
-        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
+        let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}").into()) };
         if entry.approvals.iter().any(|yes| yes.command == person.command) {
-            return Ok(Written::default());
+            return Ok(CommandOutput::default());
         }
         let is_begun = is_begun(entry);
         let entry = self.may_say_yes(key, intent, person, at).map_err(|why| match is_begun {
@@ -43,7 +43,7 @@ impl Responder {
         person: &Person,
         at: Moment,
     ) -> Result<LedgerEntry, String> {
-        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}")) };
+        let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}")) };
         if self.jobs.contains_key(key) {
             return Err(format!("{key} is being judged anew: look at what comes of that"));
         }
@@ -71,56 +71,56 @@ impl Responder {
         (person, notice): (&Person, Option<&str>),
         needed: usize,
         at: Moment,
-    ) -> Written {
+    ) -> CommandOutput {
         let intent = entry.intent();
         entry.approvals.push(yes(person, (&intent, notice), at.wall));
         entry.epoch = self.epoch;
         if entry.approvals.len() < needed {
-            self.book.put(entry.clone());
+            self.ledger.put(entry.clone());
             let mut told = report::of(&entry, ActionState::Held);
             told.at = at.wall;
             told.reason = format!("approved by {}; it takes {needed} people, so another must approve too", person.name);
             let reports = vec![Report::Action(Box::new(told))];
-            return Written { reports, ..Written::entry(entry) };
+            return CommandOutput { reports, ..CommandOutput::entry(entry) };
         }
         let key = entry.key.clone();
         entry.expires_at = None;
         let reason = format!("approved by {}", names(&entry.approvals));
         let written = self.settle_entry(entry, (ActionState::Approved, reason), at);
-        if let Some(mut approved) = self.book.get(&key).cloned() {
-            approved.mode = approved.mode.min(self.terms.mode);
+        if let Some(mut approved) = self.ledger.get(&key).cloned() {
+            approved.mode = approved.mode.min(self.config.mode);
             self.queue(approved);
         }
         written
     }
 
-    /// How many people it takes to approve these together: more where many were asked lately. The book is read once,
+    /// How many people it takes to approve these together: more where many were asked lately. The ledger is read once,
     /// however many they are.
     pub(super) fn approvals_needed(&self, together: &[&LedgerEntry], now: Timestamp) -> usize {
         let said_of = |entry: &LedgerEntry| entry.approvals.last().map(|yes| yes.at);
         let beside = std::iter::repeat_n(now, together.len().saturating_sub(1));
-        let said: Vec<Timestamp> = self.book.entries().filter_map(said_of).chain(beside).collect();
+        let said: Vec<Timestamp> = self.ledger.entries().filter_map(said_of).chain(beside).collect();
         let alike: BTreeSet<(ActionKind, Option<Timestamp>)> =
-            together.iter().map(|entry| (entry.action.kind(), self.book.get(&entry.key).and_then(said_of))).collect();
+            together.iter().map(|entry| (entry.action.kind(), self.ledger.get(&entry.key).and_then(said_of))).collect();
         let needed = alike.into_iter().map(|(kind, own)| {
             let mut others = said.clone();
             // What was said of it before is none of the others.
             if let Some(position) = own.and_then(|own| others.iter().position(|at| *at == own)) {
                 others.swap_remove(position);
             }
-            self.terms.guards.approvals_needed(kind, &others, now)
+            self.config.guards.approvals_needed(kind, &others, now)
         });
         usize::try_from(needed.max().unwrap_or(1)).unwrap_or(usize::MAX)
     }
 
     /// Anybody may say no.
     pub(crate) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
-        let Some(entry) = self.book.get(key) else { return Err(format!("there is no action {key}").into()) };
+        let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}").into()) };
         let reason = format!("{DENIED_BY}{}: {}", words(&record.by), words(&record.why));
         // The same word, read again: a person was asked to look at an earlier call.
         let looks = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&reason);
         if looks || entry.state == AttemptState::Reported(ActionState::Denied) {
-            return Ok(Written::default());
+            return Ok(CommandOutput::default());
         }
         // Also a no that came too late is one: without it the next change of the alert would be judged anew. It is only for
         // what is or was held: a word without a signature must not stop a person's release.
@@ -130,7 +130,7 @@ impl Responder {
         let entry = entry.clone();
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.finish(key, ActionState::Denied, reason, at);
-            return Ok(Written::again(self.book.get(key)));
+            return Ok(CommandOutput::again(self.ledger.get(key)));
         }
         Ok(self.settle_entry(entry, (ActionState::Denied, reason), at))
     }
@@ -138,9 +138,9 @@ impl Responder {
     /// Ends what nobody decided in time.
     pub(crate) fn expire_when_due(&mut self, at: Moment) {
         // What a newer decision has taken up is on its way, whatever it was before.
-        let waiting = self.book.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
+        let waiting = self.ledger.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
         let due = waiting.take_while(|(until, _)| *until <= at.wall).take(EXPIRE_AT_ONCE);
-        let due: Vec<LedgerEntry> = due.filter_map(|(_, key)| self.book.get(key).cloned()).collect();
+        let due: Vec<LedgerEntry> = due.filter_map(|(_, key)| self.ledger.get(key).cloned()).collect();
         for entry in due {
             let reason = match cause_of_refusal(&entry) {
                 Some(cause) => {
@@ -148,11 +148,11 @@ impl Responder {
                 }
                 None => format!("{HELD_TOO_LONG}{}", entry.reason),
             };
-            let Written { reports, ledger } = self.settle_entry(entry, (ActionState::Expired, reason), at);
-            self.record(reports, ledger, Afterwards::default());
+            let CommandOutput { reports, ledger } = self.settle_entry(entry, (ActionState::Expired, reason), at);
+            self.record(reports, ledger, OnDurable::default());
         }
         let until = |next: Timestamp| std::time::Duration::try_from(next.duration_since(at.wall)).unwrap_or_default();
-        let next = self.book.waiting().iter().find(|(_, key)| !self.jobs.contains_key(key));
+        let next = self.ledger.waiting().iter().find(|(_, key)| !self.jobs.contains_key(key));
         self.expire_at = next.map(|(next, _)| at.mono + until(*next));
     }
 }

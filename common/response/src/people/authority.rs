@@ -4,10 +4,10 @@
 use cordon_policy::Guards;
 use cordon_records::{Classified, CommandId, CommandRecord, ErrorClass, RefusalCause, TenantId};
 use cordon_settings::format_duration;
-use cordon_signing::{AllowedSigners, Forged, Signer};
+use cordon_signing::{AllowedSigners, InvalidSignature, Signer};
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::book::Obeyed;
+use super::super::ledger::Applied;
 use super::command::words;
 
 /// How far a command may lie in the future: clocks of well-kept machines differ by less (Kerberos allows as much).
@@ -15,7 +15,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why a command does nothing.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unheard {
+pub(crate) enum Ignored {
     /// It was meant for somebody else's machines.
     #[error("it is meant for tenant {0}")]
     OtherTenant(TenantId),
@@ -24,7 +24,7 @@ pub(crate) enum Unheard {
     NoTenant,
     /// Nobody whose word counts has signed exactly this.
     #[error(transparent)]
-    Forged(#[from] Forged),
+    InvalidSignature(#[from] InvalidSignature),
     /// Nothing would tell it from its copies.
     #[error("it has no id, so that nobody could tell it from a copy")]
     NoId,
@@ -40,35 +40,37 @@ pub(crate) enum Unheard {
     /// It was written tomorrow.
     #[error("it says that it was given at {0}, which is yet to come: a clock is wrong")]
     Future(Timestamp),
-    /// It was obeyed before.
-    #[error("it was given before, and obeyed then: this is a copy")]
+    /// It was applied before.
+    #[error("it was given before, and applied then: this is a copy")]
     Copy,
 }
 
-impl Unheard {
+impl Ignored {
     /// What people have to do about it. Where the signature counts, its maker is the person, whatever else is wrong.
     #[must_use]
     pub(crate) const fn cause(&self) -> RefusalCause {
         match self {
             Self::OtherTenant(_) | Self::NoTenant | Self::NoId | Self::NoEnd | Self::Copy => RefusalCause::NotGenuine,
             Self::Expired(_) => RefusalCause::TooLate,
-            Self::TooLong(_) | Self::Future(_) | Self::Forged(Forged::NobodyAllowed) => RefusalCause::Configuration,
-            Self::Forged(
-                Forged::Unsigned
-                | Forged::Malformed { .. }
-                | Forged::UnknownKey { .. }
-                | Forged::WrongNamespace { .. }
-                | Forged::Altered { .. }
-                | Forged::Untouched { .. }
-                | Forged::NamespaceNotAllowed { .. }
-                | Forged::NotYetValid { .. }
-                | Forged::NoLongerValid { .. },
+            Self::TooLong(_) | Self::Future(_) | Self::InvalidSignature(InvalidSignature::NobodyAllowed) => {
+                RefusalCause::Configuration
+            }
+            Self::InvalidSignature(
+                InvalidSignature::Unsigned
+                | InvalidSignature::Malformed { .. }
+                | InvalidSignature::UnknownKey { .. }
+                | InvalidSignature::WrongNamespace { .. }
+                | InvalidSignature::Altered { .. }
+                | InvalidSignature::Untouched { .. }
+                | InvalidSignature::NamespaceNotAllowed { .. }
+                | InvalidSignature::NotYetValid { .. }
+                | InvalidSignature::NoLongerValid { .. },
             ) => RefusalCause::NotGenuine,
         }
     }
 }
 
-impl Classified for Unheard {
+impl Classified for Ignored {
     /// The same command never counts later.
     fn class(&self) -> ErrorClass {
         ErrorClass::Poison
@@ -91,10 +93,10 @@ pub(crate) struct Person {
 /// Whether a command is meant for this tenant. One without a signature need not say so.
 ///
 /// # Errors
-/// [`Unheard::OtherTenant`].
-pub(crate) fn addressed(record: &CommandRecord, tenant: &TenantId) -> Result<(), Unheard> {
+/// [`Ignored::OtherTenant`].
+pub(crate) fn addressed(record: &CommandRecord, tenant: &TenantId) -> Result<(), Ignored> {
     match &record.tenant {
-        Some(other) if other != tenant => Err(Unheard::OtherTenant(other.clone())),
+        Some(other) if other != tenant => Err(Ignored::OtherTenant(other.clone())),
         Some(_) | None => Ok(()),
     }
 }
@@ -103,20 +105,20 @@ pub(crate) fn addressed(record: &CommandRecord, tenant: &TenantId) -> Result<(),
 ///
 /// # Errors
 /// Nobody's whose word counts.
-pub(crate) fn signer(record: &CommandRecord, signers: &AllowedSigners, now: Timestamp) -> Result<Signer, Unheard> {
+pub(crate) fn signer(record: &CommandRecord, signers: &AllowedSigners, now: Timestamp) -> Result<Signer, Ignored> {
     Ok(signers.verify(record, now)?)
 }
 
 /// What the ledger knows of a command.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Before {
-    /// That it was obeyed.
-    pub obeyed: Option<Obeyed>,
+    /// That it was applied.
+    pub applied: Option<Applied>,
     /// That some of what it asks for is written down already, before a crash: then it came in time.
     pub begun: bool,
 }
 
-/// What this person says, if it counts: for our tenant, with an end that the guards allow, and never obeyed.
+/// What this person says, if it counts: for our tenant, with an end that the guards allow, and never applied.
 ///
 /// # Errors
 /// Why it does nothing.
@@ -125,25 +127,25 @@ pub(crate) fn person(
     signer: Signer,
     (guards, before): (&Guards, Before),
     now: Timestamp,
-) -> Result<Person, Unheard> {
+) -> Result<Person, Ignored> {
     if record.tenant.is_none() {
-        return Err(Unheard::NoTenant);
+        return Err(Ignored::NoTenant);
     }
-    let command = record.id.clone().ok_or(Unheard::NoId)?;
-    let until = record.expires_at.ok_or(Unheard::NoEnd)?;
-    if before.obeyed.is_some() {
-        return Err(Unheard::Copy);
+    let command = record.id.clone().ok_or(Ignored::NoId)?;
+    let until = record.expires_at.ok_or(Ignored::NoEnd)?;
+    if before.applied.is_some() {
+        return Err(Ignored::Copy);
     }
     if now >= until && !before.begun {
-        return Err(Unheard::Expired(until));
+        return Err(Ignored::Expired(until));
     }
     if record.at.duration_since(now) > SKEW {
-        return Err(Unheard::Future(record.at));
+        return Err(Ignored::Future(record.at));
     }
     let allowed = std::time::Duration::from_secs(guards.approvals().valid_for);
     let good_for = std::time::Duration::try_from(until.duration_since(record.at)).unwrap_or_default();
     if good_for > allowed {
-        return Err(Unheard::TooLong(format_duration(allowed)));
+        return Err(Ignored::TooLong(format_duration(allowed)));
     }
     Ok(Person { name: signer.principal, key: signer.fingerprint, why: words(&record.why), command })
 }

@@ -16,7 +16,7 @@ use super::super::responder::Responder;
 use super::super::room::room_for;
 use super::super::switches::waits_for_the_breaker;
 use super::authority::Person;
-use super::command::{Done, Written};
+use super::command::{CommandOutput, Done};
 
 /// So many may one person approve by one notice of the breaker.
 const ALONE: usize = 10;
@@ -64,7 +64,7 @@ impl Responder {
         at: Moment,
     ) -> Done {
         whole(isolations.iter().map(|named| &named.machine), count)?;
-        let mut written = Written::default();
+        let mut written = CommandOutput::default();
         for named in isolations {
             let one = self.take_back(named, person, at)?;
             written = written.and(one);
@@ -75,14 +75,14 @@ impl Responder {
     fn take_back(&mut self, named: &NamedIsolation, person: &Person, at: Moment) -> Done {
         let key = self.release_key(&named.machine, person)?;
         if self.knows(&key) {
-            return Ok(Written::default());
+            return Ok(CommandOutput::default());
         }
         let why = format!("{} takes this isolation back: {}", person.name, person.why);
         let stopped = self.stop_isolations(|entry| entry.key == named.key && is_of(entry, &named.machine), &why, at);
-        let isolation = self.book.get(&named.key).filter(|entry| is_of(entry, &named.machine)).cloned();
+        let isolation = self.ledger.get(&named.key).filter(|entry| is_of(entry, &named.machine)).cloned();
         let mut release = self.release_entry((key, &named.machine), isolation.as_ref(), person, at)?;
         release.about = Some(named.key.clone());
-        let written = Written::again(stopped.keys.iter().filter_map(|key| self.book.get(key)));
+        let written = CommandOutput::again(stopped.keys.iter().filter_map(|key| self.ledger.get(key)));
         let ended = if isolation.is_none() {
             let why = format!("the ledger has no isolation {} of this machine: nothing is taken back", named.key);
             Some((ActionState::Refused, why))
@@ -111,7 +111,7 @@ impl Responder {
         (actions, count): (&[NamedApproval], u32),
         (person, begun): (&Person, bool),
         at: Moment,
-    ) -> Result<(Written, Vec<LeftOut>), String> {
+    ) -> Result<(CommandOutput, Vec<LeftOut>), String> {
         whole(actions.iter().map(|named| &named.key), count)?;
         let latched = if begun { NoticeKind::latched_at(notice) } else { self.latched_by(notice) };
         let latched = latched.ok_or_else(|| format!("{notice} is not the breaker that holds now"))?;
@@ -124,13 +124,13 @@ impl Responder {
             }
         }
         let named: Vec<&LedgerEntry> = entries.iter().collect();
-        let room = room_for(&self.book, &self.terms.guards, &named, at.wall);
+        let room = room_for(&self.ledger, &self.config.guards, &named, at.wall);
         if let Some(why) = room.why.filter(|_| !begun) {
             let (named, left) = (named.len(), room.fitting.len());
             return Err(format!("{named} are named, and the caps leave {left} now ({why}): name no more"));
         }
         let needed = self.needed_for_each(latched, (&named, left_out.len()), at);
-        let mut written = Written::default();
+        let mut written = CommandOutput::default();
         for entry in entries {
             written = written.and(self.say_yes(entry, (person, Some(notice)), needed, at));
         }
@@ -139,7 +139,7 @@ impl Responder {
 
     /// Whether this command's yes to it is written down already.
     fn has_said_yes(&self, key: &ActionKey, person: &Person) -> bool {
-        let entry = self.book.get(key);
+        let entry = self.ledger.get(key);
         entry.is_some_and(|entry| entry.approvals.iter().any(|yes| yes.command == person.command))
     }
 
@@ -160,7 +160,7 @@ impl Responder {
     /// When the breaker latched that this notice told of, if it is the one that holds now.
     fn latched_by(&self, notice: &str) -> Option<Timestamp> {
         let at = NoticeKind::latched_at(notice);
-        self.book.breaker.as_ref().filter(|latch| latch.on && at == Some(latch.at)).map(|latch| latch.at)
+        self.ledger.breaker.as_ref().filter(|latch| latch.on && at == Some(latch.at)).map(|latch| latch.at)
     }
 
     /// How many people these take: two above ten under one notice, however they are portioned out and however the notice's
@@ -169,7 +169,7 @@ impl Responder {
         let named: BTreeSet<&ActionKey> = entries.iter().map(|entry| &entry.key).collect();
         let is_under = |yes: &Approval| yes.notice.as_deref().and_then(NoticeKind::latched_at) == Some(latched);
         let under = |entry: &&LedgerEntry| entry.approvals.iter().any(is_under);
-        let before = self.book.entries().filter(under).filter(|entry| !named.contains(&entry.key)).count();
+        let before = self.ledger.entries().filter(under).filter(|entry| !named.contains(&entry.key)).count();
         let many = before + entries.len() + left_out > ALONE;
         self.approvals_needed(entries, at.wall).max(if many { 2 } else { 1 })
     }
@@ -180,12 +180,12 @@ impl Responder {
         let Some(named) = record.id.as_ref().and_then(|id| AlertId::new(id.as_str()).ok()) else { return false };
         let release = Action::Release { comment: String::new() };
         let is_known =
-            |machine: &MachineId| self.knows(&ActionKey::derive(&self.terms.tenant, &named, machine, &release));
+            |machine: &MachineId| self.knows(&ActionKey::derive(&self.config.tenant, &named, machine, &release));
         match &record.command {
             Command::ReleaseEach { isolations, .. } => isolations.iter().any(|named| is_known(&named.machine)),
-            Command::Retry { key } => self.book.get(key).is_some_and(|entry| entry.asked_again == record.id),
+            Command::Retry { key } => self.ledger.get(key).is_some_and(|entry| entry.asked_again == record.id),
             Command::ApproveEach { actions, .. } => {
-                let entries = actions.iter().filter_map(|named| self.book.get(&named.key));
+                let entries = actions.iter().filter_map(|named| self.ledger.get(&named.key));
                 let mut yeses = entries.flat_map(|entry| &entry.approvals);
                 yeses.any(|yes| Some(&yes.command) == record.id.as_ref())
             }

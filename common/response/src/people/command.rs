@@ -1,5 +1,5 @@
 //! What people say, done once: the position in `commands` is kept in the ledger, and so is every signed command that was
-//! obeyed. What does not count does nothing and is reported. Pure.
+//! applied. What does not count does nothing and is reported. Pure.
 //!
 //! What follows is written before the command's id, and that before the position: a crash in between has the command read
 //! again, and whatever is done already is left as it is.
@@ -9,13 +9,13 @@ use cordon_records::{
     NoticeKind, RefusalCause, Report,
 };
 
-use super::super::book::Obeyed;
-use super::super::doubt::with_what_is_unseen;
 use super::super::event::{Effect, Moment};
+use super::super::ledger::Applied;
+use super::super::reconcile::with_what_is_unseen;
 use super::super::report;
-use super::super::responder::{Afterwards, Job, Responder};
+use super::super::responder::{Job, OnDurable, Responder};
 use super::super::switches::{notice, refusal};
-use super::authority::{self, Before, Person, Unheard};
+use super::authority::{self, Before, Ignored, Person};
 use super::bulk::LeftOut;
 
 /// The longest word of a person's that is taken over, in characters.
@@ -23,12 +23,12 @@ const WORDS: usize = 1_000;
 
 /// What a command leads to, to be written in this order.
 #[derive(Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct CommandOutput {
     pub reports: Vec<Report>,
     pub ledger: Vec<LedgerRecord>,
 }
 
-impl Written {
+impl CommandOutput {
     /// An entry as it stands now.
     pub(crate) fn entry(entry: LedgerEntry) -> Self {
         Self { reports: Vec::new(), ledger: vec![LedgerRecord::Action(Box::new(entry))] }
@@ -56,7 +56,7 @@ impl Written {
 }
 
 /// What is done with a command, or why nothing is.
-pub(crate) type Done = Result<Written, NotDone>;
+pub(crate) type Done = Result<CommandOutput, NotDone>;
 
 /// Why nothing is done with a command.
 #[derive(Debug)]
@@ -79,23 +79,23 @@ impl From<String> for NotDone {
     }
 }
 
-impl From<Unheard> for NotDone {
-    fn from(unheard: Unheard) -> Self {
-        Self { cause: unheard.cause(), why: unheard.to_string() }
+impl From<Ignored> for NotDone {
+    fn from(ignored: Ignored) -> Self {
+        Self { cause: ignored.cause(), why: ignored.to_string() }
     }
 }
 
 impl Responder {
     /// Takes the command at this place, or what could not be read there. What is not new was read before.
-    pub(crate) fn obey(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
+    pub(crate) fn apply_command(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
         let CommandPlace { offset, written_at } = place;
-        let newest = self.book.commands_newest;
-        self.book.commands_newest = newest.max(written_at);
-        if !place.is_new(self.book.commands_next, newest) {
+        let newest = self.ledger.commands_newest;
+        self.ledger.commands_newest = newest.max(written_at);
+        if !place.is_new(self.ledger.commands_next, newest) {
             return;
         }
-        if offset < self.book.commands_next {
-            self.effects.push(Effect::CommandsMadeAnew(self.book.commands_next));
+        if offset < self.ledger.commands_next {
+            self.effects.push(Effect::CommandsMadeAnew(self.ledger.commands_next));
         }
         let mut written = match command {
             Ok(record) => self.take_command(place, &record, at).unwrap_or_else(|why| refused(place, &record, why, at)),
@@ -104,14 +104,14 @@ impl Responder {
                 does_nothing(place, (RefusalCause::NotGenuine, text), at)
             }
         };
-        self.book.commands_next = offset + 1;
-        let newest = self.book.commands_newest;
+        self.ledger.commands_next = offset + 1;
+        let newest = self.ledger.commands_newest;
         written.ledger.push(LedgerRecord::CommandsPosition { next: offset + 1, newest });
-        self.record(written.reports, written.ledger, Afterwards::default());
+        self.record(written.reports, written.ledger, OnDurable::default());
     }
 
     fn take_command(&mut self, place: CommandPlace, record: &CommandRecord, at: Moment) -> Done {
-        authority::addressed(record, &self.terms.tenant)?;
+        authority::addressed(record, &self.config.tenant)?;
         match &record.command {
             Command::Pause => Ok(self.pause(record, at)),
             Command::Deny { key } => self.deny(key, record, at),
@@ -127,19 +127,19 @@ impl Responder {
 
     fn take_signed(&mut self, place: CommandPlace, record: &CommandRecord, at: Moment) -> Done {
         let offset = place.offset;
-        let obeyed = record.id.as_ref().and_then(|id| self.book.obeyed(id));
-        if obeyed.is_some_and(|obeyed| obeyed.offset == offset) {
-            return Ok(Written::default());
+        let applied = record.id.as_ref().and_then(|id| self.ledger.applied(id));
+        if applied.is_some_and(|applied| applied.offset == offset) {
+            return Ok(CommandOutput::default());
         }
-        let signer = authority::signer(record, &self.terms.signers, at.wall)?;
-        let before = Before { obeyed, begun: self.has_begun(record) };
-        let person = authority::person(record, signer, (&self.terms.guards, before), at.wall);
+        let signer = authority::signer(record, &self.config.signers, at.wall)?;
+        let before = Before { applied, begun: self.has_begun(record) };
+        let person = authority::person(record, signer, (&self.config.guards, before), at.wall);
         let done = person.map_err(NotDone::from).and_then(|person| self.do_for(&person, (place, record), at));
         // Also what was refused is done with: a copy of it must not find a better moment.
         let mut written = done.unwrap_or_else(|why| refused(place, record, why, at));
-        if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, obeyed) {
-            self.book.obey(id.clone(), Obeyed { until, offset }, at.wall);
-            written.ledger.push(LedgerRecord::Obeyed { id, until, offset, set_aside: false });
+        if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, applied) {
+            self.ledger.apply_command(id.clone(), Applied { until, offset }, at.wall);
+            written.ledger.push(LedgerRecord::Applied { id, until, offset, set_aside: false });
         }
         Ok(written)
     }
@@ -151,7 +151,7 @@ impl Responder {
                 let begun = self.has_begun(record);
                 let (written, left_out) = self.approve_each(notice, (actions, *count), (person, begun), at)?;
                 let told = left_out.iter().map(|one| one_refused((place, record), one, at));
-                Ok(told.fold(written, Written::and))
+                Ok(told.fold(written, CommandOutput::and))
             }
             Command::Release { machine } => self.release(machine, person, at),
             Command::ReleaseEach { isolations, count } => self.release_each(isolations, *count, person, at),
@@ -159,28 +159,28 @@ impl Responder {
             Command::Cancel { key } => self.cancel_for(key, person, at),
             Command::Resume { notice } => self.resume_for(notice, person, at),
             // Neither needs a signature, so neither comes here.
-            Command::Pause | Command::Deny { .. } => Ok(Written::default()),
+            Command::Pause | Command::Deny { .. } => Ok(CommandOutput::default()),
         }
     }
 
-    fn pause(&mut self, record: &CommandRecord, at: Moment) -> Written {
+    fn pause(&mut self, record: &CommandRecord, at: Moment) -> CommandOutput {
         let (by, why) = (words(&record.by), words(&record.why));
         let text = format!("{by} paused all actions: {why}");
         let latch = Latch { on: true, by, why, at: at.wall, window_s: None };
-        self.book.pause = Some(latch.clone());
-        Written { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![LedgerRecord::Pause(latch)] }
+        self.ledger.pause = Some(latch.clone());
+        CommandOutput { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![LedgerRecord::Pause(latch)] }
     }
 
     fn resume_for(&mut self, lifted: &str, person: &Person, at: Moment) -> Done {
-        if self.book.is_lifted(lifted) {
-            return Ok(Written::default());
+        if self.ledger.is_lifted(lifted) {
+            return Ok(CommandOutput::default());
         }
         let ledger = self.lift(lifted, &person.name);
         if ledger.is_empty() {
             return Err(NotDone::needless(format!("{lifted} is not in force: there is nothing to lift")));
         }
         let text = format!("actions go on: {} lifted {lifted}: {}", person.name, person.why);
-        Ok(Written { reports: vec![notice(NoticeKind::Resumed, text, at)], ledger })
+        Ok(CommandOutput { reports: vec![notice(NoticeKind::Resumed, text, at)], ledger })
     }
 
     /// Ends an entry that no job is about; a person has to look where a call of it is in doubt.
@@ -189,14 +189,14 @@ impl Responder {
         mut entry: LedgerEntry,
         (state, reason): (ActionState, String),
         at: Moment,
-    ) -> Written {
+    ) -> CommandOutput {
         let (state, reason) = with_what_is_unseen(&entry, (state, reason));
         entry.state = AttemptState::Reported(state);
         entry.reason = reason;
         entry.at = at.wall;
         entry.epoch = self.epoch;
-        self.book.put(entry.clone());
-        Written::told(entry, state)
+        self.ledger.put(entry.clone());
+        CommandOutput::told(entry, state)
     }
 
     /// Puts an action that a person or a timer asks for in its queue.
@@ -210,27 +210,27 @@ impl Responder {
 
     /// Whether the action is under way or was ever written down.
     pub(crate) fn knows(&self, key: &ActionKey) -> bool {
-        self.jobs.contains_key(key) || self.book.knows(key)
+        self.jobs.contains_key(key) || self.ledger.knows(key)
     }
 }
 
 /// A command that does nothing, told once.
-fn does_nothing(place: CommandPlace, said: (RefusalCause, String), at: Moment) -> Written {
-    Written { reports: vec![refusal(place.refusal(None), said, at)], ledger: Vec::new() }
+fn does_nothing(place: CommandPlace, said: (RefusalCause, String), at: Moment) -> CommandOutput {
+    CommandOutput { reports: vec![refusal(place.refusal(None), said, at)], ledger: Vec::new() }
 }
 
 /// The same of one that could be read. Who gave it is what it says of itself.
-fn refused(place: CommandPlace, record: &CommandRecord, NotDone { cause, why }: NotDone, at: Moment) -> Written {
+fn refused(place: CommandPlace, record: &CommandRecord, NotDone { cause, why }: NotDone, at: Moment) -> CommandOutput {
     let (command, by) = (record.command.as_str(), words(&record.by));
     does_nothing(place, (cause, format!("{command} by {by} was refused: {why}")), at)
 }
 
 /// One action that a command names, and that nothing is done with for it. The notice is named by both.
-fn one_refused((place, record): (CommandPlace, &CommandRecord), one: &LeftOut, at: Moment) -> Written {
+fn one_refused((place, record): (CommandPlace, &CommandRecord), one: &LeftOut, at: Moment) -> CommandOutput {
     let (command, by) = (record.command.as_str(), words(&record.by));
     let text = format!("{command} by {by} was refused for {}: {}", one.key, one.why);
     let id = place.refusal(Some(&one.key));
-    Written { reports: vec![refusal(id, (RefusalCause::NotPossible, text), at)], ledger: Vec::new() }
+    CommandOutput { reports: vec![refusal(id, (RefusalCause::NotPossible, text), at)], ledger: Vec::new() }
 }
 
 /// A person's text as far as it is taken over. The signature is over all of it.

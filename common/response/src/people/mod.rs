@@ -6,4 +6,4 @@ mod bulk;
 mod command;
 
 pub(super) use authority::Person;
-pub(super) use command::{Done, NotDone, Written};
+pub(super) use command::{CommandOutput, Done, NotDone};

@@ -73,11 +73,11 @@ fn what_was_not_done_is_asked_anew_and_gathers_again_under_its_number() {
 
 #[test]
 fn no_call_carries_more_than_fifty_alerts() {
-    let mut terms = super::samples::terms();
-    terms.guards =
+    let mut config = super::samples::config();
+    config.guards =
         cordon_policy::Guards::load("guards.yaml", "caps: {all_rules: {1h: 90}, fleet_share: {1d: 1%, floor: 90}}\n")
             .unwrap();
-    let mut world = World::restored(terms, Vec::new());
+    let mut world = World::restored(config, Vec::new());
     for n in 0..75 {
         world.decide(plan(&format!("a{n}"), "m1", vec![an(ActionKind::UpdateAlert)]));
     }

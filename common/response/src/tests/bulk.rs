@@ -9,16 +9,16 @@ use cordon_records::{
 };
 use jiff::SignedDuration;
 
-use super::office::{ANN, BOB, machine, signed, terms_of_the_office, terms_with, unsigned};
+use super::office::{ANN, BOB, config_of_the_office, config_with, machine, signed, unsigned};
 use super::samples::{an, decision, pending};
 use super::world::{World, plan};
 use crate::event::{Answer, Effect, Event};
-use crate::facts::Facts;
-use crate::{Retry, Terms};
+use crate::facts::FreshFacts;
+use crate::{Config, Retry};
 
 /// A world in which these machines were isolated by us.
 fn isolated(machines: &[&str]) -> World {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     for machine in machines {
         world.decide(decision(&format!("a-{machine}"), machine));
     }
@@ -29,7 +29,7 @@ fn isolated(machines: &[&str]) -> World {
     world
 }
 
-fn ended(key: &ActionKey, status: ActionStatus) -> crate::facts::Standing {
+fn ended(key: &ActionKey, status: ActionStatus) -> crate::facts::ActionSnapshot {
     let mut end = pending(key);
     end.status = status;
     end
@@ -101,8 +101,8 @@ fn while_nobody_can_read_whose_isolation_stands_it_is_held_and_neither_pause_nor
 
 #[test]
 fn what_was_not_called_yet_or_waits_for_a_new_attempt_is_stopped_and_not_released() {
-    let terms = Terms { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..terms_of_the_office() };
-    let mut world = World::restored(terms, Vec::new());
+    let config = Config { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..config_of_the_office() };
+    let mut world = World::restored(config, Vec::new());
     world.decide(decision("a-m1", "m1"));
     world.run();
     let end = ended(&world.calls[0].0, ActionStatus::Failed);
@@ -152,11 +152,11 @@ fn a_crash_anywhere_in_it_releases_each_once_also_when_its_time_is_over_meanwhil
     world.say(command.clone());
     world.run();
     let position = LedgerRecord::CommandsPosition { next: 1, newest: None };
-    let obeyed = world.log.iter().position(|record| *record == position).unwrap();
-    assert!(obeyed >= before + 3, "each release is written before the command is done with");
-    for (cut, late) in (before..=obeyed).flat_map(|cut| [(cut, false), (cut, true)]) {
+    let applied = world.log.iter().position(|record| *record == position).unwrap();
+    assert!(applied >= before + 3, "each release is written before the command is done with");
+    for (cut, late) in (before..=applied).flat_map(|cut| [(cut, false), (cut, true)]) {
         let wall = world.at.wall + SignedDuration::from_mins(if late { 20 } else { 0 });
-        let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), wall);
+        let mut next = World::restored_at(config_of_the_office(), world.log[..cut].to_vec(), wall);
         next.isolated = ["m1", "m2", "m3"].iter().fold(world.isolated.clone(), |mut all, name| {
             let id = pending(&isolation(name).key).id;
             all.insert(machine(name), Isolation::Isolated { id });
@@ -177,21 +177,21 @@ fn a_crash_anywhere_in_it_releases_each_once_also_when_its_time_is_over_meanwhil
 
 #[test]
 fn the_breaker_remembers_which_window_was_full() {
-    let mut world = World::restored(terms_with("{hold: {kinds: []}, caps: {all_rules: {10m: 1}}}"), Vec::new());
+    let mut world = World::restored(config_with("{hold: {kinds: []}, caps: {all_rules: {10m: 1}}}"), Vec::new());
     for n in 1..=2 {
         world.decide(decision(&format!("a{n}"), &format!("m{n}")));
         world.run();
     }
-    let latch = world.responder.book().breaker.clone().unwrap();
+    let latch = world.responder.ledger().breaker.clone().unwrap();
     assert_eq!((latch.on, latch.window_s), (true, Some(600)));
     world.says(BOB, Command::Resume { notice: format!("breaker_latched@{}", latch.at) }, "c-1");
-    let latch = world.responder.book().breaker.clone().unwrap();
+    let latch = world.responder.ledger().breaker.clone().unwrap();
     assert_eq!((latch.on, latch.window_s), (false, Some(600)), "also after it was lifted");
 }
 
 /// A world in which an action of this kind failed because a permission was missing.
 fn forbidden(kind: ActionKind) -> (World, ActionKey) {
-    let mut world = World::ready_for(kind).restarted(terms_of_the_office());
+    let mut world = World::ready_for(kind).restarted(config_of_the_office());
     world.decide(plan("a1", "m1", vec![an(kind)]));
     world.run_with(&mut |_| Answer::Forbidden("isolate was refused: HTTP 403 Forbidden".into()));
     world.pass(Duration::from_secs(10));
@@ -214,7 +214,7 @@ fn what_failed_for_a_missing_permission_is_asked_for_once_more_by_a_persons_word
         world.pass(Duration::from_secs(10));
         world.run();
         assert_eq!(world.orders.len(), calls + 1, "{kind}: {:?} {:?}", world.reasons(), world.told());
-        assert_eq!(world.responder.book().get(&key).unwrap().attempt, 2, "{kind}");
+        assert_eq!(world.responder.ledger().get(&key).unwrap().attempt, 2, "{kind}");
         world.says(ANN, Command::Retry { key: key.clone() }, "c-2");
         assert!(world.told()[0].contains("only what failed for a missing permission"), "{:?}", world.told());
         assert_eq!(world.orders.len(), calls + 1, "{kind}");
@@ -244,14 +244,14 @@ fn what_failed_for_another_reason_or_did_not_fail_is_not_asked_for_again() {
         (Answer::Rejected("400 OsPlatformNotSupported".into()), "stands at failed: 400 OsPlatformNotSupported"),
         (Answer::Accepted(pending(&key)), "stands at accepted"),
     ] {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        let mut world = World::restored(config_of_the_office(), Vec::new());
         world.decide(decision("a1", "m1"));
         world.run_with(&mut |_| answer.clone());
         world.says(ANN, Command::Retry { key: key.clone() }, "c-1");
         assert!(world.told()[0].contains(part), "{part} is not in {:?}", world.told());
         assert_eq!(world.orders.len(), 1);
     }
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.says(ANN, Command::Retry { key }, "c-1");
     assert!(world.told()[0].contains("there is no action"), "{:?}", world.told());
 }
@@ -269,12 +269,12 @@ fn a_crash_anywhere_in_a_retry_asks_once() {
         assert!(world.step(&mut |_| panic!("nothing is called before the fresh read")));
     }
     for cut in before..=world.log.len() {
-        let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
+        let mut next = World::restored_at(config_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
         next.give(Event::Command(0, None, Ok(command.clone())));
         next.run();
         assert_eq!((next.orders.len(), next.told().len()), (1, 0), "cut at {cut}: {:?}", next.told());
         assert!(next.calls[0].2.ends_with("#2]"), "cut at {cut}: {}", next.calls[0].2);
-        let stands = next.responder.book().get(&key).unwrap().state;
+        let stands = next.responder.ledger().get(&key).unwrap().state;
         assert_eq!(stands, AttemptState::Reported(ActionState::Accepted));
     }
 }
@@ -282,7 +282,7 @@ fn a_crash_anywhere_in_a_retry_asks_once() {
 /// A world in which the answer to the isolation of m1 was lost, the settled list does not show it, and the second attempt
 /// waits; in its fresh read, or, with the quota spent, in its queue.
 fn second_attempt(read: bool) -> World {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(decision("a-m1", "m1"));
     world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
     if !read {
@@ -290,7 +290,7 @@ fn second_attempt(read: bool) -> World {
         world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(900), spent: true });
     }
     world.pass(Duration::from_secs(121));
-    let key = super::doubt::look(&mut world).expect("the settled look");
+    let key = super::reconcile::look(&mut world).expect("the settled look");
     world.give(Event::Looked(key, Ok(Vec::new())));
     assert_eq!(matches!(world.waiting.front(), Some(Effect::Read { .. })), read, "{:?}", world.waiting);
     world.orders.clear();
@@ -310,12 +310,12 @@ fn a_second_attempt_that_is_stopped_does_not_hide_the_first_which_may_still_come
         let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
         let mark = format!("High severity alert [cordon:{}#1]", isolation("m1").key);
         let kind = cordon_records::ActionType::Isolate;
-        let stands = super::doubt::listed("late", kind, ActionStatus::Succeeded, mark);
-        let facts = Facts {
+        let stands = super::reconcile::listed("late", kind, ActionStatus::Succeeded, mark);
+        let facts = FreshFacts {
             machine: decision("a-m1", "m1").machine,
             isolation: Isolation::Isolated { id: late },
             newest: Some(stands),
-            ..Facts::missing()
+            ..FreshFacts::missing()
         };
         world.give(Event::Facts(key, Ok(Box::new(facts))));
         world.run();
@@ -342,12 +342,12 @@ fn a_crash_after_any_write_of_it_releases_each_machine_exactly_once() {
     for (cut, made) in (before..=world.log.len()).flat_map(|cut| [(cut, true), (cut, false)]) {
         let until = |(at, _): &&(usize, Vec<String>)| *at < cut || (made && *at == cut);
         let done = called.iter().rfind(until).map(|(_, done)| done.clone()).unwrap_or_default();
-        let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
+        let mut next = World::restored_at(config_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
         next.isolated.clone_from(&stands);
         for name in &done {
             next.isolated.insert(machine(name), Isolation::None);
         }
-        if next.responder.book().commands_next == 0 {
+        if next.responder.ledger().commands_next == 0 {
             next.give(Event::Command(0, None, Ok(command.clone())));
         }
         for _ in 0..3 {
@@ -362,8 +362,8 @@ fn a_crash_after_any_write_of_it_releases_each_machine_exactly_once() {
 
 #[test]
 fn who_approved_what_failed_for_a_missing_permission_has_not_approved_what_is_asked_for_again() {
-    let terms = || Terms { mode: cordon_records::Mode::Approve, ..terms_of_the_office() };
-    let mut world = World::restored(terms(), Vec::new());
+    let config = || Config { mode: cordon_records::Mode::Approve, ..config_of_the_office() };
+    let mut world = World::restored(config(), Vec::new());
     world.decide(decision("a1", "m1"));
     world.run();
     let approval = world.approval();
@@ -371,7 +371,7 @@ fn who_approved_what_failed_for_a_missing_permission_has_not_approved_what_is_as
     world.run_with(&mut |_| Answer::Forbidden("HTTP 403 Forbidden".into()));
     let key = world.calls[0].0.clone();
     world.says(ANN, Command::Retry { key: key.clone() }, "c-2");
-    let entry = world.responder.book().get(&key).unwrap();
+    let entry = world.responder.ledger().get(&key).unwrap();
     assert_eq!((world.calls.len(), entry.approvals.len()), (1, 0), "{:?}", world.reasons());
     assert_eq!(entry.state, AttemptState::Reported(ActionState::Held), "{:?}", world.reasons());
     // The same word by which Bob approved the attempt before is none for this one.
@@ -383,8 +383,8 @@ fn who_approved_what_failed_for_a_missing_permission_has_not_approved_what_is_as
 #[test]
 fn a_release_says_which_other_alerts_wanted_the_machine_isolated() {
     for one in [false, true] {
-        let terms = terms_with("hold: {kinds: [], released_by_person_within: 1h}");
-        let mut world = isolated(&["m1", "m2"]).restarted(terms);
+        let config = config_with("hold: {kinds: [], released_by_person_within: 1h}");
+        let mut world = isolated(&["m1", "m2"]).restarted(config);
         let id = pending(&isolation("m1").key).id;
         world.isolated.insert(machine("m1"), Isolation::Isolated { id });
         world.decide(decision("a-second", "m1"));

@@ -6,12 +6,12 @@ use cordon_records::{
     Action, ActionKind, ActionState, ActionStatus, Command, DecisionRecord, LedgerRecord, Mode, RefusalCause,
 };
 
-use super::office::{ANN, BOB, signed, terms_of_the_office};
-use super::samples::{an, decision, pending, terms};
+use super::office::{ANN, BOB, config_of_the_office, signed};
+use super::samples::{an, config, decision, pending};
 use super::world::{World, plan};
 use crate::event::{Answer, Effect, Event};
-use crate::facts::Standing;
-use crate::{Retry, Terms};
+use crate::facts::ActionSnapshot;
+use crate::{Config, Retry};
 
 fn cancel(what: ActionKind) -> DecisionRecord {
     plan("a1", "m1", vec![Action::Cancel { what, comment: "a false positive".into() }])
@@ -160,7 +160,7 @@ fn what_ended_between_intent_and_call_is_not_cancelled_any_more() {
 
 #[test]
 fn a_cancellation_drops_the_new_attempt_of_a_failed_isolation_for_good() {
-    let twice = || Terms { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..terms() };
+    let twice = || Config { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..config() };
     let mut world = World::restored(twice(), Vec::new());
     world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
     world.run();
@@ -181,9 +181,9 @@ fn a_cancellation_drops_the_new_attempt_of_a_failed_isolation_for_good() {
 
 #[test]
 fn rules_do_not_call_back_what_a_person_asked_for() {
-    use super::office::{ANN, machine, signed, terms_of_the_office};
+    use super::office::{ANN, config_of_the_office, machine, signed};
     use cordon_records::Command;
-    let mut world = World::ready_for(ActionKind::Release).restarted(terms_of_the_office());
+    let mut world = World::ready_for(ActionKind::Release).restarted(config_of_the_office());
     world.say(signed(ANN, Command::Release { machine: machine("m1") }, "c-1", world.at.wall));
     world.run();
     assert_eq!(world.called(), [ActionKind::Release]);
@@ -196,11 +196,11 @@ fn rules_do_not_call_back_what_a_person_asked_for() {
 #[test]
 fn what_is_cancelled_after_an_attempt_that_nobody_saw_the_end_of_is_said_to_be_so() {
     for by_person in [true, false] {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        let mut world = World::restored(config_of_the_office(), Vec::new());
         world.decide(decision("a1", "m1"));
         world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
         world.pass(Duration::from_secs(121));
-        let key = super::doubt::look(&mut world).expect("the settled look");
+        let key = super::reconcile::look(&mut world).expect("the settled look");
         world.give(Event::Looked(key.clone(), Ok(Vec::new())));
         let command = signed(ANN, Command::Cancel { key }, "c-1", world.at.wall);
         if by_person {
@@ -218,9 +218,9 @@ fn what_is_cancelled_after_an_attempt_that_nobody_saw_the_end_of_is_said_to_be_s
         assert!(world.reasons().iter().any(|why| why.contains("nobody knows what came of an earlier one")));
         if by_person {
             // Killed before the command was done with: it is read again, and done already.
-            let until = |record: &LedgerRecord| matches!(record, LedgerRecord::Obeyed { .. });
+            let until = |record: &LedgerRecord| matches!(record, LedgerRecord::Applied { .. });
             let log = world.log[..world.log.iter().position(until).unwrap()].to_vec();
-            let mut next = World::restored_at(terms_of_the_office(), log, world.at.wall);
+            let mut next = World::restored_at(config_of_the_office(), log, world.at.wall);
             next.say(command);
             next.run();
             assert!(next.told().is_empty() && next.orders.is_empty(), "{:?}", next.told());
@@ -229,8 +229,8 @@ fn what_is_cancelled_after_an_attempt_that_nobody_saw_the_end_of_is_said_to_be_s
 }
 
 /// A world in which one isolation waits for approval.
-fn held_under(terms: Terms) -> World {
-    let mut world = World::restored(terms, Vec::new());
+fn held_under(config: Config) -> World {
+    let mut world = World::restored(config, Vec::new());
     let mut asking = plan("a1", "m1", vec![an(ActionKind::Isolate)]);
     asking.planned[0].mode = Mode::Approve;
     world.decide(asking);
@@ -241,12 +241,12 @@ fn held_under(terms: Terms) -> World {
 
 #[test]
 fn what_somebody_cancelled_is_said_to_be_cancelled_already_and_by_whom() {
-    let mut world = held_under(terms_of_the_office());
+    let mut world = held_under(config_of_the_office());
     let Command::Approve { key, .. } = world.approval() else { panic!("no approval") };
     world.says(ANN, Command::Cancel { key: key.clone() }, "c-1");
     assert_eq!(world.states().last(), Some(&ActionState::Cancelled));
     assert!(world.told().is_empty(), "{:?}", world.told());
-    for mut world in [world.restarted(terms_of_the_office()), world] {
+    for mut world in [world.restarted(config_of_the_office()), world] {
         let steps = world.states().len();
         world.says(BOB, Command::Cancel { key: key.clone() }, "c-2");
         let told = world.told();
@@ -258,7 +258,7 @@ fn what_somebody_cancelled_is_said_to_be_cancelled_already_and_by_whom() {
 
 #[test]
 fn a_command_where_nobody_may_sign_is_refused_as_a_gap_in_the_configuration() {
-    let nobody = Terms { signers: terms().signers, ..terms_of_the_office() };
+    let nobody = Config { signers: config().signers, ..config_of_the_office() };
     assert!(nobody.signers.is_empty());
     let mut world = held_under(nobody);
     let approval = world.approval();
@@ -270,9 +270,9 @@ fn a_command_where_nobody_may_sign_is_refused_as_a_gap_in_the_configuration() {
 }
 
 /// Defender names our app as who cancelled it, or somebody else.
-fn cancelled_by(who: &str, isolation: &cordon_records::ActionKey) -> Standing {
+fn cancelled_by(who: &str, isolation: &cordon_records::ActionKey) -> ActionSnapshot {
     let (status, detail) = (ActionStatus::Cancelled, Some(format!("cancelled by {who}")));
-    Standing { status, cancelled_by: Some(who.to_owned()), detail, ..pending(isolation) }
+    ActionSnapshot { status, cancelled_by: Some(who.to_owned()), detail, ..pending(isolation) }
 }
 
 /// Our app, as Defender names it.
@@ -287,7 +287,7 @@ fn what_defender_cancelled_for_us_is_cancelled_by_the_person_or_rule_that_asked_
         by_ann(Command::Release { machine: super::office::machine("m1") }),
         (None, "cancelled by rule one-rule: a false positive"),
     ] {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        let mut world = World::restored(config_of_the_office(), Vec::new());
         world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
         world.run();
         match asked {
@@ -299,7 +299,7 @@ fn what_defender_cancelled_for_us_is_cancelled_by_the_person_or_rule_that_asked_
         };
         world.run_with(&mut |_| Answer::Done("Defender took the cancellation".into()));
         assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Cancel], "{:?}", world.reasons());
-        for mut world in [world.restarted(terms_of_the_office()), world] {
+        for mut world in [world.restarted(config_of_the_office()), world] {
             world.until_followed(&[cancelled_by(APP, &key)]);
             world.run();
             assert!(world.reasons().contains(&expected.to_owned()), "{expected}: {:?}", world.reasons());
@@ -311,7 +311,7 @@ fn what_defender_cancelled_for_us_is_cancelled_by_the_person_or_rule_that_asked_
 fn what_somebody_else_cancelled_at_defender_is_theirs_whatever_we_asked_for() {
     let key = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
     for (asks, who) in [(true, "analyst@contoso.com"), (false, "analyst@contoso.com"), (false, APP)] {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        let mut world = World::restored(config_of_the_office(), Vec::new());
         world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
         world.run();
         if asks {
@@ -328,7 +328,7 @@ fn what_somebody_else_cancelled_at_defender_is_theirs_whatever_we_asked_for() {
 
 #[test]
 fn a_cancellation_of_an_earlier_attempt_says_nothing_of_the_next() {
-    let twice = Terms { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..terms_of_the_office() };
+    let twice = Config { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..config_of_the_office() };
     let key = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
     let mut world = World::restored(twice, Vec::new());
     world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
@@ -336,7 +336,7 @@ fn a_cancellation_of_an_earlier_attempt_says_nothing_of_the_next() {
     world.say(signed(ANN, Command::Cancel { key: key.clone() }, "c-1", world.at.wall));
     world.run_with(&mut |_| Answer::Done("Defender took the cancellation".into()));
     // The cancellation came too late for that.
-    world.until_followed(&[Standing { status: ActionStatus::Failed, ..pending(&key) }]);
+    world.until_followed(&[ActionSnapshot { status: ActionStatus::Failed, ..pending(&key) }]);
     world.pass(Duration::from_secs(301));
     world.run();
     assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Cancel, ActionKind::Isolate]);

@@ -6,7 +6,7 @@ use cordon_policy::Guards;
 use cordon_records::{ActionKind, ActionState, Mode, RuleId};
 use jiff::SignedDuration;
 
-use super::samples::{decision, terms};
+use super::samples::{config, decision};
 use super::world::World;
 use crate::event::Answer;
 
@@ -27,7 +27,7 @@ fn an_attempt_that_was_made_again_under_its_number_counts_once_also_after_a_rest
     assert_eq!(world.calls.len(), 13, "twelve that were not done, and one that was");
 
     for restarted in [false, true] {
-        let mut world = if restarted { World::restored(terms(), world.log.clone()) } else { World::new() };
+        let mut world = if restarted { World::restored(config(), world.log.clone()) } else { World::new() };
         let before = if restarted { 1 } else { 0 };
         for n in 0..20 {
             world.decide(decision(&format!("b{n}"), &format!("n{n}")));
@@ -39,7 +39,7 @@ fn an_attempt_that_was_made_again_under_its_number_counts_once_also_after_a_rest
 
 #[test]
 fn a_cap_may_look_back_further_than_a_day() {
-    let mut week = terms();
+    let mut week = config();
     week.guards = Guards::load("guards.yaml", "caps:\n  all_rules: {7d: 2}\nhold:\n  alert_older_than: 30d\n").unwrap();
     let mut world = World::restored(week, Vec::new());
     for (n, alert) in ["a1", "a2", "a3"].into_iter().enumerate() {
@@ -54,7 +54,7 @@ fn a_cap_may_look_back_further_than_a_day() {
 
 #[test]
 fn a_rules_limit_may_look_back_further_than_every_cap() {
-    let mut old = terms();
+    let mut old = config();
     old.guards = Guards::load("guards.yaml", "hold:\n  alert_older_than: 30d\n").unwrap();
     let mut world = World::restored(old, Vec::new());
     for alert in ["a1", "a2"] {
@@ -93,7 +93,7 @@ fn a_retry_takes_the_place_of_its_own_attempt_and_not_of_another_rules_at_the_sa
 
 #[test]
 fn a_rehearsal_counts_what_it_would_have_done_and_not_what_it_would_have_refused() {
-    let mut shadow = terms();
+    let mut shadow = config();
     shadow.mode = Mode::Shadow;
     shadow.guards = Guards::load("guards.yaml", "never:\n  names: ['never*']\n").unwrap();
     let mut world = World::restored(shadow, Vec::new());
@@ -118,7 +118,7 @@ fn a_call_is_as_old_as_its_intent_less_the_lease_and_never_from_the_future() {
     let at = |seconds: i64| intent + SignedDuration::from_secs(seconds);
     let lease = Duration::from_secs(30);
     let calls = |now| {
-        let calls = world.responder.book().calls_of_the_last_hour(lease, now).into_iter();
+        let calls = world.responder.ledger().calls_of_the_last_hour(lease, now).into_iter();
         calls.map(|(kind, age)| (kind == ActionKind::Isolate).then_some(age)).collect::<Option<Vec<_>>>().unwrap()
     };
     assert_eq!(calls(at(90)), [Duration::from_secs(60)]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cordon_records::{ActionState, AttemptState, Claim, LedgerRecord};
 use proptest::prelude::*;
 
-use super::samples::{decision, pending, start, terms};
+use super::samples::{config, decision, pending, start};
 use super::world::World;
 use crate::event::{Answer, Effect, Event};
 
@@ -46,7 +46,7 @@ fn an_intent_found_after_a_restart_is_in_doubt_and_calls_nothing_before_the_sett
     }
     // kill -9 right after the socket write: the ledger holds the bare INTENT.
     let log: Vec<LedgerRecord> = before.log.clone();
-    let mut world = World::restored(terms(), log);
+    let mut world = World::restored(config(), log);
     world.decide(decision("a1", "m1"));
     world.run();
     world.pass(Duration::from_secs(100));
@@ -85,7 +85,7 @@ fn what_a_stale_writer_touched_is_written_again_and_never_undoes_a_later_state()
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
     world.run();
-    let mut stale = world.responder.book().get(&world.calls[0].0).unwrap().clone();
+    let mut stale = world.responder.ledger().get(&world.calls[0].0).unwrap().clone();
     stale.epoch = 0;
     stale.state = AttemptState::Intent;
     world.append(LedgerRecord::Action(Box::new(stale)));
@@ -125,7 +125,7 @@ proptest! {
                 Move::Restart => {
                     let log = world.log.clone();
                     let calls = std::mem::take(&mut world.calls);
-                    world = World::restored(terms(), log);
+                    world = World::restored(config(), log);
                     world.calls = calls;
                 }
                 Move::Step => {

@@ -2,7 +2,7 @@
 
 use cordon_records::{ActionState, GuardVerdict, Report, Ruling};
 
-use super::samples::{decision, terms};
+use super::samples::{config, decision};
 use super::world::World;
 use crate::event::Answer;
 
@@ -17,7 +17,7 @@ fn an_alert_that_has_an_isolation_on_one_machine_is_held_on_another_also_after_a
     let mut first = World::new();
     first.decide(decision("a1", "m1"));
     first.run();
-    for mut world in [first.restarted(terms()), first] {
+    for mut world in [first.restarted(config()), first] {
         let before = world.calls.len();
         world.decide(decision("a1", "m2"));
         world.run();
@@ -64,7 +64,7 @@ fn an_isolation_that_is_only_on_its_way_or_in_doubt_counts_and_one_that_was_refu
 
 #[test]
 fn nobody_is_asked_where_the_first_was_only_rehearsed() {
-    let mut shadow = terms();
+    let mut shadow = config();
     shadow.mode = cordon_records::Mode::Shadow;
     let mut world = World::restored(shadow, Vec::new());
     world.decide(decision("a1", "m1"));

@@ -5,9 +5,9 @@ use std::time::Duration;
 use cordon_records::ActionState;
 use jiff::SignedDuration;
 
-use super::office::{ANN, terms_of_the_office};
+use super::office::{ANN, config_of_the_office};
 use super::people::{asking, comes_anew, held};
-use super::samples::terms;
+use super::samples::config;
 use super::world::World;
 
 #[test]
@@ -15,11 +15,11 @@ fn what_nobody_decides_in_time_expires_once_also_over_a_restart_and_is_judged_an
     let mut world = held();
     let approval = world.approval();
     let next = world.responder.next_wake().unwrap();
-    assert!(next <= world.at.mono + terms().hold_for);
+    assert!(next <= world.at.mono + config().hold_for);
     world.pass(Duration::from_secs(86_399));
     world.run();
     assert_eq!(world.states(), [ActionState::Held]);
-    let mut restarted = world.restarted(terms_of_the_office());
+    let mut restarted = world.restarted(config_of_the_office());
     for world in [&mut world, &mut restarted] {
         world.pass(Duration::from_secs(1));
         world.run();
@@ -39,7 +39,7 @@ fn what_nobody_decides_in_time_expires_once_also_over_a_restart_and_is_judged_an
 fn a_decision_that_takes_up_what_has_just_expired_lets_nobody_wake_in_vain() {
     let mut world = held();
     // The decision comes at the very instant, before the clock has told of it.
-    let hold_for = terms().hold_for;
+    let hold_for = config().hold_for;
     world.at.mono += hold_for;
     world.at.wall += SignedDuration::try_from(hold_for).unwrap();
     comes_anew(&mut world);
@@ -50,7 +50,7 @@ fn a_decision_that_takes_up_what_has_just_expired_lets_nobody_wake_in_vain() {
 
 #[test]
 fn thousands_that_expire_together_are_ended_in_turns_and_all_of_them() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     for n in 0..1_000 {
         world.decide(asking(&format!("a{n}"), &format!("m{n}")));
         world.run();

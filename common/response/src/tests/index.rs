@@ -1,10 +1,10 @@
-//! What the book finds by machine and by instant is what a walk over all its entries would find.
+//! What the state finds by machine and by instant is what a walk over all its entries would find.
 
 use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineId, Mode};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use crate::book::Book;
+use crate::ledger::LedgerState;
 
 const EXAMPLE: &str = include_str!("../../../../common/records/examples/v1/ledger-action.json");
 
@@ -17,7 +17,7 @@ fn key(number: u8) -> ActionKey {
 }
 
 /// One write: which key, how the machine's id is spelt, which state, which attempt, and the instants.
-type Written = (u8, bool, usize, u32, Vec<i64>, i64);
+type CommandOutput = (u8, bool, usize, u32, Vec<i64>, i64);
 
 const STATES: [AttemptState; 5] = [
     AttemptState::Intent,
@@ -27,7 +27,7 @@ const STATES: [AttemptState; 5] = [
     AttemptState::Reported(ActionState::Succeeded),
 ];
 
-fn entry((number, upper, state, attempt, intents, moment): Written) -> LedgerEntry {
+fn entry((number, upper, state, attempt, intents, moment): CommandOutput) -> LedgerEntry {
     let LedgerRecord::Action(mut entry) = serde_json::from_str(EXAMPLE).unwrap() else { panic!("an action") };
     entry.key = key(number);
     entry.machine.id = MachineId::new(if upper { "AB" } else { "ab" }).unwrap();
@@ -38,7 +38,7 @@ fn entry((number, upper, state, attempt, intents, moment): Written) -> LedgerEnt
     *entry
 }
 
-fn writes() -> impl Strategy<Value = Vec<Written>> {
+fn writes() -> impl Strategy<Value = Vec<CommandOutput>> {
     let intents = proptest::collection::vec(0i64..50, 0..4);
     proptest::collection::vec((0u8..4, any::<bool>(), 0..STATES.len(), 0u32..3, intents, 0i64..50), 0..30)
 }
@@ -46,24 +46,24 @@ fn writes() -> impl Strategy<Value = Vec<Written>> {
 proptest! {
     #[test]
     fn attempts_and_open_entries_are_those_of_a_walk_over_all_entries(writes in writes(), since in -1i64..50) {
-        let mut book = Book::default();
+        let mut ledger = LedgerState::default();
         for written in writes {
-            book.put(entry(written));
+            ledger.put(entry(written));
         }
-        let all: Vec<&LedgerEntry> = (0..4).filter_map(|number| book.get(&key(number))).collect();
+        let all: Vec<&LedgerEntry> = (0..4).filter_map(|number| ledger.get(&key(number))).collect();
         for mode in [Mode::Auto, Mode::Shadow] {
             let would = |entry: &&LedgerEntry| mode == Mode::Shadow && entry.state == STATES[3];
             let rehearsed = all.iter().copied().filter(would).map(|entry| entry.at);
             let made = all.iter().flat_map(|entry| entry.intents.iter().copied());
             let mut expected: Vec<Timestamp> = made.chain(rehearsed).filter(|moment| *moment > at(since)).collect();
             expected.sort();
-            let found: Vec<Timestamp> = book.attempts(at(since), mode).iter().map(|attempt| attempt.at).collect();
+            let found: Vec<Timestamp> = ledger.attempts(at(since), mode).iter().map(|attempt| attempt.at).collect();
             prop_assert_eq!(found, expected);
         }
-        prop_assert_eq!(book.open_count(), all.iter().filter(|entry| entry.is_open()).count());
+        prop_assert_eq!(ledger.open_count(), all.iter().filter(|entry| entry.is_open()).count());
         for machine in ["ab", "AB"].map(|id| MachineId::new(id).unwrap()) {
             let expected = all.iter().filter(|entry| entry.is_open() && entry.machine.id == machine && entry.key != key(0));
-            prop_assert_eq!(book.open_on(&machine, &key(0)).count(), expected.count());
+            prop_assert_eq!(ledger.open_on(&machine, &key(0)).count(), expected.count());
         }
     }
 }

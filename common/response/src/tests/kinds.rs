@@ -7,8 +7,8 @@ use cordon_records::{
     RecordOutcome, Sha1,
 };
 
-use super::office::{ANN, terms_of_the_office};
-use super::samples::{an, pending, start, terms};
+use super::office::{ANN, config_of_the_office};
+use super::samples::{an, config, pending, start};
 use super::world::{World, plan};
 use crate::event::{Answer, Effect, Event};
 
@@ -71,7 +71,7 @@ fn a_machine_action_is_accepted_and_followed_and_every_other_kind_is_done_with_i
             let ends =
                 [(ActionStatus::Succeeded, ActionState::Succeeded), (ActionStatus::TimeOut, ActionState::TimedOut)];
             for (status, state) in ends {
-                let mut world = world.restarted(terms());
+                let mut world = world.restarted(config());
                 let mut end = pending(&plan("a1", "m1", vec![an(kind)]).planned[0].key);
                 end.status = status;
                 world.until_followed(&[end]);
@@ -84,7 +84,7 @@ fn a_machine_action_is_accepted_and_followed_and_every_other_kind_is_done_with_i
                 (vec![ActionState::Succeeded], vec!["so it is".into()]),
                 "{kind}"
             );
-            assert_eq!(world.responder.book().open_count(), 0, "{kind}");
+            assert_eq!(world.responder.ledger().open_count(), 0, "{kind}");
         }
     }
 }
@@ -154,7 +154,7 @@ fn after_a_crash_between_intent_and_outcome_nothing_is_called_but_isolate_and_re
         }
         // kill -9 right after the socket write: the ledger holds the bare INTENT.
         let bare: Vec<LedgerRecord> = before.log.iter().take(before.intent_at() + 1).cloned().collect();
-        let mut world = World::restored(terms(), bare);
+        let mut world = World::restored(config(), bare);
         world.isolated.clone_from(&before.isolated);
         world.decide(plan("a1", "m1", vec![an(kind)]));
         world.run();
@@ -217,11 +217,11 @@ fn an_isolation_of_the_machine_bears_on_no_other_kind() {
         let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
         let decided = plan("a1", "m1", Vec::new());
         let isolation = Isolation::Isolated { id: MachineActionId::new("other").unwrap() };
-        let facts = crate::facts::Facts {
+        let facts = crate::facts::FreshFacts {
             alert: Some(decided.alert),
             machine: decided.machine,
             isolation,
-            ..crate::facts::Facts::missing()
+            ..crate::facts::FreshFacts::missing()
         };
         world.give(Event::Facts(key, Ok(Box::new(facts))));
         world.run();
@@ -284,7 +284,7 @@ fn a_restart_while_the_link_is_asked_for_loses_no_success() {
     let mut end = pending(&before.calls[0].0);
     end.status = ActionStatus::Succeeded;
     before.until_followed(&[end.clone()]);
-    let mut world = World::restored(terms(), before.log);
+    let mut world = World::restored(config(), before.log);
     world.until_followed(&[end]);
     world.run();
     assert_eq!(world.states(), [ActionState::Succeeded]);
@@ -295,14 +295,14 @@ fn a_restart_while_the_link_is_asked_for_loses_no_success() {
 fn what_an_older_build_holds_and_identifies_nothing_is_refused_when_it_is_approved() {
     let sha1 = Sha1::new("da39a3ee5e6b4b0d3255bfef95601890afd80709").unwrap();
     let empty = Action::StopFile { sha1, comment: "named by the alert".into() };
-    let mut before = World::restored(terms_of_the_office(), Vec::new());
+    let mut before = World::restored(config_of_the_office(), Vec::new());
     let mut asking = plan("a1", "m1", vec![an(ActionKind::StopFile)]);
     asking.planned[0].mode = Mode::Approve;
     before.decide(asking);
     before.run();
     let Some(LedgerRecord::Action(mut held)) = before.log.last().cloned() else { panic!("nothing is held") };
     held.action = empty.clone();
-    let mut world = World::restored(terms_of_the_office(), vec![LedgerRecord::Action(held)]);
+    let mut world = World::restored(config_of_the_office(), vec![LedgerRecord::Action(held)]);
     let approval = world.approval();
     world.says(ANN, approval, "c-1");
     assert_eq!(world.states(), [ActionState::Approved, ActionState::Refused], "{:?}", world.reasons());
@@ -316,14 +316,14 @@ fn what_an_older_build_holds_and_identifies_nothing_is_refused_when_it_is_approv
 #[test]
 fn what_an_older_build_holds_and_microsoft_no_longer_takes_is_refused_when_it_is_approved_and_never_sent() {
     let investigate = an(ActionKind::Investigate);
-    let mut before = World::restored(terms_of_the_office(), Vec::new());
+    let mut before = World::restored(config_of_the_office(), Vec::new());
     let mut asking = plan("a1", "m1", vec![an(ActionKind::Scan)]);
     asking.planned[0].mode = Mode::Approve;
     before.decide(asking);
     before.run();
     let Some(LedgerRecord::Action(mut held)) = before.log.last().cloned() else { panic!("nothing is held") };
     held.action = investigate.clone();
-    let mut world = World::restored(terms_of_the_office(), vec![LedgerRecord::Action(held)]);
+    let mut world = World::restored(config_of_the_office(), vec![LedgerRecord::Action(held)]);
     let approval = world.approval();
     world.says(ANN, approval, "c-1");
     assert_eq!(world.states(), [ActionState::Approved, ActionState::Refused], "{:?}", world.reasons());

@@ -8,20 +8,20 @@ use cordon_records::{
     NamedApproval, Report, Ruling,
 };
 
-use super::office::{ANN, BOB, signed, terms_with, unsigned};
+use super::office::{ANN, BOB, config_with, signed, unsigned};
 use super::samples::decision;
 use super::world::World;
 use crate::event::Event;
-use crate::{Terms, room_for, waits_for_the_breaker};
+use crate::{Config, room_for, waits_for_the_breaker};
 
-fn terms(caps: &str) -> Terms {
-    terms_with(&format!("{{hold: {{kinds: []}}, caps: {{{caps}, fleet_share: {{1d: 1%, floor: 1000}}}}}}"))
+fn config(caps: &str) -> Config {
+    config_with(&format!("{{hold: {{kinds: []}}, caps: {{{caps}, fleet_share: {{1d: 1%, floor: 1000}}}}}}"))
 }
 
 /// A world in which this cap is used up, and so many machines wait for the breaker.
 fn latched(caps: &str, waiting: u32) -> (World, String) {
-    let mut world = World::restored(terms(caps), Vec::new());
-    while world.responder.book().breaker.is_none() {
+    let mut world = World::restored(config(caps), Vec::new());
+    while world.responder.ledger().breaker.is_none() {
         let n = world.settled.len();
         world.decide(decision(&format!("first-{n}"), &format!("first-{n}")));
         world.run();
@@ -30,16 +30,16 @@ fn latched(caps: &str, waiting: u32) -> (World, String) {
         world.decide(decision(&format!("a{n}"), &format!("m{n}")));
         world.run();
     }
-    let notice = format!("breaker_latched@{}", world.responder.book().breaker.as_ref().unwrap().at);
+    let notice = format!("breaker_latched@{}", world.responder.ledger().breaker.as_ref().unwrap().at);
     (world, notice)
 }
 
 /// What waits, the longest waiting first.
 fn waiting(world: &World) -> Vec<LedgerEntry> {
-    let book = world.responder.book();
-    let latched = book.breaker.as_ref().unwrap().at;
+    let ledger = world.responder.ledger();
+    let latched = ledger.breaker.as_ref().unwrap().at;
     let mut held: Vec<LedgerEntry> =
-        book.entries().filter(|entry| waits_for_the_breaker(entry, latched)).cloned().collect();
+        ledger.entries().filter(|entry| waits_for_the_breaker(entry, latched)).cloned().collect();
     held.sort_by_key(|entry| entry.at);
     held
 }
@@ -56,7 +56,7 @@ fn minutes(count: u64) -> Duration {
 
 #[test]
 fn the_breakers_notice_names_the_machines_that_wait() {
-    let mut world = World::restored(terms("all_rules: {10m: 1}"), Vec::new());
+    let mut world = World::restored(config("all_rules: {10m: 1}"), Vec::new());
     for n in 0..40 {
         world.decide(decision(&format!("a{n}"), &format!("m{n}")));
     }
@@ -98,7 +98,7 @@ fn a_cap_that_was_used_up_meanwhile_holds_what_was_approved_by_notice() {
     let held = waiting(&world);
     world.pass(minutes(11));
     let before = world.orders.len();
-    // Neither has begun when the other is obeyed, so that there seems to be room for each.
+    // Neither has begun when the other is applied, so that there seems to be room for each.
     world.say(signed(BOB, approve(&notice, &held[1..2]), "c-1", world.at.wall));
     world.says(ANN, approve(&notice, &held[..1]), "c-2");
     assert_eq!((world.orders.len(), world.told().len()), (before + 1, 1), "{:?}", world.told());
@@ -155,7 +155,7 @@ fn a_list_with_anything_wrong_in_it_does_nothing_at_all() {
     vip.guards.push(GuardVerdict { guard: "hold-users".into(), ruling: Ruling::Hold, why: "ceo".into() });
     let mut log = world.log.clone();
     log.push(LedgerRecord::Action(Box::new(vip)));
-    let world = World::restored_at(terms("all_rules: {10m: 2}"), log, world.at.wall);
+    let world = World::restored_at(config("all_rules: {10m: 2}"), log, world.at.wall);
     let of = |change: &dyn Fn(&mut Vec<NamedApproval>)| {
         let Command::ApproveEach { mut actions, .. } = approve(&notice, &held[..1]) else { panic!("many") };
         change(&mut actions);
@@ -170,7 +170,7 @@ fn a_list_with_anything_wrong_in_it_does_nothing_at_all() {
         (approve("breaker_latched@2026-11-22T17:00:00Z", &held[..1]), "is not the breaker that holds now"),
     ];
     for (command, part) in cases {
-        let mut world = World::restored_at(terms("all_rules: {10m: 2}"), world.log.clone(), world.at.wall);
+        let mut world = World::restored_at(config("all_rules: {10m: 2}"), world.log.clone(), world.at.wall);
         world.says(ANN, command, "c-1");
         assert!(world.told().last().unwrap().contains(part), "{part} is not in {:?}", world.told());
         assert_eq!(world.orders.len(), 0, "{part}");
@@ -207,9 +207,9 @@ fn a_crash_anywhere_in_it_begins_each_once() {
     world.say(command.clone());
     world.run();
     let position = LedgerRecord::CommandsPosition { next: 1, newest: None };
-    let obeyed = world.log.iter().position(|record| *record == position).unwrap();
-    for cut in before..=obeyed {
-        let mut next = World::restored_at(terms("all_rules: {10m: 3}"), world.log[..cut].to_vec(), world.at.wall);
+    let applied = world.log.iter().position(|record| *record == position).unwrap();
+    for cut in before..=applied {
+        let mut next = World::restored_at(config("all_rules: {10m: 3}"), world.log[..cut].to_vec(), world.at.wall);
         next.give(Event::Command(0, None, Ok(command.clone())));
         for _ in 0..3 {
             next.run();
@@ -234,7 +234,7 @@ fn what_was_approved_by_notice_is_judged_the_same_again_from_its_report() {
     });
     let [record] = judged.collect::<Vec<_>>()[..] else { panic!("{:?}", world.states()) };
     assert_eq!(record.state, ActionState::Accepted);
-    let guards = terms("all_rules: {10m: 1}").guards;
+    let guards = config("all_rules: {10m: 1}").guards;
     let again = judge(&guards, &Recorded::of(record).unwrap().case());
     let rulings =
         |verdicts: &[GuardVerdict]| -> Vec<_> { verdicts.iter().map(|it| (it.guard.clone(), it.ruling)).collect() };
@@ -269,7 +269,7 @@ fn one_that_does_not_fit_is_passed_over_and_a_later_one_of_another_group_fits() 
         entry.machine.group = Some(group.to_owned());
     }
     let all: Vec<&LedgerEntry> = held.iter().collect();
-    let room = room_for(world.responder.book(), &terms(caps).guards, &all, world.at.wall);
+    let room = room_for(world.responder.ledger(), &config(caps).guards, &all, world.at.wall);
     let fitting: Vec<&ActionKey> = room.fitting.iter().map(|entry| &entry.key).collect();
     assert_eq!(fitting, [&held[0].key, &held[2].key], "{:?}", room.why);
     assert!(room.why.as_ref().unwrap().contains("per_device_group clients"), "{:?}", room.why);
@@ -309,7 +309,7 @@ fn after_a_crash_in_the_middle_what_no_longer_fits_is_left_out_and_told_alone_an
         // What is approved names the instant at which the hold ends.
         let named = changed.expires_at == gone.expires_at;
         log.push(LedgerRecord::Action(Box::new(changed)));
-        let mut next = World::restored_at(terms(caps), log, world.at.wall);
+        let mut next = World::restored_at(config(caps), log, world.at.wall);
         let offset = next.say(command.clone());
         next.run();
         let called: Vec<&ActionKey> = next.calls.iter().map(|(key, ..)| key).collect();

@@ -5,9 +5,9 @@ use cordon_records::{Command, CommandId, CommandRecord, MachineId, RefusalCause,
 use jiff::{SignedDuration, Timestamp};
 
 use super::keys::{Pen, signers};
-use super::samples::terms;
+use super::samples::config;
 use super::world::World;
-use crate::Terms;
+use crate::Config;
 
 /// Ann's key, and Bob's.
 pub const ANN: u8 = 1;
@@ -15,16 +15,16 @@ pub const BOB: u8 = 2;
 /// Of somebody whom the file does not name.
 pub const EVE: u8 = 3;
 
-/// Terms under which Ann and Bob may sign, with these guards.
-pub fn terms_with(guards: &str) -> Terms {
+/// A configuration under which Ann and Bob may sign, with these guards.
+pub fn config_with(guards: &str) -> Config {
     let line = |name: &str, seed| format!("{name}@example.com {}", Pen::ed25519(seed).line());
     let guards = Guards::load("guards.yaml", guards).unwrap_or_else(|problems| panic!("{problems}"));
-    Terms { guards, signers: signers(&[line("ann", ANN), line("bob", BOB)]), ..terms() }
+    Config { guards, signers: signers(&[line("ann", ANN), line("bob", BOB)]), ..config() }
 }
 
 /// The same, with the guards of the other tests.
-pub fn terms_of_the_office() -> Terms {
-    terms_with("hold: {kinds: []}")
+pub fn config_of_the_office() -> Config {
+    config_with("hold: {kinds: []}")
 }
 
 pub fn machine(id: &str) -> MachineId {
@@ -54,7 +54,7 @@ impl World {
 
     /// What is held, as an approval must name it.
     pub fn approval(&self) -> Command {
-        let mut held = self.responder.book().entries().filter(|entry| entry.expires_at.is_some());
+        let mut held = self.responder.ledger().entries().filter(|entry| entry.expires_at.is_some());
         let (Some(entry), None) = (held.next(), held.next()) else { panic!("not one action is held") };
         Command::Approve { key: entry.key.clone(), intent: entry.intent() }
     }

@@ -201,11 +201,11 @@ fn two_decisions_of_one_alert_never_wait_for_each_other() {
     closed.alert.status = cordon_records::AlertStatus::Resolved;
     world.decide(closed.clone());
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no read: {:?}", world.waiting) };
-    let facts = crate::facts::Facts {
+    let facts = crate::facts::FreshFacts {
         alert: Some(closed.alert),
         machine: closed.machine,
         isolation: cordon_policy::Isolation::None,
-        ..crate::facts::Facts::missing()
+        ..crate::facts::FreshFacts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();

@@ -10,12 +10,12 @@ use cordon_records::{
 };
 use proptest::prelude::*;
 
-use super::office::{ANN, machine, signed, terms_of_the_office};
-use super::samples::{an, decision, pending, start, terms};
+use super::office::{ANN, config_of_the_office, machine, signed};
+use super::samples::{an, config, decision, pending, start};
 use super::world::{World, plan};
-use crate::Terms;
+use crate::Config;
 use crate::event::{Answer, Effect, Event};
-use crate::facts::{Facts, Standing, isolation, newest};
+use crate::facts::{ActionSnapshot, FreshFacts, isolation, newest};
 use crate::ours::{Asked, Listed, Whose, find_ours, mark_in, whose};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -164,8 +164,8 @@ fn timed() -> DecisionRecord {
 }
 
 /// The world after Defender answered our isolation of m1 with the analyst's.
-fn answered_with_theirs(terms: Terms) -> World {
-    let mut world = World::restored(terms, Vec::new());
+fn answered_with_theirs(config: Config) -> World {
+    let mut world = World::restored(config, Vec::new());
     world.decide(timed());
     world.run_with(&mut |_| Answer::Others(Box::new(by_hand())));
     world.isolated.insert(machine("m1"), Isolation::Isolated { id: by_hand().id });
@@ -173,7 +173,7 @@ fn answered_with_theirs(terms: Terms) -> World {
 }
 
 fn entry(world: &World) -> &LedgerEntry {
-    world.responder.book().get(&timed().planned[0].key).unwrap()
+    world.responder.ledger().get(&timed().planned[0].key).unwrap()
 }
 
 fn last(world: &World) -> &ActionRecord {
@@ -183,13 +183,13 @@ fn last(world: &World) -> &ActionRecord {
     }
 }
 
-fn their(status: ActionStatus) -> Standing {
-    Standing::from(&MachineAction { status, ..by_hand() })
+fn their(status: ActionStatus) -> ActionSnapshot {
+    ActionSnapshot::from(&MachineAction { status, ..by_hand() })
 }
 
 #[test]
 fn an_answer_with_an_analysts_isolation_is_told_followed_and_never_ours_also_after_a_restart() {
-    let first = answered_with_theirs(terms_of_the_office());
+    let first = answered_with_theirs(config_of_the_office());
     assert_eq!((first.calls.len(), first.states()), (1, vec![ActionState::Covered]));
     assert!(
         last(&first)
@@ -200,7 +200,7 @@ fn an_answer_with_an_analysts_isolation_is_told_followed_and_never_ours_also_aft
     );
     assert!(last(&first).reason.contains("by hand, keep until Monday"), "{:?}", last(&first));
     assert_eq!(first.settled.len(), 1, "its decision is settled");
-    for mut world in [first.restarted(terms_of_the_office()), first] {
+    for mut world in [first.restarted(config_of_the_office()), first] {
         world.until_followed(&[their(ActionStatus::Succeeded)]);
         world.run();
         let told = last(&world);
@@ -212,7 +212,7 @@ fn an_answer_with_an_analysts_isolation_is_told_followed_and_never_ours_also_aft
         assert_eq!(told.machine_action_id, None, "it never becomes ours");
         assert_eq!((entry(&world).release_at, entry(&world).machine_action_id.as_ref()), (None, None));
         let (calls, reports) = (world.calls.len(), world.reports.len());
-        for mut later in [world.restarted(terms_of_the_office()), world] {
+        for mut later in [world.restarted(config_of_the_office()), world] {
             let before = later.orders.len();
             later.pass(HOUR * 30);
             later.run();
@@ -224,14 +224,14 @@ fn an_answer_with_an_analysts_isolation_is_told_followed_and_never_ours_also_aft
 
 #[test]
 fn theirs_that_comes_to_nothing_is_told_and_not_tried_again_as_ours() {
-    let mut terms = terms_of_the_office();
-    terms.retry = crate::Retry { attempts: 3, after: Duration::from_secs(60) };
+    let mut config = config_of_the_office();
+    config.retry = crate::Retry { attempts: 3, after: Duration::from_secs(60) };
     for (status, state) in [
         (ActionStatus::Failed, ActionState::Failed),
         (ActionStatus::TimeOut, ActionState::TimedOut),
         (ActionStatus::Cancelled, ActionState::Cancelled),
     ] {
-        let mut world = answered_with_theirs(terms.clone());
+        let mut world = answered_with_theirs(config.clone());
         world.until_followed(&[their(status)]);
         world.run();
         assert_eq!(last(&world).state, state);
@@ -244,7 +244,7 @@ fn theirs_that_comes_to_nothing_is_told_and_not_tried_again_as_ours() {
 
 #[test]
 fn nobody_hears_of_an_end_that_stays_out_as_if_the_request_were_ours() {
-    let mut world = answered_with_theirs(terms());
+    let mut world = answered_with_theirs(config());
     while last(&world).state != ActionState::Overdue {
         world.until_followed(&[their(ActionStatus::Pending)]);
         world.run();
@@ -256,7 +256,7 @@ fn nobody_hears_of_an_end_that_stays_out_as_if_the_request_were_ours() {
 
 #[test]
 fn people_who_release_or_cancel_are_told_whose_it_is() {
-    let mut world = answered_with_theirs(terms_of_the_office());
+    let mut world = answered_with_theirs(config_of_the_office());
     world.until_followed(&[their(ActionStatus::Succeeded)]);
     world.run();
     world.says(ANN, Command::Cancel { key: timed().planned[0].key.clone() }, "c1");
@@ -268,12 +268,12 @@ fn people_who_release_or_cancel_are_told_whose_it_is() {
     }
     let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
     let stands = MachineAction { status: ActionStatus::Succeeded, ..by_hand() };
-    let facts = Facts {
+    let facts = FreshFacts {
         alert: None,
         machine: decision("a1", "m1").machine,
         isolation: Isolation::Isolated { id: by_hand().id },
         newest: Some(stands),
-        ..Facts::missing()
+        ..FreshFacts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
@@ -295,7 +295,7 @@ fn of_every_kind_that_defender_lists_somebody_elses_answer_is_not_ours() {
         let theirs = MachineAction { kind: ActionType::of(kind).unwrap(), scope: None, ..by_hand() };
         world.run_with(&mut |_| Answer::Others(Box::new(theirs.clone())));
         let key = &plan("a1", "m1", vec![an(kind)]).planned[0].key;
-        let ids = world.responder.book().entries().filter(|entry| entry.machine_action_id == Some(theirs.id.clone()));
+        let ids = world.responder.ledger().entries().filter(|entry| entry.machine_action_id == Some(theirs.id.clone()));
         assert_eq!(ids.count(), 0, "{kind}");
         match kind {
             // Another file, other commands, or ours with an altered comment: an answer that took it is never repeated.
@@ -308,7 +308,10 @@ fn of_every_kind_that_defender_lists_somebody_elses_answer_is_not_ours() {
             }
             _ => {
                 assert_eq!(world.states(), [ActionState::Covered], "{kind}");
-                world.until_followed(&[Standing::from(&MachineAction { status: ActionStatus::Succeeded, ..theirs })]);
+                world.until_followed(&[ActionSnapshot::from(&MachineAction {
+                    status: ActionStatus::Succeeded,
+                    ..theirs
+                })]);
                 world.run();
                 assert_eq!(world.states(), [ActionState::Covered, ActionState::Succeeded], "{kind}");
                 assert!(last(&world).other_action.is_some() && last(&world).link.is_none(), "{kind}: {key}");
@@ -319,7 +322,7 @@ fn of_every_kind_that_defender_lists_somebody_elses_answer_is_not_ours() {
 
 #[test]
 fn a_bulk_release_knows_our_isolation_by_its_mark_where_its_id_was_lost() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(decision("a1", "m1"));
     world.run_with(&mut |_| Answer::Misapplied("nobody knows".into()));
     let isolated = entry(&world).clone();
@@ -331,12 +334,12 @@ fn a_bulk_release_knows_our_isolation_by_its_mark_where_its_id_was_lost() {
     }
     let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
     let stands = MachineAction { status: ActionStatus::Succeeded, ..answered(&isolated.key, ActionType::Isolate) };
-    let facts = Facts {
+    let facts = FreshFacts {
         alert: None,
         machine: decision("a1", "m1").machine,
         isolation: Isolation::Isolated { id: stands.id.clone() },
         newest: Some(stands),
-        ..Facts::missing()
+        ..FreshFacts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
@@ -367,12 +370,12 @@ fn judged(world: &mut World, list: &[MachineAction]) -> ActionState {
     let known = decision("a9", "m1");
     let mut alert = known.alert;
     alert.newest_moment = Some(world.at.wall);
-    let facts = Facts {
+    let facts = FreshFacts {
         alert: Some(alert),
         machine: known.machine,
         isolation: isolation(list),
         newest: newest(list).cloned(),
-        ..Facts::missing()
+        ..FreshFacts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
@@ -398,7 +401,7 @@ fn a_release_in_the_portal_that_quotes_our_mark_is_a_persons_and_only_our_own_is
         ..by_hand()
     };
     assert_eq!(
-        judged(&mut before.restarted(terms()), std::slice::from_ref(&release)),
+        judged(&mut before.restarted(config()), std::slice::from_ref(&release)),
         ActionState::Accepted,
         "our own release"
     );
@@ -407,7 +410,7 @@ fn a_release_in_the_portal_that_quotes_our_mark_is_a_persons_and_only_our_own_is
     for comment in [order.comment.clone(), isolated, format!("undo {} please", order.comment), "see [cordon:".into()] {
         let by_person = MachineAction { id: copied.clone(), comment: Some(comment.clone()), ..release.clone() };
         assert_eq!(
-            judged(&mut before.restarted(terms()), std::slice::from_ref(&by_person)),
+            judged(&mut before.restarted(config()), std::slice::from_ref(&by_person)),
             ActionState::Held,
             "{comment}"
         );
@@ -420,8 +423,8 @@ fn theirs_that_a_fresh_read_finds_on_its_way_is_followed_and_its_failure_told() 
     let running = MachineAction { scope: Some("Full".into()), ..by_hand() };
     assert_eq!(judged(&mut world, std::slice::from_ref(&running)), ActionState::Covered);
     assert!(last(&world).reason.contains("on its way, by analyst@example.com (Full)"), "{:?}", last(&world).reason);
-    let mut world = world.restarted(terms());
-    world.until_followed(&[Standing::from(&MachineAction { status: ActionStatus::TimeOut, ..running })]);
+    let mut world = world.restarted(config());
+    world.until_followed(&[ActionSnapshot::from(&MachineAction { status: ActionStatus::TimeOut, ..running })]);
     world.run();
     assert_eq!((world.states(), world.calls.len()), (vec![ActionState::TimedOut], 0));
 }
@@ -432,7 +435,7 @@ fn our_mark_on_another_scope_asks_for_a_person_and_is_never_said_to_be_somebody_
     world.decide(decision("a1", "m1"));
     world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
     world.pass(Duration::from_secs(121));
-    let asked = super::doubt::look(&mut world).expect("the settled look");
+    let asked = super::reconcile::look(&mut world).expect("the settled look");
     let narrower = MachineAction { scope: Some("Selective".into()), ..answered(&asked, ActionType::Isolate) };
     world.give(Event::Looked(asked, Ok(vec![narrower])));
     world.run();

@@ -9,10 +9,10 @@ use cordon_records::{
 use jiff::SignedDuration;
 
 use super::keys::Pen;
-use super::office::{ANN, BOB, EVE, machine, signed, terms_of_the_office, terms_with, unsigned};
-use super::samples::{an, decision, start, terms};
+use super::office::{ANN, BOB, EVE, config_of_the_office, config_with, machine, signed, unsigned};
+use super::samples::{an, config, decision, start};
 use super::world::{World, plan};
-use crate::Terms;
+use crate::Config;
 use crate::event::Event;
 
 /// A decision that wants approval.
@@ -31,11 +31,11 @@ pub fn comes_anew(world: &mut World) {
 
 /// A world in which one isolation is held.
 pub fn held() -> World {
-    held_under(terms_of_the_office())
+    held_under(config_of_the_office())
 }
 
-fn held_under(terms: Terms) -> World {
-    let mut world = World::restored(terms, Vec::new());
+fn held_under(config: Config) -> World {
+    let mut world = World::restored(config, Vec::new());
     world.decide(asking("a1", "m1"));
     world.run();
     assert_eq!(world.states(), [ActionState::Held], "{:?}", world.reasons());
@@ -185,7 +185,7 @@ fn a_copy_of_a_command_does_nothing_also_of_one_that_was_refused_and_also_after_
     let refused = signed(ANN, nothing, "c-2", world.at.wall);
     world.say(refused.clone());
     world.run();
-    for mut world in [world.restarted(terms_of_the_office()), world] {
+    for mut world in [world.restarted(config_of_the_office()), world] {
         let before = (world.orders.len(), world.told().len());
         for copy in [&command, &refused] {
             world.say(copy.clone());
@@ -204,11 +204,11 @@ fn a_command_that_is_read_again_after_a_crash_is_neither_obeyed_twice_nor_called
     let before = world.log.len();
     world.run();
     let position = LedgerRecord::CommandsPosition { next: 1, newest: None };
-    let obeyed = world.log.iter().position(|record| *record == position).unwrap();
+    let applied = world.log.iter().position(|record| *record == position).unwrap();
     // kill -9 after each record that the command led to: the position comes last.
-    for cut in before..=obeyed {
+    for cut in before..=applied {
         let log = world.log[..cut].to_vec();
-        let mut next = World::restored_at(terms_of_the_office(), log, world.at.wall);
+        let mut next = World::restored_at(config_of_the_office(), log, world.at.wall);
         next.give(crate::event::Event::Command(0, None, Ok(command.clone())));
         for _ in 0..3 {
             next.run();
@@ -237,14 +237,14 @@ fn an_approval_survives_a_restart_before_its_action_has_begun() {
         }
         assert!(world.step(&mut |_| panic!("nothing is called before the fresh read")));
     }
-    let mut next = world.restarted(terms_of_the_office());
+    let mut next = world.restarted(config_of_the_office());
     next.run();
     assert_eq!((next.orders.len(), next.states()), (1, vec![ActionState::Accepted]));
 }
 
 #[test]
 fn offboarding_takes_two_people_and_one_person_twice_is_one() {
-    let mut world = World::restored(terms_with(""), Vec::new());
+    let mut world = World::restored(config_with(""), Vec::new());
     world.decide(plan("a1", "m1", vec![an(ActionKind::Offboard)]));
     world.run();
     let approval = world.approval();
@@ -253,7 +253,7 @@ fn offboarding_takes_two_people_and_one_person_twice_is_one() {
     world.says(ANN, approval.clone(), "c-2");
     assert!(world.told()[0].contains("approved it already; it takes another person"), "{:?}", world.told());
     assert!(world.orders.is_empty());
-    let mut world = world.restarted(terms_with(""));
+    let mut world = world.restarted(config_with(""));
     world.says(BOB, approval, "c-3");
     assert_eq!((world.orders.len(), world.states()[0]), (1, ActionState::Approved));
     let Some(Report::Action(last)) = world.reports.last() else { panic!("no report") };
@@ -263,8 +263,8 @@ fn offboarding_takes_two_people_and_one_person_twice_is_one() {
 
 #[test]
 fn above_so_many_approvals_in_an_hour_everything_takes_two_people() {
-    let terms = || terms_with("approvals: {two_people: {kinds: [], above: {1h: 1}}}");
-    let mut world = held_under(terms());
+    let config = || config_with("approvals: {two_people: {kinds: [], above: {1h: 1}}}");
+    let mut world = held_under(config());
     let approval = world.approval();
     world.says(ANN, approval, "c-1");
     assert_eq!(world.orders.len(), 1);
@@ -288,7 +288,7 @@ fn nobody_approves_what_they_asked_for_themselves() {
     entry.requested_by = Some("ann@example.com".into());
     let mut log = world.log.clone();
     log.push(LedgerRecord::Action(Box::new(entry)));
-    world = World::restored(terms_of_the_office(), log);
+    world = World::restored(config_of_the_office(), log);
     let approval = world.approval();
     world.says(ANN, approval.clone(), "c-1");
     assert!(world.told()[0].contains("ann@example.com asked for it, and cannot approve it too"), "{:?}", world.told());
@@ -345,7 +345,7 @@ fn a_lower_ceiling_holds_for_what_was_approved_before_it() {
     let approval = world.approval();
     world.say(signed(ANN, approval, "c-1", world.at.wall));
     let log = world.log.clone();
-    let mut shadow = World::restored(Terms { mode: Mode::Shadow, ..terms_of_the_office() }, log);
+    let mut shadow = World::restored(Config { mode: Mode::Shadow, ..config_of_the_office() }, log);
     shadow.say(signed(ANN, shadow.approval(), "c-1", shadow.at.wall));
     shadow.run();
     assert_eq!((shadow.orders.len(), shadow.states().last()), (0, Some(&ActionState::Would)));
@@ -353,7 +353,7 @@ fn a_lower_ceiling_holds_for_what_was_approved_before_it() {
 
 #[test]
 fn a_switch_is_lifted_by_a_signed_word_that_names_its_happening_and_by_no_other() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let now = world.at.wall;
     world.say(unsigned(Command::Pause, "p-1", now));
     world.run();
@@ -405,7 +405,7 @@ fn a_long_reason_is_no_forgery() {
 
 #[test]
 fn how_many_were_asked_lately_is_counted_by_our_clock_and_not_by_the_approvers() {
-    let mut world = held_under(terms_with("approvals: {two_people: {kinds: [], above: {10m: 1}}}"));
+    let mut world = held_under(config_with("approvals: {two_people: {kinds: [], above: {10m: 1}}}"));
     let dated = |world: &World, id: &str| {
         let mut back = unsigned(world.approval(), id, world.at.wall - SignedDuration::from_mins(12));
         back.expires_at = Some(world.at.wall + SignedDuration::from_mins(2));
@@ -442,7 +442,7 @@ fn what_is_being_judged_anew_is_not_approved_and_a_no_ends_it() {
     let mut world = held();
     let approval = world.approval();
     let Command::Approve { key, .. } = &approval else { panic!("no approval") };
-    let hold_for = terms().hold_for;
+    let hold_for = config().hold_for;
     world.at.mono += hold_for;
     world.at.wall += SignedDuration::try_from(hold_for).unwrap();
     comes_anew(&mut world);
@@ -465,12 +465,12 @@ fn a_stale_writers_record_undoes_no_word_of_a_person() {
     });
     let mut stale = stale.unwrap();
     let Command::Approve { key, .. } = world.approval() else { panic!("no approval") };
-    world = world.restarted(terms_of_the_office());
+    world = world.restarted(config_of_the_office());
     world.say(CommandRecord::unsigned(Command::Deny { key: key.clone() }, "bert".into(), "no".into(), world.at.wall));
     world.run();
     stale.at = world.at.wall;
     world.append(LedgerRecord::Action(Box::new(stale)));
     world.run();
-    let stands = world.responder.book().get(&key).unwrap().state;
+    let stands = world.responder.ledger().get(&key).unwrap().state;
     assert_eq!(stands, cordon_records::AttemptState::Reported(ActionState::Denied));
 }

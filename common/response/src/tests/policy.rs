@@ -4,7 +4,7 @@ use cordon_policy::Guards;
 use cordon_records::{ActionState, LedgerRecord, PolicyStanding};
 use cordon_signing::AllowedSigners;
 
-use super::samples::{decision, start, terms};
+use super::samples::{config, decision, start};
 use super::world::World;
 use crate::event::{ActivePolicy, Event};
 
@@ -36,9 +36,9 @@ fn an_alert_whose_evidence_was_cut_is_held_where_there_is_a_hold_list_of_users_w
         decision
     };
     let played = |guards: &str, decision| {
-        let mut terms = terms();
-        terms.guards = Guards::load("guards.yaml", guards).unwrap();
-        let mut world = World::restored(terms, Vec::new());
+        let mut config = config();
+        config.guards = Guards::load("guards.yaml", guards).unwrap();
+        let mut world = World::restored(config, Vec::new());
         world.decide(decision);
         world.run();
         (world.states(), world.calls.len(), world.reasons().join("; "))
@@ -62,9 +62,9 @@ fn the_ledger_tells_once_what_is_in_force_and_what_was_refused_also_after_a_rest
     world.run();
     assert_eq!(told(&world), 1);
     policy.standing.refused = Some("rules/a.yaml:1:1: no".into());
-    let mut world = World::restored(terms(), world.log);
+    let mut world = World::restored(config(), world.log);
     world.give(Event::Policy(Box::new(policy)));
     world.run();
     assert_eq!(told(&world), 2);
-    assert_eq!(world.responder.book().policy.as_ref().unwrap().refused.as_deref(), Some("rules/a.yaml:1:1: no"));
+    assert_eq!(world.responder.ledger().policy.as_ref().unwrap().refused.as_deref(), Some("rules/a.yaml:1:1: no"));
 }

@@ -6,10 +6,10 @@ use cordon_policy::{Guards, Isolation, guard};
 use cordon_records::{ActionState, Alert, DecisionRecord, Machine, Report, Ruling};
 use serde_json::{Value, json};
 
-use super::samples::{decision, terms};
+use super::samples::{config, decision};
 use super::world::World;
 use crate::event::{Answer, Effect, Event};
-use crate::facts::Facts;
+use crate::facts::FreshFacts;
 
 /// A machine that the built-in guards pass, with these changes.
 fn machine(changes: &Value) -> Machine {
@@ -37,19 +37,19 @@ fn polled(alert_: &Value, machine_: &Value) -> DecisionRecord {
 
 /// A world under these guards.
 fn world(guards: &str) -> World {
-    let mut terms = terms();
-    terms.guards = Guards::load("guards.yaml", guards).unwrap();
-    World::restored(terms, Vec::new())
+    let mut config = config();
+    config.guards = Guards::load("guards.yaml", guards).unwrap();
+    World::restored(config, Vec::new())
 }
 
 /// Answers the fresh read that waits with this alert and machine.
 fn read(world: &mut World, alert_: &Value, machine_: &Value) {
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
-    let facts = Facts {
+    let facts = FreshFacts {
         alert: Some(alert(alert_).summary()),
         machine: Some(machine(machine_).summary()),
         isolation: Isolation::None,
-        ..Facts::missing()
+        ..FreshFacts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
 }
@@ -143,9 +143,9 @@ fn what_was_decided_on_counts_after_a_rest_and_after_a_restart_too() {
         ("hold: {users: [ceo@example.com]}", (guard::HOLD_USERS.to_owned(), Ruling::Hold)),
         ("never: {groups: [Tier 0]}", (guard::NEVER_LIST.to_owned(), Ruling::Refuse)),
     ] {
-        let mut terms = terms();
-        terms.guards = Guards::load("guards.yaml", guards).unwrap();
-        let mut next = world.restarted(terms);
+        let mut config = config();
+        config.guards = Guards::load("guards.yaml", guards).unwrap();
+        let mut next = world.restarted(config);
         next.pass(Duration::from_secs(61));
         read(&mut next, &nobody, &clients);
         next.run();

@@ -9,10 +9,10 @@ use cordon_records::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::samples::terms;
+use super::samples::config;
 use super::world::World;
-use crate::book::Book;
 use crate::event::Effect;
+use crate::ledger::LedgerState;
 
 const LEDGER: &str = include_str!("../../../../common/records/examples/recorded/v1/ledger.ndjson");
 const DECISIONS: &str = include_str!("../../../../common/records/examples/recorded/v1/decisions.ndjson");
@@ -28,14 +28,14 @@ fn soon() -> Timestamp {
 }
 
 fn restored() -> World {
-    World::restored_from(terms(), records::<StampedRecord>(LEDGER), soon())
+    World::restored_from(config(), records::<StampedRecord>(LEDGER), soon())
 }
 
 /// What is known of the machine PC-n, of this kind of action, newest last.
-fn on(book: &Book, number: u32, kind: ActionKind) -> Vec<AttemptState> {
+fn on(ledger: &LedgerState, number: u32, kind: ActionKind) -> Vec<AttemptState> {
     let machine = MachineId::new(format!("{number:040x}")).unwrap();
     let mut entries: Vec<&LedgerEntry> =
-        book.entries_on(&machine).filter(|entry| entry.action.kind() == kind).collect();
+        ledger.entries_on(&machine).filter(|entry| entry.action.kind() == kind).collect();
     entries.sort_by_key(|entry| entry.at);
     entries.iter().map(|entry| entry.state).collect()
 }
@@ -47,7 +47,7 @@ fn reported(state: ActionState) -> AttemptState {
 #[test]
 fn every_kind_of_action_and_every_state_stands_as_it_was_recorded() {
     let world = restored();
-    let book = world.responder.book();
+    let ledger = world.responder.ledger();
     let done = [
         ActionKind::CollectPackage,
         ActionKind::Isolate,
@@ -64,7 +64,7 @@ fn every_kind_of_action_and_every_state_stands_as_it_was_recorded() {
         ActionKind::Release,
     ];
     for kind in done {
-        assert_eq!(on(book, 1, kind), [reported(ActionState::Succeeded)], "{kind}");
+        assert_eq!(on(ledger, 1, kind), [reported(ActionState::Succeeded)], "{kind}");
     }
     let isolations = [
         (3, ActionState::Held),
@@ -78,17 +78,17 @@ fn every_kind_of_action_and_every_state_stands_as_it_was_recorded() {
         (31, ActionState::Held),
     ];
     for (machine, state) in isolations {
-        assert_eq!(on(book, machine, ActionKind::Isolate), [reported(state)], "PC-{machine}");
+        assert_eq!(on(ledger, machine, ActionKind::Isolate), [reported(state)], "PC-{machine}");
     }
-    assert_eq!(on(book, 2, ActionKind::Isolate), [ActionState::Succeeded, ActionState::Covered].map(reported));
-    assert_eq!(on(book, 4, ActionKind::Release), [reported(ActionState::Succeeded)]);
-    assert_eq!(on(book, 6, ActionKind::Offboard), [reported(ActionState::Held)]);
-    assert_eq!(on(book, 10, ActionKind::Cancel), [reported(ActionState::Succeeded)]);
-    assert_eq!(on(book, 12, ActionKind::Isolate), [AttemptState::InDoubt]);
-    assert_eq!(book.timers().len(), 1, "the isolation of PC-2 ends by itself");
-    let notices: Vec<String> = book.holding().iter().map(|it| it.split('@').next().unwrap().to_owned()).collect();
+    assert_eq!(on(ledger, 2, ActionKind::Isolate), [ActionState::Succeeded, ActionState::Covered].map(reported));
+    assert_eq!(on(ledger, 4, ActionKind::Release), [reported(ActionState::Succeeded)]);
+    assert_eq!(on(ledger, 6, ActionKind::Offboard), [reported(ActionState::Held)]);
+    assert_eq!(on(ledger, 10, ActionKind::Cancel), [reported(ActionState::Succeeded)]);
+    assert_eq!(on(ledger, 12, ActionKind::Isolate), [AttemptState::InDoubt]);
+    assert_eq!(ledger.timers().len(), 1, "the isolation of PC-2 ends by itself");
+    let notices: Vec<String> = ledger.holding().iter().map(|it| it.split('@').next().unwrap().to_owned()).collect();
     assert_eq!(notices, ["breaker_latched", "paused"]);
-    assert_eq!((book.commands_next, book.genesis.is_some(), book.epoch), (6, true, 2));
+    assert_eq!((ledger.commands_next, ledger.genesis.is_some(), ledger.epoch), (6, true, 2));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn nothing_recorded_is_decided_anew_and_during_the_recorded_pause_nothing_is_cal
     }
     world.run();
     assert_eq!((world.calls.len() + world.orders.len(), before), (0, 0));
-    let held = |world: &World| world.responder.book().waiting().len();
+    let held = |world: &World| world.responder.ledger().waiting().len();
     assert_eq!(held(&world), held(&restored()), "what was held waits as before");
     assert_eq!(world.settled.len(), records::<DecisionRecord>(DECISIONS).len());
 }
@@ -122,7 +122,7 @@ fn the_recorded_doubt_rests_its_time_and_is_looked_up() {
 #[test]
 fn the_recorded_timer_is_due_when_it_was_due() {
     let world = restored();
-    let (at, _) = world.responder.book().timers().first().cloned().unwrap();
+    let (at, _) = world.responder.ledger().timers().first().cloned().unwrap();
     assert_eq!(at.to_string().get(..16), Some("2026-11-29T21:44"));
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use cordon_records::{ActionRecord, ActionState, Command, CommandRecord, LedgerEntry, Mode, Report, TenantId};
 use jiff::Timestamp;
 
-use super::office::{ANN, terms_of_the_office, unsigned};
-use super::samples::{decision, terms};
+use super::office::{ANN, config_of_the_office, unsigned};
+use super::samples::{config, decision};
 use super::world::World;
 use crate::event::{Effect, Event, Unreadable};
 
@@ -33,7 +33,7 @@ fn refuse(world: &mut World) -> usize {
 
 /// So many isolations that a wrong secret holds.
 fn held(actions: usize) -> World {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     (0..actions).for_each(|n| world.decide(decision(&format!("a{n}"), &format!("m{n}"))));
     refuse(&mut world);
     assert_eq!(world.states(), vec![ActionState::Held; actions], "{:?}", world.reasons());
@@ -102,14 +102,14 @@ fn of_many_a_few_are_read_again_and_all_once_one_is_answered() {
 #[test]
 fn a_new_holder_looks_at_once() {
     let world = held(2);
-    let mut next = world.restarted(terms());
+    let mut next = world.restarted(config());
     next.run();
     assert_eq!(next.states(), [ActionState::Accepted, ActionState::Accepted]);
 }
 
 #[test]
 fn a_hold_for_another_reason_after_it_is_a_step_of_its_own() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let mut asking = decision("a1", "m1");
     asking.planned[0].mode = Mode::Approve;
     world.decide(asking);
@@ -140,7 +140,7 @@ fn a_pause_keeps_it_from_being_read_and_from_being_told_again() {
 
 /// Everything that is held now.
 fn held_now(world: &World) -> Vec<LedgerEntry> {
-    let held = world.responder.book().waiting().iter().map(|(_, key)| world.responder.book().get(key).unwrap());
+    let held = world.responder.ledger().waiting().iter().map(|(_, key)| world.responder.ledger().get(key).unwrap());
     held.cloned().collect()
 }
 
@@ -181,7 +181,7 @@ fn what_is_read_when_the_tenant_takes_us_again_can_be_approved_behind_the_breake
 
 #[test]
 fn a_pause_that_comes_before_its_turn_leaves_it_held_for_the_refusal_and_tells_nobody_again() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     // On one machine one at a time is read.
     (0..2).for_each(|n| world.decide(decision(&format!("a{n}"), "m1")));
     refuse(&mut world);
@@ -227,7 +227,7 @@ fn an_outage_after_a_refusal_is_told_as_what_it_is_and_moves_no_deadline() {
 
 #[test]
 fn who_may_decide_only_once_the_tenant_answers_has_the_whole_time_for_it() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let mut asking = decision("a1", "m1");
     asking.planned[0].mode = Mode::Approve;
     world.decide(asking);
@@ -242,7 +242,7 @@ fn who_may_decide_only_once_the_tenant_answers_has_the_whole_time_for_it() {
 #[test]
 fn what_runs_out_while_the_tenant_refuses_us_says_so_and_not_that_nobody_decided() {
     let mut world = held(1);
-    world.pass(terms().hold_for + Duration::from_secs(1));
+    world.pass(config().hold_for + Duration::from_secs(1));
     assert_eq!(refuse(&mut world), 0);
     let told = last(&world);
     assert_eq!((told.state, told.tenant_refuses), (ActionState::Expired, true));

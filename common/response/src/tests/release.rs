@@ -7,10 +7,10 @@ use cordon_records::{
     ActionKind, ActionState, ActionStatus, Command, LedgerRecord, MachineActionId, Mode, Report, StampedRecord,
 };
 
-use super::office::{ANN, machine, signed, terms_of_the_office, unsigned};
+use super::office::{ANN, config_of_the_office, machine, signed, unsigned};
 use super::samples::{an, decision, pending};
 use super::world::{World, plan};
-use crate::Terms;
+use crate::Config;
 use crate::event::{Answer, Effect, Event};
 
 fn release() -> Command {
@@ -47,7 +47,7 @@ fn isolation_ends(world: &mut World, status: ActionStatus) {
 
 /// A world in which machine m1 was isolated, by us.
 fn isolated() -> World {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(decision("a1", "m1"));
     world.run();
     isolation_ends(&mut world, ActionStatus::Succeeded);
@@ -73,7 +73,7 @@ fn a_machine_that_somebody_else_isolated_is_let_back_and_one_that_is_not_isolate
         (Isolation::Unknown, 1, ActionState::Accepted),
         (Isolation::None, 0, ActionState::Covered),
     ] {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        let mut world = World::restored(config_of_the_office(), Vec::new());
         world.isolated.insert(machine("m1"), stands.clone());
         world.says(ANN, release(), "c-1");
         assert_eq!((world.orders.len(), world.states()), (calls, vec![state]), "{stands:?}");
@@ -83,7 +83,7 @@ fn a_machine_that_somebody_else_isolated_is_let_back_and_one_that_is_not_isolate
 #[test]
 fn neither_pause_nor_breaker_nor_shadow_mode_keeps_a_person_from_letting_a_machine_back() {
     let world = isolated();
-    let shadow = Terms { mode: Mode::Shadow, ..terms_of_the_office() };
+    let shadow = Config { mode: Mode::Shadow, ..config_of_the_office() };
     let mut next = world.restarted(shadow);
     next.say(unsigned(Command::Pause, "p-1", next.at.wall));
     next.run();
@@ -100,7 +100,7 @@ fn a_pending_isolation_is_cancelled_and_the_release_waits_for_its_end() {
         (ActionStatus::Succeeded, vec![ActionKind::Isolate, ActionKind::Cancel, ActionKind::Release]),
     ] {
         for restart in [false, true] {
-            let mut world = World::restored(terms_of_the_office(), Vec::new());
+            let mut world = World::restored(config_of_the_office(), Vec::new());
             world.decide(decision("a1", "m1"));
             world.run();
             world.say(signed(ANN, release(), "c-1", world.at.wall));
@@ -109,7 +109,7 @@ fn a_pending_isolation_is_cancelled_and_the_release_waits_for_its_end() {
             assert_eq!(world.orders[1].cancels, Some(pending(&world.orders[0].key).id));
             let first = world.orders.clone();
             if restart {
-                world = world.restarted(terms_of_the_office());
+                world = world.restarted(config_of_the_office());
                 healthy(&mut world);
                 assert!(world.orders.is_empty(), "{:?}", world.called());
                 world.orders = first;
@@ -126,7 +126,7 @@ fn a_pending_isolation_is_cancelled_and_the_release_waits_for_its_end() {
 
 #[test]
 fn an_isolation_that_was_not_called_yet_ends_at_once() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(decision("a1", "m1"));
     world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(600), spent: false });
     world.orders.clear();
@@ -143,7 +143,7 @@ fn an_isolation_that_was_not_called_yet_ends_at_once() {
 
 #[test]
 fn an_isolation_in_doubt_is_settled_first_and_is_not_attempted_anew_against_the_persons_word() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(decision("a1", "m1"));
     world.run_with(&mut |_| Answer::Lost("the connection broke".into()));
     world.says(ANN, release(), "c-1");
@@ -181,19 +181,19 @@ fn what_a_person_released_stays_released_for_a_day_and_is_isolated_after_it() {
     assert_eq!(world.states().last(), Some(&ActionState::Held));
     assert!(world.reasons().last().unwrap().contains("released by ann@example.com"), "{:?}", world.reasons());
     assert_eq!(held(&mut world, "a3"), Some(ActionState::Held));
-    let mut world = world.restarted(terms_of_the_office());
+    let mut world = world.restarted(config_of_the_office());
     assert_eq!(held(&mut world, "a4"), Some(ActionState::Held), "also for the next holder");
     world.pass(Duration::from_secs(24 * 3_600 + 60));
     world.run();
     // The pure world reads alerts of its start; the age guard is not what is tested here.
-    world.responder.terms.guards = cordon_policy::Guards::load("g", "hold: {alert_older_than: 365d}").unwrap();
+    world.responder.config.guards = cordon_policy::Guards::load("g", "hold: {alert_older_than: 365d}").unwrap();
     assert_eq!(held(&mut world, "a5"), Some(ActionState::Accepted), "{:?}", world.reasons());
 }
 
 #[test]
 fn killed_after_any_record_the_release_is_made_once_and_the_isolation_never_again() {
     for pending_isolation in [true, false] {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        let mut world = World::restored(config_of_the_office(), Vec::new());
         world.decide(decision("a1", "m1"));
         world.run();
         if !pending_isolation {
@@ -204,9 +204,9 @@ fn killed_after_any_record_the_release_is_made_once_and_the_isolation_never_agai
         world.say(command.clone());
         healthy(&mut world);
         for cut in before..=world.log.len() {
-            let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
+            let mut next = World::restored_at(config_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
             next.isolated.clone_from(&isolated);
-            if next.responder.book().commands_next == 0 {
+            if next.responder.ledger().commands_next == 0 {
                 next.give(Event::Command(0, None, Ok(command.clone())));
             }
             for _ in 0..4 {
@@ -225,7 +225,7 @@ fn killed_after_any_record_the_release_is_made_once_and_the_isolation_never_agai
 
 #[test]
 fn a_person_cancels_exactly_the_action_that_they_name() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let other = cordon_records::Sha1::new(&"0b".repeat(20)).unwrap();
     let other = cordon_records::Action::StopFile { sha1: other, comment: "that one".into() };
     world.decide(plan("a1", "m1", vec![an(ActionKind::StopFile), other]));
@@ -242,7 +242,7 @@ fn a_person_cancels_exactly_the_action_that_they_name() {
 
 #[test]
 fn what_is_held_or_waits_for_a_new_attempt_is_cancelled_without_a_call_and_what_has_ended_is_refused() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let mut asking = decision("a1", "m1");
     asking.planned[0].mode = Mode::Approve;
     let key = asking.planned[0].key.clone();
@@ -257,14 +257,14 @@ fn what_is_held_or_waits_for_a_new_attempt_is_cancelled_without_a_call_and_what_
     world.says(ANN, Command::Cancel { key }, "c-2");
     assert!(world.told()[0].contains("has ended: there is nothing to cancel"), "{:?}", world.told());
     assert!(
-        world.log.iter().any(|record| matches!(record, LedgerRecord::Obeyed { .. })),
+        world.log.iter().any(|record| matches!(record, LedgerRecord::Applied { .. })),
         "a copy must not find a better moment"
     );
 }
 
 #[test]
 fn a_yes_that_was_said_before_the_machine_was_let_back_isolates_it_no_more() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let mut asking = decision("a1", "m1");
     asking.planned[0].mode = Mode::Approve;
     world.decide(asking);
@@ -285,7 +285,7 @@ fn a_yes_that_was_said_before_the_machine_was_let_back_isolates_it_no_more() {
 
 #[test]
 fn a_release_is_remembered_although_defenders_list_knows_an_older_one() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let long_ago = world.at.wall - jiff::SignedDuration::from_hours(30);
     world.isolated.insert(machine("m1"), Isolation::Released { at: long_ago, by: "bert".into() });
     world.says(ANN, release(), "c-1");
@@ -296,7 +296,7 @@ fn a_release_is_remembered_although_defenders_list_knows_an_older_one() {
 
 #[test]
 fn two_people_who_let_one_machine_back_cancel_its_isolation_once() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(decision("a1", "m1"));
     world.run();
     for (by, id) in [(ANN, "c-1"), (super::office::BOB, "c-2")] {
@@ -309,7 +309,7 @@ fn two_people_who_let_one_machine_back_cancel_its_isolation_once() {
 #[test]
 fn a_command_is_done_with_only_when_what_it_ended_is_durable() {
     let resting = || {
-        let mut world = World::restored(terms_of_the_office(), Vec::new());
+        let mut world = World::restored(config_of_the_office(), Vec::new());
         world.decide(decision("a1", "m1"));
         world.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(600), spent: true });
         world
@@ -346,7 +346,7 @@ fn a_rules_release_during_a_pause_is_held_and_not_taken_for_done() {
 fn a_word_without_a_signature_stops_no_release_that_a_person_asked_for() {
     let mut world = isolated();
     world.say(signed(ANN, release(), "c-1", world.at.wall));
-    let asked = world.responder.book().entries().find(|entry| entry.requested_by.is_some()).unwrap().key.clone();
+    let asked = world.responder.ledger().entries().find(|entry| entry.requested_by.is_some()).unwrap().key.clone();
     world.say(unsigned(Command::Deny { key: asked }, "d-1", world.at.wall));
     world.run();
     assert!(world.told()[0].contains("waits for nobody: it stands at approved"), "{:?}", world.told());

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use cordon_records::{ActionKind, ActionState, ActionStatus, AlertStatus};
 
-use super::samples::{an, decision, pending, terms};
+use super::samples::{an, config, decision, pending};
 use super::world::{World, plan};
 use crate::event::{Answer, Effect, Event};
-use crate::facts::Facts;
-use crate::{Retry, Terms};
+use crate::facts::FreshFacts;
+use crate::{Config, Retry};
 
-fn attempts(attempts: u32) -> Terms {
-    Terms { retry: Retry { attempts, after: Duration::from_secs(300) }, ..terms() }
+fn attempts(attempts: u32) -> Config {
+    Config { retry: Retry { attempts, after: Duration::from_secs(300) }, ..config() }
 }
 
 /// A world in which the isolation was accepted and then ended so.
-fn ended(terms: Terms, status: ActionStatus) -> World {
-    let mut world = World::restored(terms, Vec::new());
+fn ended(config: Config, status: ActionStatus) -> World {
+    let mut world = World::restored(config, Vec::new());
     world.decide(decision("a1", "m1"));
     world.run();
     end(&mut world, status);
@@ -57,7 +57,7 @@ fn a_failed_isolation_is_attempted_anew_after_its_time_with_an_intent_of_its_own
 
 #[test]
 fn without_a_word_in_the_policy_nothing_is_attempted_twice() {
-    let mut world = ended(terms(), ActionStatus::Failed);
+    let mut world = ended(config(), ActionStatus::Failed);
     world.pass(Duration::from_secs(100_000));
     world.run();
     assert_eq!(world.orders.len(), 1);
@@ -121,11 +121,11 @@ fn an_alert_that_was_closed_meanwhile_gets_no_new_attempt_and_says_so_once_over_
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read: {:?}", world.waiting) };
     let mut closed = decision("a1", "m1");
     closed.alert.status = AlertStatus::Resolved;
-    let facts = Facts {
+    let facts = FreshFacts {
         alert: Some(closed.alert),
         machine: closed.machine,
         isolation: cordon_policy::Isolation::None,
-        ..Facts::missing()
+        ..FreshFacts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
@@ -172,7 +172,7 @@ fn an_end_that_stays_out_is_told_once_for_each_attempt_also_over_restarts_and_is
         world.run();
     }
     assert_eq!(world.states(), [ActionState::Accepted], "not before its time");
-    let mut restarted = World::restored_at(terms(), world.log.clone(), world.at.wall);
+    let mut restarted = World::restored_at(config(), world.log.clone(), world.at.wall);
     for world in [&mut world, &mut restarted] {
         for _ in 0..(4 * 12) {
             world.pass(Duration::from_secs(5));
@@ -182,7 +182,7 @@ fn an_end_that_stays_out_is_told_once_for_each_attempt_also_over_restarts_and_is
     }
     assert_eq!(restarted.states(), [ActionState::Overdue]);
 
-    let mut again = World::restored_at(terms(), restarted.log.clone(), restarted.at.wall);
+    let mut again = World::restored_at(config(), restarted.log.clone(), restarted.at.wall);
     for _ in 0..60 {
         again.pass(Duration::from_secs(60));
         again.run();

@@ -1,4 +1,4 @@
-//! What the tests of respond begin with: terms, an alert on a laptop, the decision on it, an action of each kind. The tests of
+//! What the tests of respond begin with: a configuration, an alert on a laptop, the decision on it, an action of each kind. The tests of
 //! the act stage are compiled with this file too.
 
 use std::time::Duration;
@@ -13,10 +13,10 @@ use cordon_records::{
 use cordon_signing::AllowedSigners;
 use jiff::Timestamp;
 
-use super::{Retry, Standing, Terms};
+use super::{ActionSnapshot, Config, Retry};
 
-pub fn terms() -> Terms {
-    Terms {
+pub fn config() -> Config {
+    Config {
         tenant: TenantId::new("tenant").unwrap(),
         mode: Mode::Auto,
         // Of the kinds that need approval by default the tests of their way are to see more than the hold.
@@ -129,8 +129,8 @@ pub fn laptop(machine: &MachineId) -> MachineSummary {
     }
 }
 
-pub fn pending(key: &ActionKey) -> Standing {
-    Standing {
+pub fn pending(key: &ActionKey) -> ActionSnapshot {
+    ActionSnapshot {
         id: MachineActionId::new(format!("action-{key}")).unwrap(),
         status: ActionStatus::Pending,
         by: "cordon".into(),

@@ -13,11 +13,11 @@ use cordon_records::{
 };
 use proptest::prelude::*;
 
-use super::office::{ANN, signed, terms_of_the_office, unsigned};
-use super::samples::{decision, start, terms};
+use super::office::{ANN, config_of_the_office, signed, unsigned};
+use super::samples::{config, decision, start};
 use super::world::World;
-use crate::book::Book;
 use crate::event::{Answer, Event, SwitchSetRight};
+use crate::ledger::LedgerState;
 
 fn latch(on: bool, why: &str) -> Latch {
     Latch { on, by: "ann".into(), why: why.into(), at: start(), window_s: None }
@@ -40,16 +40,16 @@ fn however_compacted(log: &[StampedRecord]) -> Vec<Vec<StampedRecord>> {
     (0..=log.len()).map(through).collect()
 }
 
-fn fold(log: &[StampedRecord]) -> Book {
-    let mut book = Book::default();
-    log.iter().cloned().for_each(|record| book.apply(record));
-    book
+fn fold(log: &[StampedRecord]) -> LedgerState {
+    let mut ledger = LedgerState::default();
+    log.iter().cloned().for_each(|record| ledger.apply(record));
+    ledger
 }
 
 /// Which switches are on: breaker, pause.
-fn on(book: &Book) -> (bool, bool) {
+fn on(ledger: &LedgerState) -> (bool, bool) {
     let is_on = |latch: &Option<Latch>| latch.as_ref().is_some_and(|latch| latch.on);
-    (is_on(&book.breaker), is_on(&book.pause))
+    (is_on(&ledger.breaker), is_on(&ledger.pause))
 }
 
 #[test]
@@ -57,35 +57,35 @@ fn a_frozen_former_holders_late_breaker_or_pause_is_ignored_live_and_at_the_next
     let switches: [fn(Latch) -> LedgerRecord; 2] = [LedgerRecord::Breaker, LedgerRecord::Pause];
     for switch in switches {
         let before = World::new();
-        let mut world = before.restarted(terms());
+        let mut world = before.restarted(config());
         world.append_stamped(switch(latch(true, "written late")).stamped(1));
         world.run();
-        assert_eq!(on(world.responder.book()), (false, false));
+        assert_eq!(on(world.responder.ledger()), (false, false));
         for log in [world.stamped.clone(), compacted(&world.stamped)] {
-            let next = World::restored_from(terms(), log, world.at.wall);
-            assert_eq!(on(next.responder.book()), (false, false), "obeyed at the next restart");
+            let next = World::restored_from(config(), log, world.at.wall);
+            assert_eq!(on(next.responder.ledger()), (false, false), "applied at the next restart");
         }
     }
 }
 
 #[test]
 fn a_pause_that_a_stale_writer_takes_off_stays_on() {
-    let mut world = World::restored_from(terms(), vec![claim(1)], start());
+    let mut world = World::restored_from(config(), vec![claim(1)], start());
     world.say(unsigned(Command::Pause, "p-1", world.at.wall));
     world.run();
     world.append_stamped(LedgerRecord::Pause(latch(false, "lifted late")).stamped(1));
     world.run();
-    let next = World::restored_from(terms(), compacted(&world.stamped), world.at.wall);
-    assert_eq!((on(world.responder.book()), on(next.responder.book())), ((false, true), (false, true)));
+    let next = World::restored_from(config(), compacted(&world.stamped), world.at.wall);
+    assert_eq!((on(world.responder.ledger()), on(next.responder.ledger())), ((false, true), (false, true)));
 }
 
 #[test]
 fn a_switch_that_a_stale_writer_put_on_is_set_aside_by_a_holder_that_only_finds_it_in_the_log() {
     // The second holder died before it read what the first one wrote late.
     let log = vec![claim(1), claim(2), LedgerRecord::Pause(latch(true, "written late")).stamped(1)];
-    let mut world = World::restored_from(terms(), log, start());
+    let mut world = World::restored_from(config(), log, start());
     world.run();
-    assert_eq!(on(world.responder.book()), (false, false));
+    assert_eq!(on(world.responder.ledger()), (false, false));
     assert_eq!(on(&fold(&compacted(&world.stamped))), (false, false), "compaction keeps the true one");
 }
 
@@ -122,7 +122,7 @@ fn of_every_kind(of: &LedgerRecord) -> Vec<LedgerRecord> {
         LedgerRecord::Breaker(latch(true, "stale")),
         LedgerRecord::Pause(latch(true, "stale")),
         LedgerRecord::CommandsPosition { next: 99, newest: None },
-        LedgerRecord::Obeyed { id: CommandId::new("c-1").unwrap(), until: start(), offset: 7, set_aside: false },
+        LedgerRecord::Applied { id: CommandId::new("c-1").unwrap(), until: start(), offset: 7, set_aside: false },
         LedgerRecord::Policy(policy),
         LedgerRecord::FleetSize { machines: 1, at: start() },
     ]
@@ -138,7 +138,7 @@ fn holder() -> (World, LedgerRecord) {
         LedgerRecord::Policy(policy).stamped(1),
         LedgerRecord::Breaker(latch(false, "lifted")).stamped(1),
     ];
-    let mut world = World::restored_from(terms_of_the_office(), log, start());
+    let mut world = World::restored_from(config_of_the_office(), log, start());
     world.decide(decision("a1", "m1"));
     world.run();
     world.give(Event::Counted(Ok(3_000)));
@@ -146,7 +146,7 @@ fn holder() -> (World, LedgerRecord) {
     world.say(unsigned(Command::Pause, "p-1", world.at.wall));
     world.run();
     let action = world.log.iter().rev().find(|record| matches!(record, LedgerRecord::Action(_))).cloned();
-    let held = world.responder.book().get(&decision("a1", "m1").planned[0].key).cloned();
+    let held = world.responder.ledger().get(&decision("a1", "m1").planned[0].key).cloned();
     (world, held.map_or_else(|| action.unwrap(), |entry| LedgerRecord::Action(Box::new(entry))))
 }
 
@@ -157,14 +157,14 @@ fn the_holder_writes_every_kind_again_that_a_stale_writer_touched_and_compaction
         let key = stale.key();
         for late in [stale.clone().stamped(1), StampedRecord::from(stale.clone())] {
             let (mut world, _) = holder();
-            let ours = world.responder.book().record(&key).expect("something is known of every key");
+            let ours = world.responder.ledger().record(&key).expect("something is known of every key");
             let before = world.stamped.len();
             if late.epoch().is_some_and(|epoch| epoch >= 2) {
                 continue;
             }
             world.append_stamped(late.clone());
             world.run();
-            assert_eq!(world.responder.book().record(&key), Some(ours.clone()), "live, by {late:?}");
+            assert_eq!(world.responder.ledger().record(&key), Some(ours.clone()), "live, by {late:?}");
             let written: Vec<&StampedRecord> = world.stamped[before + 1..].iter().collect();
             let again = written.iter().filter(|record| record.record().key() == key).count();
             assert!(again >= 1, "{key} was not written again after {late:?}: {written:?}");
@@ -183,7 +183,7 @@ fn the_holder_writes_every_kind_again_that_a_stale_writer_touched_and_compaction
 fn a_tombstone_makes_nobody_forget() {
     let (mut world, action) = holder();
     for key in [action.key(), "pause".into(), "commands".into(), "command/c-1".into(), "claim".into()] {
-        let ours = world.responder.book().record(&key).unwrap();
+        let ours = world.responder.ledger().record(&key).unwrap();
         let before = world.stamped.len();
         world.give(Event::Erased(i64::try_from(before).unwrap(), key.clone()));
         world.run();
@@ -194,10 +194,10 @@ fn a_tombstone_makes_nobody_forget() {
     world.give(Event::Erased(0, "action/00ff00ff00ff00ff".into()));
     world.run();
     assert_eq!(world.stamped.len(), nothing, "of what is not known nothing is written");
-    let mut book = fold(&world.stamped);
-    assert!(book.take_astray().is_empty());
-    book.erased(&action.key());
-    assert_eq!(book.take_astray().into_keys().collect::<Vec<_>>(), [action.key()], "also one found at a restart");
+    let mut ledger = fold(&world.stamped);
+    assert!(ledger.take_astray().is_empty());
+    ledger.erased(&action.key());
+    assert_eq!(ledger.take_astray().into_keys().collect::<Vec<_>>(), [action.key()], "also one found at a restart");
 }
 
 #[test]
@@ -209,43 +209,43 @@ fn a_command_that_only_a_stale_holder_obeyed_is_obeyed() {
         LedgerRecord::Pause(latch(true, "written late")).stamped(1),
         LedgerRecord::CommandsPosition { next: 1, newest: None }.stamped(1),
     ];
-    let mut world = World::restored_from(terms(), log, start());
+    let mut world = World::restored_from(config(), log, start());
     let at = world.at.wall;
     world.give(Event::Command(0, None, Ok(unsigned(Command::Pause, "p-1", at))));
     world.run();
-    assert_eq!(on(world.responder.book()), (false, true), "the position was a stale one's, and so was the pause");
+    assert_eq!(on(world.responder.ledger()), (false, true), "the position was a stale one's, and so was the pause");
 }
 
 #[test]
 fn a_command_that_only_a_stale_writer_said_was_obeyed_is_obeyed_whenever_the_true_holder_reads_it() {
     let release = signed(ANN, Command::Release { machine: super::office::machine("m9") }, "c-1", start());
     let until = release.expires_at.unwrap();
-    let late = || LedgerRecord::Obeyed { id: CommandId::new("c-1").unwrap(), until, offset: 0, set_aside: false };
-    let obeyed = |log: &[StampedRecord]| fold(log).obeyed(&CommandId::new("c-1").unwrap());
+    let late = || LedgerRecord::Applied { id: CommandId::new("c-1").unwrap(), until, offset: 0, set_aside: false };
+    let applied = |log: &[StampedRecord]| fold(log).applied(&CommandId::new("c-1").unwrap());
     // Found in the log, or written beside a living holder, by a build with or without the stamp. That holder dies before it
     // reads the command.
     let found = vec![claim(1), claim(2), late().stamped(1)];
-    let mut beside = World::restored_from(terms_of_the_office(), vec![claim(1)], start());
+    let mut beside = World::restored_from(config_of_the_office(), vec![claim(1)], start());
     beside.append_stamped(late().stamped(1));
-    let mut of_an_older_build = World::restored_from(terms_of_the_office(), vec![claim(1)], start());
+    let mut of_an_older_build = World::restored_from(config_of_the_office(), vec![claim(1)], start());
     of_an_older_build.append(late());
-    let mut found = World::restored_from(terms_of_the_office(), found, start());
+    let mut found = World::restored_from(config_of_the_office(), found, start());
     for world in [&mut found, &mut beside, &mut of_an_older_build] {
         world.run();
         for log in however_compacted(&world.stamped) {
-            assert_eq!(obeyed(&log), None, "{log:?}");
-            let mut next = World::restored_from(terms_of_the_office(), log, start());
+            assert_eq!(applied(&log), None, "{log:?}");
+            let mut next = World::restored_from(config_of_the_office(), log, start());
             next.give(Event::Command(0, None, Ok(release.clone())));
             next.run();
-            let states: Vec<_> = next.responder.book().entries().map(|entry| entry.requested_by.clone()).collect();
+            let states: Vec<_> = next.responder.ledger().entries().map(|entry| entry.requested_by.clone()).collect();
             assert_eq!(states, [Some("ann@example.com".to_owned())], "it is done");
             let end = compacted(&next.stamped);
-            assert_eq!(obeyed(&end).map(|obeyed| obeyed.offset), Some(0), "and it is known that it was");
-            // Of what was obeyed a stale writer's word, that it was not, counts as little.
-            let LedgerRecord::Obeyed { id, until, offset, .. } = late() else { panic!() };
-            next.append_stamped(LedgerRecord::Obeyed { id, until, offset, set_aside: true }.stamped(1));
+            assert_eq!(applied(&end).map(|applied| applied.offset), Some(0), "and it is known that it was");
+            // Of what was applied a stale writer's word, that it was not, counts as little.
+            let LedgerRecord::Applied { id, until, offset, .. } = late() else { panic!() };
+            next.append_stamped(LedgerRecord::Applied { id, until, offset, set_aside: true }.stamped(1));
             next.run();
-            assert_eq!(obeyed(&compacted(&next.stamped)).map(|obeyed| obeyed.offset), Some(0));
+            assert_eq!(applied(&compacted(&next.stamped)).map(|applied| applied.offset), Some(0));
         }
     }
 }
@@ -257,7 +257,7 @@ fn a_switch_that_was_not_as_the_holder_left_it_is_told_with_what_was_found_and_w
         world.set_right.iter().map(one).collect()
     };
     let holder =
-        || World::restored_from(terms(), vec![claim(1), LedgerRecord::Pause(latch(true, "ours")).stamped(1)], start());
+        || World::restored_from(config(), vec![claim(1), LedgerRecord::Pause(latch(true, "ours")).stamped(1)], start());
     let mut live = holder();
     live.append_stamped(LedgerRecord::Pause(latch(false, "lifted late")).stamped(1));
     live.append_stamped(LedgerRecord::Breaker(latch(true, "latched late")).stamped(1));
@@ -270,7 +270,7 @@ fn a_switch_that_was_not_as_the_holder_left_it_is_told_with_what_was_found_and_w
         ("ours", "lifted late")
     );
     let log = vec![claim(1), claim(2), LedgerRecord::Pause(latch(true, "written late")).stamped(1)];
-    let mut at_a_restart = World::restored_from(terms(), log, start());
+    let mut at_a_restart = World::restored_from(config(), log, start());
     at_a_restart.run();
     assert_eq!(told(&at_a_restart), [("pause".to_owned(), Some(true), false)]);
     let mut undisturbed = holder();
@@ -303,11 +303,11 @@ fn a_stale_record_that_is_further_on_in_an_actions_life_is_taken_and_one_that_is
     let key = decision("a1", "m1").planned[0].key.clone();
     // Its outcome came after the next claim, or its INTENT once more after the outcome.
     for late in [vec![intent.clone(), claim(2), accepted.clone()], vec![accepted, claim(2), intent]] {
-        let mut world = World::restored_from(terms(), [vec![claim(1)], late].concat(), start());
+        let mut world = World::restored_from(config(), [vec![claim(1)], late].concat(), start());
         world.run();
         let next = fold(&compacted(&world.stamped));
-        for book in [world.responder.book(), &next] {
-            let entry = book.get(&key).unwrap();
+        for ledger in [world.responder.ledger(), &next] {
+            let entry = ledger.get(&key).unwrap();
             assert_eq!(entry.state, AttemptState::Reported(ActionState::Accepted));
             assert_eq!(entry.epoch, 3, "the holder's own word");
         }
@@ -336,11 +336,11 @@ fn a_closed_action_stays_settled_and_a_stale_record_of_it_does_not_open_it_again
         let mut log = before.stamped.clone();
         log.push(LedgerRecord::Closed(closed.clone()).stamped(1));
         for log in [log.clone(), compacted(&log)] {
-            let mut world = World::restored_from(terms(), log, start());
+            let mut world = World::restored_from(config(), log, start());
             world.decide(decision("a1", "m1"));
             world.run();
             assert_eq!((world.calls.len(), world.settled.len()), (0, 1), "{state:?}");
-            assert_eq!(world.responder.book().open_count(), 0);
+            assert_eq!(world.responder.ledger().open_count(), 0);
             // Its former holder wakes.
             world.append_stamped(before.stamped[before.intent_at()].clone());
             world.pass(Duration::from_secs(121));
@@ -357,13 +357,13 @@ fn a_closed_action_stays_settled_and_a_stale_record_of_it_does_not_open_it_again
 
 #[test]
 fn what_a_stale_writer_closed_late_is_not_closed_at_a_restart_however_the_log_is_compacted() {
-    let (held, accepted) = (Some(terms_of_the_office()), None);
+    let (held, accepted) = (Some(config_of_the_office()), None);
     for office in [held, accepted] {
-        let mut world = World::restored_from(office.unwrap_or_else(terms), vec![claim(1)], start());
+        let mut world = World::restored_from(office.unwrap_or_else(config), vec![claim(1)], start());
         world.decide(decision("a1", "m1"));
         world.run();
         let key = decision("a1", "m1").planned[0].key.clone();
-        let mut ours = world.responder.book().get(&key).cloned().expect("the holder's");
+        let mut ours = world.responder.ledger().get(&key).cloned().expect("the holder's");
         ours.release_at = Some(start() + jiff::SignedDuration::from_hours(4));
         assert_eq!(ours.epoch, 2);
         let entry = LedgerRecord::Action(Box::new(ours.clone())).stamped(2);
@@ -372,10 +372,10 @@ fn what_a_stale_writer_closed_late_is_not_closed_at_a_restart_however_the_log_is
             let closed = LedgerRecord::Closed(closed).stamped(1);
             let log = [claim(1), claim(2), entry.clone(), closed.clone(), entry.clone()];
             for log in however_compacted(&log) {
-                let mut book = fold(&log);
-                assert_eq!(book.get(&key), Some(&ours), "{log:?}");
-                assert_eq!(book.timers().len(), 1, "{log:?}");
-                assert!(book.take_astray().is_empty(), "the newest record is the true one");
+                let mut ledger = fold(&log);
+                assert_eq!(ledger.get(&key), Some(&ours), "{log:?}");
+                assert_eq!(ledger.timers().len(), 1, "{log:?}");
+                assert!(ledger.take_astray().is_empty(), "the newest record is the true one");
             }
             let mut found = fold(&[claim(1), claim(2), entry.clone(), closed]);
             assert_eq!(found.get(&key), Some(&ours), "one that the holder has not yet set right");
@@ -412,8 +412,8 @@ fn a_later_attempt_opens_a_closed_action() {
     entry.attempt = 2;
     let again = LedgerRecord::Action(entry.clone()).stamped(1);
     let kind = |log: &[StampedRecord]| {
-        let book = fold(log);
-        (book.get(&entry.key).map(|entry| entry.attempt), book.knows(&entry.key))
+        let ledger = fold(log);
+        (ledger.get(&entry.key).map(|entry| entry.attempt), ledger.knows(&entry.key))
     };
     assert_eq!(kind(std::slice::from_ref(&first)), (None, true));
     assert_eq!(kind(&[first.clone(), again.clone()]), (Some(2), true));
@@ -432,8 +432,8 @@ fn what_earlier_holders_have_waited_is_taken_off_the_rest_of_a_doubt_and_a_new_c
     assert_eq!(entry.state, AttemptState::InDoubt);
     entry.waited_s = 100;
     log.push(LedgerRecord::Action(entry).stamped(1));
-    let mut world = World::restored_from(terms(), log, start());
-    let until = world.responder.book().in_doubt().next().unwrap().rests_until;
+    let mut world = World::restored_from(config(), log, start());
+    let until = world.responder.ledger().in_doubt().next().unwrap().rests_until;
     assert_eq!(until, Some(world.at.wall + jiff::SignedDuration::from_secs(20)), "and it is said so");
     world.pass(Duration::from_secs(19));
     world.run_with(&mut { lost });
@@ -441,8 +441,11 @@ fn what_earlier_holders_have_waited_is_taken_off_the_rest_of_a_doubt_and_a_new_c
     world.pass(Duration::from_secs(2));
     world.run_with(&mut { lost });
     assert_eq!(world.calls.len(), 1, "the list does not know it: a new attempt");
-    let mut next = world.restarted(terms());
-    assert!(next.responder.book().entries().all(|entry| entry.waited_s == 0), "the new attempt has waited for nothing");
+    let mut next = world.restarted(config());
+    assert!(
+        next.responder.ledger().entries().all(|entry| entry.waited_s == 0),
+        "the new attempt has waited for nothing"
+    );
     next.pass(Duration::from_secs(119));
     next.run();
     assert!(next.states().is_empty(), "{:?}", next.states());
@@ -472,7 +475,7 @@ proptest! {
             }
         }
         prop_assert_eq!(on(&fold(&log)).1, stands);
-        let mut world = World::restored_from(terms(), log, start());
+        let mut world = World::restored_from(config(), log, start());
         world.run();
         prop_assert_eq!(on(&fold(&compacted(&world.stamped))).1, stands);
     }

@@ -2,7 +2,7 @@
 
 use cordon_records::{ActionState, Report};
 
-use super::samples::{decision, terms};
+use super::samples::{config, decision};
 use super::world::World;
 
 #[test]
@@ -28,7 +28,7 @@ fn the_cap_and_the_breaker_survive_a_restart() {
     }
     world.run();
     assert_eq!(world.calls.len(), 10);
-    let mut after = World::restored(terms(), world.log);
+    let mut after = World::restored(config(), world.log);
     for n in 20..40 {
         after.decide(decision(&format!("a{n}"), &format!("m{n}")));
     }
@@ -52,7 +52,7 @@ fn resuming_lifts_the_breaker_that_the_notice_named_and_no_other() {
         })
         .unwrap();
     assert!(world.responder.resume_switch("breaker_latched@2020-01-01T00:00:00Z", world.at).is_empty());
-    assert!(world.responder.book().breaker.as_ref().unwrap().on);
+    assert!(world.responder.ledger().breaker.as_ref().unwrap().on);
     world.responder.resume_switch(&notice, world.at);
-    assert!(!world.responder.book().breaker.as_ref().unwrap().on);
+    assert!(!world.responder.ledger().breaker.as_ref().unwrap().on);
 }

@@ -8,12 +8,12 @@ use cordon_records::{
 };
 use proptest::prelude::*;
 
-use super::office::{ANN, machine, signed, terms_of_the_office};
+use super::office::{ANN, config_of_the_office, machine, signed};
 use super::samples::{an, decision, pending};
 use super::world::{World, plan};
 use crate::event::{Answer, Effect, Event};
 use crate::order::Lane;
-use crate::{Retry, Terms};
+use crate::{Config, Retry};
 
 #[test]
 fn a_flood_of_ten_thousand_machines_leaves_the_caps_number_of_orders_and_one_notice_within_thirty_seconds() {
@@ -75,16 +75,16 @@ fn planned(n: u8, kinds: &[usize]) -> DecisionRecord {
     plan(&format!("a{n}"), &format!("m{}", n / 3), kinds.collect())
 }
 
-fn twice() -> Terms {
-    Terms { retry: Retry { attempts: 2, after: Duration::from_secs(60) }, ..terms_of_the_office() }
+fn twice() -> Config {
+    Config { retry: Retry { attempts: 2, after: Duration::from_secs(60) }, ..config_of_the_office() }
 }
 
 /// A person's command about whatever of the ledger this number picks.
 fn word(world: &World, step: &Move) -> Option<Command> {
-    let book = world.responder.book();
+    let ledger = world.responder.ledger();
     let pick = |n: usize, held: bool| {
         let is_held = |state| state == AttemptState::Reported(ActionState::Held);
-        let entries: Vec<&LedgerEntry> = book.entries().filter(|entry| is_held(entry.state) == held).collect();
+        let entries: Vec<&LedgerEntry> = ledger.entries().filter(|entry| is_held(entry.state) == held).collect();
         entries.get(n % entries.len().max(1)).copied()
     };
     match step {

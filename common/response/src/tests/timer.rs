@@ -8,10 +8,10 @@ use cordon_records::{
     MachineActionId, Mode, ReleaseTerms,
 };
 
-use super::office::{ANN, machine, terms_of_the_office, unsigned};
+use super::office::{ANN, config_of_the_office, machine, unsigned};
 use super::samples::pending;
 use super::world::{World, plan};
-use crate::Terms;
+use crate::Config;
 
 const FOUR_HOURS: Duration = Duration::from_secs(4 * 3_600);
 
@@ -33,7 +33,7 @@ fn ends(world: &mut World, order: usize) {
 
 /// A world in which m1 is isolated for four hours.
 fn isolated(ask: bool) -> World {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(timed(ask));
     world.run();
     ends(&mut world, 0);
@@ -64,17 +64,17 @@ fn the_machine_is_let_back_when_the_time_after_its_success_is_over_and_not_befor
 fn a_restart_before_the_timer_neither_forgets_nor_hurries_it_and_one_after_it_does_not_repeat_it() {
     let mut before = isolated(false);
     wait(&mut before, Duration::from_secs(3_600));
-    let mut world = before.restarted(terms_of_the_office());
+    let mut world = before.restarted(config_of_the_office());
     wait(&mut world, Duration::from_secs(3 * 3_600 - 2));
     assert!(world.orders.is_empty());
     wait(&mut world, Duration::from_secs(2));
     assert_eq!(world.called(), [ActionKind::Release]);
-    let mut after = world.restarted(terms_of_the_office());
+    let mut after = world.restarted(config_of_the_office());
     wait(&mut after, FOUR_HOURS);
     assert!(after.orders.is_empty(), "{:?}", after.called());
     // Nobody held the ledger when it was due.
     before.at.wall += jiff::SignedDuration::from_hours(48);
-    let mut late = before.restarted(terms_of_the_office());
+    let mut late = before.restarted(config_of_the_office());
     late.run();
     assert_eq!(late.called(), [ActionKind::Release]);
 }
@@ -86,7 +86,7 @@ fn killed_after_any_record_of_the_release_it_is_made_once() {
     wait(&mut world, FOUR_HOURS);
     assert!(matches!(world.log.last(), Some(LedgerRecord::Action(entry)) if entry.release_at.is_none()));
     for cut in before..=world.log.len() {
-        let mut next = World::restored_at(terms_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
+        let mut next = World::restored_at(config_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
         next.isolated.clone_from(&isolated);
         for _ in 0..4 {
             next.run();
@@ -99,7 +99,7 @@ fn killed_after_any_record_of_the_release_it_is_made_once() {
                 if entry.action.kind() == ActionKind::Release && entry.state != cordon_records::AttemptState::Intent)
         });
         assert_eq!(next.orders.len(), usize::from(!made), "cut at {cut}: {:?}", next.steps());
-        assert!(next.responder.book().entries().all(|entry| entry.release_at.is_none()), "cut at {cut}");
+        assert!(next.responder.ledger().entries().all(|entry| entry.release_at.is_none()), "cut at {cut}");
     }
 }
 
@@ -132,7 +132,7 @@ fn with_a_question_first_the_machine_is_let_back_by_a_persons_yes_only() {
         let mut world = isolated(true);
         wait(&mut world, FOUR_HOURS);
         assert_eq!(world.steps().last(), Some(&(ActionKind::Release, ActionState::Held)));
-        let mut world = world.restarted(terms_of_the_office());
+        let mut world = world.restarted(config_of_the_office());
         let approval = world.approval();
         if yes {
             world.says(ANN, approval, "c-1");
@@ -155,7 +155,7 @@ fn an_alert_that_wanted_the_machine_isolated_meanwhile_is_not_undone_without_a_q
     assert_eq!(world.states().last(), Some(&ActionState::Covered));
     wait(&mut world, FOUR_HOURS);
     assert_eq!(world.steps().last(), Some(&(ActionKind::Release, ActionState::Held)), "{:?}", world.reasons());
-    let held = world.responder.book().entries().find(|entry| entry.action.kind() == ActionKind::Release).unwrap();
+    let held = world.responder.ledger().entries().find(|entry| entry.action.kind() == ActionKind::Release).unwrap();
     assert!(held.action.comment().ends_with("; alert a2 wanted it isolated, too"), "{}", held.action.comment());
 }
 
@@ -175,14 +175,14 @@ fn during_a_pause_nothing_is_let_back_and_what_is_overdue_is_once_the_pause_is_o
 #[test]
 fn in_shadow_mode_the_time_that_is_over_is_told_and_nothing_is_done() {
     let world = isolated(false);
-    let mut shadow = world.restarted(Terms { mode: Mode::Shadow, ..terms_of_the_office() });
+    let mut shadow = world.restarted(Config { mode: Mode::Shadow, ..config_of_the_office() });
     wait(&mut shadow, FOUR_HOURS);
     assert_eq!((shadow.steps(), shadow.orders.len()), (vec![(ActionKind::Release, ActionState::Would)], 0));
 }
 
 #[test]
 fn an_isolation_that_failed_has_no_timer() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(timed(false));
     world.run();
     let mut end = pending(&world.orders[0].key);
@@ -200,7 +200,7 @@ fn the_timer_of_one_isolation_ends_no_other_that_is_pending_though_it_is_ours_to
     wait(&mut world, FOUR_HOURS - Duration::from_secs(60));
     let mut later = isolation("a2", None);
     later.alert.newest_moment = Some(world.at.wall);
-    world.responder.terms.guards = cordon_policy::Guards::load("g", "hold: {alert_older_than: 365d}").unwrap();
+    world.responder.config.guards = cordon_policy::Guards::load("g", "hold: {alert_older_than: 365d}").unwrap();
     world.decide(later);
     world.run();
     assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Isolate], "{:?}", world.reasons());

@@ -9,11 +9,11 @@ use cordon_records::{
 };
 use jiff::SignedDuration;
 
-use super::doubt::{listed, look};
-use super::samples::{decision, pending, start, terms};
+use super::reconcile::{listed, look};
+use super::samples::{config, decision, pending, start};
 use super::world::World;
 use crate::event::{Answer, Effect, Event, Unreadable};
-use crate::facts::Facts;
+use crate::facts::FreshFacts;
 
 fn reports(world: &World) -> Vec<ActionRecord> {
     let action = |report: &Report| match report {
@@ -42,14 +42,14 @@ fn judged_again(report: &ActionRecord, guards: &Guards) -> Vec<(String, Ruling)>
 }
 
 /// A world with one decision, whose fresh read brings this.
-fn read(change: impl FnOnce(&mut Facts)) -> World {
+fn read(change: impl FnOnce(&mut FreshFacts)) -> World {
     let mut world = World::new();
     let decided = decision("a1", "m1");
-    let mut facts = Facts {
+    let mut facts = FreshFacts {
         alert: Some(decided.alert.clone()),
         machine: decided.machine.clone(),
         isolation: Isolation::None,
-        ..Facts::missing()
+        ..FreshFacts::missing()
     };
     change(&mut facts);
     world.give(Event::Counted(Ok(4_000)));
@@ -65,7 +65,7 @@ fn read(change: impl FnOnce(&mut Facts)) -> World {
 
 #[test]
 fn what_the_guards_were_told_is_on_the_report_and_leads_them_to_the_same_verdicts_again() {
-    let guards = terms().guards;
+    let guards = config().guards;
     let released = Isolation::Released { at: start(), by: "bob@example.com".into() };
     let cases: [(&str, World, ActionState); 6] = [
         ("nothing against it", read(|_| {}), ActionState::Accepted),
@@ -90,7 +90,7 @@ fn a_fact_that_could_not_be_had_is_told_from_one_that_says_no() {
     let facts = |world: &World| reports(world).remove(0).facts.unwrap();
     let all = facts(&read(|_| {}));
     assert!(all.read && all.alert_read && all.machine.is_some() && all.isolation == Isolation::None);
-    let none = facts(&read(|it| *it = Facts::missing()));
+    let none = facts(&read(|it| *it = FreshFacts::missing()));
     assert!(none.read && !none.alert_read && none.machine.is_none() && none.isolation == Isolation::Unknown);
     assert_eq!(none.actions, None);
 }
@@ -98,14 +98,14 @@ fn a_fact_that_could_not_be_had_is_told_from_one_that_says_no() {
 #[test]
 fn what_a_pause_holds_says_that_nothing_was_read_for_it() {
     let mut world = World::new();
-    world.responder.book.pause =
+    world.responder.ledger.pause =
         Some(Latch { on: true, by: "anna".into(), why: "w".into(), at: start(), window_s: None });
     world.decide(decision("a1", "m1"));
     world.run();
     let report = reports(&world).remove(0);
     let facts = report.facts.clone().unwrap();
     assert_eq!((report.state, facts.read, facts.alert_read, facts.paused), (ActionState::Held, false, false, true));
-    assert_eq!(judged_again(&report, &terms().guards), rulings(&report.guards));
+    assert_eq!(judged_again(&report, &config().guards), rulings(&report.guards));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn the_facts_wait_in_the_ledger_for_their_report_and_no_longer() {
     let intent = world.intent_at();
     world.log.truncate(intent + 1);
     assert!(entries(&world).pop().unwrap().facts.is_some(), "the report of the outcome is still to come");
-    let mut world = World::restored(terms(), world.log);
+    let mut world = World::restored(config(), world.log);
     world.pass(Duration::from_secs(121));
     let key = look(&mut world).expect("the settled look");
     let found = listed("late", ActionType::Isolate, ActionStatus::Pending, mark);
@@ -169,9 +169,9 @@ fn an_intent_that_another_process_left_is_written_down_as_in_doubt_from_the_own_
         assert!(before.step(&mut |_| Answer::Lost("the connection broke".into())));
     }
     let later = start() + SignedDuration::from_mins(30);
-    let mut world = World::restored_at(terms(), before.log, later);
+    let mut world = World::restored_at(config(), before.log, later);
     world.run();
-    let in_doubt: Vec<&LedgerEntry> = world.responder.book().in_doubt().collect();
+    let in_doubt: Vec<&LedgerEntry> = world.responder.ledger().in_doubt().collect();
     assert_eq!(in_doubt.len(), 1);
     assert_eq!(in_doubt[0].rests_until, Some(later + SignedDuration::from_secs(120)));
     assert_eq!(in_doubt[0].reason, "the process that was about to do it ended");
@@ -185,7 +185,7 @@ fn an_intent_that_another_process_left_is_written_down_as_in_doubt_from_the_own_
 fn each_count_of_the_fleet_is_told_to_decide_with_who_counted_and_a_count_that_failed_is_not() {
     let made = start() - SignedDuration::from_hours(24);
     let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "ours".into(), at: made });
-    let mut world = World::restored(terms(), vec![genesis]);
+    let mut world = World::restored(config(), vec![genesis]);
     world.give(Event::Counted(Err(Unreadable { why: "503".into(), retry_after: None, refused: false })));
     world.run();
     assert_eq!(world.published, []);
@@ -193,7 +193,7 @@ fn each_count_of_the_fleet_is_told_to_decide_with_who_counted_and_a_count_that_f
     world.run();
     let counted = |at, epoch| CountedFleet { machines: 3_000, at, by: Some(Counter { ledger: made, epoch }) };
     assert_eq!(world.published, [counted(world.at.wall, 1)]);
-    let mut next = world.restarted(terms());
+    let mut next = world.restarted(config());
     next.give(Event::Counted(Ok(3_000)));
     next.run();
     assert_eq!(next.published, [counted(next.at.wall, 2)], "the next holder's beats it");

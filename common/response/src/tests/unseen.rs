@@ -6,12 +6,12 @@ use cordon_records::{
     ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, Command, CommandRecord, LedgerRecord, Mode,
 };
 
-use super::office::{ANN, machine, signed, terms_of_the_office, terms_with};
-use super::samples::{an, decision, pending, terms};
+use super::office::{ANN, config_of_the_office, config_with, machine, signed};
+use super::samples::{an, config, decision, pending};
 use super::world::{World, plan};
 use crate::event::{Answer, Event};
-use crate::facts::Standing;
-use crate::{Retry, Terms};
+use crate::facts::ActionSnapshot;
+use crate::{Config, Retry};
 
 const LOST: &str = "the connection broke";
 
@@ -20,14 +20,14 @@ fn key() -> ActionKey {
 }
 
 /// A world in which the answer to the isolation of m1 was lost, the settled list does not show it, and the second attempt
-/// is judged on these terms.
-fn after_a_lost_call(then: Terms) -> World {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+/// is judged on this configuration.
+fn after_a_lost_call(then: Config) -> World {
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(decision("a1", "m1"));
     world.run_with(&mut |_| Answer::Lost(LOST.into()));
     let mut world = world.restarted(then);
     world.pass(Duration::from_secs(121));
-    let key = super::doubt::look(&mut world).expect("the settled look");
+    let key = super::reconcile::look(&mut world).expect("the settled look");
     world.give(Event::Looked(key, Ok(Vec::new())));
     world.run();
     assert!(world.orders.is_empty(), "{:?}", world.reasons());
@@ -35,23 +35,23 @@ fn after_a_lost_call(then: Terms) -> World {
 }
 
 /// An isolation that failed is attempted three times.
-fn thrice() -> Terms {
-    Terms { retry: Retry { attempts: 3, after: Duration::from_secs(300) }, ..terms_of_the_office() }
+fn thrice() -> Config {
+    Config { retry: Retry { attempts: 3, after: Duration::from_secs(300) }, ..config_of_the_office() }
 }
 
-fn followed_to(status: ActionStatus) -> Standing {
-    Standing { status, ..pending(&key()) }
+fn followed_to(status: ActionStatus) -> ActionSnapshot {
+    ActionSnapshot { status, ..pending(&key()) }
 }
 
 /// A world with two attempts of the isolation of m1: of the first the answer was lost, or Defender said that it failed. The
 /// second has been asked for.
-fn asked_for_twice(terms: Terms, lost: bool) -> World {
-    let mut world = World::restored(terms, Vec::new());
+fn asked_for_twice(config: Config, lost: bool) -> World {
+    let mut world = World::restored(config, Vec::new());
     world.decide(decision("a1", "m1"));
     if lost {
         world.run_with(&mut |_| Answer::Lost(LOST.into()));
         world.pass(Duration::from_secs(121));
-        let looked = super::doubt::look(&mut world).expect("the settled look");
+        let looked = super::reconcile::look(&mut world).expect("the settled look");
         world.give(Event::Looked(looked, Ok(Vec::new())));
     } else {
         world.run();
@@ -62,8 +62,8 @@ fn asked_for_twice(terms: Terms, lost: bool) -> World {
     world
 }
 
-fn careful() -> Terms {
-    Terms { mode: Mode::Approve, ..terms_of_the_office() }
+fn careful() -> Config {
+    Config { mode: Mode::Approve, ..config_of_the_office() }
 }
 
 /// The same, and the second attempt waits for an approval.
@@ -117,9 +117,9 @@ fn what_is_cancelled_denied_or_expired_while_it_is_held_after_a_lost_call_asks_a
 
 #[test]
 fn what_a_guard_refuses_or_shadow_mode_stops_after_a_lost_call_asks_a_person_to_look() {
-    let never = terms_with("{hold: {kinds: []}, never: {names: [\"m1*\"]}}");
+    let never = config_with("{hold: {kinds: []}, never: {names: [\"m1*\"]}}");
     asks_to_look(&after_a_lost_call(never), "never-list: ");
-    let shadow = Terms { mode: Mode::Shadow, ..terms_of_the_office() };
+    let shadow = Config { mode: Mode::Shadow, ..config_of_the_office() };
     asks_to_look(&after_a_lost_call(shadow), "shadow mode: would have been done");
 }
 
@@ -173,7 +173,7 @@ fn an_alert_is_held_on_a_second_machine_while_a_lost_call_for_the_first_may_come
     let mut first = held_after_a_lost_call();
     first.says(ANN, Command::Cancel { key: key() }, "c-1");
     for mut world in [held_after_a_lost_call(), first] {
-        world = world.restarted(terms());
+        world = world.restarted(config());
         world.decide(decision("a1", "m2"));
         world.run();
         assert!(world.orders.is_empty(), "{:?}", world.reasons());
@@ -187,7 +187,7 @@ fn an_approval_of_what_is_held_after_a_lost_call_keeps_that_in_doubt_when_the_ne
     let approval = world.approval();
     world.say(signed(ANN, approval, "c-1", world.at.wall));
     world.run_with(&mut |_| Answer::Rejected("400".into()));
-    let entry = world.responder.book().get(&key()).unwrap();
+    let entry = world.responder.ledger().get(&key()).unwrap();
     assert_eq!((world.orders.len(), entry.unseen, entry.leaves_doubt()), (1, Some(1), true));
 }
 
@@ -204,7 +204,7 @@ fn what_failed_for_a_missing_permission_and_is_held_and_denied_when_asked_for_ag
     world.say(CommandRecord::unsigned(Command::Deny { key: key() }, "bert".into(), "no".into(), world.at.wall));
     world.run();
     assert_eq!(world.states().last(), Some(&ActionState::Denied), "{:?}", world.reasons());
-    let entry = world.responder.book().get(&key()).unwrap();
+    let entry = world.responder.ledger().get(&key()).unwrap();
     assert_eq!((entry.unseen, entry.leaves_doubt()), (Some(0), false));
 }
 
@@ -216,7 +216,7 @@ fn the_end_of_a_second_attempt_says_that_nobody_knows_what_came_of_the_first() {
         (ActionStatus::TimeOut, ActionState::TimedOut),
         (ActionStatus::Succeeded, ActionState::Succeeded),
     ] {
-        let mut world = asked_for_twice(terms_of_the_office(), true);
+        let mut world = asked_for_twice(config_of_the_office(), true);
         world.until_followed(&[followed_to(status)]);
         world.run();
         let why = world.reasons().pop().unwrap();
@@ -238,7 +238,7 @@ fn a_second_attempt_that_defender_refuses_says_that_nobody_knows_what_came_of_th
 
 #[test]
 fn a_call_for_several_alerts_that_was_refused_leaves_no_doubt_when_one_of_them_is_cancelled() {
-    let mut world = World::restored(terms_of_the_office(), Vec::new());
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     let of = |alert: &str| plan(alert, "m1", vec![an(ActionKind::UpdateAlert)]);
     let first = of("a1").planned[0].key.clone();
     for alert in ["a1", "a2"] {
@@ -252,7 +252,7 @@ fn a_call_for_several_alerts_that_was_refused_leaves_no_doubt_when_one_of_them_i
     }
     assert_eq!(world.together.len(), 1);
     world.says(ANN, Command::Cancel { key: first.clone() }, "c-1");
-    let entry = world.responder.book().get(&first).unwrap();
+    let entry = world.responder.ledger().get(&first).unwrap();
     assert_eq!(entry.state, AttemptState::Reported(ActionState::Cancelled), "{:?}", world.reasons());
 }
 
@@ -265,6 +265,6 @@ fn what_defender_calls_running_and_never_lists_was_not_done_for_us() {
         world.pass(Duration::from_secs(31));
         world.run_with(&mut |_| Answer::Rejected("400".into()));
     }
-    let entry = world.responder.book().get(&key()).unwrap();
+    let entry = world.responder.ledger().get(&key()).unwrap();
     assert_eq!((world.calls.len(), entry.unseen, entry.leaves_doubt()), (2, Some(0), false), "{:?}", world.reasons());
 }

@@ -6,10 +6,10 @@ use cordon_policy::Isolation;
 use cordon_records::{ActionState, ActionStatus, AlertStatus, Command, CommandRecord, Mode, RecordOutcome, Verdict};
 use jiff::SignedDuration;
 
-use super::samples::{decision, pending, start, terms};
+use super::samples::{config, decision, pending, start};
 use super::world::World;
 use crate::event::{Answer, Effect, Event, Unreadable};
-use crate::facts::Facts;
+use crate::facts::FreshFacts;
 
 #[test]
 fn an_alert_that_matches_is_called_once_and_confirmed_by_the_follow_up() {
@@ -81,8 +81,12 @@ fn an_alert_that_was_closed_before_the_call_is_refused_and_may_come_back() {
     let closed = decision("a1", "m1");
     let mut alert = closed.alert.clone();
     alert.status = AlertStatus::Resolved;
-    let facts =
-        Facts { alert: Some(alert), machine: closed.machine.clone(), isolation: Isolation::None, ..Facts::missing() };
+    let facts = FreshFacts {
+        alert: Some(alert),
+        machine: closed.machine.clone(),
+        isolation: Isolation::None,
+        ..FreshFacts::missing()
+    };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!(world.states(), [ActionState::Refused]);
@@ -110,14 +114,14 @@ fn facts_that_cannot_be_read_hold_the_action_after_five_tries() {
     world.run();
     assert!(world.calls.is_empty());
     assert!(matches!(
-        world.responder.book().settled(&decision("a1", "m1").planned[0].key, Mode::Auto, world.at.wall),
+        world.responder.ledger().settled(&decision("a1", "m1").planned[0].key, Mode::Auto, world.at.wall),
         Some("held")
     ));
 }
 
 #[test]
 fn in_shadow_mode_the_rehearsal_is_reported_and_nothing_is_called() {
-    let mut shadow = terms();
+    let mut shadow = config();
     shadow.mode = Mode::Shadow;
     let mut world = World::restored(shadow, Vec::new());
     world.decide(decision("a1", "m1"));
@@ -187,8 +191,12 @@ fn an_alert_waits_for_an_action_that_may_still_be_stopped_and_is_then_judged_by_
     assert_eq!(alert.as_ref().map(|(id, _)| id.as_str()), Some("a1"), "the action that was begun goes first");
     let mut closed = decision("a1", "m1");
     closed.alert.status = AlertStatus::Resolved;
-    let facts =
-        Facts { alert: Some(closed.alert), machine: closed.machine, isolation: Isolation::None, ..Facts::missing() };
+    let facts = FreshFacts {
+        alert: Some(closed.alert),
+        machine: closed.machine,
+        isolation: Isolation::None,
+        ..FreshFacts::missing()
+    };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!(world.states(), [ActionState::Refused, ActionState::Accepted]);
@@ -247,8 +255,12 @@ fn the_fresh_read_cannot_turn_the_action_to_another_spelling_of_the_machine() {
     world.decide(decision("a1", "ABC"));
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
     let facts = decision("a1", "abc");
-    let facts =
-        Facts { alert: Some(facts.alert), machine: facts.machine, isolation: Isolation::None, ..Facts::missing() };
+    let facts = FreshFacts {
+        alert: Some(facts.alert),
+        machine: facts.machine,
+        isolation: Isolation::None,
+        ..FreshFacts::missing()
+    };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!(world.calls[0].1.as_str(), "ABC");
@@ -272,8 +284,12 @@ fn an_alert_that_defender_no_longer_knows_is_held() {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no fresh read") };
-    let facts =
-        Facts { alert: None, machine: decision("a1", "m1").machine, isolation: Isolation::None, ..Facts::missing() };
+    let facts = FreshFacts {
+        alert: None,
+        machine: decision("a1", "m1").machine,
+        isolation: Isolation::None,
+        ..FreshFacts::missing()
+    };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     world.run();
     assert_eq!((world.calls.len(), world.states()), (0, vec![ActionState::Held]));
@@ -304,17 +320,17 @@ fn what_people_say_on_a_topic_that_was_made_anew_counts_and_what_was_read_before
         world.give(Event::Command(offset, after(offset), Ok(pause(by))));
     }
     world.run();
-    let by = |world: &World| world.responder.book().pause.as_ref().map(|latch| latch.by.clone());
-    for mut world in [world.restarted(terms()), world] {
+    let by = |world: &World| world.responder.ledger().pause.as_ref().map(|latch| latch.by.clone());
+    for mut world in [world.restarted(config()), world] {
         // From a backup, or because the end of the topic was lost: read again from its beginning.
         world.give(Event::Command(0, after(0), Ok(pause("anna"))));
         world.run();
-        assert_eq!((by(&world), world.responder.book().commands_next), (Some("bob".to_owned()), 2));
+        assert_eq!((by(&world), world.responder.ledger().commands_next), (Some("bob".to_owned()), 2));
         // On a topic that was made anew, at offsets that had been read.
         for (offset, who) in [(0, "carl"), (1, "dora")] {
             world.give(Event::Command(offset, after(offset + 5), Ok(pause(who))));
             world.run();
-            assert_eq!((by(&world), world.responder.book().commands_next), (Some(who.to_owned()), offset + 1));
+            assert_eq!((by(&world), world.responder.ledger().commands_next), (Some(who.to_owned()), offset + 1));
         }
     }
 }

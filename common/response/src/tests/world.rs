@@ -10,11 +10,11 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::samples::{decision, laptop, pending, start, summary, terms};
-use crate::book::Book;
+use super::samples::{config, decision, laptop, pending, start, summary};
 use crate::event::{Answer, Effect, Event, Moment, Order, SwitchSetRight, Unreadable};
-use crate::facts::{Facts, Standing};
-use crate::responder::{Responder, Terms};
+use crate::facts::{ActionSnapshot, FreshFacts};
+use crate::ledger::LedgerState;
+use crate::responder::{Config, Responder};
 
 /// A decision that plans these actions, in this order, by one rule in mode auto.
 pub fn plan(alert: &str, machine: &str, actions: Vec<Action>) -> DecisionRecord {
@@ -60,31 +60,31 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        Self::restored(terms(), Vec::new())
+        Self::restored(config(), Vec::new())
     }
 
     /// A new holder that has restored this log.
-    pub fn restored(terms: Terms, log: Vec<LedgerRecord>) -> Self {
-        Self::restored_at(terms, log, start() + SignedDuration::from_secs(60))
+    pub fn restored(config: Config, log: Vec<LedgerRecord>) -> Self {
+        Self::restored_at(config, log, start() + SignedDuration::from_secs(60))
     }
 
     /// The same, at this time of the wall clock.
-    pub fn restored_at(terms: Terms, log: Vec<LedgerRecord>, wall: Timestamp) -> Self {
-        Self::restored_from(terms, log.into_iter().map(StampedRecord::from).collect(), wall)
+    pub fn restored_at(config: Config, log: Vec<LedgerRecord>, wall: Timestamp) -> Self {
+        Self::restored_from(config, log.into_iter().map(StampedRecord::from).collect(), wall)
     }
 
     /// The same, from records as they stand on the topic.
-    pub fn restored_from(terms: Terms, mut stamped: Vec<StampedRecord>, wall: Timestamp) -> Self {
-        let mut book = Book::default();
-        stamped.iter().cloned().for_each(|record| book.apply(record));
-        let (epoch, next_command) = (book.epoch + 1, book.commands_next);
+    pub fn restored_from(config: Config, mut stamped: Vec<StampedRecord>, wall: Timestamp) -> Self {
+        let mut ledger = LedgerState::default();
+        stamped.iter().cloned().for_each(|record| ledger.apply(record));
+        let (epoch, next_command) = (ledger.epoch + 1, ledger.commands_next);
         let claim = StampedRecord::from(LedgerRecord::Claim(Claim { epoch, owner: "test".into(), at: start() }));
-        book.apply(claim.clone());
+        ledger.apply(claim.clone());
         stamped.push(claim);
         let log: Vec<LedgerRecord> = stamped.iter().cloned().map(StampedRecord::into_record).collect();
         let at = Moment { wall, mono: Instant::now() };
         let end = i64::try_from(log.len()).unwrap() - 1;
-        let responder = Responder::new(terms, book, epoch, end, at);
+        let responder = Responder::new(config, ledger, epoch, end, at);
         let mut world = Self {
             responder,
             at,
@@ -133,11 +133,11 @@ impl World {
             Effect::Superseded(_) => self.superseded = true,
             Effect::Read { key, alert, machine } => {
                 let isolation = self.isolated.get(&machine).cloned().unwrap_or(Isolation::None);
-                let facts = Facts {
+                let facts = FreshFacts {
                     alert: alert.map(|(alert, _)| summary(&alert)),
                     machine: Some(laptop(&machine)),
                     isolation,
-                    ..Facts::missing()
+                    ..FreshFacts::missing()
                 };
                 self.give(Event::Facts(key, Ok(Box::new(facts))));
             }
@@ -146,12 +146,12 @@ impl World {
                 let offset = self.append(LedgerRecord::Action(entry));
                 self.give(Event::IntentWritten(key, offset));
             }
-            Effect::Record { ticket, reports, ledger } => {
+            Effect::Record { write, reports, ledger } => {
                 self.reports.extend(reports);
                 for record in ledger {
                     self.append_stamped(record);
                 }
-                self.give(Event::Recorded(ticket));
+                self.give(Event::Recorded(write));
             }
             Effect::Act { order, .. } => {
                 let key = order.key.clone();
@@ -196,12 +196,12 @@ impl World {
             world.until_followed(&[end]);
             world.run();
         }
-        world.restarted(terms())
+        world.restarted(config())
     }
 
     /// The next holder after this one, at the same time.
-    pub fn restarted(&self, terms: Terms) -> Self {
-        let mut next = Self::restored_from(terms, self.stamped.clone(), self.at.wall);
+    pub fn restarted(&self, config: Config) -> Self {
+        let mut next = Self::restored_from(config, self.stamped.clone(), self.at.wall);
         next.isolated.clone_from(&self.isolated);
         next
     }
@@ -240,7 +240,7 @@ impl World {
     }
 
     /// Lets time pass until the next look at accepted actions, and answers it.
-    pub fn until_followed(&mut self, standings: &[Standing]) {
+    pub fn until_followed(&mut self, standings: &[ActionSnapshot]) {
         for _ in 0..10_000 {
             match self.waiting.front() {
                 Some(Effect::Follow { .. }) => {
@@ -274,7 +274,7 @@ impl World {
 
     /// How many attempts the caps count.
     pub fn intents_counted(&self) -> usize {
-        self.responder.book().attempts(Timestamp::MIN, Mode::Auto).len()
+        self.responder.ledger().attempts(Timestamp::MIN, Mode::Auto).len()
     }
 
     /// The link in the last report.

@@ -116,7 +116,7 @@ pub enum KafkaFailure {
     #[error(
         "{tripped}, and now {position} because of {last} ({detail}); that points to a fault of this stage, of its \
          configuration or of the stage before it, so it stops here instead of emptying the topic: look at them with \
-         `cordon dlq list --stage {stage}`, mend the cause, start again, and bring them back with `cordon dlq redrive`"
+         `cordon dlq list --stage {stage}`, fix the cause, start again, and bring them back with `cordon dlq redrive`"
     )]
     TooManyDeadLetters {
         /// Which limit was reached.
@@ -132,7 +132,7 @@ pub enum KafkaFailure {
     },
     /// A holder did not give way when its tenure ended.
     #[error("the holder of {topic} did not return within {seconds} s of losing it; restart the process")]
-    Overstayed {
+    DidNotYield {
         /// The topic's full name.
         topic: String,
         /// The deadline.
@@ -170,7 +170,7 @@ impl Classified for KafkaFailure {
             | Self::NoOffset { .. }
             | Self::Halted { .. }
             | Self::TooManyDeadLetters { .. }
-            | Self::Overstayed { .. }
+            | Self::DidNotYield { .. }
             | Self::NotOnePartition { .. }
             | Self::Panicked { .. }
             | Self::Thread(_) => ErrorClass::Fatal,
@@ -178,7 +178,7 @@ impl Classified for KafkaFailure {
     }
 }
 
-/// Whose business it is to mend a failure; exit codes follow from it.
+/// Whose business it is to fix a failure; exit codes follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The broker cannot be reached, or does not answer.
@@ -192,7 +192,7 @@ pub enum Fault {
 }
 
 impl KafkaFailure {
-    /// Whose business it is to mend it.
+    /// Whose business it is to fix it.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
@@ -208,7 +208,7 @@ impl KafkaFailure {
             | Self::NoOffset { .. }
             | Self::Halted { .. }
             | Self::TooManyDeadLetters { .. }
-            | Self::Overstayed { .. }
+            | Self::DidNotYield { .. }
             | Self::NotOnePartition { .. }
             | Self::Panicked { .. }
             | Self::Thread(_) => Fault::Broken,

@@ -7,21 +7,21 @@ use super::super::tree::{Node, Typed};
 use super::super::types::Record;
 use super::super::value::{Fault, List, Value};
 use super::{Eval, Frame, Test, boxed_eval, boxed_test, value as compile};
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 use crate::schema::FieldType;
 
 /// Finds the record of a field.
-type Find<R> = for<'r> fn(&'r Facts<'r>, &str) -> Result<&'r R, Fault>;
+type Find<R> = for<'r> fn(&'r RecordFacts<'r>, &str) -> Result<&'r R, Fault>;
 
 /// The alert, to read this field of it. A field of which the record has a part only cannot be read.
-pub fn alert<'r>(facts: &'r Facts<'r>, field: &str) -> Result<&'r Alert, Fault> {
+pub fn alert<'r>(facts: &'r RecordFacts<'r>, field: &str) -> Result<&'r Alert, Fault> {
     match facts.cuts.iter().find(|cut| cut.field == field) {
         None => Ok(facts.alert),
         Some(cut) => Err(Fault::Cut(cut.to_string().into())),
     }
 }
 
-fn machine<'r>(facts: &'r Facts<'r>, _field: &str) -> Result<&'r Machine, Fault> {
+fn machine<'r>(facts: &'r RecordFacts<'r>, _field: &str) -> Result<&'r Machine, Fault> {
     facts.machine.ok_or(Fault::NoMachine)
 }
 

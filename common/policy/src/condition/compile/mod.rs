@@ -17,17 +17,17 @@ use super::functions;
 use super::tree::{Node, Typed};
 use super::types::Type;
 use super::value::{Fault, List, Value};
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 
 /// What a closure sees: the record and the variables of the loops around it.
 #[derive(Clone, Copy)]
 pub struct Frame<'f, 'r> {
-    pub facts: &'r Facts<'r>,
+    pub facts: &'r RecordFacts<'r>,
     locals: [Option<&'f Value<'r>>; MAX_LOOP_DEPTH],
 }
 
 impl<'f, 'r> Frame<'f, 'r> {
-    pub const fn new(facts: &'r Facts<'r>) -> Self {
+    pub const fn new(facts: &'r RecordFacts<'r>) -> Self {
         Self { facts, locals: [None; MAX_LOOP_DEPTH] }
     }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::{Condition, Judged};
 use super::oracle;
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 
 /// What either says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +45,7 @@ fn ours(source: &str, machine: bool) -> Said {
     let present: Machine = serde_json::from_str(r#"{"id": "m1", "osBuild": 3}"#).unwrap();
     let Ok(condition) = Condition::parse(source) else { return Mistake };
     let now = "2026-01-02T03:00:00Z".parse().unwrap();
-    match condition.judge(&Facts::new(&alert, machine.then_some(&present), now)) {
+    match condition.judge(&RecordFacts::new(&alert, machine.then_some(&present), now)) {
         Judged::True => True,
         Judged::False => False,
         Judged::Unknown(_) | Judged::Cut(_) => Failed,

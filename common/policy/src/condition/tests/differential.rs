@@ -11,7 +11,7 @@ use writer::Writer;
 
 use super::super::{Condition, Judged, Step, explain, parse};
 use super::oracle;
-use crate::facts::Facts;
+use crate::facts::RecordFacts;
 use crate::schema::{ALERT, EVIDENCE, FieldSpec, FieldType, MACHINE};
 
 const NOW: &str = "2026-03-01T22:30:00.25Z";
@@ -119,7 +119,7 @@ proptest! {
             }
             Err(mistakes) => return Err(TestCaseError::fail(format!("{source}\nwas refused: {mistakes:?}"))),
         };
-        let ours = match condition.judge(&Facts::new(&alert, Some(&machine), now)) {
+        let ours = match condition.judge(&RecordFacts::new(&alert, Some(&machine), now)) {
             Judged::True => Some(true),
             Judged::False => Some(false),
             Judged::Unknown(_) | Judged::Cut(_) => None,
@@ -139,7 +139,7 @@ proptest! {
         let (alert, machine) = records(&mut Dice(bytes.into_iter()));
         let source = Writer::new(Dice(expression.into_iter())).truth(5);
         let Ok(condition) = Condition::parse(&source) else { return Err(TestCaseError::reject("stricter on purpose")) };
-        let facts = Facts::new(&alert, (!is_machine_absent).then_some(&machine), NOW.parse().unwrap());
+        let facts = RecordFacts::new(&alert, (!is_machine_absent).then_some(&machine), NOW.parse().unwrap());
         let explained = explain(&condition, &source, &facts).unwrap();
         prop_assert_eq!(&explained.judged, &condition.judge(&facts));
         let root = match &explained.judged {

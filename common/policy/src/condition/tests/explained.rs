@@ -6,7 +6,7 @@ use crate::condition::explain::Explanation;
 fn explained(source: &str) -> Explanation {
     let (alert, machine) = (alert(), machine());
     let condition = Condition::parse(source).unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"));
-    let facts = Facts::new(&alert, Some(&machine), "2026-01-02T04:00:00Z".parse().unwrap());
+    let facts = RecordFacts::new(&alert, Some(&machine), "2026-01-02T04:00:00Z".parse().unwrap());
     explain(&condition, source, &facts).unwrap()
 }
 
@@ -112,7 +112,7 @@ fn the_spelling_of_calls_indexes_signs_and_odd_texts_is_kept() {
 fn without_a_machine_the_parts_that_ask_for_it_fail_and_the_whole_cannot_be_told_unless_the_rest_decides() {
     let source = "alert.severity == 'High' && machine.osPlatform == ''";
     let alert = alert();
-    let facts = Facts::new(&alert, None, jiff::Timestamp::UNIX_EPOCH);
+    let facts = RecordFacts::new(&alert, None, jiff::Timestamp::UNIX_EPOCH);
     let explained = explain(&Condition::parse(source).unwrap(), source, &facts).unwrap();
     assert!(matches!(explained.judged, Judged::Unknown(_)));
     assert_eq!(explained.root.parts[0].truth(), Some(true));

@@ -8,7 +8,7 @@ use super::*;
 fn judged(field: &str, given: &str, condition: &str) -> Judged {
     let alert: Alert = serde_json::from_value(serde_json::json!({"id": "a", field: given})).unwrap();
     let condition = Condition::parse(condition).unwrap_or_else(|mistakes| panic!("{condition}: {mistakes:?}"));
-    condition.judge(&Facts::new(&alert, None, "2026-01-02T04:00:00Z".parse().unwrap()))
+    condition.judge(&RecordFacts::new(&alert, None, "2026-01-02T04:00:00Z".parse().unwrap()))
 }
 
 const FIELDS: [(&str, &spelling::Values); 6] = [

@@ -20,7 +20,7 @@ fn of_impact(impact: Impact) -> Vec<ActionKind> {
 }
 
 /// What would stop an isolation for all eternity.
-fn everything_against(facts: &mut Facts) {
+fn everything_against(facts: &mut RecordFacts) {
     facts.mode = Mode::Auto;
     facts.alert.status = cordon_records::AlertStatus::Resolved;
     facts.alert.newest_moment = None;
@@ -55,7 +55,7 @@ fn the_guards_are_listed_once_each() {
 fn every_action_on_a_machine_that_takes_away_meets_every_guard_but_those_of_isolation_of_files_and_of_gentle_actions() {
     let only_isolate = [guard::RELEASED, guard::ISOLATION];
     let others = [guard::GENTLE_CAPS, guard::STANDING];
-    for kind in of_impact(Impact::Disrupting).into_iter().filter(|kind| *kind != ActionKind::Indicator) {
+    for kind in of_impact(Impact::Disruptive).into_iter().filter(|kind| *kind != ActionKind::Indicator) {
         for guard in Guard::ALL.into_iter().map(Guard::name) {
             let of_this_kind = match guard {
                 guard::OBSERVABLE => kind == ActionKind::StopFile,
@@ -70,7 +70,7 @@ fn every_action_on_a_machine_that_takes_away_meets_every_guard_but_those_of_isol
 
 #[test]
 fn a_gentle_action_has_caps_of_its_own_and_uses_up_no_other() {
-    for kind in of_impact(Impact::Gentle) {
+    for kind in of_impact(Impact::LowImpact) {
         let asked = names(kind, Asker::Rules);
         for guard in [guard::CAPS, guard::FLEET_SHARE, guard::PER_RULE, guard::PER_DEVICE_GROUP] {
             assert!(!asked.contains(&guard.to_owned()), "{kind} meets {guard}");
@@ -108,7 +108,7 @@ fn what_touches_no_machine_asks_nothing_of_the_machine() {
 
 #[test]
 fn a_person_gives_back_whatever_stands_against_even_while_all_is_paused() {
-    for kind in of_impact(Impact::Freeing) {
+    for kind in of_impact(Impact::Restoring) {
         let mut facts = facts();
         everything_against(&mut facts);
         (facts.action, facts.asker, facts.mode, facts.pause) =
@@ -123,7 +123,7 @@ fn a_person_gives_back_whatever_stands_against_even_while_all_is_paused() {
 
 #[test]
 fn a_timer_gives_back_whatever_stands_against_but_waits_while_all_is_paused() {
-    for kind in of_impact(Impact::Freeing) {
+    for kind in of_impact(Impact::Restoring) {
         let mut facts = facts();
         everything_against(&mut facts);
         (facts.action, facts.asker) = (action(kind), Asker::Timer);
@@ -136,7 +136,7 @@ fn a_timer_gives_back_whatever_stands_against_but_waits_while_all_is_paused() {
 
 #[test]
 fn what_rules_give_back_stays_inside_the_pilot_and_the_maintenance_windows() {
-    let release = |f: &mut Facts| {
+    let release = |f: &mut RecordFacts| {
         (f.action, f.isolation, f.ours) = (action(ActionKind::Release), isolated(), true);
     };
     expect("scope: {tags: [cordon-pilot]}", &[(guard::SCOPE, Ruling::Hold)], release);

@@ -35,7 +35,7 @@ prop_compose! {
         fleet in proptest::option::of((0u64..10_000, 0i64..100_000)),
         (paused, latched_, known) in (any::<bool>(), any::<bool>(), any::<bool>()),
         limits in proptest::collection::vec((1u64..90_000, 1u32..20), 0..2),
-    ) -> Facts {
+    ) -> RecordFacts {
         let mut facts = facts();
         (facts.mode, facts.action, facts.approved) = (mode, action(kind), approved);
         let machine = facts.machine();
@@ -88,7 +88,7 @@ proptest! {
         let guards = guards("never: {tags: [cordon-never], names: ['dc*'], groups: [tier 0]}");
         let refused = facts.judge(&guards).verdicts.iter().any(|verdict| verdict.guard == guard::NEVER_LIST && verdict.ruling == Ruling::Refuse);
         let on_a_machine = !matches!(kind, ActionKind::UpdateAlert | ActionKind::Indicator);
-        prop_assert_eq!(refused, on_a_machine && kind.impact() != Impact::Freeing);
+        prop_assert_eq!(refused, on_a_machine && kind.impact() != Impact::Restoring);
         prop_assert!(!refused || facts.judge(&guards).ruling == Ruling::Refuse);
     }
 
@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn without_a_fact_that_a_guard_needs_nothing_passes(mut facts in any_facts(), gone in 0..6) {
         let on_a_machine = !matches!(facts.action.kind(), ActionKind::UpdateAlert | ActionKind::Indicator);
-        prop_assume!(on_a_machine && facts.action.kind().impact() != Impact::Freeing);
+        prop_assume!(on_a_machine && facts.action.kind().impact() != Impact::Restoring);
         let machine = facts.machine.get_or_insert_with(|| super::facts().machine.unwrap());
         match gone {
             0 => machine.tags = None,
@@ -200,7 +200,7 @@ proptest! {
             Ok(guards) => {
                 prop_assert_eq!(&super::guards(&guards.to_string()), &guards, "{}", guards);
                 prop_assert_eq!(&super::guards(&guards.annotated()), &guards, "{}", guards.annotated());
-                let _ = (guards.doubts(at(0)), guards.meaning(at(0)));
+                let _ = (guards.warnings(at(0)), guards.meaning(at(0)));
             }
             Err(problems) => prop_assert!(!problems.is_empty()),
         }

@@ -105,16 +105,16 @@ fn only_what_is_as_built_in_is_marked_so() {
     assert_eq!(super::guards(&text), guards);
 }
 
-/// `path: text` of each doubt about guards that name their signers.
-fn doubts(yaml: &str) -> Vec<String> {
-    let doubts = guards(&format!("{{approvals: {{allowed_signers: x}}, {yaml}}}")).doubts(at(0));
-    doubts.into_iter().map(|doubt| format!("{}: {}", doubt.path, doubt.text)).collect()
+/// `path: text` of each warning about guards that name their signers.
+fn warnings(yaml: &str) -> Vec<String> {
+    let warnings = guards(&format!("{{approvals: {{allowed_signers: x}}, {yaml}}}")).warnings(at(0));
+    warnings.into_iter().map(|warning| format!("{}: {}", warning.path, warning.text)).collect()
 }
 
 #[test]
 fn what_contradicts_itself_is_doubted_with_its_place() {
     let nothing: [&str; 0] = [];
-    assert_eq!(doubts("scope: {tags: [pilot]}"), nothing);
+    assert_eq!(warnings("scope: {tags: [pilot]}"), nothing);
     for (yaml, expected) in [
         (
             "scope: {tags: [Cordon-Never]}",
@@ -131,11 +131,11 @@ fn what_contradicts_itself_is_doubted_with_its_place() {
             "maintenance[0]: ended at 2020-01-02T00:00:00Z: it does nothing any more",
         ),
     ] {
-        assert_eq!(doubts(yaml), [expected], "{yaml}");
+        assert_eq!(warnings(yaml), [expected], "{yaml}");
     }
-    assert_eq!(doubts("caps: {per_rule: {1h: 20}, per_device_group: {1h: 20}}"), nothing);
-    assert_eq!(Guards::built_in().doubts(at(0)).len(), 1);
-    assert_eq!(Guards::built_in().doubts(at(0))[0].path, "approvals.allowed_signers");
+    assert_eq!(warnings("caps: {per_rule: {1h: 20}, per_device_group: {1h: 20}}"), nothing);
+    assert_eq!(Guards::built_in().warnings(at(0)).len(), 1);
+    assert_eq!(Guards::built_in().warnings(at(0))[0].path, "approvals.allowed_signers");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn what_opens_the_fleet_is_doubted_each_by_itself() {
             "maintenance[0]: lasts 31 days, more than 30: for so long nothing is done there without a person",
         ),
     ] {
-        assert_eq!(doubts(yaml), [expected], "{yaml}");
+        assert_eq!(warnings(yaml), [expected], "{yaml}");
     }
     for yaml in [
         "never: {tags: [], groups: [Tier0]}",
@@ -193,9 +193,9 @@ fn what_opens_the_fleet_is_doubted_each_by_itself() {
         "caps: {all_rules: {2d: 400}}",
         "maintenance: [{tags: [a], from: '2027-01-01T00:00:00Z', to: '2027-01-31T00:00:00Z', by: a, why: b}]",
     ] {
-        assert_eq!(doubts(yaml), nothing, "{yaml}");
+        assert_eq!(warnings(yaml), nothing, "{yaml}");
     }
-    assert_eq!(doubts("hold: {kinds: []}").len(), 2);
+    assert_eq!(warnings("hold: {kinds: []}").len(), 2);
 }
 
 #[test]
@@ -227,9 +227,9 @@ fn names_that_no_machine_and_no_user_has_are_doubted() {
              name (eve, CORP\\eve)",
         ),
     ] {
-        assert_eq!(doubts(yaml), [expected], "{yaml}");
+        assert_eq!(warnings(yaml), [expected], "{yaml}");
     }
-    assert_eq!(doubts("never: {names: ['dc*', 'paw-??', '*.corp.example', MÜNCHEN_1]}"), nothing);
-    assert_eq!(doubts("hold: {users: [eve@corp.example, eve, 'svc-backup$', e.adams, 'CORP\\eve']}"), nothing);
-    assert_eq!(doubts("hold: {users: [' eve', \"eve\\t\", 'CORP\\eve@corp.example', ' CORP\\eve ']}"), nothing);
+    assert_eq!(warnings("never: {names: ['dc*', 'paw-??', '*.corp.example', MÜNCHEN_1]}"), nothing);
+    assert_eq!(warnings("hold: {users: [eve@corp.example, eve, 'svc-backup$', e.adams, 'CORP\\eve']}"), nothing);
+    assert_eq!(warnings("hold: {users: [' eve', \"eve\\t\", 'CORP\\eve@corp.example', ' CORP\\eve ']}"), nothing);
 }

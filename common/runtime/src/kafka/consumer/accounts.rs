@@ -1,4 +1,4 @@
-//! How records end, in both loops alike: settled on the board, counted in the metrics, and, when they cannot be handled,
+//! How records end, in both loops alike: settled on the registry, counted in the metrics, and, when they cannot be handled,
 //! written to the dead letters first, if the breaker lets them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{Classified, DeadLetterReason, ErrorClass, RecordOutcome};
 
-use super::board::{Board, Lease};
 use super::breaker::Breaker;
 use super::dead_letter::{capped, dead_letter};
+use super::registry::{Lease, PartitionRegistry};
 use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::Inbound;
@@ -19,13 +19,13 @@ const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
 /// The books of one stage, for as long as its process runs.
 pub(in crate::kafka) struct Accounts {
     context: Context,
-    board: Arc<Board>,
+    registry: Arc<PartitionRegistry>,
     breaker: Mutex<Breaker>,
 }
 
 impl Accounts {
-    pub(in crate::kafka) fn new(context: &Context, board: Arc<Board>) -> Self {
-        Self { context: context.clone(), board, breaker: Mutex::default() }
+    pub(in crate::kafka) fn new(context: &Context, registry: Arc<PartitionRegistry>) -> Self {
+        Self { context: context.clone(), registry, breaker: Mutex::default() }
     }
 
     /// A poisoned lock only means that another thread panicked between two whole updates.
@@ -45,7 +45,7 @@ impl Accounts {
 
     /// Settles a record. `false` when it does not count: the lease is over, or it was settled before.
     pub(in crate::kafka) fn settle(&self, lease: &Lease, offset: i64, outcome: RecordOutcome) -> bool {
-        if !self.board.settle(lease, offset) {
+        if !self.registry.settle(lease, offset) {
             return false;
         }
         let metrics = &self.context.metrics;
@@ -63,7 +63,7 @@ impl Accounts {
 
     /// Writes a dead letter until it is confirmed, and settles its input; `false` when the lease ended first. When the
     /// breaker refuses, nothing is written and the input stays unsettled.
-    pub(in crate::kafka) async fn bury(
+    pub(in crate::kafka) async fn dead_letter(
         &self,
         lease: &Lease,
         record: &Inbound,

@@ -152,7 +152,7 @@ mod tests {
         breaker
     }
 
-    fn bury(breaker: &mut Breaker, count: u32, now: Instant) {
+    fn dead_letter(breaker: &mut Breaker, count: u32, now: Instant) {
         for n in 0..count {
             assert_eq!(breaker.dead(now), Ok(()), "dead letter {n}");
         }
@@ -162,9 +162,9 @@ mod tests {
     fn twenty_in_a_row_are_believed_and_a_sound_record_begins_a_new_row() {
         let now = Instant::now();
         let mut breaker = sound_one(now);
-        bury(&mut breaker, 20, now);
+        dead_letter(&mut breaker, 20, now);
         breaker.sound();
-        bury(&mut breaker, 20, now);
+        dead_letter(&mut breaker, 20, now);
         assert_eq!(breaker.dead(now), Err(Tripped::InARow { dead: 20 }));
     }
 
@@ -172,7 +172,7 @@ mod tests {
     fn a_process_to_which_nothing_was_sound_is_believed_five_times() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        bury(&mut breaker, 5, now);
+        dead_letter(&mut breaker, 5, now);
         assert_eq!(breaker.dead(now), Err(Tripped::AtStart { dead: 5 }));
     }
 
@@ -180,7 +180,7 @@ mod tests {
     fn a_refusal_is_for_good() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        bury(&mut breaker, 5, now);
+        dead_letter(&mut breaker, 5, now);
         assert!(breaker.dead(now).is_err());
         breaker.ended(now);
         assert_eq!(breaker.dead(now), Err(Tripped::AtStart { dead: 5 }));

@@ -10,11 +10,11 @@ use cordon_records::Topic;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::board::Limits;
 use super::event::Event;
 use super::handler::Handler;
 use super::lanes::Lanes;
 use super::poll::{PollSpec, Poller};
+use super::registry::Limits;
 use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::settings::Role;
@@ -60,7 +60,7 @@ pub async fn consume<H: Handler>(
     };
     let mut poller = Poller::start(spec, context, &shutdown)?;
     let (failed, mut failures) = unbounded_channel();
-    let lanes = Arc::new(Lanes::new(handler, context, Arc::clone(&poller.board), (concurrency, failed)));
+    let lanes = Arc::new(Lanes::new(handler, context, Arc::clone(&poller.registry), (concurrency, failed)));
     let mut gone = pin!(poller.gone());
     let ended = loop {
         tokio::select! {

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::board::Lease;
+use super::registry::Lease;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::Inbound;
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::board::Board;
 use super::hooks::Hooks;
+use super::registry::PartitionRegistry;
 
 /// How long polling may rest before partitions are paused; heartbeats go on, rebalances wait that long.
 const PARK: Duration = Duration::from_secs(1);
@@ -28,12 +28,12 @@ impl Gate {
     }
 
     /// Looks at what is in flight and parks, pauses or resumes.
-    pub(super) fn step(&mut self, board: &Board, consumer: &BaseConsumer<Hooks>, topic: &str) {
-        let full: BTreeSet<i32> = board.full().into_iter().collect();
+    pub(super) fn step(&mut self, registry: &PartitionRegistry, consumer: &BaseConsumer<Hooks>, topic: &str) {
+        let full: BTreeSet<i32> = registry.full().into_iter().collect();
         let mut paused = consumer.context().paused();
         let unpaused: BTreeSet<i32> = full.difference(&paused).copied().collect();
         if !paused.is_empty() {
-            let busy: BTreeSet<i32> = board.half_full().into_iter().collect();
+            let busy: BTreeSet<i32> = registry.half_full().into_iter().collect();
             let rested: BTreeSet<i32> = paused.difference(&busy).copied().collect();
             if turn(consumer, topic, &rested, false) {
                 paused.retain(|partition| !rested.contains(partition));

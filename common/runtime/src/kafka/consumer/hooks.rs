@@ -16,11 +16,11 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Break};
 use super::commit_health::CommitHealth;
 use super::event::{Assigned, Event};
 use super::leave::Round;
 use super::loss::{self, Gap};
+use super::registry::{Break, PartitionRegistry};
 use crate::context::Context;
 use crate::kafka::connection::Connection;
 use crate::kafka::connection::right::{Needs, Operation};
@@ -37,7 +37,7 @@ const LETTERS: Duration = Duration::from_secs(30);
 
 /// The consumer's context.
 pub(super) struct Hooks {
-    board: Arc<Board>,
+    registry: Arc<PartitionRegistry>,
     events: UnboundedSender<Event>,
     topic: (Arc<str>, Topic),
     context: Context,
@@ -67,7 +67,7 @@ pub(super) struct Hooks {
 
 impl Hooks {
     pub(super) fn new(
-        board: Arc<Board>,
+        registry: Arc<PartitionRegistry>,
         events: UnboundedSender<Event>,
         context: &Context,
         topic: (Arc<str>, Topic),
@@ -76,7 +76,7 @@ impl Hooks {
         health.set_ready(topic.1.suffix(), false, "joining the consumer group");
         let (connection, needs) = (Connection::of(&context.kafka), Needs::topic(Operation::Read, &topic.0));
         Self {
-            board,
+            registry,
             events,
             topic,
             context: context.clone(),
@@ -131,15 +131,17 @@ impl Hooks {
     pub(super) fn lost(&self, gap: Gap) {
         self.metrics.lost(gap.records());
         gap.log(&self.topic.0);
-        let (Some(lease), Some(runtime)) = (self.board.lose(gap.partition, gap.last()), &self.runtime) else { return };
-        let (board, context, name) = (Arc::clone(&self.board), self.context.clone(), Arc::clone(&self.topic.0));
+        let (Some(lease), Some(runtime)) = (self.registry.lose(gap.partition, gap.last()), &self.runtime) else {
+            return;
+        };
+        let (registry, context, name) = (Arc::clone(&self.registry), self.context.clone(), Arc::clone(&self.topic.0));
         let (goes_on, events) = (self.goes_on, self.events.clone());
         let letter = runtime.spawn(async move {
             if !goes_on && loss::is_told(&context, &name, gap).await {
                 return;
             }
             match loss::record(&context, &name, gap, &lease).await {
-                Ok(true) if goes_on => drop(board.settle(&lease, gap.last())),
+                Ok(true) if goes_on => drop(registry.settle(&lease, gap.last())),
                 Ok(_) => {}
                 // Nobody listens only when the stage is stopping for another failure.
                 Err(failure) => drop(events.send(Event::Failed(failure))),
@@ -167,7 +169,7 @@ impl Hooks {
     /// Asks again where the group stands on partitions on which nobody could say when they came, and tells of what is
     /// lost before the first record that has come meanwhile.
     pub(super) fn settle_doubts(&self, consumer: &BaseConsumer<Self>, now: Instant) {
-        let doubted = self.board.doubted();
+        let doubted = self.registry.doubted();
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if doubted.is_empty() || asked.is_some_and(|at| now.saturating_duration_since(at) < ASK_AGAIN) {
             return;
@@ -177,7 +179,7 @@ impl Hooks {
         let Some(committed) = committed else { return };
         for partition in doubted {
             let next = committed.get(&partition).copied();
-            let came = self.board.stands(partition, next);
+            let came = self.registry.stands(partition, next);
             match (next, came) {
                 (Some(expected), Some(came)) if expected != came => {
                     let found = Break { partition, expected, came };
@@ -191,7 +193,7 @@ impl Hooks {
                 }
                 (Some(_), Some(_)) | (None, _) => {}
             }
-            self.board.trust(partition);
+            self.registry.trust(partition);
         }
     }
 
@@ -284,7 +286,7 @@ impl Hooks {
             self.paused().remove(&partition);
             self.open(partition, committed.get(&partition).copied());
             if !known {
-                self.board.doubt(partition);
+                self.registry.doubt(partition);
             }
         }
         gaps.into_iter().for_each(|gap| self.lost(gap));
@@ -293,7 +295,7 @@ impl Hooks {
     /// Begins a lease. One that is held on the partition ends.
     fn open(&self, partition: i32, next: Option<i64>) {
         let (sender, records) = unbounded_channel();
-        let lease = self.board.open((partition, next), &self.ending, sender);
+        let lease = self.registry.open((partition, next), &self.ending, sender);
         // Nobody listens only while the stage is stopping.
         let _ = self.events.send(Event::Assigned(Assigned { lease, records }));
     }
@@ -308,11 +310,11 @@ impl Hooks {
         let partitions = partitions(list);
         if consumer.assignment_lost() {
             // Someone else may have them already: what runs is dropped, nothing is stored.
-            self.board.close(&partitions);
+            self.registry.close(&partitions);
             tracing::warn!(topic = &*self.topic.0, ?partitions, "partitions lost");
         } else {
-            let busy = self.board.drain(&partitions, self.drain);
-            store(consumer, &self.topic.0, &self.board.close(&partitions));
+            let busy = self.registry.drain(&partitions, self.drain);
+            store(consumer, &self.topic.0, &self.registry.close(&partitions));
             tracing::info!(topic = &*self.topic.0, ?partitions, unfinished = ?busy, "partitions revoked");
         }
         for partition in partitions {
@@ -351,7 +353,7 @@ impl ClientContext for Hooks {
         if statistics.is_connected() && !self.blocked.load(Ordering::Relaxed) {
             self.connected();
         }
-        let held = self.board.partitions();
+        let held = self.registry.partitions();
         for (partition, lag) in statistics.lags(&self.topic.0) {
             if held.contains(&partition) {
                 self.metrics.lag(&self.topic.0, partition, lag);

@@ -11,10 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::accounts::{Accounts, pause};
-use super::board::{Board, Lease};
 use super::event::Assigned;
 use super::handler::{Handler, Outcome};
 use super::panics::guarded;
+use super::registry::{Lease, PartitionRegistry};
 use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::{Inbound, Outbound};
@@ -23,7 +23,7 @@ use crate::kafka::records::{Inbound, Outbound};
 pub(super) struct Lanes<H> {
     handler: Arc<H>,
     context: Context,
-    board: Arc<Board>,
+    registry: Arc<PartitionRegistry>,
     accounts: Accounts,
     permits: Semaphore,
     failed: UnboundedSender<KafkaFailure>,
@@ -52,12 +52,12 @@ impl<H: Handler> Lanes<H> {
     pub(super) fn new(
         handler: Arc<H>,
         context: &Context,
-        board: Arc<Board>,
+        registry: Arc<PartitionRegistry>,
         (concurrency, failed): (usize, UnboundedSender<KafkaFailure>),
     ) -> Self {
         let permits = Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS));
-        let accounts = Accounts::new(context, Arc::clone(&board));
-        Self { handler, context: context.clone(), board, accounts, permits, failed }
+        let accounts = Accounts::new(context, Arc::clone(&registry));
+        Self { handler, context: context.clone(), registry, accounts, permits, failed }
     }
 
     /// Works on one partition until it goes.
@@ -123,7 +123,7 @@ impl<H: Handler> Lanes<H> {
             () = lease.draining.cancelled() => return Attempt::Over,
             permit = self.permits.acquire() => permit,
         };
-        let Some(_running) = self.board.start(lease) else { return Attempt::Over };
+        let Some(_running) = self.registry.start(lease) else { return Attempt::Over };
         let outcome = tokio::select! {
             biased;
             () = lease.over.cancelled() => return Attempt::Over,
@@ -131,7 +131,7 @@ impl<H: Handler> Lanes<H> {
         };
         // The confirmation is waited for outside the limit: many may be under way.
         drop(permit);
-        if !self.board.is_current(lease) {
+        if !self.registry.is_current(lease) {
             return Attempt::Over;
         }
         tokio::select! {
@@ -145,12 +145,12 @@ impl<H: Handler> Lanes<H> {
         match outcome {
             Ok(Outcome::Emit(outputs)) => match self.deliver(lease, outputs).await {
                 Sending::Done => self.settle(lease, record, RecordOutcome::Sent),
-                Sending::Refused(detail) => self.bury(lease, record, DeadLetterReason::Oversize, &detail).await,
+                Sending::Refused(detail) => self.dead_letter(lease, record, DeadLetterReason::Oversize, &detail).await,
                 Sending::Over => Attempt::Over,
             },
             Ok(Outcome::Skip(reason)) => self.settle(lease, record, RecordOutcome::Skipped(reason)),
-            Ok(Outcome::DeadLetter { reason, detail }) => self.bury(lease, record, reason, &detail).await,
-            Err(panic) => self.bury(lease, record, DeadLetterReason::Panic, &panic).await,
+            Ok(Outcome::DeadLetter { reason, detail }) => self.dead_letter(lease, record, reason, &detail).await,
+            Err(panic) => self.dead_letter(lease, record, DeadLetterReason::Panic, &panic).await,
             Ok(Outcome::Retry { after, why }) => {
                 self.context.metrics.retried();
                 self.accounts.sound();
@@ -207,8 +207,8 @@ impl<H: Handler> Lanes<H> {
     }
 
     /// Writes a dead letter and settles its input, unless there are too many.
-    async fn bury(&self, lease: &Lease, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Attempt {
-        match self.accounts.bury(lease, record, reason, detail).await {
+    async fn dead_letter(&self, lease: &Lease, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Attempt {
+        match self.accounts.dead_letter(lease, record, reason, detail).await {
             Ok(true) => Attempt::Settled,
             Ok(false) => Attempt::Over,
             Err(failure) => self.fail(failure),

@@ -17,7 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::accounts::pause;
-use super::board::{Break, Lease};
+use super::registry::{Break, Lease};
 use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::{Inbound, Outbound};

@@ -17,12 +17,12 @@ use rdkafka::message::Message;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
-use super::board::{Board, Limits};
 use super::event::Event;
 use super::gate::Gate;
 use super::hooks::{Hooks, store};
 use super::leave::Farewell;
 use super::loss::{self, Meaning, Watch};
+use super::registry::{Limits, PartitionRegistry};
 use crate::context::Context;
 use crate::kafka::error::{KafkaFailure, is_fatal, words};
 use crate::kafka::records::Inbound;
@@ -53,7 +53,7 @@ pub(in crate::kafka) struct PollSpec {
 
 /// The stage's end of the thread.
 pub(in crate::kafka) struct Poller {
-    pub(in crate::kafka) board: Arc<Board>,
+    pub(in crate::kafka) registry: Arc<PartitionRegistry>,
     pub(in crate::kafka) events: UnboundedReceiver<Event>,
     pub(in crate::kafka) topic_name: Arc<str>,
     pub(in crate::kafka) drain: Duration,
@@ -77,7 +77,7 @@ impl Poller {
         let config = context.kafka.consumer(context.stage, &spec.group, spec.role, spec.reset)?;
         context.groups.join(&spec.group);
         let topic_name: Arc<str> = context.kafka.topic(spec.topic).into();
-        let (board, stop) = (Arc::new(Board::new(spec.limits)), shutdown.child_token());
+        let (registry, stop) = (Arc::new(PartitionRegistry::new(spec.limits)), shutdown.child_token());
         let ending = match spec.role {
             // Shared partitions are worked on until the group is left: see `leave`.
             Role::Handler => CancellationToken::new(),
@@ -85,7 +85,7 @@ impl Poller {
         };
         let (sender, events) = unbounded_channel();
         let drain = drain_deadline(&config);
-        let hooks = Hooks::new(Arc::clone(&board), sender.clone(), context, (Arc::clone(&topic_name), spec.topic))
+        let hooks = Hooks::new(Arc::clone(&registry), sender.clone(), context, (Arc::clone(&topic_name), spec.topic))
             .in_group(context.kafka.group(&spec.group))
             .ending_with(ending.clone(), drain)
             .going_on(spec.reset == "earliest");
@@ -96,7 +96,7 @@ impl Poller {
         let done = CancellationToken::new();
         let thread = PollThread {
             consumer,
-            board: Arc::clone(&board),
+            registry: Arc::clone(&registry),
             sender,
             ending: ending.clone(),
             stop: stop.clone(),
@@ -113,7 +113,7 @@ impl Poller {
             thread.run();
         })?;
         let guards = [ending.clone().drop_guard(), stop.clone().drop_guard()];
-        Ok(Self { board, events, topic_name, drain, ending, stop, done, _guards: guards })
+        Ok(Self { registry, events, topic_name, drain, ending, stop, done, _guards: guards })
     }
 
     /// Waits until the thread is gone: after a shutdown, or a failure that it told before.
@@ -141,7 +141,7 @@ fn drain_deadline(config: &ClientConfig) -> Duration {
 
 struct PollThread {
     consumer: BaseConsumer<Hooks>,
-    board: Arc<Board>,
+    registry: Arc<PartitionRegistry>,
     sender: UnboundedSender<Event>,
     ending: CancellationToken,
     stop: CancellationToken,
@@ -159,14 +159,14 @@ impl PollThread {
         while !self.is_to_leave() {
             if ticked.elapsed() >= TICK || unseen >= GLANCE {
                 unseen = 0;
-                self.gate.step(&self.board, &self.consumer, &self.topic.0);
+                self.gate.step(&self.registry, &self.consumer, &self.topic.0);
                 if ticked.elapsed() >= TICK {
                     ticked = Instant::now();
                     self.tick();
                 }
             }
             if self.gate.is_parked() {
-                self.board.wait_for_change(POLL / 2);
+                self.registry.wait_for_change(POLL / 2);
                 unseen = GLANCE;
                 continue;
             }
@@ -188,14 +188,14 @@ impl PollThread {
         match self.consumer.poll(POLL)? {
             Ok(message) => {
                 *unseen = unseen.saturating_add(1);
-                if let Some(found) = self.board.comes(message.partition(), message.offset()) {
+                if let Some(found) = self.registry.comes(message.partition(), message.offset()) {
                     match loss::judge(&self.consumer, &self.topic.0, self.topic.1, found) {
                         Some(Meaning::Anew) => self.consumer.context().begins_anew(found.partition, found.came),
                         Some(Meaning::Lost(gap)) => self.consumer.context().lost(gap),
                         None => {}
                     }
                 }
-                self.board.receive(Inbound::detach(&message, self.topic.1, &self.topic.0));
+                self.registry.receive(Inbound::detach(&message, self.topic.1, &self.topic.0));
                 self.consumer.context().connected();
                 None
             }
@@ -227,8 +227,8 @@ impl PollThread {
 
     fn tick(&mut self) {
         self.consumer.context().settle_doubts(&self.consumer, Instant::now());
-        store(&self.consumer, &self.topic.0, &self.board.advances());
-        self.consumer.context().beat(self.board.pending());
+        store(&self.consumer, &self.topic.0, &self.registry.advances());
+        self.consumer.context().beat(self.registry.pending());
         self.look_at_a_silent_partition();
     }
 
@@ -237,7 +237,7 @@ impl PollThread {
         if self.gate.is_parked() || !hooks.paused().is_empty() || !hooks.is_ready() {
             self.watch.rest();
         } else if self.topic.1.spec().cleanup != Cleanup::Compact
-            && let Some(silent) = self.watch.next(Instant::now(), &self.board.expected())
+            && let Some(silent) = self.watch.next(Instant::now(), &self.registry.expected())
         {
             let gaps = loss::deleted(&self.consumer, &self.topic.0, &BTreeMap::from([silent]));
             gaps.into_iter().for_each(|gap| hooks.lost(gap));
@@ -250,12 +250,12 @@ impl PollThread {
     /// LeaveGroup for it (`rd_kafka_cgrp_revoke_all_rejoin` returns before), and the next round waits for its session.
     fn close(self) {
         self.ending.cancel();
-        let partitions = self.board.partitions();
-        let busy = self.board.drain(&partitions, self.drain);
+        let partitions = self.registry.partitions();
+        let busy = self.registry.drain(&partitions, self.drain);
         if !busy.is_empty() {
             tracing::warn!(partitions = ?busy, "work did not end in time; its records will be read again");
         }
-        store(&self.consumer, &self.topic.0, &self.board.close(&partitions));
+        store(&self.consumer, &self.topic.0, &self.registry.close(&partitions));
         self.consumer.context().rest();
         let (closed, wait) = std::sync::mpsc::channel();
         let consumer = self.consumer;

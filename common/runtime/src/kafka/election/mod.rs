@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::kafka::consumer::accounts::Accounts;
-use crate::kafka::consumer::board::{Lease, Limits};
 use crate::kafka::consumer::event::{Assigned, Event};
 use crate::kafka::consumer::panics::guarded;
 use crate::kafka::consumer::poll::{PollSpec, Poller};
+use crate::kafka::consumer::registry::{Lease, Limits};
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::Inbound;
 use crate::kafka::settings::Role;
@@ -122,7 +122,7 @@ impl std::fmt::Debug for Settler {
 
 impl Settler {
     /// Settles a record. `false` when it does not count: the tenure is over, or it was settled before. One that cannot
-    /// be handled is settled by [`Settler::bury`].
+    /// be handled is settled by [`Settler::dead_letter`].
     pub fn settle(&self, offset: i64, outcome: RecordOutcome) -> bool {
         self.accounts.settle(&self.lease, offset, outcome)
     }
@@ -140,11 +140,16 @@ impl Settler {
     /// # Errors
     /// [`KafkaFailure::TooManyDeadLetters`] when the fault is more likely ours: nothing is written, the record stays
     /// unsettled, and the holder must return this error. Others as [`crate::kafka::dead_letter()`], fatal ones only.
-    pub async fn bury(&self, record: &Inbound, reason: DeadLetterReason, detail: &str) -> Result<bool, KafkaFailure> {
+    pub async fn dead_letter(
+        &self,
+        record: &Inbound,
+        reason: DeadLetterReason,
+        detail: &str,
+    ) -> Result<bool, KafkaFailure> {
         tokio::select! {
             biased;
             () = self.lease.over.cancelled() => Ok(false),
-            buried = self.accounts.bury(&self.lease, record, reason, detail) => buried,
+            dead_lettered = self.accounts.dead_letter(&self.lease, record, reason, detail) => dead_lettered,
         }
     }
 }
@@ -187,8 +192,8 @@ pub async fn elect<H: Holder>(
     let (topic, group) = (election.topic, election.group);
     let spec = PollSpec { topic, group, role: Role::Elected, reset, limits: LIMITS };
     let mut poller = Poller::start(spec, context, &shutdown)?;
-    let accounts = Arc::new(Accounts::new(context, Arc::clone(&poller.board)));
-    let ended = govern(&mut poller, &mut holder, &accounts, &shutdown).await;
+    let accounts = Arc::new(Accounts::new(context, Arc::clone(&poller.registry)));
+    let ended = election_loop(&mut poller, &mut holder, &accounts, &shutdown).await;
     poller.close().await;
     ended
 }
@@ -200,7 +205,7 @@ enum Reign {
     Finished,
 }
 
-async fn govern<H: Holder>(
+async fn election_loop<H: Holder>(
     poller: &mut Poller,
     holder: &mut H,
     accounts: &Arc<Accounts>,
@@ -217,7 +222,7 @@ async fn govern<H: Holder>(
             },
         };
         match event {
-            Some(Event::Assigned(assigned)) => match reign(poller, holder, accounts, assigned).await? {
+            Some(Event::Assigned(assigned)) => match serve_tenure(poller, holder, accounts, assigned).await? {
                 Reign::Lost(again) => back = again,
                 Reign::Finished => return Ok(()),
             },
@@ -227,7 +232,7 @@ async fn govern<H: Holder>(
     }
 }
 
-async fn reign<H: Holder>(
+async fn serve_tenure<H: Holder>(
     poller: &mut Poller,
     holder: &mut H,
     accounts: &Arc<Accounts>,
@@ -238,8 +243,8 @@ async fn reign<H: Holder>(
     if lease.partition != 0 {
         return Err(KafkaFailure::NotOnePartition { topic }.into());
     }
-    let board = Arc::clone(&poller.board);
-    let Some(running) = board.start(&lease) else { return Ok(Reign::Lost(None)) };
+    let registry = Arc::clone(&poller.registry);
+    let Some(running) = registry.start(&lease) else { return Ok(Reign::Lost(None)) };
     let settler = Settler { accounts: Arc::clone(accounts), lease: lease.clone() };
     let inbox = Inbox { records, settler };
     let patience = poller.drain;
@@ -254,7 +259,7 @@ async fn reign<H: Holder>(
             biased;
             ended = &mut hold => break ended,
             () = &mut overstayed => {
-                let late = KafkaFailure::Overstayed { topic, seconds: patience.as_secs() };
+                let late = KafkaFailure::DidNotYield { topic, seconds: patience.as_secs() };
                 return Err(failure.unwrap_or(late).into());
             }
             event = poller.events.recv(), if failure.is_none() => match event {

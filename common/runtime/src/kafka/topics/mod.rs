@@ -75,7 +75,7 @@ pub enum Applied {
     Differs {
         /// Its full name.
         topic: String,
-        /// How, and how to mend it.
+        /// How, and how to fix it.
         differences: Vec<String>,
     },
 }

@@ -8,9 +8,9 @@ use cordon_records::{
 
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
-use super::facts::{Standing, in_effect};
+use super::facts::{ActionSnapshot, in_effect};
 use super::ours::{Asked, Listed, find_ours, misapplied};
-use super::responder::{Afterwards, Job, Phase, Responder};
+use super::responder::{Job, OnDurable, Phase, Responder};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that such an action is already running";
@@ -40,7 +40,7 @@ const BUSY: u32 = 20;
 impl Responder {
     /// Goes on with everything that the ledger shows on its way.
     pub(super) fn resume_open(&mut self, at: Moment) {
-        let open: Vec<LedgerEntry> = self.book.open().cloned().collect();
+        let open: Vec<LedgerEntry> = self.ledger.open().cloned().collect();
         for entry in &open {
             self.resume(entry, at);
         }
@@ -58,7 +58,7 @@ impl Responder {
         }
         let mut entry = entry.clone();
         if !asker(&entry).is_person() {
-            entry.mode = entry.mode.min(self.terms.mode);
+            entry.mode = entry.mode.min(self.config.mode);
         }
         if entry.state == AttemptState::Reported(ActionState::Approved) {
             self.queue(entry);
@@ -71,7 +71,7 @@ impl Responder {
             return;
         }
         let listed = entry.action.kind().is_machine_action();
-        let rests = self.terms.settle.saturating_sub(Duration::from_secs(entry.waited_s));
+        let rests = self.config.settle.saturating_sub(Duration::from_secs(entry.waited_s));
         let phase = Phase::InDoubt(at.mono + rests);
         self.jobs.insert(key.clone(), Job { phase, ..Job::new(entry, None) });
         if listed {
@@ -93,8 +93,8 @@ impl Responder {
         }
         (job.entry.rests_until, job.entry.epoch) = (until, epoch);
         let entry = job.entry.clone();
-        self.book.put(entry.clone());
-        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], Afterwards::default());
+        self.ledger.put(entry.clone());
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 
     /// Has the list read. `settled` says that whatever was called is in it, if it was done.
@@ -140,7 +140,7 @@ impl Responder {
         let Some(job) = self.jobs.get(key) else { return };
         let asked = Asked { key, machine: &job.entry.machine.id, action: &job.entry.action };
         match find_ours(actions, &asked, job.entry.attempt) {
-            Listed::Ours(ours) => self.accept(key, &Standing::from(ours), at),
+            Listed::Ours(ours) => self.accept(key, &ActionSnapshot::from(ours), at),
             Listed::Misapplied(how) => self.finish(key, ActionState::NeedsHuman, misapplied(&how), at),
             Listed::Nothing => self.not_listed(key, actions, settled, at),
         }
@@ -158,7 +158,7 @@ impl Responder {
             self.finish(key, ActionState::Covered, why, at);
         } else if !settled {
             self.unlisted(key, format!("{RUNNING}, but its list does not show one yet"), at);
-        } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.terms.retry.attempts) {
+        } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.config.retry.attempts) {
             // Where Defender answered that another action is at work, nothing was done for us; the attempt keeps its number.
             job.entry.undone = job.listed_by.is_some();
             (job.tries, job.listed_by) = (0, None);
@@ -187,7 +187,7 @@ impl Responder {
     /// settle time. Of every other kind what runs may be about another file or other commands: it is asked for again, for a
     /// while.
     pub(super) fn unlisted(&mut self, key: &ActionKey, why: String, at: Moment) {
-        let settle = self.terms.settle;
+        let settle = self.config.settle;
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.entry.action.kind() == ActionKind::Isolate {
             let listed_by = *job.listed_by.get_or_insert(at.mono + settle);

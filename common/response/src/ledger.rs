@@ -19,7 +19,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What the ledger says, key by key.
 #[derive(Debug, Clone, Default)]
-pub struct Book {
+pub struct LedgerState {
     /// Which cluster the ledger belongs to.
     pub genesis: Option<Genesis>,
     /// The highest epoch read.
@@ -36,16 +36,16 @@ pub struct Book {
     pub commands_next: i64,
     /// When the newest of `commands` that was read was written there.
     pub commands_newest: Option<Timestamp>,
-    /// Signed commands that were obeyed.
-    obeyed: BTreeMap<CommandId, Obeyed>,
+    /// Signed commands that were applied.
+    applied: BTreeMap<CommandId, Applied>,
     /// Which rules and guards the writer had in force.
     pub policy: Option<PolicyStanding>,
     entries: BTreeMap<ActionKey, LedgerEntry>,
     /// What has ended for good and is kept in short.
     closed: BTreeMap<ActionKey, ClosedEntry>,
-    /// Signed commands of which only a stale writer said that they were obeyed.
-    not_obeyed: BTreeMap<CommandId, Obeyed>,
-    /// Kafka keys whose newest record does not say what this book does, so that compaction would keep the wrong one.
+    /// Signed commands of which only a stale writer said that they were applied.
+    not_applied: BTreeMap<CommandId, Applied>,
+    /// Kafka keys whose newest record does not say what this ledger does, so that compaction would keep the wrong one.
     /// Of a switch, what that record says.
     astray: BTreeMap<String, Option<Latch>>,
     /// The keys of the entries, machine by machine.
@@ -62,9 +62,9 @@ pub struct Book {
     attempted: BTreeMap<Timestamp, Vec<Mark>>,
 }
 
-/// A signed command that was obeyed.
+/// A signed command that was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Obeyed {
+pub(crate) struct Applied {
     /// When it expires: after that it would do nothing anyway.
     pub until: Timestamp,
     /// Where it stood on `commands`.
@@ -92,7 +92,7 @@ impl Mark {
     }
 }
 
-impl Book {
+impl LedgerState {
     /// Takes an entry, merging it with what is known of its key. Every attempt of both is kept: a cap that forgot
     /// one would be too generous.
     pub(crate) fn put(&mut self, entry: LedgerEntry) {
@@ -226,18 +226,18 @@ impl Book {
         &self.timers
     }
 
-    /// Whether this command was obeyed, and where it stood then.
+    /// Whether this command was applied, and where it stood then.
     #[must_use]
-    pub(crate) fn obeyed(&self, id: &CommandId) -> Option<Obeyed> {
-        self.obeyed.get(id).copied()
+    pub(crate) fn applied(&self, id: &CommandId) -> Option<Applied> {
+        self.applied.get(id).copied()
     }
 
-    /// Remembers that a command was obeyed, and forgets those that would do nothing any more.
-    pub(crate) fn obey(&mut self, id: CommandId, obeyed: Obeyed, now: Timestamp) {
-        for known in [&mut self.obeyed, &mut self.not_obeyed] {
+    /// Remembers that a command was applied, and forgets those that would do nothing any more.
+    pub(crate) fn apply_command(&mut self, id: CommandId, applied: Applied, now: Timestamp) {
+        for known in [&mut self.applied, &mut self.not_applied] {
             known.retain(|other, it| it.until >= now && *other != id);
         }
-        self.obeyed.insert(id, obeyed);
+        self.applied.insert(id, applied);
     }
 
     /// The open entries of this machine, other than `but`.

@@ -44,7 +44,7 @@ pub(super) struct Break {
 
 /// See the module.
 #[derive(Debug)]
-pub(in crate::kafka) struct Board {
+pub(in crate::kafka) struct PartitionRegistry {
     limits: Limits,
     state: Mutex<State>,
     changed: Condvar,
@@ -52,12 +52,12 @@ pub(in crate::kafka) struct Board {
 
 #[derive(Debug, Default)]
 struct State {
-    partitions: BTreeMap<i32, Share>,
+    partitions: BTreeMap<i32, PartitionState>,
     epochs: u64,
 }
 
 #[derive(Debug)]
-struct Share {
+struct PartitionState {
     lease: Lease,
     tracker: PartitionTracker,
     running: usize,
@@ -71,7 +71,7 @@ struct Share {
     doubted: bool,
 }
 
-impl Share {
+impl PartitionState {
     /// Notes which offset came, and tells when it is not the one that was to come.
     fn came(&mut self, partition: i32, offset: i64) -> Option<Break> {
         self.first.get_or_insert(offset);
@@ -83,18 +83,18 @@ impl Share {
 /// Work that is running under a lease; the drain waits until it is dropped.
 #[derive(Debug)]
 pub(in crate::kafka) struct Running<'a> {
-    board: &'a Board,
+    registry: &'a PartitionRegistry,
     lease: &'a Lease,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.board.with_share(self.lease, |share| share.running = share.running.saturating_sub(1));
-        self.board.changed.notify_all();
+        self.registry.with_partition(self.lease, |held| held.running = held.running.saturating_sub(1));
+        self.registry.changed.notify_all();
     }
 }
 
-impl Board {
+impl PartitionRegistry {
     pub(super) fn new(limits: Limits) -> Self {
         Self { limits, state: Mutex::default(), changed: Condvar::new() }
     }
@@ -104,10 +104,10 @@ impl Board {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with_share<T>(&self, lease: &Lease, act: impl FnOnce(&mut Share) -> T) -> Option<T> {
+    fn with_partition<T>(&self, lease: &Lease, act: impl FnOnce(&mut PartitionState) -> T) -> Option<T> {
         let mut state = self.lock();
-        let share = state.partitions.get_mut(&lease.partition).filter(|share| share.lease.epoch == lease.epoch)?;
-        Some(act(share))
+        let held = state.partitions.get_mut(&lease.partition).filter(|held| held.lease.epoch == lease.epoch)?;
+        Some(act(held))
     }
 
     /// A partition came, to be read from the offset `next`, if that is known. `stop` ends its lease together with the
@@ -123,8 +123,9 @@ impl Board {
         let epoch = state.epochs;
         let lease = Lease { partition, epoch, draining: stop.child_token(), over: CancellationToken::new() };
         let tracker = PartitionTracker::default();
-        let share = Share { lease: lease.clone(), tracker, running: 0, records, next, first: None, doubted: false };
-        if let Some(old) = state.partitions.insert(partition, share) {
+        let held =
+            PartitionState { lease: lease.clone(), tracker, running: 0, records, next, first: None, doubted: false };
+        if let Some(old) = state.partitions.insert(partition, held) {
             old.lease.draining.cancel();
             old.lease.over.cancel();
         }
@@ -135,56 +136,56 @@ impl Board {
     /// held, or that is in flight already, is dropped; it will be read again.
     pub(super) fn receive(&self, record: Inbound) {
         let mut state = self.lock();
-        let Some(share) = state.partitions.get_mut(&record.partition) else { return };
-        if share.tracker.receive(record.offset, record.size()) {
+        let Some(held) = state.partitions.get_mut(&record.partition) else { return };
+        if held.tracker.receive(record.offset, record.size()) {
             // Nobody listens only when the lease is over; then nothing of it will be stored.
-            let _ = share.records.send(record);
+            let _ = held.records.send(record);
         }
     }
 
     /// Nobody could say where the group stands on a partition that just came.
     pub(super) fn doubt(&self, partition: i32) {
-        if let Some(share) = self.lock().partitions.get_mut(&partition) {
-            share.doubted = true;
+        if let Some(held) = self.lock().partitions.get_mut(&partition) {
+            held.doubted = true;
         }
     }
 
     /// The partitions on which nobody could say yet where the group stands.
     pub(super) fn doubted(&self) -> Vec<i32> {
         let state = self.lock();
-        state.partitions.iter().filter(|(_, share)| share.doubted).map(|(partition, _)| *partition).collect()
+        state.partitions.iter().filter(|(_, held)| held.doubted).map(|(partition, _)| *partition).collect()
     }
 
     /// It is known now where the group stands on a partition, if anywhere. Returns the first offset that has come
     /// meanwhile; when none has, that place is what comes next.
     pub(super) fn stands(&self, partition: i32, next: Option<i64>) -> Option<i64> {
         let mut state = self.lock();
-        let share = state.partitions.get_mut(&partition)?;
-        share.next = share.next.or(next);
-        share.first
+        let held = state.partitions.get_mut(&partition)?;
+        held.next = held.next.or(next);
+        held.first
     }
 
     /// What is lost before the first record of a partition is told of: its watermarks count from here on.
     pub(super) fn trust(&self, partition: i32) {
-        if let Some(share) = self.lock().partitions.get_mut(&partition) {
-            share.doubted = false;
+        if let Some(held) = self.lock().partitions.get_mut(&partition) {
+            held.doubted = false;
         }
     }
 
     /// What comes next on each partition on which that is known.
     pub(super) fn expected(&self) -> BTreeMap<i32, i64> {
         let state = self.lock();
-        state.partitions.iter().filter_map(|(partition, share)| Some((*partition, share.next?))).collect()
+        state.partitions.iter().filter_map(|(partition, held)| Some((*partition, held.next?))).collect()
     }
 
     /// The records of a partition up to this one are lost, and the one after it comes next. Until the lost one is settled,
     /// the watermark stays below it. `None` when the partition is not held.
     pub(super) fn lose(&self, partition: i32, last: i64) -> Option<Lease> {
         let mut state = self.lock();
-        let share = state.partitions.get_mut(&partition)?;
-        share.next = share.next.max(Some(last.saturating_add(1)));
-        share.tracker.receive(last, 0);
-        Some(share.lease.clone())
+        let held = state.partitions.get_mut(&partition)?;
+        held.next = held.next.max(Some(last.saturating_add(1)));
+        held.tracker.receive(last, 0);
+        Some(held.lease.clone())
     }
 
     /// Notes which offset comes next on a partition, before [`Self::receive`]; tells when another was to come.
@@ -197,18 +198,18 @@ impl Board {
         if lease.draining.is_cancelled() {
             return None;
         }
-        self.with_share(lease, |share| share.running = share.running.saturating_add(1))?;
-        Some(Running { board: self, lease })
+        self.with_partition(lease, |held| held.running = held.running.saturating_add(1))?;
+        Some(Running { registry: self, lease })
     }
 
     /// Whether the lease still allows results to be written and settled.
     pub(super) fn is_current(&self, lease: &Lease) -> bool {
-        self.with_share(lease, |_| ()).is_some()
+        self.with_partition(lease, |_| ()).is_some()
     }
 
     /// A record is done. `false` when the lease is over or the record is not pending: then it does not count.
     pub(super) fn settle(&self, lease: &Lease, offset: i64) -> bool {
-        let settled = self.with_share(lease, |share| share.tracker.settle(offset)).unwrap_or(false);
+        let settled = self.with_partition(lease, |held| held.tracker.settle(offset)).unwrap_or(false);
         self.changed.notify_all();
         settled
     }
@@ -220,14 +221,14 @@ impl Board {
 
     /// Records in flight on all partitions.
     pub(super) fn pending(&self) -> usize {
-        self.lock().partitions.values().map(|share| share.tracker.pending()).sum()
+        self.lock().partitions.values().map(|held| held.tracker.pending()).sum()
     }
 
     /// Watermarks that moved since they were last asked for.
     pub(super) fn advances(&self) -> Vec<(i32, i64)> {
         let mut state = self.lock();
-        let shares = state.partitions.iter_mut().filter(|(_, share)| !share.doubted);
-        shares.filter_map(|(partition, share)| Some((*partition, share.tracker.advance()?))).collect()
+        let all_held = state.partitions.iter_mut().filter(|(_, held)| !held.doubted);
+        all_held.filter_map(|(partition, held)| Some((*partition, held.tracker.advance()?))).collect()
     }
 
     /// Partitions that have reached a limit; all of them when the sum has.
@@ -244,11 +245,11 @@ impl Board {
 
     fn beyond(&self, limits: Limits) -> Vec<i32> {
         let state = self.lock();
-        let shares = || state.partitions.iter();
-        let pending: usize = shares().map(|(_, share)| share.tracker.pending()).sum();
-        let bytes: usize = shares().map(|(_, share)| share.tracker.bytes()).sum();
+        let all_held = || state.partitions.iter();
+        let pending: usize = all_held().map(|(_, held)| held.tracker.pending()).sum();
+        let bytes: usize = all_held().map(|(_, held)| held.tracker.bytes()).sum();
         let all = pending >= limits.pending || bytes >= limits.bytes;
-        let full = shares().filter(|(_, share)| all || share.tracker.span() >= limits.span);
+        let full = all_held().filter(|(_, held)| all || held.tracker.span() >= limits.span);
         full.map(|(partition, _)| *partition).collect()
     }
 
@@ -263,11 +264,11 @@ impl Board {
     pub(super) fn drain(&self, partitions: &[i32], within: Duration) -> Vec<i32> {
         let deadline = Instant::now().checked_add(within);
         let mut state = self.lock();
-        for share in partitions.iter().filter_map(|partition| state.partitions.get(partition)) {
-            share.lease.draining.cancel();
+        for held in partitions.iter().filter_map(|partition| state.partitions.get(partition)) {
+            held.lease.draining.cancel();
         }
         loop {
-            let runs = |partition: &&i32| state.partitions.get(partition).is_some_and(|share| share.running > 0);
+            let runs = |partition: &&i32| state.partitions.get(partition).is_some_and(|held| held.running > 0);
             let busy: Vec<i32> = partitions.iter().filter(runs).copied().collect();
             let left = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()));
             if busy.is_empty() || left.is_zero() {
@@ -286,10 +287,10 @@ impl Board {
         let mut last = Vec::new();
         let mut state = self.lock();
         for partition in partitions {
-            let Some(mut share) = state.partitions.remove(partition) else { continue };
-            share.lease.draining.cancel();
-            share.lease.over.cancel();
-            let advance = if share.doubted { None } else { share.tracker.advance() };
+            let Some(mut held) = state.partitions.remove(partition) else { continue };
+            held.lease.draining.cancel();
+            held.lease.over.cancel();
+            let advance = if held.doubted { None } else { held.tracker.advance() };
             last.extend(advance.map(|offset| (*partition, offset)));
         }
         drop(state);
@@ -309,48 +310,48 @@ mod tests {
 
     const LIMITS: Limits = Limits { pending: 4, bytes: 1000, span: 100 };
 
-    fn opened(board: &Board) -> (Lease, UnboundedReceiver<Inbound>) {
+    fn opened(registry: &PartitionRegistry) -> (Lease, UnboundedReceiver<Inbound>) {
         let (sender, receiver) = unbounded_channel();
-        (board.open((3, None), &CancellationToken::new(), sender), receiver)
+        (registry.open((3, None), &CancellationToken::new(), sender), receiver)
     }
 
     #[test]
     fn a_lease_that_is_over_settles_nothing_even_when_the_partition_came_back() {
-        let board = Board::new(LIMITS);
-        let (old, _records) = opened(&board);
-        board.receive(inbound(7, None, None));
-        board.close(&[3]);
-        let (new, _records) = opened(&board);
-        board.receive(inbound(7, None, None));
-        assert!(!board.settle(&old, 7));
-        assert!(old.over.is_cancelled() && !board.is_current(&old));
-        assert!(board.advances().is_empty());
-        assert!(board.settle(&new, 7));
-        assert_eq!(board.advances(), vec![(3, 8)]);
+        let registry = PartitionRegistry::new(LIMITS);
+        let (old, _records) = opened(&registry);
+        registry.receive(inbound(7, None, None));
+        registry.close(&[3]);
+        let (new, _records) = opened(&registry);
+        registry.receive(inbound(7, None, None));
+        assert!(!registry.settle(&old, 7));
+        assert!(old.over.is_cancelled() && !registry.is_current(&old));
+        assert!(registry.advances().is_empty());
+        assert!(registry.settle(&new, 7));
+        assert_eq!(registry.advances(), vec![(3, 8)]);
     }
 
     #[test]
     fn nothing_starts_on_a_draining_partition_but_what_runs_may_still_settle() {
-        let board = Board::new(LIMITS);
-        let (lease, _records) = opened(&board);
-        board.receive(inbound(0, None, None));
-        let running = board.start(&lease).unwrap();
-        assert_eq!(board.drain(&[3], Duration::from_millis(1)), vec![3]);
-        assert!(board.start(&lease).is_none());
-        assert!(board.settle(&lease, 0));
+        let registry = PartitionRegistry::new(LIMITS);
+        let (lease, _records) = opened(&registry);
+        registry.receive(inbound(0, None, None));
+        let running = registry.start(&lease).unwrap();
+        assert_eq!(registry.drain(&[3], Duration::from_millis(1)), vec![3]);
+        assert!(registry.start(&lease).is_none());
+        assert!(registry.settle(&lease, 0));
         drop(running);
-        assert!(board.drain(&[3], Duration::from_secs(5)).is_empty());
+        assert!(registry.drain(&[3], Duration::from_secs(5)).is_empty());
     }
 
     #[test]
     fn a_drain_ends_as_soon_as_the_last_work_ends() {
-        let board = Arc::new(Board::new(LIMITS));
-        let (lease, _records) = opened(&board);
+        let registry = Arc::new(PartitionRegistry::new(LIMITS));
+        let (lease, _records) = opened(&registry);
         let worker = {
-            let board = Arc::clone(&board);
+            let registry = Arc::clone(&registry);
             let (started, ready) = std::sync::mpsc::channel();
             let thread = std::thread::spawn(move || {
-                let running = board.start(&lease);
+                let running = registry.start(&lease);
                 started.send(()).unwrap();
                 while !lease.draining.is_cancelled() {
                     std::thread::yield_now();
@@ -360,66 +361,66 @@ mod tests {
             ready.recv().unwrap();
             thread
         };
-        assert!(board.drain(&[3], Duration::from_secs(30)).is_empty());
+        assert!(registry.drain(&[3], Duration::from_secs(30)).is_empty());
         worker.join().unwrap();
     }
 
     #[test]
     fn a_break_in_the_offsets_is_told_once_also_right_after_the_partition_came() {
-        let board = Board::new(LIMITS);
+        let registry = PartitionRegistry::new(LIMITS);
         let (sender, _records) = unbounded_channel();
-        board.open((3, Some(5)), &CancellationToken::new(), sender);
-        let came = |offset| board.comes(3, offset).map(|found| (found.expected, found.came));
+        registry.open((3, Some(5)), &CancellationToken::new(), sender);
+        let came = |offset| registry.comes(3, offset).map(|found| (found.expected, found.came));
         assert_eq!([came(9), came(10), came(12), came(0)], [Some((5, 9)), None, Some((11, 12)), Some((13, 0))]);
         assert_eq!(came(1), None);
     }
 
     #[test]
     fn no_watermark_is_handed_out_before_it_is_known_where_the_group_stood() {
-        let board = Board::new(LIMITS);
-        let (lease, _records) = opened(&board);
-        board.doubt(3);
-        board.comes(3, 7);
-        board.receive(inbound(7, None, None));
-        assert!(board.settle(&lease, 7) && board.advances().is_empty());
-        assert_eq!((board.doubted(), board.stands(3, Some(2))), (vec![3], Some(7)));
-        let lease = board.lose(3, 6).unwrap();
-        board.trust(3);
-        assert_eq!(board.advances(), vec![(3, 6)], "not over what is lost");
-        assert!(board.settle(&lease, 6));
-        assert_eq!((board.advances(), board.doubted()), (vec![(3, 8)], Vec::new()));
-        opened(&board);
-        board.doubt(3);
-        board.receive(inbound(9, None, None));
-        assert!(board.close(&[3]).is_empty());
+        let registry = PartitionRegistry::new(LIMITS);
+        let (lease, _records) = opened(&registry);
+        registry.doubt(3);
+        registry.comes(3, 7);
+        registry.receive(inbound(7, None, None));
+        assert!(registry.settle(&lease, 7) && registry.advances().is_empty());
+        assert_eq!((registry.doubted(), registry.stands(3, Some(2))), (vec![3], Some(7)));
+        let lease = registry.lose(3, 6).unwrap();
+        registry.trust(3);
+        assert_eq!(registry.advances(), vec![(3, 6)], "not over what is lost");
+        assert!(registry.settle(&lease, 6));
+        assert_eq!((registry.advances(), registry.doubted()), (vec![(3, 8)], Vec::new()));
+        opened(&registry);
+        registry.doubt(3);
+        registry.receive(inbound(9, None, None));
+        assert!(registry.close(&[3]).is_empty());
     }
 
     #[test]
     fn a_full_board_has_room_again_only_below_half() {
-        let board = Board::new(LIMITS);
-        let (lease, _records) = opened(&board);
+        let registry = PartitionRegistry::new(LIMITS);
+        let (lease, _records) = opened(&registry);
         for offset in 0..4 {
-            board.receive(inbound(offset, None, None));
+            registry.receive(inbound(offset, None, None));
         }
-        assert_eq!(board.full(), vec![3]);
-        board.settle(&lease, 0);
-        assert!(board.full().is_empty());
-        assert_eq!(board.half_full(), vec![3]);
-        board.settle(&lease, 1);
-        board.settle(&lease, 2);
-        assert!(board.half_full().is_empty());
+        assert_eq!(registry.full(), vec![3]);
+        registry.settle(&lease, 0);
+        assert!(registry.full().is_empty());
+        assert_eq!(registry.half_full(), vec![3]);
+        registry.settle(&lease, 1);
+        registry.settle(&lease, 2);
+        assert!(registry.half_full().is_empty());
     }
 
     #[test]
     fn one_stuck_record_pauses_its_partition_by_span() {
-        let board = Board::new(Limits { pending: 1000, bytes: usize::MAX, span: 10 });
-        let (lease, _records) = opened(&board);
+        let registry = PartitionRegistry::new(Limits { pending: 1000, bytes: usize::MAX, span: 10 });
+        let (lease, _records) = opened(&registry);
         for offset in 0..11 {
-            board.receive(inbound(offset, None, None));
+            registry.receive(inbound(offset, None, None));
         }
         for offset in 1..11 {
-            board.settle(&lease, offset);
+            registry.settle(&lease, offset);
         }
-        assert_eq!(board.full(), vec![3]);
+        assert_eq!(registry.full(), vec![3]);
     }
 }

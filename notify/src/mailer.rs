@@ -7,7 +7,7 @@ use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Holder, Inbox, Tenure};
 use tokio::time::sleep;
 
-use crate::config::Terms;
+use crate::config::MailConfig;
 use crate::error::NotifyError;
 use crate::metrics::NotifyMetrics;
 use crate::notified::Notified;
@@ -28,7 +28,7 @@ pub const GRACE: Duration = Duration::from_secs(3);
 pub struct Mailer<T> {
     pub(crate) context: Context,
     pub(crate) renderer: Renderer,
-    pub(crate) terms: Terms,
+    pub(crate) config: MailConfig,
     pub(crate) transport: T,
     pub(crate) metrics: NotifyMetrics,
 }
@@ -68,9 +68,9 @@ impl<T: Transport> Mailer<T> {
     ///
     /// # Errors
     /// [`NotifyError`] when templates or metrics are broken.
-    pub fn new(context: Context, terms: Terms, transport: T) -> Result<Self, NotifyError> {
+    pub fn new(context: Context, config: MailConfig, transport: T) -> Result<Self, NotifyError> {
         let metrics = NotifyMetrics::register(&context.registry)?;
-        Ok(Self { renderer: Renderer::new()?, context, terms, transport, metrics })
+        Ok(Self { renderer: Renderer::new()?, context, config, transport, metrics })
     }
 
     async fn work(&self, tenure: &Tenure, inbox: Inbox) -> Result<(), Stop> {
@@ -114,7 +114,7 @@ impl<T: Transport> Mailer<T> {
     }
 }
 
-/// Lets a failure pass that another try may mend, and says so in the log.
+/// Lets a failure pass that another try may fix, and says so in the log.
 pub fn worth_repeating(error: NotifyError, what: &str) -> Result<(), Stop> {
     match error.class() {
         ErrorClass::Transient | ErrorClass::Ambiguous => {

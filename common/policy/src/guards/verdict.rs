@@ -4,14 +4,14 @@ use cordon_records::{GuardVerdict, Ruling};
 
 /// What a guard answers, before its name is put to it.
 #[derive(Debug)]
-pub struct Word {
+pub struct Verdict {
     pub ruling: Ruling,
     pub why: String,
     /// A hold that stays although people approved: a switch that somebody put on, or a fact that nobody has.
     firm: bool,
 }
 
-impl Word {
+impl Verdict {
     pub const fn pass(why: String) -> Self {
         Self { ruling: Ruling::Pass, why, firm: false }
     }

@@ -2,28 +2,28 @@
 
 use cordon_records::known;
 
-use super::{Doubt, doubt};
+use super::{Warning, warning};
 use crate::guards::Guards;
 use crate::guards::alert::bare;
 
 /// Patterns over machines' names and entries of users that can never fit.
-pub fn about(guards: &Guards) -> Vec<Doubt> {
-    let mut doubts = patterns("never.names", &guards.never.names);
+pub fn about(guards: &Guards) -> Vec<Warning> {
+    let mut warnings = patterns("never.names", &guards.never.names);
     for (index, item) in guards.maintenance.iter().enumerate() {
-        doubts.extend(patterns(&format!("maintenance[{index}].names"), &item.names));
+        warnings.extend(patterns(&format!("maintenance[{index}].names"), &item.names));
     }
-    doubts.extend(guards.hold.users.iter().filter_map(|user| Some(doubt("hold.users", odd_user(user)?))));
-    doubts
+    warnings.extend(guards.hold.users.iter().filter_map(|user| Some(warning("hold.users", odd_user(user)?))));
+    warnings
 }
 
-fn patterns(path: &str, patterns: &[String]) -> Vec<Doubt> {
+fn patterns(path: &str, patterns: &[String]) -> Vec<Warning> {
     let odd = |c: &char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | '*' | '?'));
     let told = patterns.iter().filter_map(|pattern| {
         let text = match pattern.chars().find(odd)? {
             '[' | ']' | '{' | '}' => "brackets stand for themselves; only * and ? stand for others".to_owned(),
             c => format!("no machine's name holds {c:?}"),
         };
-        Some(doubt(path, format!("{pattern} can never fit: {text}")))
+        Some(warning(path, format!("{pattern} can never fit: {text}")))
     });
     told.collect()
 }

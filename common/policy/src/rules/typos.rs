@@ -1,5 +1,5 @@
 //! Misspelt values of text fields whose lists Microsoft leaves open. The checker cannot refuse them, since a value that
-//! is not known may be new; one that is nearly a known one is mostly a slip, and the rule would never match.
+//! is not known may be new; one that is nearly a known one is mostly a typo, and the rule would never match.
 
 use cordon_records::spelling::DETECTION_SOURCE;
 
@@ -10,7 +10,7 @@ const DETECTION_SOURCE_FIELD: &str = "alert.detectionSource";
 
 /// A text that is nearly a known value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slip<'t> {
+pub struct Typo<'t> {
     /// The byte of the condition at which the text begins.
     pub at: usize,
     pub text: &'t str,
@@ -19,17 +19,17 @@ pub struct Slip<'t> {
 }
 
 /// Every misspelt value that a condition compares one of these fields with, by `==`, `!=` or `in`.
-pub fn slips(condition: &str) -> Vec<Slip<'_>> {
+pub fn typos(condition: &str) -> Vec<Typo<'_>> {
     let tokens: Vec<Token> = tokens(condition).filter(|token| token.kind != Kind::Comment).collect();
-    let mut slips = Vec::new();
+    let mut typos = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
         let Kind::Word(path) = token.kind else { continue };
         let Some((field, known)) = vocabulary(path) else { continue };
         let (before, behind) = (tokens.get(..index).unwrap_or_default(), tokens.get(index + 1..).unwrap_or_default());
         let texts = compared(before, behind).filter(|(_, text)| !is_another_spelling(field, text));
-        slips.extend(texts.filter_map(|(at, text)| Some(Slip { at, text, field, meant: meant(text, known)? })));
+        typos.extend(texts.filter_map(|(at, text)| Some(Typo { at, text, field, meant: meant(text, known)? })));
     }
-    slips
+    typos
 }
 
 fn vocabulary(path: &str) -> Option<(&'static str, &'static [&'static str])> {
@@ -45,7 +45,7 @@ fn vocabulary(path: &str) -> Option<(&'static str, &'static [&'static str])> {
     }
 }
 
-/// Whether a text is no slip but another API's name for a value.
+/// Whether a text is no typo but another API's name for a value.
 fn is_another_spelling(field: &str, text: &str) -> bool {
     field == DETECTION_SOURCE_FIELD && DETECTION_SOURCE.value(text).is_some()
 }
@@ -77,8 +77,8 @@ fn compared<'t>(before: &[Token<'t>], behind: &[Token<'t>]) -> impl Iterator<Ite
     })
 }
 
-/// The known value that a text is a slip of: at most two letters wrong, and less than half of them. Where the numbers
-/// differ it is another version, not a slip.
+/// The known value that a text is a typo of: at most two letters wrong, and less than half of them. Where the numbers
+/// differ it is another version, not a typo.
 fn meant(text: &str, known: &[&'static str]) -> Option<&'static str> {
     if text.is_empty() || known.contains(&text) {
         return None;
@@ -117,9 +117,9 @@ mod tests {
 
     use super::*;
 
-    /// `text -> meant` of each slip.
+    /// `text -> meant` of each typo.
     fn found(condition: &str) -> Vec<String> {
-        slips(condition).iter().map(|slip| format!("{} {} -> {}", slip.field, slip.text, slip.meant)).collect()
+        typos(condition).iter().map(|typo| format!("{} {} -> {}", typo.field, typo.text, typo.meant)).collect()
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
         ] {
             assert_eq!(found(condition), [expected], "{condition}");
         }
-        let at = slips("true // alert.category == 'Malwre'\n && alert.category == 'Malwre'");
+        let at = typos("true // alert.category == 'Malwre'\n && alert.category == 'Malwre'");
         assert_eq!((at.len(), at[0].at), (1, 57), "a comment compares nothing");
     }
 
@@ -187,8 +187,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_condition_makes_the_search_panic(condition in "[ -~ä\n]{0,20}(alert.category|machine.osPlatform)[ -~ä]{0,20}") {
-            for slip in slips(&condition) {
-                prop_assert!(condition[slip.at..].contains(slip.text));
+            for typo in typos(&condition) {
+                prop_assert!(condition[typo.at..].contains(typo.text));
             }
         }
     }

@@ -13,14 +13,14 @@ use crate::round::News;
 
 /// Writes alerts and dead letters; copies share the producer.
 #[derive(Clone)]
-pub struct Courier {
+pub struct Publisher {
     producer: Producer,
     clock: Arc<dyn Clock>,
     tenant: TenantId,
 }
 
-impl Courier {
-    /// A courier for the alerts of one tenant.
+impl Publisher {
+    /// A publisher for the alerts of one tenant.
     #[must_use]
     pub fn new(context: &Context, tenant: TenantId) -> Self {
         Self { producer: context.producer.clone(), clock: Arc::clone(&context.clock), tenant }

@@ -11,7 +11,7 @@ use cordon_records::{
     AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord, TenantId,
     Topic,
 };
-use cordon_response::{Effect, Event, Moment, Responder, SwitchSetRight, Terms};
+use cordon_response::{Config, Effect, Event, Moment, Responder, SwitchSetRight};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use tokio::sync::watch;
@@ -26,7 +26,7 @@ use crate::error::ActError;
 use crate::failpoint::{self, Point};
 use crate::metrics::ActMetrics;
 use crate::policy_log;
-use crate::reload::InForce;
+use crate::reload::LoadedPolicy;
 
 /// respond's name among the components of its process.
 const COMPONENT: &str = "respond";
@@ -49,9 +49,9 @@ pub struct Respond<T> {
     /// What the stage shares.
     pub context: Context,
     /// Mode, guards and times.
-    pub terms: Terms,
+    pub config: Config,
     /// The guards in force, as they change.
-    pub policy: watch::Receiver<InForce>,
+    pub policy: watch::Receiver<LoadedPolicy>,
     /// The notice whose switch is to be lifted at the first tenure.
     pub resume: Option<String>,
     /// Counters.
@@ -59,7 +59,7 @@ pub struct Respond<T> {
 }
 
 /// What one tenure works with.
-struct Post<T> {
+struct Session<T> {
     calls: Calls<T>,
     tenant_id: TenantId,
     context: Context,
@@ -68,7 +68,7 @@ struct Post<T> {
     settler: Settler,
     work: JoinSet<Result<Event, ActError>>,
     writes: Writes,
-    policy: watch::Receiver<InForce>,
+    policy: watch::Receiver<LoadedPolicy>,
     /// The newest count of the fleet. What tells it to decide ends with this.
     fleet: watch::Sender<Option<CountedFleet>>,
 }
@@ -96,24 +96,24 @@ impl<T: Tenant> Respond<T> {
         let restored = async {
             Ok::<_, ActError>((
                 inbound::restore(&mut log, &self.context).await?,
-                inbound::said_before(&self.context).await?,
+                inbound::earlier_commands(&self.context).await?,
             ))
         };
-        let ((book, epoch, tailed_to), said) = tokio::select! {
+        let ((ledger, epoch, tailed_to), said) = tokio::select! {
             restored = restored => restored?,
             () = tenure.lost() => return Ok(()),
         };
-        genesis::check(&book, &kafka::cluster_id(&self.context.kafka).await?)?;
+        genesis::check(&ledger, &kafka::cluster_id(&self.context.kafka).await?)?;
         self.context.health.set_ready("ledger", true, "");
         let mut policy = self.policy.clone();
         let standing = policy.borrow_and_update().clone();
-        announce(&standing.policy.guards, &self.terms, epoch);
+        announce(&standing.policy.guards, &self.config, epoch);
         let at = self.moment();
-        self.tenant.acted_before(&book.calls_of_the_last_hour(self.terms.lease, at.wall));
-        let mut responder = Responder::new(self.terms.clone(), book, epoch, tailed_to, at);
+        self.tenant.acted_before(&ledger.calls_of_the_last_hour(self.config.lease, at.wall));
+        let mut responder = Responder::new(self.config.clone(), ledger, epoch, tailed_to, at);
         let (fleet, counts) = watch::channel(None);
         tokio::spawn(policy_log::publish_fleet(counts, self.context.clone()));
-        let mut post = Post {
+        let mut session = Session {
             calls: Calls::new(self.tenant.clone(), tenure.clone()),
             context: self.context.clone(),
             metrics: self.metrics.clone(),
@@ -125,19 +125,19 @@ impl<T: Tenant> Respond<T> {
             policy,
             fleet,
         };
-        post.advance(&mut responder, Event::Policy(Box::new(standing.for_respond())))?;
+        session.advance(&mut responder, Event::Policy(Box::new(standing.for_respond())))?;
         for command in said {
-            post.advance(&mut responder, command)?;
+            session.advance(&mut responder, command)?;
         }
         if let Some(notice) = &self.resume {
             let effects = responder.resume_switch(notice, at);
             if effects.is_empty() {
-                let holding = responder.book().holding();
+                let holding = responder.ledger().holding();
                 tracing::warn!(resume = %notice, ?holding, "--resume names nothing that is in force; nothing was lifted");
             }
-            post.carry_out(effects)?;
+            session.carry_out(effects)?;
         }
-        post.run(responder, log, commands, inbox).await
+        session.run(responder, log, commands, inbox).await
     }
 
     fn moment(&self) -> Moment {
@@ -170,11 +170,11 @@ fn say_set_right(switch: &SwitchSetRight) {
     );
 }
 
-fn announce(guards: &Guards, terms: &Terms, epoch: u64) {
-    tracing::info!(epoch, mode = terms.mode.as_str(), guards = %guards, "respond holds the ledger");
+fn announce(guards: &Guards, config: &Config, epoch: u64) {
+    tracing::info!(epoch, mode = config.mode.as_str(), guards = %guards, "respond holds the ledger");
 }
 
-impl<T: Tenant> Post<T> {
+impl<T: Tenant> Session<T> {
     async fn run(
         mut self,
         mut responder: Responder,
@@ -198,7 +198,7 @@ impl<T: Tenant> Post<T> {
     ) -> Result<(), ActError> {
         loop {
             self.advance(responder, Event::Tick)?;
-            self.metrics.observe(responder.book());
+            self.metrics.observe(responder.ledger());
             self.context.health.beat(COMPONENT);
             let refuses = responder.tenant_refuses();
             self.context.health.set_ready(DEFENDER, refuses.is_none(), refuses.unwrap_or_default());
@@ -253,8 +253,8 @@ impl<T: Tenant> Post<T> {
     /// Writes what an answer gives to write, and begins nothing new.
     fn put_on_record(&mut self, responder: &mut Responder, answered: Event) {
         for effect in responder.on(answered, self.moment()) {
-            if let Effect::Record { ticket, reports, ledger } = effect
-                && let Err(error) = self.write(ticket, &reports, &ledger)
+            if let Effect::Record { write, reports, ledger } = effect
+                && let Err(error) = self.write(write, &reports, &ledger)
             {
                 tracing::warn!(error = %error, "an answer could not be put on record; the next holder looks it up");
             }
@@ -276,7 +276,7 @@ impl<T: Tenant> Post<T> {
             Err((reason, detail)) => {
                 let settler = self.settler.clone();
                 self.work.spawn(async move {
-                    settler.bury(&inbound, reason, &detail).await?;
+                    settler.dead_letter(&inbound, reason, &detail).await?;
                     Ok(Event::Tick)
                 });
                 None
@@ -301,7 +301,7 @@ impl<T: Tenant> Post<T> {
                 }
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,
-                Effect::Record { ticket, reports, ledger } => self.write(ticket, &reports, &ledger)?,
+                Effect::Record { write, reports, ledger } => self.write(write, &reports, &ledger)?,
                 Effect::Act { order, until } => {
                     self.work.spawn(self.calls.act(*order, until));
                 }
@@ -350,7 +350,7 @@ impl<T: Tenant> Post<T> {
         Ok(())
     }
 
-    fn write(&mut self, ticket: u64, reports: &[Report], ledger: &[StampedRecord]) -> Result<(), ActError> {
+    fn write(&mut self, write: u64, reports: &[Report], ledger: &[StampedRecord]) -> Result<(), ActError> {
         let mut said = Vec::with_capacity(reports.len());
         for report in reports {
             self.metrics.reported(report);
@@ -376,7 +376,7 @@ impl<T: Tenant> Post<T> {
             #[cfg(feature = "failpoints")]
             failpoint::hit_if(accepted, Point::C5);
             turn.done();
-            Ok(Event::Recorded(ticket))
+            Ok(Event::Recorded(write))
         });
         Ok(())
     }

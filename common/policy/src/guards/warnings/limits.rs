@@ -2,13 +2,13 @@
 
 use super::super::Asker;
 use super::super::table::Guard;
-use super::{Doubt, Guards, covering, doubt, written};
+use super::{Guards, Warning, covering, warning, written};
 use crate::rules::Rule;
 
 impl Guards {
     /// Limits of this rule that never stop anything, because a cap on all that it asks for stops earlier.
     #[must_use]
-    pub fn idle_limits(&self, rule: &Rule) -> Vec<Doubt> {
+    pub fn idle_limits(&self, rule: &Rule) -> Vec<Warning> {
         let idle = rule.limits.iter().filter_map(|limit| {
             let stops = |guard: Guard, caps: &[super::Cap]| {
                 let counts_all = rule.actions.iter().all(|action| guard.is_asked(action.kind(), Asker::Rules));
@@ -23,7 +23,7 @@ impl Guards {
             .into_iter()
             .find_map(|(by, cap)| Some((by, cap?)))?;
             let text = format!("{} is never reached: caps.{by} stops at {}", written(*limit), written(cap));
-            Some(doubt(format!("rule {}: limits", rule.id), text))
+            Some(warning(format!("rule {}: limits", rule.id), text))
         });
         idle.collect()
     }
@@ -38,7 +38,7 @@ mod tests {
             format!("id: r\nmode: auto\nwhen: alert.severity == \"High\"\nactions: [{action}]\nlimits: {limits}\n");
         let rules = RuleSet::load(&[("r.yaml".to_owned(), rule)]).unwrap_or_else(|problems| panic!("{problems}"));
         let guards = Guards::load("guards.yaml", "caps: {all_rules: {10m: 10, 1h: 20}, gentle: {1h: 500}}").unwrap();
-        rules.rules().iter().flat_map(|rule| guards.idle_limits(rule)).map(|doubt| doubt.text).collect()
+        rules.rules().iter().flat_map(|rule| guards.idle_limits(rule)).map(|warning| warning.text).collect()
     }
 
     const ISOLATE: &str = "{isolate: {type: Full, comment: c}}";

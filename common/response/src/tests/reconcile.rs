@@ -8,10 +8,10 @@ use cordon_records::{
     MachineAction, MachineActionId, Mode, Verdict,
 };
 
-use super::samples::{decision, start, terms};
+use super::samples::{config, decision, start};
 use super::world::World;
 use crate::event::{Answer, Effect, Event, Unreadable};
-use crate::facts::{Facts, isolation};
+use crate::facts::{FreshFacts, isolation};
 
 fn lost() -> Answer {
     Answer::Lost("the connection broke".into())
@@ -65,7 +65,7 @@ fn an_accepted_action_without_an_outcome_ends_with_a_person_and_no_longer_covers
     world.run();
     assert_eq!(world.states(), [ActionState::Accepted, ActionState::NeedsHuman]);
 
-    for mut world in [World::restored(terms(), world.log.clone()), world] {
+    for mut world in [World::restored(config(), world.log.clone()), world] {
         let mut fresh = decision("a2", "m1");
         fresh.alert.newest_moment = Some(world.at.wall);
         world.decide(fresh);
@@ -84,13 +84,13 @@ fn a_follow_up_whose_list_is_never_readable_ends_with_a_person() {
     world.run();
     world.pass(Duration::from_secs(74 * 3_600));
     for look in 1..=60 {
-        let entry = world.responder.book().get(&key("a1", "m1")).unwrap();
+        let entry = world.responder.ledger().get(&key("a1", "m1")).unwrap();
         assert_eq!(entry.state, AttemptState::Reported(ActionState::Accepted), "one look is no reason: {look}");
         unreadable(&mut world);
         world.pass(Duration::from_secs(300));
     }
     world.run();
-    let entry = world.responder.book().get(&key("a1", "m1")).unwrap();
+    let entry = world.responder.ledger().get(&key("a1", "m1")).unwrap();
     assert_eq!(entry.state, AttemptState::Reported(ActionState::NeedsHuman));
 }
 
@@ -112,7 +112,7 @@ fn an_end_that_came_while_nobody_held_the_ledger_is_read_although_the_first_look
     before.decide(decision("a1", "m1"));
     before.run();
     before.at.wall += jiff::SignedDuration::from_hours(80);
-    let mut world = before.restarted(terms());
+    let mut world = before.restarted(config());
     world.pass(Duration::from_secs(5));
     unreadable(&mut world);
     let told = world.reasons();
@@ -130,7 +130,7 @@ fn a_restart_while_a_refused_call_rests_makes_it_again_under_its_number_and_doub
         let mut before = World::new();
         before.decide(super::world::plan("a1", "m1", vec![super::samples::an(kind)]));
         before.run_with(&mut |_| Answer::NotDone { why: "429".into(), after: Duration::from_secs(60), spent: true });
-        let mut world = before.restarted(terms());
+        let mut world = before.restarted(config());
         world.decide(super::world::plan("a1", "m1", vec![super::samples::an(kind)]));
         world.run();
         assert_eq!((world.orders.len(), world.settled.len()), (1, 1), "{kind}: {:?}", world.reasons());
@@ -234,11 +234,11 @@ fn our_own_earlier_attempt_that_the_list_shows_late_is_followed_and_not_taken_fo
     let Some(Effect::Read { key, .. }) = world.waiting.pop_front() else { panic!("no fresh read") };
     let id = MachineActionId::new("late").unwrap();
     let facts = decision("a1", "m1");
-    let facts = Facts {
+    let facts = FreshFacts {
         alert: Some(facts.alert),
         machine: facts.machine,
         isolation: Isolation::Running { id: id.clone() },
-        ..Facts::missing()
+        ..FreshFacts::missing()
     };
     world.give(Event::Facts(key, Ok(Box::new(facts))));
     let asked = look(&mut world).expect("a look for our mark");
@@ -246,7 +246,7 @@ fn our_own_earlier_attempt_that_the_list_shows_late_is_followed_and_not_taken_fo
     world.run();
     assert_eq!(world.states(), [ActionState::InDoubt, ActionState::Accepted]);
     assert_eq!(world.calls.len(), 1);
-    let entry = world.responder.book().get(&self::key("a1", "m1")).unwrap();
+    let entry = world.responder.ledger().get(&self::key("a1", "m1")).unwrap();
     assert_eq!(entry.machine_action_id, Some(id));
 }
 
@@ -277,12 +277,12 @@ fn an_accepted_entry_without_an_id_is_never_called_again() {
             entry.machine_action_id = None;
         }
     }
-    let mut world = World::restored(terms(), log);
+    let mut world = World::restored(config(), log);
     world.pass(Duration::from_secs(121));
     world.run();
     assert!(world.calls.is_empty());
     assert_eq!(world.states(), [ActionState::NeedsHuman]);
-    assert_eq!(world.responder.book().open().count(), 0, "it covers nothing any more");
+    assert_eq!(world.responder.ledger().open().count(), 0, "it covers nothing any more");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_new_attempt_after_a_restart_keeps_to_the_mode_of_today() {
     let mut before = World::new();
     before.decide(decision("a1", "m1"));
     before.run_with(&mut |_| lost());
-    let mut shadow = terms();
+    let mut shadow = config();
     shadow.mode = Mode::Shadow;
     let mut world = World::restored(shadow, before.log);
     world.pass(Duration::from_secs(121));
@@ -308,14 +308,14 @@ fn an_outcome_that_a_stale_writer_recorded_late_ends_the_doubt_without_a_second_
     let outcome = |record: &LedgerRecord| matches!(record, LedgerRecord::Action(e) if e.machine_action_id.is_some());
     let log: Vec<LedgerRecord> = before.log.iter().filter(|record| !outcome(record)).cloned().collect();
     let late = before.log.last().cloned().unwrap();
-    let mut world = World::restored(terms(), log);
+    let mut world = World::restored(config(), log);
     world.decide(decision("a1", "m1"));
     world.append(late);
     world.run();
     world.pass(Duration::from_secs(121));
     world.run();
     assert!(world.calls.is_empty(), "{:?}", world.calls);
-    let entry = world.responder.book().get(&key("a1", "m1")).unwrap();
+    let entry = world.responder.ledger().get(&key("a1", "m1")).unwrap();
     assert_eq!(entry.state, AttemptState::Reported(ActionState::Accepted));
     assert_eq!(world.settled.len(), 1);
 }
@@ -362,7 +362,7 @@ fn of_two_actions_in_doubt_on_one_machine_one_is_done_and_then_covers_the_other(
         before.run_with(&mut |_| lost());
         log.extend(before.log);
     }
-    let mut world = World::restored(terms(), log);
+    let mut world = World::restored(config(), log);
     for _ in 0..3 {
         world.pass(Duration::from_secs(121));
         world.run();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 /// Why a command counts as said by nobody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Forged {
+pub enum InvalidSignature {
     /// It has no signature.
     #[error("it is not signed")]
     Unsigned,
@@ -81,7 +81,7 @@ pub enum Forged {
     },
 }
 
-impl Classified for Forged {
+impl Classified for InvalidSignature {
     /// Asking again changes nothing: the record itself is no good.
     fn class(&self) -> ErrorClass {
         ErrorClass::Poison

@@ -1,13 +1,13 @@
-//! From the records of the log to the book, and back: what is written again when the log's newest word is not the true one.
+//! From the records of the log to the state, and back: what is written again when the log's newest word is not the true one.
 
 use std::collections::BTreeMap;
 
 use cordon_policy::Fleet;
 use cordon_records::{ActionKey, CommandId, Latch, LedgerRecord, StampedRecord};
 
-use super::{Book, Obeyed};
+use super::{Applied, LedgerState};
 
-impl Book {
+impl LedgerState {
     /// Takes one record in log order. What a stale writer says is set aside, but what it did is not: entries of one key
     /// merge monotonically, so that its earlier state never undoes a later one and its later one is never lost. What it
     /// closed late counts only where nothing else is known.
@@ -42,13 +42,13 @@ impl Book {
         }
     }
 
-    /// Notes what a stale writer says of a command that was not obeyed as far as we know: of that, too, a record is to be
+    /// Notes what a stale writer says of a command that was not applied as far as we know: of that, too, a record is to be
     /// written, since nothing else keeps compaction from keeping the stale one.
     pub(crate) fn set_aside(&mut self, stale: &LedgerRecord) {
-        if let LedgerRecord::Obeyed { id, until, offset, set_aside: false } = stale
-            && !self.obeyed.contains_key(id)
+        if let LedgerRecord::Applied { id, until, offset, set_aside: false } = stale
+            && !self.applied.contains_key(id)
         {
-            self.not_obeyed.insert(id.clone(), Obeyed { until: *until, offset: *offset });
+            self.not_applied.insert(id.clone(), Applied { until: *until, offset: *offset });
         }
     }
 
@@ -60,7 +60,7 @@ impl Book {
         }
     }
 
-    /// The keys whose newest record in the log is not what this book says, once; of a switch also what that record says,
+    /// The keys whose newest record in the log is not what this ledger says, once; of a switch also what that record says,
     /// where it was not deleted.
     pub(crate) fn take_astray(&mut self) -> BTreeMap<String, Option<Latch>> {
         std::mem::take(&mut self.astray)
@@ -91,11 +91,11 @@ impl Book {
 
     fn command(&self, key: &str) -> Option<LedgerRecord> {
         let id = CommandId::new(key.strip_prefix("command/")?).ok()?;
-        let (Obeyed { until, offset }, set_aside) = match (self.obeyed(&id), self.not_obeyed.get(&id)) {
-            (Some(obeyed), _) => (obeyed, false),
-            (None, not_obeyed) => (*not_obeyed?, true),
+        let (Applied { until, offset }, set_aside) = match (self.applied(&id), self.not_applied.get(&id)) {
+            (Some(applied), _) => (applied, false),
+            (None, not_applied) => (*not_applied?, true),
         };
-        Some(LedgerRecord::Obeyed { id, until, offset, set_aside })
+        Some(LedgerRecord::Applied { id, until, offset, set_aside })
     }
 
     /// What a writer whose claim stood says.
@@ -108,13 +108,13 @@ impl Book {
             LedgerRecord::CommandsPosition { next, newest } => {
                 (self.commands_next, self.commands_newest) = (next, newest);
             }
-            LedgerRecord::Obeyed { id, until, offset, set_aside: false } => {
-                self.not_obeyed.remove(&id);
-                self.obeyed.insert(id, Obeyed { until, offset });
+            LedgerRecord::Applied { id, until, offset, set_aside: false } => {
+                self.not_applied.remove(&id);
+                self.applied.insert(id, Applied { until, offset });
             }
-            LedgerRecord::Obeyed { id, until, offset, set_aside: true } => {
-                self.obeyed.remove(&id);
-                self.not_obeyed.insert(id, Obeyed { until, offset });
+            LedgerRecord::Applied { id, until, offset, set_aside: true } => {
+                self.applied.remove(&id);
+                self.not_applied.insert(id, Applied { until, offset });
             }
             LedgerRecord::Policy(standing) => self.policy = Some(standing),
             LedgerRecord::FleetSize { machines, at } => self.fleet = Some(Fleet { machines, at }),

@@ -12,7 +12,7 @@ use crate::restore::earlier;
 
 /// The backward reach of a poll.
 #[derive(Debug, Clone)]
-pub struct Reach {
+pub struct LookBack {
     /// How far ordinary rounds look behind the watermark.
     pub overlap: Duration,
     /// From one sweep to the next.
@@ -24,7 +24,7 @@ pub struct Reach {
     swept: Option<Instant>,
 }
 
-impl Reach {
+impl LookBack {
     /// A reach whose first round is a sweep.
     #[must_use]
     pub const fn new((overlap, sweep_interval, sweep_window): (Duration, Duration, Duration), from: Timestamp) -> Self {
@@ -66,8 +66,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn reach(from: &str) -> Reach {
-        Reach::new((HOUR / 6, HOUR, HOUR * 24), at(from))
+    fn reach(from: &str) -> LookBack {
+        LookBack::new((HOUR / 6, HOUR, HOUR * 24), at(from))
     }
 
     #[test]

@@ -3,20 +3,20 @@
 
 /// The options of a question that a server may refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dialect {
+pub struct ServerCapabilities {
     /// Ask for `$orderby=lastUpdateTime asc`.
     pub order: bool,
     /// Ask for `$expand=evidence`.
     pub expand: bool,
 }
 
-impl Default for Dialect {
+impl Default for ServerCapabilities {
     fn default() -> Self {
         Self { order: true, expand: true }
     }
 }
 
-impl Dialect {
+impl ServerCapabilities {
     /// What to try after this one was refused; `None` when nothing is left to leave out.
     #[must_use]
     pub const fn simpler(self) -> Option<Self> {
@@ -35,11 +35,11 @@ mod tests {
 
     #[test]
     fn each_option_is_left_out_alone_before_both_are() {
-        let mut dialect = Dialect::default();
-        let mut tried = vec![dialect];
-        while let Some(next) = dialect.simpler() {
-            dialect = next;
-            tried.push(dialect);
+        let mut capabilities = ServerCapabilities::default();
+        let mut tried = vec![capabilities];
+        while let Some(next) = capabilities.simpler() {
+            capabilities = next;
+            tried.push(capabilities);
         }
         let tried: Vec<_> = tried.into_iter().map(|d| (d.order, d.expand)).collect();
         assert_eq!(tried, [(true, true), (false, true), (true, false), (false, false)]);
