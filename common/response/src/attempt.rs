@@ -10,16 +10,18 @@ use super::asker::asker;
 use super::cancel::cancelled_kind;
 use super::event::{Answer, Effect, Moment, Order};
 use super::facts::ActionSnapshot;
+use super::jobs::Phase;
 use super::ours;
-use super::responder::{OnDurable, Phase, Responder};
+use super::responder::{OnDurable, Responder};
+use super::schedule::Due;
 use super::{batch, reconcile, report};
 
 impl Responder {
     pub(super) fn intent_written(&mut self, key: &ActionKey, offset: i64, at: Moment) {
-        if let Some(job) = self.jobs.get_mut(key)
-            && let Phase::IntentSent(since) = job.phase
+        if let Some(job) = self.jobs.get(key)
+            && let Phase::IntentSent(since) = job.phase()
         {
-            job.phase = Phase::IntentAt(since, offset);
+            self.jobs.set(key, Phase::IntentAt(since, offset), &mut self.schedule);
         }
         self.call_read_back(at);
     }
@@ -29,9 +31,9 @@ impl Responder {
     pub(super) fn call_read_back(&mut self, at: Moment) {
         let ready: Vec<ActionKey> = self
             .jobs
-            .iter()
-            .filter(|(_, job)| matches!(job.phase, Phase::IntentAt(_, offset) if offset <= self.tailed_to))
-            .map(|(key, _)| key.clone())
+            .all()
+            .filter(|job| matches!(job.phase(), Phase::IntentAt(_, offset) if offset <= self.tailed_to))
+            .map(|job| job.entry.key.clone())
             .collect();
         for key in ready {
             self.call(&key, at);
@@ -40,7 +42,7 @@ impl Responder {
 
     fn call(&mut self, key: &ActionKey, at: Moment) {
         let Some(job) = self.jobs.get(key) else { return };
-        let Phase::IntentAt(since, _) = job.phase else { return };
+        let Phase::IntentAt(since, _) = job.phase() else { return };
         if batch::may_share(&job.entry.action) && !job.alone {
             self.gather(key, since, at);
             return;
@@ -63,14 +65,14 @@ impl Responder {
         let by_person = asker(entry).is_person();
         let (paused, lease) = (self.is_paused() && !by_person, self.config.lease);
         let job = self.jobs.get_mut(key)?;
-        let Phase::IntentAt(since, _) = job.phase else { return None };
+        let Phase::IntentAt(since, _) = job.phase() else { return None };
         if paused || at.mono >= since + lease {
             job.not_called();
-            job.phase = Phase::Resting(at.mono);
+            self.jobs.set(key, Phase::Resting(at.mono), &mut self.schedule);
             return None;
         }
-        job.phase = Phase::Calling;
-        let entry = &job.entry;
+        self.jobs.set(key, Phase::Calling, &mut self.schedule);
+        let entry = &self.jobs.get(key)?.entry;
         Some(Order {
             key: key.clone(),
             alert: entry.alert.id.clone(),
@@ -86,6 +88,7 @@ impl Responder {
         let kind = self.jobs.get(key).map(|job| job.entry.action.kind());
         if let Some(kind) = kind {
             self.spent.remove(&kind);
+            self.schedule.cancel(&Due::Quota(kind));
         }
         match answer {
             Answer::Accepted(standing) => self.accept(key, &standing, at),
@@ -113,10 +116,11 @@ impl Responder {
     fn not_done(&mut self, key: &ActionKey, (after, spent): (Duration, bool), at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.not_called();
-        job.phase = Phase::Resting(at.mono + after);
         let entry = job.entry.clone();
+        self.jobs.set(key, Phase::Resting(at.mono + after), &mut self.schedule);
         if spent {
-            self.spent.insert(entry.action.kind(), at.mono + after);
+            self.spent.insert(entry.action.kind());
+            self.schedule.set(Due::Quota(entry.action.kind()), at.mono + after);
         }
         self.ledger.put(entry.clone());
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
@@ -126,7 +130,7 @@ impl Responder {
     fn done(&mut self, key: &ActionKey, what: String, at: Moment) {
         let target = self.jobs.get(key).and_then(|job| self.target(&job.entry));
         if let Some((target, _)) = target {
-            self.follow.hurry(&target, at);
+            self.follow.hurry(&target, &mut self.schedule, at);
         }
         self.finish(key, ActionState::Succeeded, what, at);
     }
@@ -163,13 +167,13 @@ impl Responder {
         job.entry.at = at.wall;
         job.entry.epoch = self.epoch;
         job.tries = 0;
-        job.phase = Phase::InDoubt(until);
         let mut entry = job.entry.clone();
         let settle = job.offset.take().map(|offset| (offset, RecordOutcome::Sent));
         let reports = vec![Report::Action(Box::new(report::in_doubt(&entry)))];
         // The report has them now.
         entry.facts = None;
         job.entry.facts = None;
+        self.jobs.set(key, Phase::InDoubt(until), &mut self.schedule);
         self.ledger.put(entry.clone());
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable { settle, follow: None });
     }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use cordon_records::{Action, ActionKey};
 
 use super::event::{Answer, Effect, Moment, Order};
-use super::responder::{Phase, Responder};
+use super::jobs::Phase;
+use super::responder::Responder;
+use super::schedule::Due;
 
 /// How long the first that is ready waits for others. The call for several alerts has a quota of 10 a minute; half a
 /// second is nothing to whoever reads the alert.
@@ -18,12 +20,12 @@ const MOST: usize = 50;
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     ready: Vec<(ActionKey, Instant)>,
-    until: Option<Instant>,
 }
 
+#[cfg(test)]
 impl Gathering {
-    pub(super) const fn next_due(&self) -> Option<Instant> {
-        self.until
+    pub(super) const fn holds_any(&self) -> bool {
+        !self.ready.is_empty()
     }
 }
 
@@ -32,15 +34,12 @@ impl Responder {
     pub(super) fn gather(&mut self, key: &ActionKey, since: Instant, at: Moment) {
         if self.gathering.ready.iter().all(|(ready, _)| ready != key) {
             self.gathering.ready.push((key.clone(), since));
-            self.gathering.until.get_or_insert(at.mono + GATHER);
+            self.schedule.set_first(Due::Gathered, at.mono + GATHER);
         }
     }
 
     /// Calls for everything that was gathered, once it has waited long enough.
     pub(super) fn send_gathered(&mut self, at: Moment) {
-        if self.gathering.until.is_none_or(|until| until > at.mono) {
-            return;
-        }
         let gathered = std::mem::take(&mut self.gathering);
         let mut groups: Vec<(Instant, Vec<Order>)> = Vec::new();
         for (key, since) in gathered.ready {
@@ -76,7 +75,7 @@ impl Responder {
                 (Answer::Rejected(_) | Answer::Forbidden(_), Some(job)) if keys.len() > 1 => {
                     job.not_called();
                     job.alone = true;
-                    job.phase = Phase::Resting(at.mono);
+                    self.jobs.set(key, Phase::Resting(at.mono), &mut self.schedule);
                 }
                 _ => self.answered(key, answer.clone(), at),
             }

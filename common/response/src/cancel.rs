@@ -6,10 +6,11 @@ use cordon_records::{
 };
 
 use super::event::Moment;
+use super::jobs::{Job, Phase};
 use super::people::{CommandOutput, Done, NotDone, Person};
 use super::reconcile::where_to_look;
 use super::release::was_called;
-use super::responder::{Job, Phase, Responder};
+use super::responder::Responder;
 
 /// The words that tell what a job cancels.
 pub(super) fn cancelled_kind(action: &Action) -> Option<ActionKind> {
@@ -26,26 +27,6 @@ pub(super) fn cancels(entry: &LedgerEntry, other: &LedgerEntry) -> bool {
         Some(about) => *about == other.key,
         // What a person asked for, rules do not call back.
         None => entry.alert.id == other.alert.id && other.requested_by.is_none(),
-    }
-}
-
-impl Job {
-    /// Whether it has begun and waits for nothing but its own reads and calls.
-    pub(super) fn is_on_its_way(&self) -> bool {
-        match self.phase {
-            Phase::Reading | Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => true,
-            Phase::Queued | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => false,
-        }
-    }
-
-    /// Whether a call may be out, or comes out at any moment: nobody can say yet what there is to cancel.
-    pub(super) fn is_under_way(&self) -> bool {
-        match self.phase {
-            Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling | Phase::InDoubt(_) | Phase::Looking { .. } => {
-                true
-            }
-            Phase::Queued | Phase::Reading | Phase::Resting(_) => false,
-        }
     }
 }
 
@@ -126,7 +107,7 @@ impl Responder {
     }
 
     fn uncalled(&self, entry: &LedgerEntry) -> Vec<ActionKey> {
-        let jobs = self.jobs.values().filter(|job| cancels(entry, &job.entry) && !job.is_under_way());
+        let jobs = self.jobs.all().filter(|job| cancels(entry, &job.entry) && !job.is_under_way());
         jobs.map(|job| job.entry.key.clone()).collect()
     }
 
@@ -147,7 +128,7 @@ impl Responder {
 
     /// The failed action of that kind for which a new attempt is due.
     fn failed_before(&self, entry: &LedgerEntry) -> Option<ActionKey> {
-        let waiting = self.retries.waiting().filter_map(|key| self.ledger.get(key));
+        let waiting = self.schedule.retries().filter_map(|key| self.ledger.get(key));
         waiting.filter(|other| cancels(entry, other)).map(|other| other.key.clone()).next()
     }
 
@@ -162,13 +143,11 @@ impl Responder {
     /// The guards let this cancellation pass. What was not called yet ends without a call; only what Defender has
     /// taken needs one.
     pub(super) fn cancel(&mut self, key: &ActionKey, reason: String, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Some(job) = self.jobs.get(key) else { return };
         let entry = job.entry.clone();
         if self.target_is_under_way(&entry) {
-            if let Some(job) = self.jobs.get_mut(key) {
-                job.phase = Phase::Queued;
-                self.backlog.push_back(key.clone());
-            }
+            self.jobs.set(key, Phase::Queued, &mut self.schedule);
+            self.backlog.push_back(key.clone());
             return;
         }
         let (uncalled, failed) = (self.uncalled(&entry), self.failed_before(&entry));

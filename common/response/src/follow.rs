@@ -1,6 +1,6 @@
 //! Accepted actions are followed to their end, with one list call for all that are due. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use cordon_records::{
@@ -13,6 +13,7 @@ use super::facts::ActionSnapshot;
 use super::reconcile::with_what_is_unseen;
 use super::report;
 use super::responder::{OnDurable, Responder};
+use super::schedule::{Due, Schedule};
 use super::timer::release_at;
 
 /// Defender itself gives up after about three days; an hour later nobody will answer any more.
@@ -57,7 +58,7 @@ struct LookedAt {
     given_up: bool,
 }
 
-/// Which accepted actions are due when.
+/// Which accepted actions are followed, and those of which a look is due.
 #[derive(Debug)]
 pub(crate) struct FollowUps {
     first: Duration,
@@ -65,16 +66,24 @@ pub(crate) struct FollowUps {
     open: BTreeMap<ActionKey, FollowUp>,
     /// When Defender says that it created what it has just accepted.
     created: BTreeMap<ActionKey, Timestamp>,
-    /// When the look under way was asked for.
-    under_way: Option<Instant>,
-    /// Looks are at least the first distance apart, so that many actions share each.
-    not_before: Option<Instant>,
+    /// Those whose look is due, until it is made.
+    due: BTreeSet<ActionKey>,
+    under_way: Option<Look>,
+}
+
+/// A look at the list that is under way.
+#[derive(Debug)]
+struct Look {
+    asked_at: Instant,
+    /// What it was asked for.
+    about: BTreeSet<ActionKey>,
 }
 
 impl FollowUps {
     /// `first` is the distance of the first looks; later ones are wider. The alarm is due `alarm_after` the acceptance.
     pub(super) fn new(first: Duration, alarm_after: Duration) -> Self {
-        Self { first, alarm_after, open: BTreeMap::new(), created: BTreeMap::new(), under_way: None, not_before: None }
+        let (open, created, due) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { first, alarm_after, open, created, due, under_way: None }
     }
 
     /// Notes what Defender said when it accepted an action that is to be followed.
@@ -82,8 +91,9 @@ impl FollowUps {
         self.created.extend(standing.created.map(|created| (key.clone(), created)));
     }
 
-    pub(super) fn add(&mut self, entry: &LedgerEntry, at: Moment) {
+    pub(super) fn add(&mut self, entry: &LedgerEntry, schedule: &mut Schedule, at: Moment) {
         let created = self.created.remove(&entry.key);
+        // What has no id of Defender's has nothing to be found by in its list.
         let Some(id) = entry.awaited().cloned() else { return };
         let asked = entry.intents.last().copied().unwrap_or(entry.at);
         let next = at.mono + distance(self.first, 0);
@@ -93,48 +103,75 @@ impl FollowUps {
         };
         let passed = Duration::try_from(at.wall.duration_since(entry.at)).unwrap_or_default();
         let alarm = (!entry.alarmed).then(|| at.mono + self.alarm_after.saturating_sub(passed));
-        self.open.insert(entry.key.clone(), FollowUp { id, asked, since, next, step: 0, alarm, unread: 0 });
+        let follow = FollowUp { id, asked, since, next, step: 0, alarm, unread: 0 };
+        self.due.remove(&entry.key);
+        schedule.set(Due::Look(entry.key.clone()), follow.due());
+        self.open.insert(entry.key.clone(), follow);
     }
 
     /// Has this action looked at anew as often as one that was just accepted.
-    pub(super) fn hurry(&mut self, key: &ActionKey, at: Moment) {
+    pub(super) fn hurry(&mut self, key: &ActionKey, schedule: &mut Schedule, at: Moment) {
+        // It may have ended meanwhile.
         if let Some(follow) = self.open.get_mut(key) {
             (follow.next, follow.step) = (at.mono, 0);
+            schedule.set(Due::Look(key.clone()), at.mono);
         }
     }
 
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        let next = if self.under_way.is_some() { None } else { self.open.values().map(FollowUp::due).min() };
-        next.max(self.not_before.filter(|_| next.is_some()))
+    #[cfg(test)]
+    pub(crate) fn assert_nothing_forgotten(&self, schedule: &Schedule) {
+        for key in self.open.keys() {
+            let looked_at = self.under_way.as_ref().is_some_and(|look| look.about.contains(key));
+            let is_due = self.due.contains(key) || looked_at;
+            assert!(schedule.has(&Due::Look(key.clone())) || is_due, "nobody looks at {key} any more");
+        }
+        assert!(self.due.iter().all(|key| self.open.contains_key(key)), "{:?} of {:?}", self.due, self.open);
+        assert!(self.due.is_empty() || self.under_way.is_some() || schedule.has(&Due::Looks));
     }
 
-    pub(super) fn due(&mut self, at: Moment) -> Option<Effect> {
-        if self.next_due().is_none_or(|next| next > at.mono) {
+    /// Nobody looks at this action any more.
+    fn forget(&mut self, key: &ActionKey, schedule: &mut Schedule) {
+        self.open.remove(key);
+        self.due.remove(key);
+        schedule.cancel(&Due::Look(key.clone()));
+    }
+
+    /// This action is looked at next time.
+    pub(super) fn is_due(&mut self, key: ActionKey) {
+        self.due.insert(key);
+    }
+
+    /// Looks for everything that is due, unless a look is under way: looks are at least the first distance apart, so that
+    /// many actions share each.
+    pub(super) fn look(&mut self, schedule: &mut Schedule, at: Moment) -> Option<Effect> {
+        if self.due.is_empty() || self.under_way.is_some() || schedule.has(&Due::Looks) {
             return None;
         }
-        let due = || self.open.values().filter(|follow| follow.due() <= at.mono);
-        let ids = due().map(|follow| follow.id.clone()).collect();
-        let since = due().map(|follow| follow.since).min()?;
-        self.under_way = Some(at.mono);
-        self.not_before = Some(at.mono + self.first);
+        let about = std::mem::take(&mut self.due);
+        let follows = || about.iter().filter_map(|key| self.open.get(key));
+        let ids = follows().map(|follow| follow.id.clone()).collect();
+        let since = follows().map(|follow| follow.since).min()?;
+        self.under_way = Some(Look { asked_at: at.mono, about });
+        schedule.set(Due::Looks, at.mono + self.first);
         Some(Effect::Follow { ids, since })
     }
 
     /// Moves everything that was due to its next look, and gives back what it was. `read` says whether this look told
     /// anything: one that did not is no reason to give up, but many of them are.
-    fn advance(&mut self, read: bool, at: Moment) -> Vec<LookedAt> {
-        let asked_at = self.under_way.take().unwrap_or(at.mono);
+    fn advance(&mut self, read: bool, schedule: &mut Schedule, at: Moment) -> Vec<LookedAt> {
+        let Some(Look { asked_at, about }) = self.under_way.take() else { return Vec::new() };
         let mut looked_at = Vec::new();
-        for (key, follow) in &mut self.open {
-            if follow.due() <= asked_at {
-                follow.step += 1;
-                follow.next = at.mono + distance(self.first, follow.step);
-                let alarm = follow.alarm.take_if(|alarm| *alarm <= asked_at).is_some();
-                follow.unread = if read { 0 } else { follow.unread + 1 };
-                let is_over = at.wall.duration_since(follow.asked) > GIVE_UP;
-                let given_up = is_over && (read || follow.unread >= UNREADABLE);
-                looked_at.push(LookedAt { key: key.clone(), id: follow.id.clone(), alarm, given_up });
-            }
+        for key in about {
+            // What has ended or was taken up anew since is not what was asked for.
+            let Some(follow) = self.open.get_mut(&key).filter(|follow| follow.due() <= asked_at) else { continue };
+            follow.step += 1;
+            follow.next = at.mono + distance(self.first, follow.step);
+            let alarm = follow.alarm.take_if(|alarm| *alarm <= asked_at).is_some();
+            follow.unread = if read { 0 } else { follow.unread + 1 };
+            let is_over = at.wall.duration_since(follow.asked) > GIVE_UP;
+            let given_up = is_over && (read || follow.unread >= UNREADABLE);
+            schedule.set(Due::Look(key.clone()), follow.due());
+            looked_at.push(LookedAt { key, id: follow.id.clone(), alarm, given_up });
         }
         looked_at
     }
@@ -151,7 +188,7 @@ fn distance(first: Duration, step: u32) -> Duration {
 
 impl Responder {
     pub(super) fn followed(&mut self, standings: Result<Vec<ActionSnapshot>, Unreadable>, at: Moment) {
-        for LookedAt { key, id, alarm, given_up } in self.follow.advance(standings.is_ok(), at) {
+        for LookedAt { key, id, alarm, given_up } in self.follow.advance(standings.is_ok(), &mut self.schedule, at) {
             // A list that could not be read says of no action that it has an end, or none.
             let standing = match &standings {
                 Ok(standings) => standings.iter().find(|standing| standing.id == id),
@@ -195,7 +232,7 @@ impl Responder {
     }
 
     fn end(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
-        self.follow.open.remove(key);
+        self.follow.forget(key, &mut self.schedule);
         let Some(entry) = self.ledger.get(key) else { return };
         match &entry.machine_action_id {
             Some(id) if state == ActionState::Succeeded && entry.action.kind() == ActionKind::CollectPackage => {
@@ -277,6 +314,7 @@ mod tests {
     fn the_list_is_asked_from_defenders_own_time_and_the_looks_of_many_actions_are_shared() {
         let (first, wall) = (Duration::from_secs(5), "2026-11-22T22:41:09Z".parse().unwrap());
         let (mut follow, start) = (FollowUps::new(first, Duration::from_secs(900)), Instant::now());
+        let mut schedule = Schedule::default();
         let at = |seconds| Moment { wall, mono: start + Duration::from_secs(seconds) };
         for (second, id) in [(0u8, "a"), (1, "b"), (2, "c")] {
             let entry = entry(second, id);
@@ -290,13 +328,21 @@ mod tests {
                 created,
             };
             follow.accepted(&entry.key, &standing);
-            follow.add(&entry, at(u64::from(second)));
+            follow.add(&entry, &mut schedule, at(u64::from(second)));
         }
-        let Some(Effect::Follow { ids, since }) = follow.due(at(5)) else { panic!("one is due") };
+        let look = |follow: &mut FollowUps, schedule: &mut Schedule, second| {
+            for due in schedule.due(at(second).mono) {
+                if let Due::Look(key) = due {
+                    follow.is_due(key);
+                }
+            }
+            follow.look(schedule, at(second))
+        };
+        let Some(Effect::Follow { ids, since }) = look(&mut follow, &mut schedule, 5) else { panic!("one is due") };
         assert_eq!((ids.len(), since), (1, "2026-11-22T22:39:59Z".parse().unwrap()));
-        follow.advance(true, at(6));
-        assert!(follow.due(at(9)).is_none(), "two are due, but the last look was four seconds ago");
-        let Some(Effect::Follow { ids, since }) = follow.due(at(10)) else { panic!("two are due") };
+        follow.advance(true, &mut schedule, at(6));
+        assert!(look(&mut follow, &mut schedule, 9).is_none(), "two are due, but the last look was four seconds ago");
+        let Some(Effect::Follow { ids, since }) = look(&mut follow, &mut schedule, 10) else { panic!("two are due") };
         assert_eq!((ids.len(), since), (2, "2026-11-22T22:40:00Z".parse().unwrap()));
     }
 }

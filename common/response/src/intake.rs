@@ -11,9 +11,10 @@ use super::asker::asker;
 use super::cancel::NOTHING;
 use super::event::{Effect, Moment};
 use super::facts::FreshFacts;
+use super::jobs::{Job, Phase};
 use super::reconcile::with_what_is_unseen;
 use super::report;
-use super::responder::{Job, OnDurable, Phase, Responder, Waiting};
+use super::responder::{OnDurable, Responder, Waiting};
 
 impl Responder {
     pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {
@@ -56,12 +57,12 @@ impl Responder {
         for planned in &decision.planned {
             let after = before.replace(planned.key.clone());
             let mode = planned.mode.min(self.config.mode);
-            if self.jobs.contains_key(&planned.key) || self.ledger.settled(&planned.key, mode, at.wall).is_some() {
+            if self.jobs.contains(&planned.key) || self.ledger.settled(&planned.key, mode, at.wall).is_some() {
                 self.one_done(offset, RecordOutcome::Skipped("known"));
                 continue;
             }
             let entry = self.entry(decision, planned, machine, at);
-            self.jobs.insert(planned.key.clone(), Job { after, ..Job::new(entry, Some(offset)) });
+            self.jobs.insert(Job::planned(entry, offset, after));
             self.backlog.push_back(planned.key.clone());
         }
     }
@@ -127,9 +128,7 @@ impl Responder {
         // What a person or a timer asks for is done whatever has become of the alert.
         let alert = (asker(entry) == Asker::Rules).then(|| (entry.alert.id.clone(), entry.alert.last_update));
         let effect = Effect::Read { key: key.clone(), alert, machine: entry.machine.id.clone() };
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.phase = Phase::Reading;
-        }
+        self.jobs.set(key, Phase::Reading, &mut self.schedule);
         self.effects.push(effect);
         true
     }
@@ -147,7 +146,7 @@ impl Responder {
         at: Moment,
         (mut reports, mut ledger): (Vec<Report>, Vec<LedgerRecord>),
     ) {
-        let Some(mut job) = self.jobs.remove(key) else { return };
+        let Some(mut job) = self.jobs.remove(key, &mut self.schedule) else { return };
         let (state, reason) = with_what_is_unseen(&job.entry, (state, reason));
         job.entry.state = AttemptState::Reported(state);
         job.entry.reason = reason;

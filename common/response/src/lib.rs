@@ -8,6 +8,7 @@
 //! `refused.rs`, `retry.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
 //! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
 //! whether it counts, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
+//! What is on its way is in `jobs.rs`, and everything that has a time in the one queue of `schedule.rs`.
 //! Beside them `switches.rs` (breaker, pause, fleet size), and `tail.rs`, which follows the ledger and sets right what a
 //! stale writer wrote there.
 
@@ -19,6 +20,7 @@ mod event;
 pub mod facts;
 mod follow;
 mod intake;
+mod jobs;
 mod ledger;
 mod link;
 mod order;
@@ -33,6 +35,7 @@ mod report;
 mod responder;
 mod retry;
 mod room;
+mod schedule;
 mod switches;
 mod tail;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use cordon_records::{ActionKey, ActionState, MachineActionId};
 
 use super::event::{Effect, Moment, Unreadable};
 use super::responder::Responder;
+use super::schedule::Due;
 
 /// How often the link is asked for.
 const TRIES: u32 = 3;
@@ -23,17 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 struct Fetch {
     id: MachineActionId,
     tries: u32,
-    /// The next time to ask; `None` while the answer is awaited.
-    next: Option<Instant>,
     until: Instant,
     /// What the report of success will say.
     reason: String,
-}
-
-impl Fetch {
-    fn due(&self) -> Instant {
-        self.next.unwrap_or(self.until).min(self.until)
-    }
 }
 
 /// The packages whose link is being asked for.
@@ -42,33 +35,32 @@ pub(super) struct Links {
     open: BTreeMap<ActionKey, Fetch>,
 }
 
+#[cfg(test)]
 impl Links {
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.open.values().map(Fetch::due).min()
+    pub(super) fn open(&self) -> impl Iterator<Item = &ActionKey> {
+        self.open.keys()
     }
 }
 
 impl Responder {
     /// Defender says that the package is there.
     pub(super) fn fetch_link(&mut self, key: &ActionKey, id: MachineActionId, reason: String, at: Moment) {
-        let fetch = Fetch { id: id.clone(), tries: 1, next: None, until: at.mono + PATIENCE, reason };
+        let fetch = Fetch { id: id.clone(), tries: 1, until: at.mono + PATIENCE, reason };
+        self.schedule.set(Due::Link(key.clone()), fetch.until);
         self.links.open.insert(key.clone(), fetch);
         self.effects.push(Effect::FetchLink(key.clone(), id));
     }
 
-    pub(super) fn fetch_links_when_due(&mut self, at: Moment) {
-        let due = self.links.open.iter().filter(|(_, fetch)| fetch.due() <= at.mono);
-        let due: Vec<ActionKey> = due.map(|(key, _)| key.clone()).collect();
-        for key in due {
-            let Some(fetch) = self.links.open.get_mut(&key) else { continue };
-            if fetch.until <= at.mono {
-                self.without_link(&key, "no answer in time", at);
-                continue;
-            }
-            fetch.tries += 1;
-            fetch.next = None;
-            self.effects.push(Effect::FetchLink(key.clone(), fetch.id.clone()));
+    /// Asks once more, or no longer.
+    pub(super) fn fetch_link_again(&mut self, key: &ActionKey, at: Moment) {
+        let Some(fetch) = self.links.open.get_mut(key) else { return };
+        if fetch.until <= at.mono {
+            self.without_link(key, "no answer in time", at);
+            return;
         }
+        fetch.tries += 1;
+        self.schedule.set(Due::Link(key.clone()), fetch.until);
+        self.effects.push(Effect::FetchLink(key.clone(), fetch.id.clone()));
     }
 
     pub(super) fn linked(&mut self, key: &ActionKey, link: Result<String, Unreadable>, at: Moment) {
@@ -77,10 +69,12 @@ impl Responder {
             Ok(link) => {
                 let reason = std::mem::take(&mut fetch.reason);
                 self.links.open.remove(key);
+                self.schedule.cancel(&Due::Link(key.clone()));
                 self.end_with(key, (ActionState::Succeeded, reason), Some(link), at);
             }
             Err(failure) if fetch.tries < TRIES => {
-                fetch.next = Some(at.mono + failure.retry_after.unwrap_or(AGAIN).max(AGAIN));
+                let again = at.mono + failure.retry_after.unwrap_or(AGAIN).max(AGAIN);
+                self.schedule.set(Due::Link(key.clone()), again.min(fetch.until));
             }
             Err(failure) => self.without_link(key, &failure.why, at),
         }
@@ -89,6 +83,7 @@ impl Responder {
     /// The package is there all the same: people fetch it in the portal.
     fn without_link(&mut self, key: &ActionKey, why: &str, at: Moment) {
         let Some(fetch) = self.links.open.remove(key) else { return };
+        self.schedule.cancel(&Due::Link(key.clone()));
         let reason = format!("{}; fetch the package in the portal, its link could not be had: {why}", fetch.reason);
         self.end_with(key, (ActionState::Succeeded, reason), None, at);
     }

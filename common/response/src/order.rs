@@ -9,8 +9,10 @@ use cordon_records::{
 use super::cancel::cancels;
 use super::event::Moment;
 use super::facts::is_narrower;
+use super::jobs::{Job, Phase};
 use super::reconcile::ACCEPTED;
-use super::responder::{Job, Phase, Responder};
+use super::responder::Responder;
+use super::schedule::Due;
 
 /// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
 const READS_AT_ONCE: usize = 16;
@@ -96,7 +98,7 @@ impl Busy {
 impl Responder {
     fn busy(&self) -> Busy {
         let mut busy = Busy::default();
-        self.jobs.values().filter(|job| job.phase != Phase::Queued).for_each(|job| busy.add(job));
+        self.jobs.all().filter(|job| job.phase() != Phase::Queued).for_each(|job| busy.add(job));
         busy
     }
 
@@ -118,7 +120,7 @@ impl Responder {
             return;
         }
         let mut busy = self.busy();
-        let mut reading = self.jobs.values().filter(|job| job.phase == Phase::Reading).count();
+        let mut reading = self.jobs.all().filter(|job| job.phase() == Phase::Reading).count();
         let mut later = VecDeque::new();
         while let Some(key) = self.backlog.pop_front() {
             let Some(job) = self.jobs.get(&key) else { continue };
@@ -152,7 +154,8 @@ impl Responder {
     /// there again, one goes first and shows it.
     fn is_spent(&self, job: &Job, busy: &Busy) -> bool {
         let kind = job.entry.action.kind();
-        self.spent.get(&kind).is_some_and(|until| *until > self.now || busy.kinds.contains(&kind))
+        let is_awaited = || self.schedule.has(&Due::Quota(kind));
+        self.spent.contains(&kind) && (is_awaited() || busy.kinds.contains(&kind))
     }
 
     /// Whether the action before it in its decision is not settled yet. Whatever that one becomes, this one's turn
@@ -176,7 +179,7 @@ impl Responder {
         // What a cancellation cancels is not in its way.
         let others = others.filter(|other| !cancels(&job.entry, other));
         let mut others = others.filter(|other| Lane::of(&other.action, &other.alert.id) == lane);
-        others.any(|other| self.jobs.contains_key(&other.key) && !(begun && *key < other.key))
+        others.any(|other| self.jobs.contains(&other.key) && !(begun && *key < other.key))
     }
 
     /// Whether Defender is at work on the opposite: a machine that is being let back is isolated only after that, and
@@ -211,6 +214,6 @@ impl Responder {
     /// Our other actions on the same machine that Defender has taken and that have not ended.
     pub(super) fn accepted_on<'a>(&'a self, entry: &'a LedgerEntry) -> impl Iterator<Item = &'a LedgerEntry> {
         let others = self.ledger.open_on(&entry.machine.id, &entry.key);
-        others.filter(|open| open.state == ACCEPTED && !self.jobs.contains_key(&open.key))
+        others.filter(|open| open.state == ACCEPTED && !self.jobs.contains(&open.key))
     }
 }

@@ -60,7 +60,7 @@ impl Responder {
         let awaited = |entry: &&LedgerEntry| entry.other_action.is_some() && entry.awaited().is_some();
         let entries: Vec<LedgerEntry> = self.ledger.entries().filter(awaited).cloned().collect();
         for entry in &entries {
-            self.follow.add(entry, at);
+            self.follow.add(entry, &mut self.schedule, at);
         }
     }
 

@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::asker::{asker, is_approved, names};
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::FreshFacts;
-use super::responder::{Phase, Responder};
+use super::jobs::Phase;
+use super::responder::Responder;
 
 /// Failed reads in a row before the missing facts count as missing and the action is held.
 const READ_TRIES: u32 = 5;
@@ -20,7 +21,7 @@ const READ_TRIES: u32 = 5;
 impl Responder {
     pub(super) fn facts(&mut self, key: &ActionKey, facts: Result<FreshFacts, Unreadable>, at: Moment) {
         // What was asked for before the job was begun anew tells nothing.
-        let Some(job) = self.jobs.get_mut(key).filter(|job| job.phase == Phase::Reading) else { return };
+        let Some(job) = self.jobs.get_mut(key).filter(|job| job.phase() == Phase::Reading) else { return };
         match facts {
             Ok(facts) => {
                 job.tries = 0;
@@ -31,7 +32,7 @@ impl Responder {
             Err(failure) if job.tries + 1 < READ_TRIES => {
                 job.tries += 1;
                 let pause = failure.retry_after.unwrap_or(Duration::from_secs(5 << job.tries));
-                job.phase = Phase::Resting(at.mono + pause);
+                self.jobs.set(key, Phase::Resting(at.mono + pause), &mut self.schedule);
             }
             Err(failure) => {
                 job.entry.reason = failure.why;
@@ -196,9 +197,10 @@ impl Responder {
         job.entry.at = at.wall;
         job.entry.expires_at = None;
         job.entry.stamp(epoch);
-        job.phase = Phase::IntentSent(at.mono);
-        self.ledger.put(job.entry.clone());
-        self.effects.push(Effect::WriteIntent(Box::new(job.entry.clone())));
+        let entry = job.entry.clone();
+        self.jobs.set(key, Phase::IntentSent(at.mono), &mut self.schedule);
+        self.ledger.put(entry.clone());
+        self.effects.push(Effect::WriteIntent(Box::new(entry)));
     }
 }
 

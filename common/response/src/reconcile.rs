@@ -9,8 +9,9 @@ use cordon_records::{
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::{ActionSnapshot, in_effect};
+use super::jobs::{Job, Phase};
 use super::ours::{Asked, Listed, find_ours, misapplied};
-use super::responder::{Job, OnDurable, Phase, Responder};
+use super::responder::{OnDurable, Responder};
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that such an action is already running";
@@ -53,7 +54,7 @@ impl Responder {
     /// holds for a new attempt, not the one under which the last was made.
     pub(super) fn resume(&mut self, entry: &LedgerEntry, at: Moment) {
         if entry.state == ACCEPTED && entry.machine_action_id.is_some() {
-            self.follow.add(entry, at);
+            self.follow.add(entry, &mut self.schedule, at);
             return;
         }
         let mut entry = entry.clone();
@@ -67,13 +68,14 @@ impl Responder {
         let key = entry.key.clone();
         if entry.state == AttemptState::Intent && entry.undone {
             self.queue(entry);
-            self.jobs.entry(key).and_modify(Job::not_called);
+            self.jobs.get_mut(&key).into_iter().for_each(Job::not_called);
             return;
         }
         let listed = entry.action.kind().is_machine_action();
         let rests = self.config.settle.saturating_sub(Duration::from_secs(entry.waited_s));
         let phase = Phase::InDoubt(at.mono + rests);
-        self.jobs.insert(key.clone(), Job { phase, ..Job::new(entry, None) });
+        self.jobs.insert(Job::new(entry));
+        self.jobs.set(&key, phase, &mut self.schedule);
         if listed {
             self.rest(&key, rests, at);
         } else {
@@ -99,14 +101,15 @@ impl Responder {
 
     /// Has the list read. `settled` says that whatever was called is in it, if it was done.
     pub(super) fn look(&mut self, key: &ActionKey, settled: bool) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        job.phase = Phase::Looking { settled };
-        self.effects.push(Effect::Look(key.clone(), job.entry.machine.id.clone()));
+        let Some(job) = self.jobs.get(key) else { return };
+        let machine = job.entry.machine.id.clone();
+        self.jobs.set(key, Phase::Looking { settled }, &mut self.schedule);
+        self.effects.push(Effect::Look(key.clone(), machine));
     }
 
     pub(super) fn looked(&mut self, key: &ActionKey, found: Result<Vec<MachineAction>, Unreadable>, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        let Phase::Looking { settled } = job.phase else { return };
+        let Phase::Looking { settled } = job.phase() else { return };
         match found {
             Ok(actions) => self.found(key, &actions, settled, at),
             Err(failure) if !settled => {
@@ -121,8 +124,9 @@ impl Responder {
                 // What made it needless may end until the list can be read: then that is judged anew.
                 job.needless = None;
                 let rests = failure.retry_after.unwrap_or(LOOK_AGAIN).max(LOOK_AGAIN);
-                job.phase = Phase::InDoubt(at.mono + rests);
-                if job.entry.state == AttemptState::InDoubt {
+                let is_told = job.entry.state == AttemptState::InDoubt;
+                self.jobs.set(key, Phase::InDoubt(at.mono + rests), &mut self.schedule);
+                if is_told {
                     self.rest(key, rests, at);
                 }
             }
@@ -162,7 +166,7 @@ impl Responder {
             // Where Defender answered that another action is at work, nothing was done for us; the attempt keeps its number.
             job.entry.undone = job.listed_by.is_some();
             (job.tries, job.listed_by) = (0, None);
-            job.phase = Phase::Resting(at.mono);
+            self.jobs.set(key, Phase::Resting(at.mono), &mut self.schedule);
         } else if job.listed_by.is_some() {
             let why = format!("{RUNNING}, but its list shows none; look at the machine");
             self.finish(key, ActionState::NeedsHuman, why, at);
@@ -191,11 +195,12 @@ impl Responder {
         let Some(job) = self.jobs.get_mut(key) else { return };
         if job.entry.action.kind() == ActionKind::Isolate {
             let listed_by = *job.listed_by.get_or_insert(at.mono + settle);
-            job.phase = Phase::InDoubt((at.mono + BUSY_AGAIN).min(listed_by));
+            let phase = Phase::InDoubt((at.mono + BUSY_AGAIN).min(listed_by));
+            self.jobs.set(key, phase, &mut self.schedule);
         } else if job.busy < BUSY {
             job.busy += 1;
             job.not_called();
-            job.phase = Phase::Resting(at.mono + BUSY_AGAIN);
+            self.jobs.set(key, Phase::Resting(at.mono + BUSY_AGAIN), &mut self.schedule);
         } else {
             let minutes = BUSY_AGAIN.saturating_mul(BUSY).as_secs() / 60;
             self.finish(key, ActionState::Failed, format!("{why}; it was asked for over {minutes} min"), at);

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::event::Moment;
 use super::facts::FreshFacts;
 use super::responder::Responder;
+use super::schedule::Due;
 
 /// How long until the next look whether the tenant takes us again.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -26,10 +27,10 @@ impl Responder {
     /// The fresh read was refused to us. What the guards say without it stands, but for a hold the cause is this.
     pub(super) fn refused(&mut self, key: &ActionKey, why: String, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        self.read_again_at.get_or_insert(at.mono + AGAIN);
+        self.schedule.set_first(Due::ReadAgain, at.mono + AGAIN);
         if job.offset.is_none() && self.ledger.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
             // People were told, and the ledger says so already.
-            self.jobs.remove(key);
+            self.jobs.remove(key, &mut self.schedule);
             self.refuses = Some(why);
             return;
         }
@@ -61,7 +62,7 @@ impl Responder {
         }
         self.refuses = None;
         self.read_again(usize::MAX, at);
-        for job in self.jobs.values_mut().filter(|job| job.entry.tenant_refuses) {
+        for job in self.jobs.all_mut().filter(|job| job.entry.tenant_refuses) {
             (job.entry.tenant_refuses, job.entry.expires_at) = (false, None);
         }
     }
@@ -71,8 +72,8 @@ impl Responder {
     pub(super) fn stays_refused(&mut self, key: &ActionKey, at: Moment) -> bool {
         let stays = self.jobs.get(key).is_some_and(|job| is_held_for_it(&job.entry, at.wall));
         if stays {
-            self.jobs.remove(key);
-            self.read_again_at.get_or_insert(at.mono + AGAIN);
+            self.jobs.remove(key, &mut self.schedule);
+            self.schedule.set_first(Due::ReadAgain, at.mono + AGAIN);
         }
         stays
     }
@@ -82,26 +83,25 @@ impl Responder {
         let mut held = self.ledger.waiting().iter().filter_map(|(_, key)| self.ledger.get(key));
         let first = held.find(|entry| is_held_for_it(entry, at.wall));
         self.refuses = first.map(|entry| entry.reason.clone());
-        self.read_again_at = self.refuses.is_some().then_some(at.mono);
+        if self.refuses.is_some() {
+            self.schedule.set(Due::ReadAgain, at.mono);
+        }
     }
 
-    pub(super) fn read_again_when_due(&mut self, at: Moment) {
-        if self.read_again_at.is_some_and(|due| due <= at.mono) {
-            self.read_again_at = None;
-            self.read_again(AT_ONCE, at);
-        }
+    pub(super) fn read_again_now(&mut self, at: Moment) {
+        self.read_again(AT_ONCE, at);
     }
 
     fn read_again(&mut self, most: usize, at: Moment) {
-        let waiting = self.ledger.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
+        let waiting = self.ledger.waiting().iter().filter(|(_, key)| !self.jobs.contains(key));
         let entries = waiting.filter_map(|(_, key)| self.ledger.get(key));
         let refused: Vec<LedgerEntry> =
             entries.filter(|entry| is_held_for_it(entry, at.wall)).take(most).cloned().collect();
-        if refused.is_empty() && !self.jobs.values().any(|job| job.entry.tenant_refuses) {
+        if refused.is_empty() && !self.jobs.all().any(|job| job.entry.tenant_refuses) {
             self.refuses = None;
             return;
         }
-        self.read_again_at = Some(at.mono + AGAIN);
+        self.schedule.set(Due::ReadAgain, at.mono + AGAIN);
         if !self.ledger.holding().is_empty() {
             // A pause or the breaker would hold them without a read, and people would be told again.
             return;

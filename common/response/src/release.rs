@@ -13,8 +13,9 @@ use cordon_records::{
 use super::asker::names;
 use super::event::Moment;
 use super::facts;
+use super::jobs::{Job, Phase};
 use super::people::{CommandOutput, Done, Person};
-use super::responder::{Job, Phase, Responder};
+use super::responder::Responder;
 
 /// How many alerts a reason names.
 const NAMED: usize = 10;
@@ -73,9 +74,9 @@ impl Responder {
 
     /// Ends those of these isolations of which no call is under way, and gives back what that was.
     pub(super) fn stop_isolations(&mut self, these: impl Fn(&LedgerEntry) -> bool, why: &str, at: Moment) -> Stopped {
-        let waiting = self.jobs.values().filter(|job| these(&job.entry) && !job.is_under_way());
+        let waiting = self.jobs.all().filter(|job| these(&job.entry) && !job.is_under_way());
         let waiting: Vec<&Job> = waiting.collect();
-        let failed = self.retries.waiting().filter_map(|key| self.ledger.get(key)).filter(|entry| these(entry));
+        let failed = self.schedule.retries().filter_map(|key| self.ledger.get(key)).filter(|entry| these(entry));
         let failed: Vec<&LedgerEntry> = failed.collect();
         let entries = || waiting.iter().map(|job| &job.entry).chain(failed.iter().copied());
         let (may_stand, called) = (entries().any(LedgerEntry::leaves_doubt), entries().any(was_called));
@@ -147,10 +148,8 @@ impl Responder {
         if !self.knows(&cancel) {
             self.queue(self.cancelling(cancel, isolation, &release, at));
         }
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.phase = Phase::Queued;
-            self.backlog.push_back(key.clone());
-        }
+        self.jobs.set(key, Phase::Queued, &mut self.schedule);
+        self.backlog.push_back(key.clone());
         true
     }
 

@@ -4,22 +4,22 @@
 //! blocks nobody else. Its shell carries the effects out and brings their outcomes back as events. Here is only who is asked
 //! next; the steps are in the files that the crate's first page names.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{
-    ActionKey, ActionKind, CommandPlace, LedgerEntry, LedgerRecord, Mode, RecordOutcome, Report, TenantId,
-};
+use cordon_records::{ActionKey, ActionKind, CommandPlace, LedgerRecord, Mode, RecordOutcome, Report, TenantId};
 use cordon_signing::AllowedSigners;
 
 use super::batch::Gathering;
 use super::event::{Effect, Event, Moment};
 use super::follow::FollowUps;
+use super::jobs::{Jobs, Phase};
 use super::ledger::LedgerState;
 use super::link::Links;
 use super::report::say_how_long_it_stays;
-use super::retry::{Retries, Retry};
+use super::retry::Retry;
+use super::schedule::{Due, Schedule};
 use super::timer::Timers;
 
 /// What the responder must know beside the ledger.
@@ -47,79 +47,6 @@ pub struct Config {
     pub retry: Retry,
 }
 
-/// Where a job stands between two events.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Phase {
-    /// Waits for its machine or its turn.
-    Queued,
-    /// The fresh read is under way.
-    Reading,
-    /// The INTENT, made at this monotonic instant, is on its way to the broker.
-    IntentSent(Instant),
-    /// The INTENT is at this offset and waits to be read back.
-    IntentAt(Instant, i64),
-    /// The call is under way.
-    Calling,
-    /// Nothing was done; the fresh read is repeated at this instant.
-    Resting(Instant),
-    /// The answer was lost, or names an action that the list does not show yet; the list is read at this instant.
-    InDoubt(Instant),
-    /// The list is being read.
-    Looking {
-        /// Whether the settle time has passed.
-        settled: bool,
-    },
-}
-
-/// One action on its way.
-#[derive(Debug, Clone)]
-pub(super) struct Job {
-    pub entry: LedgerEntry,
-    pub offset: Option<i64>,
-    /// The action before it in its decision: this one begins when that one is settled.
-    pub after: Option<ActionKey>,
-    pub phase: Phase,
-    /// Failed reads in a row.
-    pub tries: u32,
-    /// The attempt in `entry` was definitely not done and may be made again under its number.
-    pub again: bool,
-    /// The attempt in `entry` has its number, but no INTENT yet.
-    pub numbered: bool,
-    /// How often Defender said that another action is running.
-    pub busy: u32,
-    /// Defender did nothing, since another isolation is on its way; from this instant on its list must show that one.
-    pub listed_by: Option<Instant>,
-    /// Its call is not shared with others.
-    pub alone: bool,
-    /// Why a fresh read found it needless, while the list is searched for an earlier attempt of it.
-    pub needless: Option<String>,
-}
-
-impl Job {
-    /// A job that has not begun; `offset` is that of the decision that waits for it.
-    pub(super) const fn new(entry: LedgerEntry, offset: Option<i64>) -> Self {
-        let phase = Phase::Queued;
-        Self {
-            entry,
-            offset,
-            after: None,
-            phase,
-            tries: 0,
-            again: false,
-            numbered: false,
-            busy: 0,
-            listed_by: None,
-            alone: false,
-            needless: None,
-        }
-    }
-
-    /// The call of the newest attempt was certainly not done: it is made again under its number.
-    pub(super) const fn not_called(&mut self) {
-        (self.again, self.entry.undone) = (true, true);
-    }
-}
-
 /// What waits for a write.
 #[derive(Debug, Default)]
 pub(super) struct OnDurable {
@@ -144,28 +71,21 @@ pub struct Responder {
     pub(super) guard_set: String,
     pub(super) ledger: LedgerState,
     pub(super) epoch: u64,
-    pub(super) jobs: BTreeMap<ActionKey, Job>,
+    pub(super) jobs: Jobs,
     pub(super) backlog: VecDeque<ActionKey>,
     pub(super) decisions: BTreeMap<i64, Waiting>,
     pub(super) writes: BTreeMap<u64, OnDurable>,
     pub(super) next_write: u64,
     pub(super) tailed_to: i64,
     pub(super) follow: FollowUps,
-    pub(super) retries: Retries,
     pub(super) timers: Timers,
-    /// When the next of what is held stops waiting.
-    pub(super) expire_at: Option<Instant>,
-    /// When to look whether the tenant takes us again.
-    pub(super) read_again_at: Option<Instant>,
     /// Why the tenant refuses us, while anything is held for that.
     pub(super) refuses: Option<String>,
     pub(super) links: Links,
     pub(super) gathering: Gathering,
-    /// Kinds of action whose quota is spent, and until when. One whose time is over stays until a call goes through.
-    pub(super) spent: BTreeMap<ActionKind, Instant>,
-    /// The time of the last event.
-    pub(super) now: Instant,
-    pub(super) count_at: Option<Instant>,
+    /// Kinds of action whose quota is spent, until a call goes through.
+    pub(super) spent: BTreeSet<ActionKind>,
+    pub(super) schedule: Schedule,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -182,25 +102,22 @@ impl Responder {
             guard_set,
             ledger,
             epoch,
-            jobs: BTreeMap::new(),
+            jobs: Jobs::default(),
             backlog: VecDeque::new(),
             decisions: BTreeMap::new(),
             writes: BTreeMap::new(),
             next_write: 0,
             tailed_to,
             follow,
-            retries: Retries::default(),
             timers: Timers::default(),
-            expire_at: None,
-            read_again_at: None,
             refuses: None,
             links: Links::default(),
             gathering: Gathering::default(),
-            spent: BTreeMap::new(),
-            now: at.mono,
-            count_at: Some(at.mono),
+            spent: BTreeSet::new(),
+            schedule: Schedule::default(),
             effects: Vec::new(),
         };
+        responder.schedule.set(Due::Count, at.mono);
         responder.write_again_what_is_astray(at);
         responder.resume_open(at);
         responder.resume_retries(at);
@@ -211,7 +128,6 @@ impl Responder {
 
     /// Takes one event and gives what is to be done, in order.
     pub fn on(&mut self, event: Event, at: Moment) -> Vec<Effect> {
-        self.now = at.mono;
         match event {
             Event::Decision(offset, decision) => self.take_in(offset, &decision, at),
             Event::Tailed(offset, record) => self.tailed(offset, *record, at),
@@ -251,51 +167,36 @@ impl Responder {
     /// When something is due next.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
-        let jobs = self.jobs.values().filter_map(|job| match job.phase {
-            Phase::Resting(until) | Phase::InDoubt(until) => Some(until),
-            Phase::Queued
-            | Phase::Reading
-            | Phase::IntentSent(_)
-            | Phase::IntentAt(..)
-            | Phase::Calling
-            | Phase::Looking { .. } => None,
-        });
-        let timers =
-            [self.follow.next_due(), self.retries.next_due(), self.links.next_due(), self.gathering.next_due()];
-        let refilled = self.spent.values().filter(|until| **until > self.now).min().copied();
-        let others = [self.next_timer(), self.expire_at, self.read_again_at, self.count_at, refilled];
-        jobs.chain(timers.into_iter().chain(others).flatten()).min()
+        self.schedule.next()
     }
 
     fn wake(&mut self, at: Moment) {
-        let due: Vec<ActionKey> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| matches!(job.phase, Phase::Resting(t) | Phase::InDoubt(t) if t <= at.mono))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in due {
-            self.wake_job(&key, at);
+        self.timers_after_a_pause(at);
+        for due in self.schedule.due(at.mono) {
+            match due {
+                Due::Job(key) => self.wake_job(&key, at),
+                Due::Look(key) => self.follow.is_due(key),
+                Due::Retry(key) => self.try_again(&key),
+                Due::Release(key) => self.time_is_over(&key, at),
+                Due::ReadAgain => self.read_again_now(at),
+                Due::Link(key) => self.fetch_link_again(&key, at),
+                Due::Gathered => self.send_gathered(at),
+                Due::Count => self.effects.push(Effect::CountFleet),
+                // Looked at in every turn: below, and where jobs are started.
+                Due::Looks | Due::Expiry | Due::Quota(_) => {}
+            }
         }
-        if let Some(effect) = self.follow.due(at) {
-            self.effects.push(effect);
-        }
-        self.retry_when_due(at);
-        self.release_when_due(at);
         self.expire_when_due(at);
-        self.read_again_when_due(at);
-        self.fetch_links_when_due(at);
-        self.send_gathered(at);
-        self.count_when_due(at);
+        self.effects.extend(self.follow.look(&mut self.schedule, at));
     }
 
     fn wake_job(&mut self, key: &ActionKey, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        if matches!(job.phase, Phase::InDoubt(_)) {
+        let Some(job) = self.jobs.get(key) else { return };
+        if matches!(job.phase(), Phase::InDoubt(_)) {
             let settled = job.listed_by.is_none_or(|listed_by| at.mono >= listed_by);
             self.look(key, settled);
         } else {
-            job.phase = Phase::Queued;
+            self.jobs.set(key, Phase::Queued, &mut self.schedule);
             self.backlog.push_back(key.clone());
         }
     }
@@ -323,7 +224,7 @@ impl Responder {
             self.one_done(offset, outcome);
         }
         if let Some(entry) = then.follow.and_then(|key| self.ledger.get(&key)) {
-            self.follow.add(entry, at);
+            self.follow.add(entry, &mut self.schedule, at);
         }
     }
 

@@ -3,15 +3,16 @@
 //! Nothing but the ledger remembers it: the failed attempt, its number and its time are there after a restart, too. What
 //! people approved stays approved for the new attempt, unless somebody let the machine back since.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry};
 use jiff::SignedDuration;
 
 use super::event::Moment;
+use super::jobs::Job;
 use super::people::{CommandOutput, Done, Person};
-use super::responder::{Job, OnDurable, Responder};
+use super::responder::{OnDurable, Responder};
+use super::schedule::Due;
 
 /// A new attempt that is late by more than this, because nobody held the ledger, is not made any more: what people saw
 /// fail yesterday they have dealt with.
@@ -38,23 +39,6 @@ impl Retry {
     }
 }
 
-/// Which failed actions are tried again when.
-#[derive(Debug, Default)]
-pub(super) struct Retries {
-    due: BTreeMap<ActionKey, Instant>,
-}
-
-impl Retries {
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.due.values().min().copied()
-    }
-
-    /// The failed actions for which a new attempt is due.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &ActionKey> {
-        self.due.keys()
-    }
-}
-
 impl Responder {
     /// Plans the new attempts that the restored ledger asks for.
     pub(super) fn resume_retries(&mut self, at: Moment) {
@@ -74,17 +58,8 @@ impl Responder {
             return false;
         }
         let passed = Duration::try_from(passed).unwrap_or_default();
-        self.retries.due.insert(entry.key.clone(), at.mono + retry.after.saturating_sub(passed));
+        self.schedule.set(Due::Retry(entry.key.clone()), at.mono + retry.after.saturating_sub(passed));
         true
-    }
-
-    pub(super) fn retry_when_due(&mut self, at: Moment) {
-        let due = self.retries.due.iter().filter(|(_, due)| **due <= at.mono);
-        let due: Vec<ActionKey> = due.map(|(key, _)| key.clone()).collect();
-        for key in due {
-            self.retries.due.remove(&key);
-            self.try_again(&key);
-        }
     }
 
     /// A person asks once more for what failed because a permission was missing. It is one new attempt, of which everything
@@ -94,7 +69,7 @@ impl Responder {
         if entry.asked_again.as_ref() == Some(&person.command) {
             return Ok(CommandOutput::default());
         }
-        if self.jobs.contains_key(key) {
+        if self.jobs.contains(key) {
             return Err(format!("{key} is on its way: look at what comes of that").into());
         }
         if !entry.lacked_permission() {
@@ -123,9 +98,9 @@ impl Responder {
 
     /// Everything is asked anew: fresh facts, all guards, an INTENT of its own. The attempt has its number from the
     /// start, so that a refusal of it is never taken for one of the attempt before.
-    fn try_again(&mut self, key: &ActionKey) {
+    pub(super) fn try_again(&mut self, key: &ActionKey) {
         let Some(entry) = self.ledger.get(key).filter(|entry| self.config.retry.is_for(entry)) else { return };
-        if self.jobs.contains_key(key) {
+        if self.jobs.contains(key) {
             return;
         }
         let mut entry = entry.clone();
@@ -134,14 +109,16 @@ impl Responder {
         entry.mode = entry.mode.min(self.config.mode);
         entry.epoch = self.epoch;
         entry.machine_action_id = None;
-        self.jobs.insert(key.clone(), Job { numbered: true, ..Job::new(entry, None) });
+        self.jobs.insert(Job::numbered(entry));
         self.backlog.push_back(key.clone());
     }
 
     /// Takes back a new attempt that has not begun: the action ends as cancelled, unless nobody knows what came of an
     /// attempt before the one that failed. Says whether that is known; nothing where there was none to take back.
     pub(super) fn drop_retry(&mut self, key: &ActionKey, why: &str, at: Moment) -> Option<bool> {
-        self.retries.due.remove(key)?;
+        if !self.schedule.cancel(&Due::Retry(key.clone())) {
+            return None;
+        }
         let mut entry = self.ledger.get(key).cloned()?;
         entry.give_up();
         let is_known = !entry.leaves_doubt();

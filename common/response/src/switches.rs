@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::event::{ActivePolicy, Effect, Moment, Unreadable};
 use super::responder::{OnDurable, Responder};
+use super::schedule::Due;
 
 /// How often the fleet is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -50,7 +51,7 @@ impl Responder {
     /// The machines that the breaker holds at this moment: the one that ran into the cap, and those whose turn had not come.
     fn waiting_now(&self, key: &ActionKey) -> String {
         let first = self.jobs.get(key).into_iter();
-        let others = self.jobs.values().filter(|job| job.entry.key != *key && !job.is_under_way());
+        let others = self.jobs.all().filter(|job| job.entry.key != *key && !job.is_under_way());
         let held = first
             .chain(others)
             .filter(|job| job.entry.mode != Mode::Shadow && job.entry.action.kind().impact() == Impact::Disruptive);
@@ -98,15 +99,8 @@ impl Responder {
         }
     }
 
-    pub(super) fn count_when_due(&mut self, at: Moment) {
-        if self.count_at.is_some_and(|due| due <= at.mono) {
-            self.count_at = None;
-            self.effects.push(Effect::CountFleet);
-        }
-    }
-
     pub(super) fn counted(&mut self, machines: Result<u64, Unreadable>, at: Moment) {
-        self.count_at = Some(at.mono + if machines.is_ok() { COUNT_EVERY } else { COUNT_AGAIN });
+        self.schedule.set(Due::Count, at.mono + if machines.is_ok() { COUNT_EVERY } else { COUNT_AGAIN });
         if let Ok(machines) = machines {
             let fleet = Fleet { machines, at: at.wall };
             self.ledger.fleet = Some(fleet);

@@ -8,7 +8,8 @@
 use cordon_records::{Latch, LedgerEntry, LedgerRecord, RecordOutcome, StampedRecord};
 
 use super::event::{Effect, Moment, SwitchSetRight};
-use super::responder::{OnDurable, Phase, Responder};
+use super::jobs::Phase;
+use super::responder::{OnDurable, Responder};
 
 impl Responder {
     /// Takes a record that was read back. Own ones prove that an INTENT stands with no higher claim before it.
@@ -112,11 +113,11 @@ impl Responder {
         let settle = offset.map(|offset| (offset, RecordOutcome::Sent));
         let then = OnDurable { settle, follow: None };
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry.clone()))], then);
-        if entry.is_open() && !self.jobs.contains_key(&key) {
+        if entry.is_open() && !self.jobs.contains(&key) {
             self.resume(&entry, at);
         }
         if entry.other_action.is_some() {
-            self.follow.add(&entry, at);
+            self.follow.add(&entry, &mut self.schedule, at);
         }
     }
 
@@ -127,10 +128,10 @@ impl Responder {
         let further = entry.attempt > 0
             && entry.supersedes(&job.entry)
             && (entry.attempt, entry.state) != (job.entry.attempt, job.entry.state);
-        match job.phase {
+        match job.phase() {
             Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => None,
             Phase::Queued | Phase::Reading | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => {
-                if further { self.jobs.remove(&entry.key)?.offset } else { None }
+                if further { self.jobs.remove(&entry.key, &mut self.schedule)?.offset } else { None }
             }
         }
     }

@@ -8,6 +8,7 @@ mod clocks;
 mod crash;
 mod elsewhere;
 mod expiry;
+mod forgotten;
 mod index;
 #[path = "../../signing/tests/support/mod.rs"]
 mod keys;

@@ -2,8 +2,8 @@
 //!
 //! Nothing but the ledger keeps the time, until the release has come to something: then it is there after a restart, too.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use cordon_policy::Asker;
 use cordon_records::{
@@ -14,16 +14,18 @@ use jiff::{SignedDuration, Timestamp};
 use super::asker::asker;
 use super::event::Moment;
 use super::responder::{OnDurable, Responder};
+use super::schedule::Due;
 
-/// The isolations that end by themselves, and when.
+/// The isolations whose time is over while everything is paused: dealt with once the pause is.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    due: BTreeMap<ActionKey, Instant>,
+    paused: BTreeSet<ActionKey>,
 }
 
+#[cfg(test)]
 impl Timers {
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.due.values().min().copied()
+    pub(super) fn waits_for_the_pause(&self, isolation: &ActionKey) -> bool {
+        self.paused.contains(isolation)
     }
 }
 
@@ -51,24 +53,16 @@ impl Responder {
     pub(super) fn set_timer(&mut self, entry: &LedgerEntry, at: Moment) {
         if let Some(due) = entry.release_at {
             let left = Duration::try_from(due.duration_since(at.wall)).unwrap_or_default();
-            self.timers.due.insert(entry.key.clone(), at.mono + left);
+            self.schedule.set(Due::Release(entry.key.clone()), at.mono + left);
         }
     }
 
-    /// The next timer. During a pause none is due: the time that passed meanwhile counts, once it is over.
-    pub(super) fn next_timer(&self) -> Option<Instant> {
-        self.timers.next_due().filter(|_| !self.is_paused())
-    }
-
-    pub(super) fn release_when_due(&mut self, at: Moment) {
-        if self.next_timer().is_none_or(|due| due > at.mono) {
-            return;
-        }
-        let due = self.timers.due.iter().filter(|(_, due)| **due <= at.mono);
-        let due: Vec<ActionKey> = due.map(|(key, _)| key.clone()).collect();
-        for key in due {
-            self.timers.due.remove(&key);
-            self.time_is_over(&key, at);
+    /// The pause is over: the time that passed meanwhile counts.
+    pub(super) fn timers_after_a_pause(&mut self, at: Moment) {
+        if !self.is_paused() {
+            for key in std::mem::take(&mut self.timers.paused) {
+                self.schedule.set(Due::Release(key), at.mono);
+            }
         }
     }
 
@@ -78,21 +72,25 @@ impl Responder {
         let Some(isolation) = timed.and_then(|job| self.ledger.get(job.entry.about.as_ref()?)).cloned() else {
             return false;
         };
-        self.jobs.remove(key);
+        self.jobs.remove(key, &mut self.schedule);
         self.set_timer(&isolation, at);
         true
     }
 
-    /// The ledger keeps the time until the release has come to something: a crash before that finds it due again, under
+    /// During a pause nobody is let back by a timer. The ledger keeps the time until the release has come to something: a crash before that finds it due again, under
     /// the same key.
-    fn time_is_over(&mut self, key: &ActionKey, at: Moment) {
+    pub(super) fn time_is_over(&mut self, key: &ActionKey, at: Moment) {
+        if self.is_paused() {
+            self.timers.paused.insert(key.clone());
+            return;
+        }
         let Some(isolation) = self.ledger.get(key).filter(|entry| entry.release_at.is_some()).cloned() else { return };
         let Action::Isolate { release: Some(config), .. } = &isolation.action else { return };
         let Ok(named) = AlertId::new(key.as_str()) else { return };
         let wanted = self.wanted_by_others(&isolation);
         let action = Action::Release { comment: why_over(&isolation, *config, wanted.as_ref()) };
         let release = ActionKey::derive(&self.config.tenant, &named, &isolation.machine.id, &action);
-        if self.jobs.contains_key(&release) {
+        if self.jobs.contains(&release) {
             // Its end says so.
             return;
         }

@@ -13,6 +13,7 @@ use super::super::event::Moment;
 use super::super::refused::cause_of_refusal;
 use super::super::report;
 use super::super::responder::{OnDurable, Responder};
+use super::super::schedule::Due;
 use super::authority::Person;
 use super::command::{CommandOutput, Done, NotDone, words};
 
@@ -44,7 +45,7 @@ impl Responder {
         at: Moment,
     ) -> Result<LedgerEntry, String> {
         let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}")) };
-        if self.jobs.contains_key(key) {
+        if self.jobs.contains(key) {
             return Err(format!("{key} is being judged anew: look at what comes of that"));
         }
         let mut entry = waiting(entry, at.wall)?.clone();
@@ -138,7 +139,7 @@ impl Responder {
     /// Ends what nobody decided in time.
     pub(crate) fn expire_when_due(&mut self, at: Moment) {
         // What a newer decision has taken up is on its way, whatever it was before.
-        let waiting = self.ledger.waiting().iter().filter(|(_, key)| !self.jobs.contains_key(key));
+        let waiting = self.ledger.waiting().iter().filter(|(_, key)| !self.jobs.contains(key));
         let due = waiting.take_while(|(until, _)| *until <= at.wall).take(EXPIRE_AT_ONCE);
         let due: Vec<LedgerEntry> = due.filter_map(|(_, key)| self.ledger.get(key).cloned()).collect();
         for entry in due {
@@ -152,8 +153,11 @@ impl Responder {
             self.record(reports, ledger, OnDurable::default());
         }
         let until = |next: Timestamp| std::time::Duration::try_from(next.duration_since(at.wall)).unwrap_or_default();
-        let next = self.ledger.waiting().iter().find(|(_, key)| !self.jobs.contains_key(key));
-        self.expire_at = next.map(|(next, _)| at.mono + until(*next));
+        let next = self.ledger.waiting().iter().find(|(_, key)| !self.jobs.contains(key));
+        match next {
+            Some((next, _)) => self.schedule.set(Due::Expiry, at.mono + until(*next)),
+            None => _ = self.schedule.cancel(&Due::Expiry),
+        }
     }
 }
 

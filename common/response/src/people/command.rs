@@ -10,10 +10,11 @@ use cordon_records::{
 };
 
 use super::super::event::{Effect, Moment};
+use super::super::jobs::Job;
 use super::super::ledger::Applied;
 use super::super::reconcile::with_what_is_unseen;
 use super::super::report;
-use super::super::responder::{Job, OnDurable, Responder};
+use super::super::responder::{OnDurable, Responder};
 use super::super::switches::{notice, refusal};
 use super::authority::{self, Before, Ignored, Person};
 use super::bulk::LeftOut;
@@ -204,13 +205,13 @@ impl Responder {
         let key = entry.key.clone();
         // An attempt that a person asked for anew has its number from the start.
         let numbered = entry.asked_again.is_some() && entry.intents.len() < usize::try_from(entry.attempt).unwrap_or(0);
-        self.jobs.insert(key.clone(), Job { numbered, ..Job::new(entry, None) });
+        self.jobs.insert(if numbered { Job::numbered(entry) } else { Job::new(entry) });
         self.backlog.push_back(key);
     }
 
     /// Whether the action is under way or was ever written down.
     pub(crate) fn knows(&self, key: &ActionKey) -> bool {
-        self.jobs.contains_key(key) || self.ledger.knows(key)
+        self.jobs.contains(key) || self.ledger.knows(key)
     }
 }
 

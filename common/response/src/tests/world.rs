@@ -110,6 +110,7 @@ impl World {
 
     pub fn give(&mut self, event: Event) {
         let effects = self.responder.on(event, self.at);
+        super::forgotten::nothing(&self.responder);
         self.waiting.extend(effects);
     }
 

@@ -1,0 +1,25 @@
+//! Whatever waits for a time is in the schedule: asked after every event of every test of the responder.
+
+use crate::jobs::Phase;
+use crate::responder::Responder;
+use crate::schedule::Due;
+
+/// Fails if something waits for a time that nobody has set, or the other way round.
+pub fn nothing(responder: &Responder) {
+    let schedule = &responder.schedule;
+    for job in responder.jobs.all() {
+        let rests = matches!(job.phase(), Phase::Resting(_) | Phase::InDoubt(_));
+        assert_eq!(schedule.has(&Due::Job(job.entry.key.clone())), rests, "{:?}: {}", job.phase(), job.entry.key);
+    }
+    let jobs = schedule.all().filter_map(|due| if let Due::Job(key) = due { Some(key) } else { None });
+    jobs.for_each(|key| assert!(responder.jobs.contains(key), "nobody waits for job {key}"));
+    responder.follow.assert_nothing_forgotten(schedule);
+    responder.links.open().for_each(|key| assert!(schedule.has(&Due::Link(key.clone())), "link of {key}"));
+    assert_eq!(schedule.has(&Due::Gathered), responder.gathering.holds_any());
+    for (_, isolation) in responder.ledger.timers() {
+        let (key, paused) = (isolation.clone(), responder.timers.waits_for_the_pause(isolation));
+        let is_asked_for = || responder.jobs.all().any(|job| job.entry.about.as_ref() == Some(isolation));
+        assert!(schedule.has(&Due::Release(key)) || paused || is_asked_for(), "timer of {isolation}");
+    }
+    assert!(responder.tenant_refuses().is_none() || schedule.has(&Due::ReadAgain), "nobody tries the tenant again");
+}
