@@ -11,7 +11,7 @@ use cordon_records::{
     AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord, TenantId,
     Topic,
 };
-use cordon_response::{Config, Effect, Event, Moment, Responder, SwitchSetRight};
+use cordon_response::{Config, Effect, Event, Moment, OutOfPlace, Responder, SwitchSetRight, WriteId};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use tokio::sync::watch;
@@ -170,6 +170,13 @@ fn say_set_right(switch: &SwitchSetRight) {
     );
 }
 
+/// Says that something came where it cannot come: nothing was done with it, and somebody should hear of it.
+fn say_out_of_place(what: &OutOfPlace) {
+    let OutOfPlace { event, key, state } = what;
+    let key = key.as_ref().map(ToString::to_string);
+    tracing::error!(event, key, state, "this cannot come here: nothing was done with it; please report it");
+}
+
 fn announce(guards: &Guards, config: &Config, epoch: u64) {
     tracing::info!(epoch, mode = config.mode.as_str(), guards = %guards, "respond holds the ledger");
 }
@@ -299,6 +306,7 @@ impl<T: Tenant> Session<T> {
                 Effect::CommandsMadeAnew(before) => {
                     tracing::warn!(before, "the topic of commands was made anew; what was said since is read");
                 }
+                Effect::OutOfPlace(what) => say_out_of_place(&what),
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(entry) => self.write_intent(*entry)?,
                 Effect::Record { write, reports, ledger } => self.write(write, &reports, &ledger)?,
@@ -350,7 +358,7 @@ impl<T: Tenant> Session<T> {
         Ok(())
     }
 
-    fn write(&mut self, write: u64, reports: &[Report], ledger: &[StampedRecord]) -> Result<(), ActError> {
+    fn write(&mut self, id: WriteId, reports: &[Report], ledger: &[StampedRecord]) -> Result<(), ActError> {
         let mut said = Vec::with_capacity(reports.len());
         for report in reports {
             self.metrics.reported(report);
@@ -376,7 +384,7 @@ impl<T: Tenant> Session<T> {
             #[cfg(feature = "failpoints")]
             failpoint::hit_if(accepted, Point::C5);
             turn.done();
-            Ok(Event::Recorded(write))
+            Ok(Event::Recorded(id))
         });
         Ok(())
     }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_records::{
-    ActionKey, ActionState, AttemptState, FailureCause, LedgerEntry, LedgerRecord, RecordOutcome, Report,
-};
+use cordon_records::{ActionKey, ActionState, AttemptState, FailureCause, LedgerEntry, LedgerRecord, Report};
 
 use super::asker::asker;
 use super::cancel::cancelled_kind;
@@ -12,8 +10,9 @@ use super::event::{Answer, Effect, Moment, Order};
 use super::facts::ActionSnapshot;
 use super::jobs::Phase;
 use super::ours;
-use super::responder::{OnDurable, Responder};
+use super::responder::Responder;
 use super::schedule::Due;
+use super::settlement::OnDurable;
 use super::{batch, reconcile, report};
 
 impl Responder {
@@ -168,14 +167,14 @@ impl Responder {
         job.entry.epoch = self.epoch;
         job.tries = 0;
         let mut entry = job.entry.clone();
-        let settle = job.offset.take().map(|offset| (offset, RecordOutcome::Sent));
+        let then = OnDurable::settle(job.offset.take());
         let reports = vec![Report::Action(Box::new(report::in_doubt(&entry)))];
         // The report has them now.
         entry.facts = None;
         job.entry.facts = None;
         self.jobs.set(key, Phase::InDoubt(until), &mut self.schedule);
         self.ledger.put(entry.clone());
-        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable { settle, follow: None });
+        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], then);
     }
 }
 

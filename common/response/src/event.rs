@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::facts::{ActionSnapshot, FreshFacts};
 use super::ours::{self, Asked};
+use super::settlement::{Settled, WriteId};
 
 /// The same instant on two clocks: the wall for records and guards, the monotonic one for leases and waits.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +53,8 @@ pub enum Event {
     Answered(ActionKey, Answer),
     /// The one call for all of these ended.
     AnsweredTogether(Vec<ActionKey>, Answer),
-    /// Everything of this write is durable.
-    Recorded(u64),
+    /// This write is durable, whole.
+    Recorded(WriteId),
     /// The list was read for an action in doubt.
     Looked(ActionKey, Result<Vec<MachineAction>, Unreadable>),
     /// The list was read for the follow-up.
@@ -163,6 +164,18 @@ pub struct SwitchSetRight {
     pub stands: Latch,
 }
 
+/// Something came where it cannot come: a mistake of the responder's or of its shell. It was not dropped in silence, and
+/// it has changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutOfPlace {
+    /// What came.
+    pub event: &'static str,
+    /// For which action.
+    pub key: Option<ActionKey>,
+    /// What stood there.
+    pub state: &'static str,
+}
+
 /// Something to be done by the shell.
 #[derive(Debug)]
 pub enum Effect {
@@ -195,7 +208,7 @@ pub enum Effect {
     /// Publish the reports, then write the ledger records, then say so.
     Record {
         /// Names this write.
-        write: u64,
+        write: WriteId,
         /// For `actions`.
         reports: Vec<Report>,
         /// For `ledger`.
@@ -222,6 +235,14 @@ pub enum Effect {
     CommandsMadeAnew(i64),
     /// The decision at this offset is done with.
     Settle(i64, RecordOutcome),
+    /// Say that something came where it cannot come.
+    OutOfPlace(OutOfPlace),
     /// Stop: another process holds a higher claim.
     Superseded(u64),
+}
+
+impl From<Settled> for Effect {
+    fn from(Settled(offset, outcome): Settled) -> Self {
+        Self::Settle(offset, outcome)
+    }
 }

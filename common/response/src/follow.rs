@@ -12,8 +12,9 @@ use super::event::{Effect, Moment, Unreadable};
 use super::facts::ActionSnapshot;
 use super::reconcile::with_what_is_unseen;
 use super::report;
-use super::responder::{OnDurable, Responder};
+use super::responder::Responder;
 use super::schedule::{Due, Schedule};
+use super::settlement::OnDurable;
 use super::timer::release_at;
 
 /// Defender itself gives up after about three days; an hour later nobody will answer any more.

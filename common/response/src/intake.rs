@@ -14,7 +14,8 @@ use super::facts::FreshFacts;
 use super::jobs::{Job, Phase};
 use super::reconcile::with_what_is_unseen;
 use super::report;
-use super::responder::{OnDurable, Responder, Waiting};
+use super::responder::Responder;
+use super::settlement::OnDurable;
 
 impl Responder {
     pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {
@@ -25,9 +26,9 @@ impl Responder {
                 let outcome =
                     RecordOutcome::Skipped(if decision.planned.is_empty() { "nothing_to_do" } else { "known" });
                 let left = decision.planned.len() + usize::from(!closed.is_empty());
-                self.decisions.insert(offset, Waiting { left: left.max(1), recording: 0, outcome });
+                self.settlement.open(offset, left.max(1), outcome);
                 if !closed.is_empty() {
-                    let then = OnDurable { settle: Some((offset, RecordOutcome::Sent)), follow: None };
+                    let then = OnDurable::settle(Some(offset));
                     self.record(closed, Vec::new(), then);
                 } else if decision.planned.is_empty() {
                     self.one_done(offset, outcome);
@@ -48,8 +49,8 @@ impl Responder {
             self.effects.push(Effect::Settle(offset, RecordOutcome::Skipped(skipped)));
             return;
         }
-        self.decisions.insert(offset, Waiting { left: 1, recording: 0, outcome: RecordOutcome::Sent });
-        self.record(reports, Vec::new(), OnDurable { settle: Some((offset, RecordOutcome::Sent)), follow: None });
+        self.settlement.open(offset, 1, RecordOutcome::Sent);
+        self.record(reports, Vec::new(), OnDurable::settle(Some(offset)));
     }
 
     fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, at: Moment) {
@@ -163,10 +164,7 @@ impl Responder {
         if let Some(isolation) = timed {
             ledger.extend(self.timer_done(&isolation));
         }
-        let then = OnDurable {
-            settle: job.offset.map(|offset| (offset, RecordOutcome::Sent)),
-            follow: follows.then(|| key.clone()),
-        };
+        let then = OnDurable::settle(job.offset).and_follow(follows.then(|| key.clone()));
         self.record(reports, ledger, then);
     }
 

@@ -9,6 +9,7 @@
 //! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
 //! whether it counts, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
 //! What is on its way is in `jobs.rs`, and everything that has a time in the one queue of `schedule.rs`.
+//! When a decision is done with is the business of `settlement.rs`.
 //! Beside them `switches.rs` (breaker, pause, fleet size), and `tail.rs`, which follows the ledger and sets right what a
 //! stale writer wrote there.
 
@@ -36,15 +37,17 @@ mod responder;
 mod retry;
 mod room;
 mod schedule;
+mod settlement;
 mod switches;
 mod tail;
 #[cfg(test)]
 mod tests;
 mod timer;
 
-pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, SwitchSetRight, Unreadable};
+pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
 pub use ledger::LedgerState;
 pub use responder::{Config, Responder};
 pub use retry::Retry;
 pub use room::{Room, room_for};
+pub use settlement::WriteId;
 pub use switches::waits_for_the_breaker;

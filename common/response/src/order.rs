@@ -139,8 +139,7 @@ impl Responder {
     fn must_wait(&self, job: &Job, busy: &Busy) -> bool {
         let in_its_way = |key: &ActionKey| self.jobs.get(key).is_none_or(|other| !cancels(&job.entry, &other.entry));
         let is_busy = busy.places.get(&place(&job.entry)).is_some_and(|keys| keys.iter().any(in_its_way));
-        let decision = job.offset.and_then(|offset| self.decisions.get(&offset));
-        let recording = decision.is_some_and(|decision| decision.recording > 0);
+        let recording = job.offset.is_some_and(|offset| self.settlement.is_recording(offset));
         is_busy
             || recording
             || self.is_spent(job, busy)

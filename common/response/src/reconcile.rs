@@ -11,7 +11,8 @@ use super::event::{Effect, Moment, Unreadable};
 use super::facts::{ActionSnapshot, in_effect};
 use super::jobs::{Job, Phase};
 use super::ours::{Asked, Listed, find_ours, misapplied};
-use super::responder::{OnDurable, Responder};
+use super::responder::Responder;
+use super::settlement::OnDurable;
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that such an action is already running";

@@ -4,7 +4,7 @@
 //! blocks nobody else. Its shell carries the effects out and brings their outcomes back as events. Here is only who is asked
 //! next; the steps are in the files that the crate's first page names.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
@@ -12,7 +12,7 @@ use cordon_records::{ActionKey, ActionKind, CommandPlace, LedgerRecord, Mode, Re
 use cordon_signing::AllowedSigners;
 
 use super::batch::Gathering;
-use super::event::{Effect, Event, Moment};
+use super::event::{Effect, Event, Moment, OutOfPlace};
 use super::follow::FollowUps;
 use super::jobs::{Jobs, Phase};
 use super::ledger::LedgerState;
@@ -20,6 +20,7 @@ use super::link::Links;
 use super::report::say_how_long_it_stays;
 use super::retry::Retry;
 use super::schedule::{Due, Schedule};
+use super::settlement::{Durable, NotWaiting, OnDurable, Settlement, WriteId};
 use super::timer::Timers;
 
 /// What the responder must know beside the ledger.
@@ -47,22 +48,6 @@ pub struct Config {
     pub retry: Retry,
 }
 
-/// What waits for a write.
-#[derive(Debug, Default)]
-pub(super) struct OnDurable {
-    pub settle: Option<(i64, RecordOutcome)>,
-    pub follow: Option<ActionKey>,
-}
-
-/// A decision whose offset waits for its actions.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub left: usize,
-    /// How many of its outcomes are on their way to the broker.
-    pub recording: usize,
-    pub outcome: RecordOutcome,
-}
-
 /// The state machine.
 #[derive(Debug)]
 pub struct Responder {
@@ -73,9 +58,7 @@ pub struct Responder {
     pub(super) epoch: u64,
     pub(super) jobs: Jobs,
     pub(super) backlog: VecDeque<ActionKey>,
-    pub(super) decisions: BTreeMap<i64, Waiting>,
-    pub(super) writes: BTreeMap<u64, OnDurable>,
-    pub(super) next_write: u64,
+    pub(super) settlement: Settlement,
     pub(super) tailed_to: i64,
     pub(super) follow: FollowUps,
     pub(super) timers: Timers,
@@ -104,9 +87,7 @@ impl Responder {
             epoch,
             jobs: Jobs::default(),
             backlog: VecDeque::new(),
-            decisions: BTreeMap::new(),
-            writes: BTreeMap::new(),
-            next_write: 0,
+            settlement: Settlement::default(),
             tailed_to,
             follow,
             timers: Timers::default(),
@@ -204,42 +185,31 @@ impl Responder {
     /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.
     pub(super) fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: OnDurable) {
         reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.config.guards));
-        let write = self.next_write;
-        self.next_write += 1;
-        let waiting = then.settle.as_ref().and_then(|(offset, _)| self.decisions.get_mut(offset));
-        if let Some(waiting) = waiting {
-            waiting.recording += 1;
-        }
-        self.writes.insert(write, then);
+        let write = self.settlement.write(then);
         let ledger = ledger.into_iter().map(|record| record.stamped(self.epoch)).collect();
         self.effects.push(Effect::Record { write, reports, ledger });
     }
 
-    fn recorded(&mut self, write: u64, at: Moment) {
-        let Some(then) = self.writes.remove(&write) else { return };
-        if let Some((offset, outcome)) = then.settle {
-            if let Some(waiting) = self.decisions.get_mut(&offset) {
-                waiting.recording = waiting.recording.saturating_sub(1);
-            }
-            self.one_done(offset, outcome);
-        }
-        if let Some(entry) = then.follow.and_then(|key| self.ledger.get(&key)) {
+    fn recorded(&mut self, write: WriteId, at: Moment) {
+        let Ok(Durable { settled, follow }) = self.settlement.durable(write) else {
+            return self.out_of_place("recorded", None, "no such write is under way");
+        };
+        self.effects.extend(settled.map(Effect::from));
+        if let Some(entry) = follow.and_then(|key| self.ledger.get(&key)) {
             self.follow.add(entry, &mut self.schedule, at);
         }
     }
 
-    /// One of the actions of the decision at `offset` is done with; the decision itself once all are. A decision
-    /// that led to any report counts as sent.
+    /// One of the actions of the decision at `offset` is done with; the decision itself once all are.
     pub(super) fn one_done(&mut self, offset: i64, outcome: RecordOutcome) {
-        let Some(waiting) = self.decisions.get_mut(&offset) else { return };
-        waiting.left = waiting.left.saturating_sub(1);
-        if matches!(outcome, RecordOutcome::Sent) {
-            waiting.outcome = RecordOutcome::Sent;
+        match self.settlement.one_done(offset, outcome) {
+            Ok(settled) => self.effects.extend(settled.map(Effect::from)),
+            Err(NotWaiting) => self.out_of_place("action done", None, "its decision waits for nothing"),
         }
-        if waiting.left == 0
-            && let Some(done) = self.decisions.remove(&offset)
-        {
-            self.effects.push(Effect::Settle(offset, done.outcome));
-        }
+    }
+
+    /// Says that something came where it cannot come. It changes nothing; it is a mistake of ours, or of the shell.
+    pub(super) fn out_of_place(&mut self, event: &'static str, key: Option<&ActionKey>, state: &'static str) {
+        self.effects.push(Effect::OutOfPlace(OutOfPlace { event, key: key.cloned(), state }));
     }
 }

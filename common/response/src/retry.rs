@@ -11,8 +11,9 @@ use jiff::SignedDuration;
 use super::event::Moment;
 use super::jobs::Job;
 use super::people::{CommandOutput, Done, Person};
-use super::responder::{OnDurable, Responder};
+use super::responder::Responder;
 use super::schedule::Due;
+use super::settlement::OnDurable;
 
 /// A new attempt that is late by more than this, because nobody held the ledger, is not made any more: what people saw
 /// fail yesterday they have dealt with.

@@ -11,8 +11,9 @@ use cordon_records::{
 use jiff::Timestamp;
 
 use super::event::{ActivePolicy, Effect, Moment, Unreadable};
-use super::responder::{OnDurable, Responder};
+use super::responder::Responder;
 use super::schedule::Due;
+use super::settlement::OnDurable;
 
 /// How often the fleet is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);

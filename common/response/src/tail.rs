@@ -5,11 +5,12 @@
 //! way the holder writes the key again under its own epoch: compaction keeps the newest record of a key, and the next
 //! holder would believe it.
 
-use cordon_records::{Latch, LedgerEntry, LedgerRecord, RecordOutcome, StampedRecord};
+use cordon_records::{Latch, LedgerEntry, LedgerRecord, StampedRecord};
 
 use super::event::{Effect, Moment, SwitchSetRight};
 use super::jobs::Phase;
-use super::responder::{OnDurable, Responder};
+use super::responder::Responder;
+use super::settlement::OnDurable;
 
 impl Responder {
     /// Takes a record that was read back. Own ones prove that an INTENT stands with no higher claim before it.
@@ -110,8 +111,7 @@ impl Responder {
         let offset = self.give_way(&entry);
         self.plan_retry(&entry, at);
         self.set_timer(&entry, at);
-        let settle = offset.map(|offset| (offset, RecordOutcome::Sent));
-        let then = OnDurable { settle, follow: None };
+        let then = OnDurable::settle(offset);
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry.clone()))], then);
         if entry.is_open() && !self.jobs.contains(&key) {
             self.resume(&entry, at);

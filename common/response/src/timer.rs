@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::asker::asker;
 use super::event::Moment;
-use super::responder::{OnDurable, Responder};
+use super::responder::Responder;
 use super::schedule::Due;
+use super::settlement::OnDurable;
 
 /// The isolations whose time is over while everything is paused: dealt with once the pause is.
 #[derive(Debug, Default)]

@@ -12,8 +12,9 @@ use super::super::asker::names;
 use super::super::event::Moment;
 use super::super::refused::cause_of_refusal;
 use super::super::report;
-use super::super::responder::{OnDurable, Responder};
+use super::super::responder::Responder;
 use super::super::schedule::Due;
+use super::super::settlement::OnDurable;
 use super::authority::Person;
 use super::command::{CommandOutput, Done, NotDone, words};
 

@@ -173,6 +173,7 @@ impl World {
             Effect::Follow { .. } => self.give(Event::Followed(Ok(Vec::new()))),
             Effect::PublishFleet(counted) => self.published.push(counted),
             Effect::SwitchSetRight(switch) => self.set_right.push(switch),
+            Effect::OutOfPlace(what) => panic!("{what:?}"),
             // What was read before is in the ledger.
             Effect::CommandsMadeAnew(_) => {}
             Effect::CountFleet => {
