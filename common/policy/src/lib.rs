@@ -24,7 +24,7 @@ pub use explain::{RuleExplanation, explain};
 pub use facts::RecordFacts;
 pub use guards::{
     Approvals, Asker, Attempt, Case, Consent, Fleet, Guards, Isolation, Judgement, Recorded, Setting, Trip, Warning,
-    guard, judge, within_caps,
+    guard, judge, stands_unread, within_caps,
 };
 pub use rules::{
     FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, Template, TestFailure, TestOutcome, format,

@@ -75,7 +75,8 @@ pub struct GuardFacts {
     pub guard_set: String,
     /// The moment for which they judged.
     pub at: Timestamp,
-    /// Whether anything was read. A pause or a latched breaker holds an action without a fresh read; alert and machine are
+    /// Whether anything was read. What cannot end in a call whatever a read says (a pause, a latched breaker, shadow mode, an
+    /// approval that is still to come, an old alert, a machine on the never-list) is not read afresh; alert and machine are
     /// then those of the decision, and nobody looked at the isolation. Where every fresh read failed, nothing was read either.
     pub read: bool,
     /// The alert as the guards were told of it, without its title and its users.

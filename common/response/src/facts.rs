@@ -33,6 +33,18 @@ impl FreshFacts {
         Self { alert: None, machine: None, isolation: Isolation::Unknown, newest: None, listed: None, read: true }
     }
 
+    /// What the decision says of this alert and machine, where nothing is read. Of the machine's actions it says nothing.
+    #[must_use]
+    pub(crate) fn of_the_record(alert: AlertSummary, machine: MachineSummary, isolation: Isolation) -> Self {
+        Self { alert: Some(alert), machine: Some(machine), isolation, read: false, ..Self::missing() }
+    }
+
+    /// Whether these are the facts of the decision, and not those of a read that failed.
+    #[must_use]
+    pub(crate) const fn is_of_the_record(&self) -> bool {
+        !self.read && self.alert.is_some()
+    }
+
     /// How much the isolation that stands or runs cuts off, where the list tells.
     #[must_use]
     pub(crate) fn scope(&self) -> Option<IsolationType> {

@@ -92,8 +92,8 @@ impl Responder {
         entry
     }
 
-    /// Starts a queued job: true when a fresh read is now under way. What the ledger or a switch already decides
-    /// costs no read, which is what keeps a storm from eating the quota.
+    /// Starts a queued job: true when a fresh read is now under way. What the ledger, a switch or the decision's own facts
+    /// already decide costs no read, which is what keeps a storm from eating the quota.
     pub(super) fn start(&mut self, key: &ActionKey, at: Moment) -> bool {
         let Some(job) = self.jobs.get(key) else { return false };
         let entry = &job.entry;
@@ -113,14 +113,8 @@ impl Responder {
         let entry = &job.entry;
         // Nothing was read: that there is nothing to release is not known either.
         let unread = if entry.action.kind() == ActionKind::Release { Isolation::Unknown } else { Isolation::None };
-        let known = FreshFacts {
-            alert: Some(entry.alert.clone()),
-            machine: Some(entry.machine.clone()),
-            isolation: unread,
-            read: false,
-            ..FreshFacts::missing()
-        };
-        if entry.mode != Mode::Shadow && self.is_held_by_a_switch(key, &known, at.wall) {
+        let known = FreshFacts::of_the_record(entry.alert.clone(), entry.machine.clone(), unread);
+        if self.needs_no_read(key, &known, at.wall) {
             if !self.stays_refused(key, at) {
                 self.rule(key, known, at);
             }

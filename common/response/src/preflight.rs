@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Asker, Case, Consent, Judgement, guard, judge};
+use cordon_policy::{Asker, Case, Consent, Judgement, guard, judge, stands_unread};
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, GuardFacts, GuardVerdict, HELD_ALL_THE_SAME, Latch, LedgerEntry,
     MachineSummary, Mode, Ruling,
@@ -12,8 +12,20 @@ use jiff::{SignedDuration, Timestamp};
 use super::asker::{asker, is_approved, names};
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::FreshFacts;
-use super::jobs::Phase;
+use super::jobs::{Job, Phase};
 use super::responder::Responder;
+
+/// What is added to a reason that rests on what the decision says, because nothing was read afresh.
+const ON_THE_RECORD: &str = " (on the record's facts)";
+
+/// What the guards say of a case.
+struct Judged {
+    judgement: Judgement,
+    /// What they were told.
+    told: GuardFacts,
+    /// Whether no fresh read can make a call of it.
+    stands_unread: bool,
+}
 
 /// Failed reads in a row before the missing facts count as missing and the action is held.
 const READ_TRIES: u32 = 5;
@@ -47,8 +59,11 @@ impl Responder {
     pub(super) fn rule(&mut self, key: &ActionKey, facts: FreshFacts, at: Moment) {
         let Some(job) = self.jobs.get_mut(key) else { return };
         read_afresh(&mut job.entry, &facts);
-        let Some((judgement, told)) = self.judge(key, &facts, at.wall) else { return };
+        let Some(Judged { mut judgement, told, .. }) = self.judge(key, &facts, at.wall) else { return };
         let Some(job) = self.jobs.get_mut(key) else { return };
+        if facts.is_of_the_record() {
+            judgement.reason.push_str(ON_THE_RECORD);
+        }
         job.entry.guards = judgement.verdicts.clone();
         job.entry.facts = Some(told);
         match (judgement.ruling, job.entry.mode) {
@@ -74,7 +89,7 @@ impl Responder {
     }
 
     /// What the guards say, and what they were told.
-    fn judge(&self, key: &ActionKey, facts: &FreshFacts, now: Timestamp) -> Option<(Judgement, GuardFacts)> {
+    fn judge(&self, key: &ActionKey, facts: &FreshFacts, now: Timestamp) -> Option<Judged> {
         let entry = &self.jobs.get(key)?.entry;
         let mut attempts = self.ledger.attempts(self.counted_since(entry, now), entry.mode);
         if self.jobs.get(key).is_some_and(|job| job.again) {
@@ -100,6 +115,7 @@ impl Responder {
             alert: &entry.alert,
             machine: facts.machine.as_ref(),
             polled: entry.polled.as_ref().or(Some(&entry.machine)),
+            read: facts.read,
             users: &entry.alert.users,
             isolation: &isolation,
             ours,
@@ -113,22 +129,36 @@ impl Responder {
             pause: self.ledger.pause.as_ref(),
         };
         let judgement = judge(&self.config.guards, &case);
+        let stands_unread = stands_unread(&judgement, &case);
         let told = told(&case, facts, (&self.guard_set, entry.about.is_some()));
         let judgement = if facts.alert.is_some() || asker != Asker::Rules {
             judgement
         } else {
             without_alert(judgement, &entry.reason)
         };
-        Some((judgement, told))
+        Some(Judged { judgement, told, stands_unread })
     }
 
-    /// Whether pause or breaker hold this action, whatever the fresh read would say: then it needs none.
-    pub(super) fn is_held_by_a_switch(&self, key: &ActionKey, known: &FreshFacts, now: Timestamp) -> bool {
+    /// Whether these facts of the decision are enough, since no fresh read could make a call of it.
+    ///
+    /// An earlier call of it may be found by the read, and so may an end of what the tenant refuses us: then only a switch
+    /// spares it. A release is about the isolation that stands, which nothing but the machine's list of actions tells.
+    pub(super) fn needs_no_read(&self, key: &ActionKey, known: &FreshFacts, now: Timestamp) -> bool {
+        let Some(Job { entry, .. }) = self.jobs.get(key) else { return false };
+        let is_plain = entry.attempt == 0 && !entry.tenant_refuses && entry.action.kind() != ActionKind::Release;
+        if entry.mode == Mode::Shadow {
+            return is_plain;
+        }
         let on =
             [&self.ledger.breaker, &self.ledger.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
-        let switch = |name: &str| name == guard::PAUSE || name == guard::BREAKER;
-        let held = |verdict: &GuardVerdict| switch(&verdict.guard) && verdict.ruling == Ruling::Hold;
-        on && self.judge(key, known, now).is_some_and(|(judgement, _)| judgement.verdicts.iter().any(held))
+        if !is_plain && !on {
+            return false;
+        }
+        let by_switch = |verdict: &GuardVerdict| {
+            matches!(verdict.guard.as_str(), guard::PAUSE | guard::BREAKER) && verdict.ruling == Ruling::Hold
+        };
+        self.judge(key, known, now)
+            .is_some_and(|judged| judged.judgement.verdicts.iter().any(by_switch) || (is_plain && judged.stands_unread))
     }
 
     /// Where the longest window of any cap or limit begins.

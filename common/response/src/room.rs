@@ -63,6 +63,7 @@ fn case<'a>(ledger: &'a LedgerState, entry: &'a LedgerEntry, attempts: &'a [Atte
         alert: &entry.alert,
         machine: Some(&entry.machine),
         polled: None,
+        read: false,
         users: &entry.alert.users,
         isolation: &Isolation::None,
         ours: false,

@@ -31,6 +31,7 @@ mod storm;
 mod storm_kinds;
 mod timer;
 mod told;
+mod unread;
 mod unseen;
 mod way;
 mod world;

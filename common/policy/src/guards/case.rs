@@ -106,6 +106,9 @@ pub struct Case<'a> {
     /// The machine as it was when the rules decided, where that is another reading. What protects it in either reading
     /// protects it.
     pub polled: Option<&'a MachineSummary>,
+    /// Whether alert, machine and isolation were read for this case. Without, alert and machine are those of the decision, and
+    /// nobody has looked at the machine's actions.
+    pub read: bool,
     /// Names of users that are known from elsewhere than the fresh alert.
     pub users: &'a [String],
     /// Whether the machine is isolated already.

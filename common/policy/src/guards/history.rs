@@ -23,6 +23,9 @@ pub fn isolation(case: &Case) -> Verdict {
             "alert {} has an isolation on {first} already: a person decides whether this machine is meant, too",
             case.alert.id
         )),
+        (Isolation::None | Isolation::Released { .. }, None) if !case.read => {
+            Verdict::pass("whether it is isolated was not read".to_owned())
+        }
         (Isolation::None | Isolation::Released { .. }, None) => Verdict::pass("not isolated".to_owned()),
     }
 }
@@ -73,6 +76,7 @@ pub fn released(guards: &Guards, case: &Case) -> Verdict {
             Verdict::hold(format!("released by {by} at {at}, less than {within} ago"))
         }
         Isolation::Unknown => Verdict::hold_firmly("whether a person released it could not be read".to_owned()),
+        Isolation::None if !case.read => Verdict::pass("whether a person released it was not read".to_owned()),
         Isolation::Released { .. } | Isolation::None | Isolation::Running { .. } | Isolation::Isolated { .. } => {
             Verdict::pass(format!("not released by a person within {within}"))
         }

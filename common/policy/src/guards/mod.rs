@@ -21,6 +21,7 @@ mod retired;
 mod settings;
 mod switches;
 mod table;
+mod unread;
 mod verdict;
 mod warnings;
 
@@ -32,6 +33,7 @@ pub use print::Setting;
 pub use recorded::Recorded;
 pub use settings::{Approvals, Guards};
 pub use table::guard;
+pub use unread::stands_unread;
 pub use warnings::Warning;
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ impl<'a> Recorded<'a> {
             alert: &facts.alert,
             machine: facts.machine.as_ref(),
             polled: facts.polled.as_ref(),
+            read: facts.read,
             users: &facts.users,
             isolation: &facts.isolation,
             ours: facts.ours,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cordon_policy::Isolation;
 use cordon_records::{
     ActionKind, ActionState, Command, CommandId, CommandRecord, DecisionRecord, LedgerRecord, Mode, RefusalCause,
     Report, TenantId,
@@ -439,13 +440,19 @@ fn a_no_that_came_too_late_is_still_a_no() {
 
 #[test]
 fn what_is_being_judged_anew_is_not_approved_and_a_no_ends_it() {
-    let mut world = held();
+    // A hold that only a fresh read tells of.
+    let mut world = World::restored(config_of_the_office(), Vec::new());
+    world.isolated.insert(machine("m1"), Isolation::Released { at: start(), by: "bert@example.com".into() });
+    world.decide(decision("a1", "m1"));
+    world.run();
     let approval = world.approval();
     let Command::Approve { key, .. } = &approval else { panic!("no approval") };
     let hold_for = config().hold_for;
     world.at.mono += hold_for;
     world.at.wall += SignedDuration::try_from(hold_for).unwrap();
-    comes_anew(&mut world);
+    let mut again = decision("a1", "m1");
+    again.alert.newest_moment = Some(world.at.wall);
+    world.decide(again);
     // The clock is set back, so that the hold seems to stand again.
     world.at.wall -= SignedDuration::from_hours(1);
     world.say(signed(ANN, approval.clone(), "c-1", world.at.wall));

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use cordon_records::{ActionRecord, ActionState, Command, CommandRecord, LedgerEntry, Mode, Report, TenantId};
+use cordon_policy::Isolation;
+use cordon_records::{ActionRecord, ActionState, Command, CommandRecord, LedgerEntry, Report, TenantId};
 use jiff::Timestamp;
 
-use super::office::{ANN, config_of_the_office, unsigned};
-use super::samples::{config, decision};
+use super::office::{ANN, config_of_the_office, machine, unsigned};
+use super::samples::{config, decision, start};
 use super::world::World;
 use crate::event::{Effect, Event, Unreadable};
 
@@ -110,9 +111,9 @@ fn a_new_holder_looks_at_once() {
 #[test]
 fn a_hold_for_another_reason_after_it_is_a_step_of_its_own() {
     let mut world = World::restored(config_of_the_office(), Vec::new());
-    let mut asking = decision("a1", "m1");
-    asking.planned[0].mode = Mode::Approve;
-    world.decide(asking);
+    // What holds it then only a read can tell.
+    world.isolated.insert(machine("m1"), Isolation::Released { at: start(), by: "bert@example.com".into() });
+    world.decide(decision("a1", "m1"));
     refuse(&mut world);
     let (first, intent) = (last(&world).id.clone(), last(&world).intent.clone());
     world.pass(Duration::from_secs(60));
@@ -228,9 +229,9 @@ fn an_outage_after_a_refusal_is_told_as_what_it_is_and_moves_no_deadline() {
 #[test]
 fn who_may_decide_only_once_the_tenant_answers_has_the_whole_time_for_it() {
     let mut world = World::restored(config_of_the_office(), Vec::new());
-    let mut asking = decision("a1", "m1");
-    asking.planned[0].mode = Mode::Approve;
-    world.decide(asking);
+    // What holds it then only a read can tell.
+    world.isolated.insert(machine("m1"), Isolation::Released { at: start(), by: "bert@example.com".into() });
+    world.decide(decision("a1", "m1"));
     refuse(&mut world);
     let until = |world: &World| -> Option<Timestamp> { held_now(world)[0].expires_at };
     let first = until(&world);

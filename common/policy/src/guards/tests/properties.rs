@@ -63,6 +63,21 @@ proptest! {
     }
 
     #[test]
+    fn what_stands_unread_passes_with_no_fresh_facts_about_the_same_case(recorded in any_facts(), mut fresh in any_facts()) {
+        let guards = guards("never: {tags: [ab], names: ['PC1*'], groups: [lab]}\nhold: {kinds: [scan, indicator]}");
+        let mut recorded = recorded;
+        recorded.machine = Some(recorded.machine.unwrap_or_else(|| super::facts().machine.unwrap()));
+        (recorded.isolation, recorded.read) = (Isolation::None, false);
+        let judged = recorded.judge(&guards);
+        prop_assume!(stands_unread(&judged, &recorded.case()));
+        // Only what is read can be another: the machine, its isolation, and the alert but for its age.
+        (fresh.mode, fresh.action, fresh.approved) = (recorded.mode, recorded.action.clone(), recorded.approved);
+        (fresh.pause, fresh.breaker, fresh.polled) = (recorded.pause, recorded.breaker, recorded.machine);
+        (fresh.alert.newest_moment, fresh.now) = (recorded.alert.newest_moment, recorded.now);
+        prop_assert_ne!(fresh.judge(&guards).ruling, Ruling::Pass);
+    }
+
+    #[test]
     fn one_more_attempt_never_turns_a_hold_into_a_pass(facts in any_facts(), ago in -50i64..100_000) {
         let guards = guards("caps: {per_rule: {1h: 5}, per_device_group: {1h: 4}, gentle: {1h: 5}}");
         let before = facts.judge(&guards).ruling;
