@@ -6,9 +6,8 @@
 //! was done was done; anything else it says is set aside, and the holder writes the key again, since compaction keeps the
 //! newest record of a key and not the true one. Builds before the stamp pass over it, as over every field they do not know.
 //!
-//! An action that has ended for good may be written as [`ClosedEntry`], under the key of its entry and in its place. It
-//! holds just what keeps the action from being done again, so a writer closes only what no cap counts any more, what has no
-//! timer and what nobody may be asked about again: never what is held, was held for nobody, or is only rehearsed.
+//! An action that has ended for good is written as [`ClosedEntry`], under the key of its entry and in its place, once nobody
+//! asks any more for what that leaves out: no cap counts it, no timer runs, no isolation stands that it bears on.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,10 +21,12 @@ use crate::machine::MachineSummary;
 use crate::report::{ActionState, GuardVerdict, OtherAction};
 use crate::{known_version_of_entry, schema_version};
 
+mod closed;
 mod doubt;
 mod stamped;
 mod state;
 
+pub use closed::{AlertMark, ClosedEntry};
 pub use stamped::StampedRecord;
 pub use state::AttemptState;
 
@@ -134,30 +135,6 @@ impl LedgerRecord {
 
 fn action_key(key: &ActionKey) -> String {
     format!("action/{key}")
-}
-
-/// All that is kept of an action that has ended for good. With the longest names it takes 150 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClosedEntry {
-    /// The action.
-    pub key: ActionKey,
-    /// How it ended.
-    pub state: ActionState,
-    /// Number of the last attempt; 0 when none was made.
-    pub attempt: u32,
-    /// Defender's id of it, if it was accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<MachineActionId>,
-    /// The epoch of the claim under which this was written.
-    pub epoch: u64,
-}
-
-impl ClosedEntry {
-    /// Whether this is the last word on `entry`: its attempt is not a later one.
-    #[must_use]
-    pub const fn ends(&self, entry: &LedgerEntry) -> bool {
-        self.attempt >= entry.attempt
-    }
 }
 
 /// The ledger's birth certificate.

@@ -58,8 +58,8 @@ pub use health::{HEALTH_COUNTS_FOR, StageHealth, Wait, Waiting};
 pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
 pub use known::known;
 pub use ledger::{
-    AttemptState, Claim, ClosedEntry, FailureCause, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding,
-    StampedRecord,
+    AlertMark, AttemptState, Claim, ClosedEntry, FailureCause, Genesis, Latch, LedgerEntry, LedgerRecord,
+    PolicyStanding, StampedRecord,
 };
 pub use machine::{Machine, MachineSummary};
 pub use machine_action::{ActionStatus, ActionType, MachineAction};

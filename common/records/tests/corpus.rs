@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use cordon_records::{
-    ActionState, AlertRecord, AttemptState, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord, Fleet,
-    LedgerRecord, Machine, PolicyRecord, Report, StageHealth, StampedRecord,
+    ActionState, AlertRecord, AttemptState, ClosedEntry, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord,
+    Fleet, LedgerRecord, Machine, PolicyRecord, Report, StageHealth, StampedRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -219,15 +219,29 @@ fn a_ledger_record_is_read_with_its_epoch_and_one_of_an_older_build_without() {
 }
 
 #[test]
-fn a_closed_entry_takes_no_more_than_150_bytes_and_the_key_of_its_action() {
-    let text = std::fs::read_to_string(files("ledger-closed")[0].clone()).unwrap();
+fn a_closed_entry_takes_no_more_than_150_bytes_but_for_the_alert_of_an_isolation_and_the_key_of_its_action() {
+    let text = std::fs::read_to_string(files("ledger-closed-isolation")[0].clone()).unwrap();
     let LedgerRecord::Closed(mut closed) = serde_json::from_str(&text).unwrap() else { panic!("no closed entry") };
-    closed.state = cordon_records::ActionState::ClosedMeanwhile;
     closed.attempt = 99;
     assert_eq!(closed.id.as_ref().map(|id| id.as_str().len()), Some(36), "a GUID, as Defender has it");
     assert_eq!(LedgerRecord::Closed(closed.clone()).key(), format!("action/{}", closed.key));
-    let bytes = serde_json::to_vec(&LedgerRecord::Closed(closed).stamped(999_999)).unwrap().len();
-    assert!(bytes <= 150, "{bytes}");
+    let bytes = |closed: &ClosedEntry| {
+        serde_json::to_vec(&LedgerRecord::Closed(closed.clone()).stamped(999_999)).unwrap().len()
+    };
+    // The longest of those in which an action of Defender's ends.
+    closed.state = ActionState::NeedsHuman;
+    assert!(bytes(&closed) <= 176, "{}", bytes(&closed));
+    closed.alert = None;
+    assert!(bytes(&closed) <= 150, "{}", bytes(&closed));
+    (closed.id, closed.again, closed.state) = (None, true, ActionState::Refused);
+    assert!(bytes(&closed) <= 150, "{}", bytes(&closed));
+}
+
+#[test]
+fn a_closed_entry_of_an_older_build_bars_for_good_and_its_age_is_not_known() {
+    let text = std::fs::read_to_string(files("ledger-closed.")[0].clone()).unwrap();
+    let LedgerRecord::Closed(closed) = serde_json::from_str(&text).unwrap() else { panic!("no closed entry") };
+    assert_eq!((closed.again, closed.day, closed.alert), (false, None, None));
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Responder {
     /// by an action of its own.
     pub(super) fn cancel_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
         let known = self.jobs.get(key).map(|job| &job.entry).or_else(|| self.ledger.get(key));
-        let Some(entry) = known.cloned() else { return Err(format!("there is no action {key}").into()) };
+        let Some(entry) = known.cloned() else { return Err(self.not_in_full(key)) };
         let named = AlertId::new(person.command.as_str()).map_err(|error| error.to_string())?;
         let action = Action::Cancel { what: entry.action.kind(), comment: person.why.clone() };
         let cancel = ActionKey::derive(&self.config.tenant, &named, &entry.machine.id, &action);

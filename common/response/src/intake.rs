@@ -79,10 +79,12 @@ impl Responder {
         let known = self.ledger.get(&planned.key);
         let about = (decision.alert.clone(), machine.clone());
         let mut entry = LedgerEntry::new((planned.key.clone(), self.epoch), planned.action.clone(), about, at.wall);
-        entry.attempt = known.map_or(0, |entry| entry.attempt);
+        // Of what is kept in short no call is in doubt.
+        let closed = self.ledger.closed(&planned.key);
+        entry.attempt = known.map_or(closed.as_ref().map_or(0, |closed| closed.attempt), |entry| entry.attempt);
         entry.intents = known.map(|entry| entry.intents.clone()).unwrap_or_default();
-        entry.undone = known.is_some_and(|entry| entry.undone);
-        entry.unseen = known.and_then(|entry| entry.unseen);
+        entry.undone = known.map_or(closed.is_some(), |entry| entry.undone);
+        entry.unseen = known.map_or(closed.map(|_| 0), |entry| entry.unseen);
         entry.rules.clone_from(&planned.rules);
         entry.conditions = matched.map(|rule| rule.when.clone()).collect();
         entry.mode = planned.mode.min(self.config.mode);

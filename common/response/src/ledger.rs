@@ -5,14 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use cordon_policy::{Attempt, Fleet, guard};
+use cordon_policy::{Attempt, Fleet};
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AlertId, AttemptState, Claim, ClosedEntry, CommandId, Genesis, Latch,
-    LedgerEntry, MachineId, Mode, NoticeKind, PolicyStanding, RuleId, Ruling,
+    ActionKey, ActionKind, ActionState, AlertId, AlertMark, AttemptState, Claim, ClosedEntry, CommandId, Genesis,
+    Latch, LedgerEntry, MachineId, Mode, NoticeKind, PolicyStanding, RuleId,
 };
 use jiff::Timestamp;
 
+mod closed;
+mod closing;
 mod fold;
+mod transition;
+
+use closed::Closed;
+pub(crate) use closing::{Reach, has_isolation};
+use closing::{refused_as_closed, would_have_passed};
+pub(crate) use transition::Part;
 
 /// The longest time that Microsoft counts calls in.
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -42,7 +50,7 @@ pub struct LedgerState {
     pub policy: Option<PolicyStanding>,
     entries: BTreeMap<ActionKey, LedgerEntry>,
     /// What has ended for good and is kept in short.
-    closed: BTreeMap<ActionKey, ClosedEntry>,
+    closed: Closed,
     /// Signed commands of which only a stale writer said that they were applied.
     not_applied: BTreeMap<CommandId, Applied>,
     /// Kafka keys whose newest record does not say what this ledger does, so that compaction would keep the wrong one.
@@ -60,6 +68,10 @@ pub struct LedgerState {
     timers: BTreeSet<(Timestamp, ActionKey)>,
     /// What the entries count for the caps, by its instant: the caps ask for the last day of years.
     attempted: BTreeMap<Timestamp, Vec<Mark>>,
+    /// What is reported, by when it was: what may be closed is among it.
+    reported: BTreeSet<(Timestamp, ActionKey)>,
+    /// The epoch under which this state's holder writes; 0 of one that is only read.
+    writer: u64,
 }
 
 /// A signed command that was applied.
@@ -93,16 +105,10 @@ impl Mark {
 }
 
 impl LedgerState {
-    /// Takes an entry, merging it with what is known of its key. Every attempt of both is kept: a cap that forgot
-    /// one would be too generous.
-    pub(crate) fn put(&mut self, entry: LedgerEntry) {
-        self.merge(entry);
-    }
-
-    /// The same; says whether all that is known of the key now is what this entry says.
+    /// Takes an entry, merging it with what is known of its key. Every attempt of both is kept: a cap that forgot one would
+    /// be too generous. Says whether all that is known of the key now is what this entry says.
     fn merge(&mut self, mut entry: LedgerEntry) -> bool {
-        // Who wrote an entry under a higher claim than the one it was closed under knows that it did not end so.
-        if self.closed.get(&entry.key).is_some_and(|closed| closed.ends(&entry) && entry.epoch <= closed.epoch) {
+        if self.closed.get(&entry.key).is_some_and(|closed| closed.outlives(&entry)) {
             return false;
         }
         self.closed.remove(&entry.key);
@@ -126,6 +132,8 @@ impl LedgerState {
         self.timers.extend(entry.release_at.map(|at| (at, entry.key.clone())));
         if entry.is_open() {
             self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
+        } else {
+            self.reported.insert((entry.at, entry.key.clone()));
         }
         self.entries.insert(entry.key.clone(), entry);
         stands
@@ -146,18 +154,17 @@ impl LedgerState {
         }
         if let Some(entry) = self.entries.remove(&closed.key) {
             self.forget(&entry);
-            if let Some(keys) = self.on.get_mut(&entry.machine.id) {
-                keys.remove(&entry.key);
-            }
+            take_from(&mut self.on, &entry.machine.id, &entry.key);
+            take_from(&mut self.isolations, &entry.alert.id, &entry.key);
         }
-        self.closed.insert(closed.key.clone(), closed);
+        self.closed.insert(closed);
         true
     }
 
     /// Whether anything is known of a key.
     #[must_use]
     pub(crate) fn knows(&self, key: &ActionKey) -> bool {
-        self.entries.contains_key(key) || self.closed.contains_key(key)
+        self.entries.contains_key(key) || self.closed.contains(key)
     }
 
     /// What is known of a key.
@@ -166,7 +173,19 @@ impl LedgerState {
         self.entries.get(key)
     }
 
-    /// Everything that is known, in the order of the keys.
+    /// What is known of a key that has ended for good.
+    #[must_use]
+    pub fn closed(&self, key: &ActionKey) -> Option<ClosedEntry> {
+        self.closed.get(key)
+    }
+
+    /// How many are kept in short.
+    #[must_use]
+    pub const fn closed_count(&self) -> usize {
+        self.closed.len()
+    }
+
+    /// Everything that is known in full, in the order of the keys.
     pub fn entries(&self) -> impl Iterator<Item = &LedgerEntry> {
         self.entries.values()
     }
@@ -195,6 +214,11 @@ impl LedgerState {
     /// The isolations for this alert, whatever became of them, in the order of the keys.
     pub(crate) fn isolations_for(&self, alert: &AlertId) -> impl Iterator<Item = &LedgerEntry> {
         self.isolations.get(alert).into_iter().flatten().filter_map(|key| self.entries.get(key))
+    }
+
+    /// Whether an isolation for this alert that is kept in short, of another key than this, cut its machine off.
+    pub(crate) fn isolated_before(&self, alert: &AlertId, but: &ActionKey) -> bool {
+        self.closed.isolated(AlertMark::of(alert), but)
     }
 
     /// What other alerts wanted of this machine and was left to this isolation of ours, or to a later one: whoever ends it
@@ -270,7 +294,12 @@ impl LedgerState {
     #[must_use]
     pub(crate) fn settled(&self, key: &ActionKey, mode: Mode, now: Timestamp) -> Option<&'static str> {
         if let Some(closed) = self.closed.get(key) {
-            return Some(if closed.state == ActionState::Refused { "refused" } else { "settled" });
+            return match (closed.state, closed.again) {
+                (ActionState::Would, true) => (mode == Mode::Shadow).then_some("would"),
+                (_, true) => None,
+                (ActionState::Refused, false) => Some("refused"),
+                (_, false) => Some("settled"),
+            };
         }
         let entry = self.entries.get(key)?;
         let state = match entry.state {
@@ -339,12 +368,8 @@ impl LedgerState {
         if let Some(at) = entry.release_at {
             self.timers.remove(&(at, entry.key.clone()));
         }
-        if let Some(keys) = self.open.get_mut(&entry.machine.id) {
-            keys.remove(&entry.key);
-            if keys.is_empty() {
-                self.open.remove(&entry.machine.id);
-            }
-        }
+        take_from(&mut self.open, &entry.machine.id, &entry.key);
+        self.reported.remove(&(entry.at, entry.key.clone()));
         for at in entry.intents.iter().chain([&entry.at]) {
             if let Some(marks) = self.attempted.get_mut(at) {
                 marks.retain(|mark| mark.key != entry.key);
@@ -361,13 +386,14 @@ fn waits_until(entry: &LedgerEntry) -> Option<Timestamp> {
     (entry.state == AttemptState::Reported(ActionState::Held)).then_some(entry.expires_at)?
 }
 
-fn would_have_passed(entry: &LedgerEntry) -> bool {
-    entry.state == AttemptState::Reported(ActionState::Would)
-        && entry.guards.iter().all(|verdict| verdict.ruling == Ruling::Pass)
-}
-
-fn refused_as_closed(entry: &LedgerEntry) -> bool {
-    entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Refuse).all(|verdict| verdict.guard == guard::CLOSED)
+/// Takes a key out of an index.
+fn take_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<ActionKey>>, of: &K, key: &ActionKey) {
+    if let Some(keys) = index.get_mut(of) {
+        keys.remove(key);
+        if keys.is_empty() {
+            index.remove(of);
+        }
+    }
 }
 
 /// Attempt by attempt, the later instant: an attempt that was made again under its number counts once, from then on.

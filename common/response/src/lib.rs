@@ -10,8 +10,8 @@
 //! whether it counts, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
 //! What is on its way is in `jobs.rs`, and everything that has a time in the one queue of `schedule.rs`.
 //! When a decision is done with is the business of `settlement.rs`.
-//! Beside them `switches.rs` (breaker, pause, fleet size), and `tail.rs`, which follows the ledger and sets right what a
-//! stale writer wrote there.
+//! Beside them `switches.rs` (breaker, pause, fleet size), `shorten.rs`, which keeps in short what has ended, and `tail.rs`,
+//! which follows the ledger and sets right what a stale writer wrote there.
 
 mod asker;
 mod attempt;
@@ -38,6 +38,7 @@ mod retry;
 mod room;
 mod schedule;
 mod settlement;
+mod shorten;
 mod switches;
 mod tail;
 #[cfg(test)]

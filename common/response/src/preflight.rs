@@ -121,7 +121,7 @@ impl Responder {
             ours,
             narrower: self.is_narrower(entry, &isolation, facts.scope()),
             isolated_by: isolated_by.as_deref(),
-            elsewhere: elsewhere.map(|first| first.machine.label()),
+            elsewhere: elsewhere.as_deref(),
             now,
             attempts: &attempts,
             fleet: self.ledger.fleet,

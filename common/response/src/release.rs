@@ -14,6 +14,7 @@ use super::asker::names;
 use super::event::Moment;
 use super::facts;
 use super::jobs::{Job, Phase};
+use super::ledger::has_isolation;
 use super::people::{CommandOutput, Done, Person};
 use super::responder::Responder;
 
@@ -197,12 +198,16 @@ impl Responder {
 
     /// The isolation that this alert has on another machine already, made or on its way: an alert whose machine changed,
     /// because entries were merged, say, must not cut off a second one by itself.
-    pub(super) fn isolated_elsewhere<'a>(&'a self, entry: &LedgerEntry) -> Option<&'a LedgerEntry> {
+    pub(super) fn isolated_elsewhere(&self, entry: &LedgerEntry) -> Option<String> {
         if entry.action.kind() != ActionKind::Isolate {
             return None;
         }
         let made = |other: &&LedgerEntry| other.machine.id != entry.machine.id && has_isolation(other);
-        self.ledger.isolations_for(&entry.alert.id).find(made)
+        let first =
+            self.ledger.isolations_for(&entry.alert.id).find(made).map(|first| first.machine.label().to_owned());
+        // Of what is kept in short the key is known, and not the machine.
+        let closed = || self.ledger.isolated_before(&entry.alert.id, &entry.key).then(|| "another machine".to_owned());
+        first.or_else(closed)
     }
 
     fn isolation_to_add(&self, entry: &LedgerEntry, read: &Isolation) -> Isolation {
@@ -259,34 +264,6 @@ pub(super) struct Stopped {
 /// Whether Defender was called for it, whatever came of that.
 pub(super) fn was_called(entry: &LedgerEntry) -> bool {
     !entry.intents.is_empty()
-}
-
-/// Whether the machine of this isolation is cut off by it, may be, or will be; or was, and people or its time have ended
-/// that since.
-fn has_isolation(entry: &LedgerEntry) -> bool {
-    let has = match entry.state {
-        AttemptState::Intent | AttemptState::InDoubt => true,
-        AttemptState::Reported(state) => match state {
-            ActionState::InDoubt
-            | ActionState::Covered
-            | ActionState::Accepted
-            | ActionState::Overdue
-            | ActionState::Succeeded
-            | ActionState::ClosedMeanwhile => true,
-            // Also where it is somebody else's that nobody knows the end of.
-            ActionState::NeedsHuman => entry.attempt > 0,
-            ActionState::Refused
-            | ActionState::Held
-            | ActionState::Would
-            | ActionState::Failed
-            | ActionState::TimedOut
-            | ActionState::Cancelled
-            | ActionState::Approved
-            | ActionState::Denied
-            | ActionState::Expired => false,
-        },
-    };
-    has || entry.leaves_doubt()
 }
 
 /// Whether this is a person's word that the machine is to be connected, and not one that came to nothing.

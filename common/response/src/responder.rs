@@ -21,6 +21,7 @@ use super::report::say_how_long_it_stays;
 use super::retry::Retry;
 use super::schedule::{Due, Schedule};
 use super::settlement::{Durable, NotWaiting, OnDurable, Settlement, WriteId};
+use super::shorten::{self, Shortening};
 use super::timer::Timers;
 
 /// What the responder must know beside the ledger.
@@ -69,6 +70,7 @@ pub struct Responder {
     /// Kinds of action whose quota is spent, until a call goes through.
     pub(super) spent: BTreeSet<ActionKind>,
     pub(super) schedule: Schedule,
+    pub(super) shortening: Shortening,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -96,9 +98,12 @@ impl Responder {
             gathering: Gathering::default(),
             spent: BTreeSet::new(),
             schedule: Schedule::default(),
+            shortening: Shortening::new(at),
             effects: Vec::new(),
         };
+        responder.ledger.hold(epoch);
         responder.schedule.set(Due::Count, at.mono);
+        responder.schedule.set(Due::Shorten, at.mono + shorten::STEP);
         responder.write_again_what_is_astray(at);
         responder.resume_open(at);
         responder.resume_retries(at);
@@ -163,6 +168,7 @@ impl Responder {
                 Due::Link(key) => self.fetch_link_again(&key, at),
                 Due::Gathered => self.send_gathered(at),
                 Due::Count => self.effects.push(Effect::CountFleet),
+                Due::Shorten => self.shorten(at),
                 // Looked at in every turn: below, and where jobs are started.
                 Due::Looks | Due::Expiry | Due::Quota(_) => {}
             }
@@ -186,7 +192,7 @@ impl Responder {
     pub(super) fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: OnDurable) {
         reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.config.guards));
         let write = self.settlement.write(then);
-        let ledger = ledger.into_iter().map(|record| record.stamped(self.epoch)).collect();
+        let ledger = ledger.into_iter().map(|change| self.ledger.transition(change)).collect();
         self.effects.push(Effect::Record { write, reports, ledger });
     }
 

@@ -66,7 +66,7 @@ impl Responder {
     /// A person asks once more for what failed because a permission was missing. It is one new attempt, of which everything
     /// is asked anew; what the guards hold then waits for an approval.
     pub(super) fn retry_for(&mut self, key: &ActionKey, person: &Person, at: Moment) -> Done {
-        let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}").into()) };
+        let Some(entry) = self.ledger.get(key) else { return Err(self.not_in_full(key)) };
         if entry.asked_again.as_ref() == Some(&person.command) {
             return Ok(CommandOutput::default());
         }

@@ -33,6 +33,8 @@ pub(crate) enum Due {
     Quota(ActionKind),
     /// The fleet is counted.
     Count,
+    /// Some of what has ended is kept in short.
+    Shorten,
 }
 
 /// What is due when. Each thing has one time: a later word replaces an earlier one.

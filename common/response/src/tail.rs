@@ -103,7 +103,7 @@ impl Responder {
 
     fn rewrite(&mut self, stale: LedgerEntry, written_under: &str, at: Moment) {
         let key = stale.key.clone();
-        self.ledger.put(stale);
+        self.ledger.learn(stale);
         // What is closed stays so.
         let Some(mut entry) = self.ledger.get(&key).cloned() else { return self.write_again(written_under, at) };
         entry.epoch = self.epoch;

@@ -13,6 +13,7 @@ mod index;
 #[path = "../../signing/tests/support/mod.rs"]
 mod keys;
 mod kinds;
+mod naive;
 mod noticed;
 mod office;
 mod order;
@@ -26,6 +27,7 @@ mod refused;
 mod release;
 mod retry;
 mod samples;
+mod shorten;
 mod stale;
 mod storm;
 mod storm_kinds;

@@ -85,7 +85,7 @@ impl LedgerState {
 
     fn action(&self, key: &str) -> Option<LedgerRecord> {
         let key = ActionKey::new(key.strip_prefix("action/")?).ok()?;
-        let closed = || self.closed.get(&key).cloned().map(LedgerRecord::Closed);
+        let closed = || self.closed.get(&key).map(LedgerRecord::Closed);
         self.entries.get(&key).cloned().map(|entry| LedgerRecord::Action(Box::new(entry))).or_else(closed)
     }
 
@@ -99,7 +99,7 @@ impl LedgerState {
     }
 
     /// What a writer whose claim stood says.
-    fn take(&mut self, record: LedgerRecord) {
+    pub(super) fn take(&mut self, record: LedgerRecord) {
         match record {
             LedgerRecord::Genesis(genesis) => self.genesis = Some(genesis),
             LedgerRecord::Claim(claim) => self.claim = Some(claim),

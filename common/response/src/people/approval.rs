@@ -24,7 +24,7 @@ const EXPIRE_AT_ONCE: usize = 200;
 impl Responder {
     /// A person says yes to exactly what is held. With enough of them it is begun: fresh facts and guards come first.
     pub(crate) fn approve(&mut self, key: &ActionKey, intent: &IntentHash, person: &Person, at: Moment) -> Done {
-        let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}").into()) };
+        let Some(entry) = self.ledger.get(key) else { return Err(self.not_in_full(key)) };
         if entry.approvals.iter().any(|yes| yes.command == person.command) {
             return Ok(CommandOutput::default());
         }
@@ -117,7 +117,7 @@ impl Responder {
 
     /// Anybody may say no.
     pub(crate) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
-        let Some(entry) = self.ledger.get(key) else { return Err(format!("there is no action {key}").into()) };
+        let Some(entry) = self.ledger.get(key) else { return Err(self.not_in_full(key)) };
         let reason = format!("{DENIED_BY}{}: {}", words(&record.by), words(&record.why));
         // The same word, read again: a person was asked to look at an earlier call.
         let looks = entry.state == AttemptState::Reported(ActionState::NeedsHuman) && entry.reason.starts_with(&reason);

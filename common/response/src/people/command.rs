@@ -210,6 +210,17 @@ impl Responder {
         self.backlog.push_back(key);
     }
 
+    /// Why nothing can be done with an action of which nothing is known in full.
+    pub(crate) fn not_in_full(&self, key: &ActionKey) -> NotDone {
+        match self.ledger.closed(key) {
+            Some(closed) => {
+                let state = closed.state.as_str();
+                NotDone::needless(format!("{key} waits for nobody: it has ended as {state}, long ago"))
+            }
+            None => format!("there is no action {key}").into(),
+        }
+    }
+
     /// Whether the action is under way or was ever written down.
     pub(crate) fn knows(&self, key: &ActionKey) -> bool {
         self.jobs.contains(key) || self.ledger.knows(key)

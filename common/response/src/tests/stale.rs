@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use cordon_records::{
-    ActionState, AttemptState, Claim, ClosedEntry, Command, CommandId, Genesis, Latch, LedgerRecord, PolicyStanding,
-    StampedRecord,
+    ActionKey, ActionState, AttemptState, Claim, ClosedEntry, Command, CommandId, Genesis, Latch, LedgerRecord,
+    PolicyStanding, StampedRecord,
 };
 use proptest::prelude::*;
 
@@ -27,8 +27,12 @@ fn claim(epoch: u64) -> StampedRecord {
     LedgerRecord::Claim(Claim { epoch, owner: format!("holder-{epoch}"), at: start() }).into()
 }
 
+fn closed_as(key: &ActionKey, state: ActionState, (attempt, epoch): (u32, u64)) -> ClosedEntry {
+    ClosedEntry { key: key.clone(), state, attempt, id: None, alert: None, again: false, day: None, epoch }
+}
+
 /// What compaction leaves of a log: the newest record of every key.
-fn compacted(log: &[StampedRecord]) -> Vec<StampedRecord> {
+pub(super) fn compacted(log: &[StampedRecord]) -> Vec<StampedRecord> {
     let later = |at: usize| log[at + 1..].iter().any(|other| other.record().key() == log[at].record().key());
     (0..log.len()).filter(|at| !later(*at)).map(|at| log[at].clone()).collect()
 }
@@ -113,7 +117,7 @@ fn of_every_kind(of: &LedgerRecord) -> Vec<LedgerRecord> {
     let mut stale = entry.as_ref().clone();
     stale.state = AttemptState::Intent;
     let policy = PolicyStanding { rule_set: "stale".into(), rules: 1, refused: None, at: start() };
-    let closed = ClosedEntry { key: entry.key.clone(), state: ActionState::Denied, attempt: 9, id: None, epoch: 0 };
+    let closed = closed_as(&entry.key, ActionState::Denied, (9, 0));
     vec![
         LedgerRecord::Genesis(Genesis { cluster_id: "another".into(), at: start() }),
         LedgerRecord::Claim(Claim { epoch: 1, owner: "stale".into(), at: start() }),
@@ -332,7 +336,7 @@ fn a_closed_action_stays_settled_and_a_stale_record_of_it_does_not_open_it_again
         ActionState::Refused,
     ];
     for state in states {
-        let closed = ClosedEntry { key: key.clone(), state, attempt: 1, id: None, epoch: 1 };
+        let closed = closed_as(&key, state, (1, 1));
         let mut log = before.stamped.clone();
         log.push(LedgerRecord::Closed(closed.clone()).stamped(1));
         for log in [log.clone(), compacted(&log)] {
@@ -368,7 +372,7 @@ fn what_a_stale_writer_closed_late_is_not_closed_at_a_restart_however_the_log_is
         assert_eq!(ours.epoch, 2);
         let entry = LedgerRecord::Action(Box::new(ours.clone())).stamped(2);
         for attempt in [ours.attempt, 9] {
-            let closed = ClosedEntry { key: key.clone(), state: ActionState::Denied, attempt, id: None, epoch: 1 };
+            let closed = closed_as(&key, ActionState::Denied, (attempt, 1));
             let closed = LedgerRecord::Closed(closed).stamped(1);
             let log = [claim(1), claim(2), entry.clone(), closed.clone(), entry.clone()];
             for log in however_compacted(&log) {
@@ -387,9 +391,7 @@ fn what_a_stale_writer_closed_late_is_not_closed_at_a_restart_however_the_log_is
 #[test]
 fn a_closed_record_of_the_holder_is_not_replaced_by_a_stale_one() {
     let key = decision("a1", "m1").planned[0].key.clone();
-    let closed = |state, attempt, epoch| {
-        LedgerRecord::Closed(ClosedEntry { key: key.clone(), state, attempt, id: None, epoch }).stamped(epoch)
-    };
+    let closed = |state, attempt, epoch| LedgerRecord::Closed(closed_as(&key, state, (attempt, epoch))).stamped(epoch);
     let ours = closed(ActionState::Succeeded, 1, 2);
     let log = [claim(1), claim(2), ours.clone(), closed(ActionState::Denied, 9, 1), ours.clone()];
     for log in however_compacted(&log) {
@@ -405,8 +407,9 @@ fn a_later_attempt_opens_a_closed_action() {
     before.run();
     let LedgerRecord::Action(mut entry) = before.log.last().cloned().unwrap() else { panic!("no action") };
     let closed = |attempt| {
-        let (key, id) = (entry.key.clone(), entry.machine_action_id.clone());
-        LedgerRecord::Closed(ClosedEntry { key, state: ActionState::Failed, attempt, id, epoch: 1 }).stamped(1)
+        let id = entry.machine_action_id.clone();
+        let closed = ClosedEntry { id, ..closed_as(&entry.key, ActionState::Failed, (attempt, 1)) };
+        LedgerRecord::Closed(closed).stamped(1)
     };
     let (first, second) = (closed(1), closed(2));
     entry.attempt = 2;

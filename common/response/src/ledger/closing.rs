@@ -1,0 +1,430 @@
+//! When an action that has ended may be kept in short: once nobody asks any more for what the short form leaves out. Pure.
+
+use std::time::Duration;
+
+use cordon_policy::{Guards, guard};
+use cordon_records::{
+    Action, ActionKind, ActionState, AlertMark, AttemptState, ClosedEntry, LedgerEntry, NoticeKind, Ruling,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// So long people look at what has ended, whatever it was.
+const LOOKED_AT: SignedDuration = SignedDuration::from_hours(24);
+
+/// So long at least what Defender was called for: guards may get longer windows, and `cordon isolated` names who was let
+/// back in the last seven days.
+const CALLED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// So long `cordon retry` takes what failed for a missing permission.
+const RETRIED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How far back the guards in force ask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// The longest window in which attempts count.
+    counted: SignedDuration,
+    /// The longest window in which approvals count.
+    approved: SignedDuration,
+    /// How long a release bears on isolations.
+    released: SignedDuration,
+}
+
+impl Reach {
+    pub(crate) fn of(guards: &Guards) -> Self {
+        let above = guards.approvals().two_people_above.iter().map(|(window_s, _)| *window_s).max();
+        Self {
+            counted: seconds(guards.longest_window()).max(CALLED),
+            approved: seconds(above.unwrap_or_default()),
+            released: seconds(guards.released_within()),
+        }
+    }
+}
+
+/// What the rest of respond's memory says of an entry.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Around {
+    /// It waits for something: its turn, a new attempt, a link.
+    pub under_way: bool,
+    /// Something on its machine has not ended.
+    pub machine_is_busy: bool,
+    /// When the isolation of its machine was begun that stands, or may.
+    pub isolated_since: Option<Timestamp>,
+    /// When the breaker latched, while it is on.
+    pub latched: Option<Timestamp>,
+}
+
+/// Why an entry keeps its long form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needed {
+    /// It has not ended, or its end is awaited.
+    NotEnded,
+    /// Its machine is to be let back by itself.
+    Timer,
+    /// Something on its machine has not ended: what that is compared with stays.
+    MachineIsBusy,
+    /// The isolation of its machine stands, or may, and this bears on it.
+    Isolation,
+    /// A cap or a limit counts it.
+    Counted,
+    /// How many people it takes is counted with it.
+    Approved,
+    /// It let a machine back, which holds the next isolation.
+    Released,
+    /// A person may ask for it once more.
+    MayBeRetried,
+    /// It ended lately.
+    Recent,
+}
+
+/// Why this entry keeps its long form; `None` once it may be closed.
+pub(super) fn needed(entry: &LedgerEntry, around: &Around, reach: &Reach, now: Timestamp) -> Option<Needed> {
+    let since = |at: Timestamp| now.duration_since(at);
+    let has_ended = has_ended(entry) && entry.awaited().is_none() && !around.under_way;
+    let of_isolation = bears_on_isolation(&entry.action);
+    let stands = around.isolated_since.is_some_and(|since| begun(entry).max(entry.at) >= since);
+    let limits = entry.limits.iter().map(|(window_s, _)| seconds(*window_s)).max();
+    let counted = reach.counted.max(limits.unwrap_or_default());
+    let called = entry.intents.iter().any(|at| since(*at) < counted);
+    let rehearsed = would_have_passed(entry) && since(entry.at) < counted;
+    let is_counted_yes = |at: Timestamp, notice: Option<&str>| {
+        let by_this_breaker = notice.and_then(NoticeKind::latched_at).is_some_and(|at| Some(at) == around.latched);
+        since(at) < reach.approved || by_this_breaker
+    };
+    let approved = entry.approvals.iter().any(|yes| is_counted_yes(yes.at, yes.notice.as_deref()));
+    let releases = entry.action.kind() == ActionKind::Release;
+    let reasons = [
+        (!has_ended, Needed::NotEnded),
+        (entry.release_at.is_some(), Needed::Timer),
+        (around.machine_is_busy, Needed::MachineIsBusy),
+        (of_isolation && stands, Needed::Isolation),
+        (called || rehearsed, Needed::Counted),
+        (approved, Needed::Approved),
+        (releases && since(entry.at) <= reach.released, Needed::Released),
+        (entry.lacked_permission() && since(entry.at) < RETRIED, Needed::MayBeRetried),
+        (since(entry.at) < LOOKED_AT, Needed::Recent),
+    ];
+    reasons.into_iter().find(|(needed, _)| *needed).map(|(_, why)| why)
+}
+
+/// The short form of an entry.
+pub(super) fn short(entry: &LedgerEntry, now: Timestamp) -> Option<ClosedEntry> {
+    let AttemptState::Reported(state) = entry.state else { return None };
+    let isolated = entry.action.kind() == ActionKind::Isolate && has_isolation(entry);
+    Some(ClosedEntry {
+        key: entry.key.clone(),
+        state,
+        attempt: entry.attempt,
+        id: entry.machine_action_id.clone(),
+        alert: isolated.then(|| AlertMark::of(&entry.alert.id)),
+        again: may_be_judged_again(entry),
+        day: Some(ClosedEntry::day_of(now)),
+        epoch: entry.epoch,
+    })
+}
+
+/// When the isolation of a machine was begun that stands as far as the ledger knows, or may stand. `entries` are those of
+/// the machine.
+pub(super) fn isolated_since(entries: &[&LedgerEntry]) -> Option<Timestamp> {
+    let cuts_off = |entry: &&LedgerEntry| entry.action.kind() == ActionKind::Isolate && may_cut_off(entry);
+    let since = entries.iter().copied().filter(cuts_off).map(begun).max()?;
+    let lets_back = |entry: &&LedgerEntry| {
+        let done = entry.state == AttemptState::Reported(ActionState::Succeeded);
+        entry.action.kind() == ActionKind::Release && done && entry.at >= since
+    };
+    (!entries.iter().any(lets_back)).then_some(since)
+}
+
+/// Whether a new decision may judge this key again once it has ended so.
+fn may_be_judged_again(entry: &LedgerEntry) -> bool {
+    match entry.state {
+        AttemptState::Reported(ActionState::Expired | ActionState::Would) => true,
+        AttemptState::Reported(ActionState::Refused) => refused_as_closed(entry),
+        AttemptState::Reported(_) | AttemptState::Intent | AttemptState::InDoubt => false,
+    }
+}
+
+/// People may reopen an alert that was closed; every other refusal stands.
+pub(super) fn refused_as_closed(entry: &LedgerEntry) -> bool {
+    entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Refuse).all(|verdict| verdict.guard == guard::CLOSED)
+}
+
+/// Whether it is a rehearsal of what would have been done.
+pub(super) fn would_have_passed(entry: &LedgerEntry) -> bool {
+    entry.state == AttemptState::Reported(ActionState::Would)
+        && entry.guards.iter().all(|verdict| verdict.ruling == Ruling::Pass)
+}
+
+/// Whether the machine of this isolation is cut off by it, may be, or will be; or was, and people or its time have ended
+/// that since.
+pub(crate) fn has_isolation(entry: &LedgerEntry) -> bool {
+    let has = match entry.state {
+        AttemptState::Intent | AttemptState::InDoubt => true,
+        AttemptState::Reported(state) => match state {
+            ActionState::InDoubt
+            | ActionState::Covered
+            | ActionState::Accepted
+            | ActionState::Overdue
+            | ActionState::Succeeded
+            | ActionState::ClosedMeanwhile => true,
+            // Also where it is somebody else's that nobody knows the end of.
+            ActionState::NeedsHuman => entry.attempt > 0,
+            ActionState::Refused
+            | ActionState::Held
+            | ActionState::Would
+            | ActionState::Failed
+            | ActionState::TimedOut
+            | ActionState::Cancelled
+            | ActionState::Approved
+            | ActionState::Denied
+            | ActionState::Expired => false,
+        },
+    };
+    has || entry.leaves_doubt()
+}
+
+/// Whether this isolation of ours may stand, for all that its own entry says.
+fn may_cut_off(entry: &LedgerEntry) -> bool {
+    let is_others = entry.other_action.is_some() || entry.state == AttemptState::Reported(ActionState::Covered);
+    entry.leaves_doubt() || (!is_others && has_isolation(entry))
+}
+
+fn bears_on_isolation(action: &Action) -> bool {
+    let isolates = |kind: ActionKind| matches!(kind, ActionKind::Isolate | ActionKind::Release);
+    match action {
+        Action::Cancel { what, .. } => isolates(*what),
+        other => isolates(other.kind()),
+    }
+}
+
+const fn has_ended(entry: &LedgerEntry) -> bool {
+    match entry.state {
+        AttemptState::Intent | AttemptState::InDoubt => false,
+        AttemptState::Reported(state) => match state {
+            ActionState::Held
+            | ActionState::InDoubt
+            | ActionState::Accepted
+            | ActionState::Approved
+            | ActionState::Overdue => false,
+            ActionState::Refused
+            | ActionState::Would
+            | ActionState::Covered
+            | ActionState::Succeeded
+            | ActionState::Failed
+            | ActionState::TimedOut
+            | ActionState::Cancelled
+            | ActionState::NeedsHuman
+            | ActionState::ClosedMeanwhile
+            | ActionState::Denied
+            | ActionState::Expired => true,
+        },
+    }
+}
+
+fn begun(entry: &LedgerEntry) -> Timestamp {
+    entry.intents.last().copied().unwrap_or(entry.at)
+}
+
+fn seconds(seconds: u64) -> SignedDuration {
+    SignedDuration::try_from(Duration::from_secs(seconds)).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_records::{
+        Approval, CommandId, GuardVerdict, IntentHash, LedgerRecord, MachineActionId, Mode, OtherAction, ReleaseTerms,
+    };
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../records/examples/v1/ledger-action.json");
+
+    fn now() -> Timestamp {
+        "2026-11-30T12:00:00Z".parse().unwrap()
+    }
+
+    fn ago(hours: i64) -> Timestamp {
+        now() - SignedDuration::from_hours(hours)
+    }
+
+    /// An action of this kind that ended so, so many hours ago, without a call.
+    fn ended(kind: ActionKind, state: ActionState, hours: i64) -> LedgerEntry {
+        let LedgerRecord::Action(mut entry) = serde_json::from_str(EXAMPLE).unwrap() else { panic!("an action") };
+        let comment = String::new();
+        entry.action = match kind {
+            ActionKind::Release => Action::Release { comment },
+            ActionKind::Scan => Action::Scan { scan: cordon_records::ScanType::Quick, comment },
+            ActionKind::Cancel => Action::Cancel { what: ActionKind::Isolate, comment },
+            _ => entry.action,
+        };
+        (entry.attempt, entry.intents, entry.machine_action_id) = (0, Vec::new(), None);
+        (entry.release_at, entry.expires_at, entry.unseen) = (None, None, Some(0));
+        (entry.limits, entry.guards, entry.mode) = (Vec::new(), Vec::new(), Mode::Auto);
+        (entry.state, entry.at) = (AttemptState::Reported(state), ago(hours));
+        *entry
+    }
+
+    /// The same with a call that long ago.
+    fn called(kind: ActionKind, state: ActionState, hours: i64) -> LedgerEntry {
+        let mut entry = ended(kind, state, hours);
+        (entry.attempt, entry.intents) = (1, vec![ago(hours)]);
+        entry
+    }
+
+    fn guards() -> Guards {
+        let text = "{caps: {all_rules: {20d: 100}, gentle: {1h: 100}}, hold: {released_by_person_within: 12d}, \
+                    approvals: {two_people: {above: {9d: 5}}}}";
+        Guards::load("guards.yaml", text).unwrap()
+    }
+
+    fn why(entry: &LedgerEntry, around: Around) -> Option<Needed> {
+        needed(entry, &around, &Reach::of(&guards()), now())
+    }
+
+    fn yes(hours: i64, notice: Option<&str>) -> Approval {
+        Approval {
+            by: "ann".into(),
+            key: "k".into(),
+            why: "w".into(),
+            at: ago(hours),
+            command: CommandId::new("c-1").unwrap(),
+            intent: serde_json::from_str::<IntentHash>("\"00ff\"").unwrap(),
+            notice: notice.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_has_not_ended_or_is_awaited_is_never_closed() {
+        use ActionState::{Accepted, Approved, Covered, Held, InDoubt, Overdue};
+        let year = 24 * 365;
+        for state in [Held, InDoubt, Accepted, Approved, Overdue] {
+            let entry = ended(ActionKind::Scan, state, year);
+            assert_eq!(why(&entry, Around::default()), Some(Needed::NotEnded), "{state:?}");
+        }
+        for state in [AttemptState::Intent, AttemptState::InDoubt] {
+            let entry = LedgerEntry { state, ..ended(ActionKind::Scan, Held, year) };
+            assert_eq!(why(&entry, Around::default()), Some(Needed::NotEnded), "{state:?}");
+            assert_eq!(short(&entry, now()), None);
+        }
+        let mut theirs = ended(ActionKind::Isolate, Covered, year);
+        assert_eq!(why(&theirs, Around::default()), None);
+        let id = MachineActionId::new("by-hand").unwrap();
+        theirs.other_action = Some(OtherAction { id, by: "ann".into(), scope: None });
+        assert_eq!(why(&theirs, Around::default()), Some(Needed::NotEnded));
+        let mut timed = ended(ActionKind::Scan, ActionState::Succeeded, year);
+        timed.release_at = Some(now() + SignedDuration::from_hours(1));
+        assert_eq!(why(&timed, Around::default()), Some(Needed::Timer));
+        let done = ended(ActionKind::Scan, ActionState::Succeeded, year);
+        let under_way = Around { under_way: true, ..Around::default() };
+        assert_eq!(why(&done, under_way), Some(Needed::NotEnded));
+        let busy = Around { machine_is_busy: true, ..Around::default() };
+        assert_eq!((why(&done, busy), why(&done, Around::default())), (Some(Needed::MachineIsBusy), None));
+    }
+
+    #[test]
+    fn every_end_is_closed_once_its_time_is_over_and_not_before() {
+        use ActionState::{
+            Cancelled, ClosedMeanwhile, Covered, Denied, Expired, Failed, NeedsHuman, Refused, Succeeded, TimedOut,
+            Would,
+        };
+        let ends = [
+            Refused,
+            Would,
+            Covered,
+            Succeeded,
+            Failed,
+            TimedOut,
+            Cancelled,
+            NeedsHuman,
+            ClosedMeanwhile,
+            Denied,
+            Expired,
+        ];
+        for state in ends {
+            let of = |hours| why(&ended(ActionKind::Scan, state, hours), Around::default());
+            let rests = if state == Would { (Some(Needed::Counted), 20 * 24) } else { (Some(Needed::Recent), 24) };
+            assert_eq!((of(23), of(rests.1)), (rests.0, None), "{state:?}");
+            // What Defender was called for, a cap counts for 20 days.
+            let of = |hours| why(&called(ActionKind::Scan, state, hours), Around::default());
+            assert_eq!((of(20 * 24 - 1), of(20 * 24)), (Some(Needed::Counted), None), "{state:?}");
+        }
+        let mut held_once = ended(ActionKind::Scan, Would, 24);
+        held_once.guards =
+            vec![GuardVerdict { guard: guard::CAPS.into(), ruling: Ruling::Hold, why: "the cap".into() }];
+        assert_eq!(why(&held_once, Around::default()), None, "it is no rehearsal that counts");
+    }
+
+    #[test]
+    fn a_rules_own_limit_and_the_ways_of_people_keep_an_entry_as_long_as_they_reach() {
+        let mut limited = called(ActionKind::Scan, ActionState::Succeeded, 30 * 24);
+        limited.limits = vec![(3_600, 5), (40 * 86_400, 50)];
+        assert_eq!(why(&limited, Around::default()), Some(Needed::Counted));
+        let released = |hours| why(&ended(ActionKind::Release, ActionState::Succeeded, hours), Around::default());
+        assert_eq!((released(12 * 24), released(12 * 24 + 1)), (Some(Needed::Released), None));
+        let approved = |hours, notice| {
+            let mut entry = ended(ActionKind::Scan, ActionState::Failed, hours);
+            entry.approvals = vec![yes(hours, notice)];
+            entry
+        };
+        assert_eq!(why(&approved(9 * 24 - 1, None), Around::default()), Some(Needed::Approved));
+        assert_eq!(why(&approved(9 * 24, None), Around::default()), None);
+        let notice = format!("breaker_latched@{}", ago(700));
+        let by_notice = approved(600, Some(&notice));
+        let latched = |at| Around { latched: at, ..Around::default() };
+        assert_eq!(why(&by_notice, latched(Some(ago(700)))), Some(Needed::Approved), "its breaker holds yet");
+        assert_eq!((why(&by_notice, latched(Some(ago(1)))), why(&by_notice, latched(None))), (None, None));
+        let mut forbidden = ended(ActionKind::Scan, ActionState::Failed, 29 * 24);
+        forbidden.cause = Some(cordon_records::FailureCause::MissingPermission);
+        assert_eq!(why(&forbidden, Around::default()), Some(Needed::MayBeRetried));
+        forbidden.at = ago(30 * 24);
+        assert_eq!(why(&forbidden, Around::default()), None);
+    }
+
+    #[test]
+    fn nothing_that_bears_on_an_isolation_that_stands_is_closed() {
+        let year = 24 * 365;
+        let isolation = called(ActionKind::Isolate, ActionState::Succeeded, year);
+        let since = isolated_since(&[&isolation]);
+        assert_eq!(since, Some(ago(year)));
+        let around = Around { isolated_since: since, ..Around::default() };
+        assert_eq!(why(&isolation, around), Some(Needed::Isolation));
+        let later = |kind, state| why(&ended(kind, state, year - 1), around);
+        assert_eq!(later(ActionKind::Isolate, ActionState::Covered), Some(Needed::Isolation), "it wanted it, too");
+        assert_eq!(later(ActionKind::Release, ActionState::Failed), Some(Needed::Isolation));
+        assert_eq!(later(ActionKind::Cancel, ActionState::Failed), Some(Needed::Isolation));
+        assert_eq!(later(ActionKind::Scan, ActionState::Succeeded), None);
+        assert_eq!(why(&called(ActionKind::Isolate, ActionState::Succeeded, year + 1), around), None, "an earlier one");
+        let doubted = called(ActionKind::Isolate, ActionState::NeedsHuman, year);
+        assert_eq!(isolated_since(&[&doubted]), Some(ago(year)), "it may stand");
+        let failed = called(ActionKind::Isolate, ActionState::Failed, year);
+        assert_eq!(isolated_since(&[&failed]), None);
+        let release = |state| called(ActionKind::Release, state, year - 2);
+        assert_eq!(isolated_since(&[&isolation, &release(ActionState::Succeeded)]), None, "it was let back");
+        for state in [ActionState::Failed, ActionState::NeedsHuman, ActionState::Covered] {
+            assert_eq!(isolated_since(&[&isolation, &release(state)]), Some(ago(year)), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn the_short_form_says_what_bars_a_new_decision_and_which_alert_had_a_machine_cut_off() {
+        let mut isolation = called(ActionKind::Isolate, ActionState::Succeeded, 999);
+        let terms = ReleaseTerms { after_s: 60, ask: false };
+        if let Action::Isolate { release, .. } = &mut isolation.action {
+            *release = Some(terms);
+        }
+        isolation.machine_action_id = Some(MachineActionId::new("abc").unwrap());
+        let closed = short(&isolation, now()).unwrap();
+        assert_eq!((closed.alert, closed.again), (Some(AlertMark::of(&isolation.alert.id)), false));
+        assert_eq!((closed.attempt, closed.id, closed.day), (1, isolation.machine_action_id.clone(), Some(20_787)));
+        let failed = called(ActionKind::Isolate, ActionState::Failed, 999);
+        assert_eq!(short(&failed, now()).unwrap().alert, None);
+        let again = |state| short(&ended(ActionKind::Scan, state, 999), now()).unwrap().again;
+        assert_eq!([ActionState::Expired, ActionState::Would].map(again), [true, true]);
+        assert_eq!([ActionState::Denied, ActionState::Covered, ActionState::NeedsHuman].map(again), [false; 3]);
+        let mut refused = ended(ActionKind::Scan, ActionState::Refused, 999);
+        let verdict = |guard: &str| GuardVerdict { guard: guard.into(), ruling: Ruling::Refuse, why: "w".into() };
+        refused.guards = vec![verdict(guard::CLOSED)];
+        assert!(short(&refused, now()).unwrap().again, "people may reopen the alert");
+        refused.guards.push(verdict("never-list"));
+        assert!(!short(&refused, now()).unwrap().again);
+    }
+}
