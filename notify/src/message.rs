@@ -22,7 +22,7 @@
 //!
 //! What may come in numbers is folded ([`MailDecision::Fold`]): the first is told at once, the others in a digest (see `window`).
 
-use cordon_records::{ActionKind, ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
+use cordon_records::{ActionRecord, ActionState, GuardVerdict, Notice, NoticeKind, Report, Ruling};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -31,6 +31,7 @@ use crate::digest::{Item, Line, Series};
 use crate::facts;
 use crate::mistakes;
 use crate::parts::{self, Guards, Link, RuleView, Section, Step};
+use crate::wording::kinds::Told;
 use crate::wording::{self, Tone, Wording};
 
 /// The longest subject, in characters.
@@ -163,35 +164,6 @@ const fn series(record: &ActionRecord) -> Option<Series> {
     }
 }
 
-/// How much is told of a kind, from the most to the least; see the module's header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Everything,
-    Outcome,
-    Product,
-    Trouble,
-}
-
-const fn told(record: &ActionRecord) -> Told {
-    let Some(action) = &record.action else { return Told::Everything };
-    match action.kind() {
-        ActionKind::Isolate
-        | ActionKind::Release
-        | ActionKind::RestrictCode
-        | ActionKind::UnrestrictCode
-        | ActionKind::LiveResponse
-        | ActionKind::Offboard => Told::Everything,
-        ActionKind::StopFile | ActionKind::Indicator => Told::Outcome,
-        ActionKind::CollectPackage => Told::Product,
-        ActionKind::Scan
-        | ActionKind::Investigate
-        | ActionKind::Tag
-        | ActionKind::SetDeviceValue
-        | ActionKind::UpdateAlert
-        | ActionKind::Cancel => Told::Trouble,
-    }
-}
-
 impl Told {
     const fn includes(self, state: ActionState) -> bool {
         match state {
@@ -217,7 +189,7 @@ fn skip_reason(record: &ActionRecord) -> Option<&'static str> {
         Some("covered")
     } else if waited && is_noticed(record) && !people_wait(record) {
         Some("told_by_breaker_notice")
-    } else if !told(record).includes(record.state) {
+    } else if !wording::kinds::of(record.action.as_ref()).told.includes(record.state) {
         Some("quiet_kind")
     } else {
         None

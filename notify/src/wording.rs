@@ -11,7 +11,7 @@ mod dead_letters;
 mod digests;
 mod expiry;
 mod guards;
-mod kinds;
+pub(crate) mod kinds;
 mod notices;
 mod others;
 mod people;

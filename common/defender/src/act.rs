@@ -67,18 +67,6 @@ impl Defender {
     ) -> Result<Done, ApiError> {
         let permitted: Permitted<'_> = &permitted;
         match action {
-            Action::Isolate { .. }
-            | Action::Investigate { .. }
-            | Action::Release { .. }
-            | Action::RestrictCode { .. }
-            | Action::UnrestrictCode { .. }
-            | Action::Scan { .. }
-            | Action::CollectPackage { .. }
-            | Action::StopFile { .. }
-            | Action::LiveResponse { .. }
-            | Action::Offboard { .. } => {
-                self.respond_if(machine, action, comment, permitted).await.map(Done::MachineAction)
-            }
             Action::Tag { tag, change } => self.tag_if(machine, tag, *change, permitted).await.map(Done::Now),
             Action::SetDeviceValue { value } => self.value_if(machine, *value, permitted).await.map(Done::Now),
             Action::UpdateAlert(changes) => self.update_alert_if(alert, changes, permitted).await.map(Done::Now),
@@ -87,6 +75,7 @@ impl Defender {
                 Endpoint::Cancel.name(),
                 "needs the id of the machine action to cancel; look it up and cancel that",
             )),
+            _ => self.respond_if(machine, action, comment, permitted).await.map(Done::MachineAction),
         }
     }
 

@@ -28,16 +28,13 @@ pub const fn to_send_mail() -> Permissions {
 /// What asking for an action of this kind needs. None for a cancellation: that needs what the cancelled action does. None
 /// for what Microsoft no longer takes.
 #[must_use]
-pub const fn to_ask_for(kind: ActionKind) -> Permissions {
-    match Endpoint::of(kind) {
-        Some(endpoint) => endpoint.permissions(),
-        None => &[],
-    }
+pub fn to_ask_for(kind: ActionKind) -> Permissions {
+    Endpoint::of(kind).map_or(&[], Endpoint::permissions)
 }
 
 /// What asking for this action needs.
 #[must_use]
-pub const fn to_ask_for_action(action: &Action) -> Permissions {
+pub fn to_ask_for_action(action: &Action) -> Permissions {
     match action {
         Action::Cancel { what, .. } => to_ask_for(*what),
         other => to_ask_for(other.kind()),

@@ -40,17 +40,7 @@ impl<'a> Body<'a> {
             Action::LiveResponse { commands, .. } => {
                 Self { commands: commands.iter().map(Command::from).collect(), ..plain }
             }
-            Action::Release { .. }
-            | Action::RestrictCode { .. }
-            | Action::UnrestrictCode { .. }
-            | Action::CollectPackage { .. }
-            | Action::Investigate { .. }
-            | Action::Offboard { .. }
-            | Action::Tag { .. }
-            | Action::SetDeviceValue { .. }
-            | Action::UpdateAlert(_)
-            | Action::Indicator(_)
-            | Action::Cancel { .. } => plain,
+            _ => plain,
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Names, settings and limits follow Microsoft's pages under "Response actions" of the Defender for Endpoint API.
 
+mod kind;
 mod settings;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Sha1;
-use crate::words::words;
+use crate::ids::{ActionKey, AlertId, MachineId, Sha1, TenantId};
 
+pub use kind::{ActionKind, Impact, KindRow, Listed, Retired, Target};
 pub use settings::{
     AlertChanges, DeviceValue, Indicator, IndicatorAction, IndicatorType, IsolationType, LiveCommand, ReleaseTerms,
     ScanType, TagChange,
@@ -157,164 +158,28 @@ impl Action {
             Self::Indicator(indicator) => Some(&indicator.value),
             Self::Tag { tag, .. } => Some(tag),
             Self::Cancel { what, .. } => Some(what.as_str()),
-            Self::Isolate { .. }
-            | Self::Release { .. }
-            | Self::RestrictCode { .. }
-            | Self::UnrestrictCode { .. }
-            | Self::Scan { .. }
-            | Self::CollectPackage { .. }
-            | Self::Investigate { .. }
-            | Self::LiveResponse { .. }
-            | Self::Offboard { .. }
-            | Self::SetDeviceValue { .. }
-            | Self::UpdateAlert(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The kind whose effect this action takes back: what a cancellation names, else what stands in the kind's row.
+    #[must_use]
+    pub const fn undoes(&self) -> Option<ActionKind> {
+        match self {
+            Self::Cancel { what, .. } => Some(*what),
+            other => other.kind().row().undoes,
         }
     }
 }
 
-words!(
-    /// The kinds of action: part of action keys, of metrics and of reports.
-    ActionKind {
-        /// [`Action::Isolate`].
-        Isolate = "isolate",
-        /// [`Action::Release`].
-        Release = "release",
-        /// [`Action::RestrictCode`].
-        RestrictCode = "restrict_code",
-        /// [`Action::UnrestrictCode`].
-        UnrestrictCode = "unrestrict_code",
-        /// [`Action::Scan`].
-        Scan = "scan",
-        /// [`Action::CollectPackage`].
-        CollectPackage = "collect_package",
-        /// [`Action::Investigate`].
-        Investigate = "investigate",
-        /// [`Action::StopFile`].
-        StopFile = "stop_file",
-        /// [`Action::LiveResponse`].
-        LiveResponse = "live_response",
-        /// [`Action::Offboard`].
-        Offboard = "offboard",
-        /// [`Action::Tag`].
-        Tag = "tag",
-        /// [`Action::SetDeviceValue`].
-        SetDeviceValue = "set_device_value",
-        /// [`Action::UpdateAlert`].
-        UpdateAlert = "update_alert",
-        /// [`Action::Indicator`].
-        Indicator = "indicator",
-        /// [`Action::Cancel`].
-        Cancel = "cancel",
-    }
-);
-
-/// How much an action may hurt; caps and guards tell these apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Impact {
-    /// Takes something away from people: the network, a program, a file, Defender itself.
-    Disruptive,
-    /// Looks, or writes into the portal: people can go on working.
-    LowImpact,
-    /// Gives back what was taken away.
-    Restoring,
-}
-
-/// A kind that Microsoft no longer takes. Records hold it, and nothing of it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retired {
-    /// Since when, and what it was; one sentence without its end.
-    pub why: &'static str,
-    /// What takes its place, with the entry of a rule.
-    pub instead: &'static str,
-}
-
-impl ActionKind {
-    /// The kinds that Microsoft takes: what a rule may ask for.
-    pub const TAKEN: &'static [Self] = &[
-        Self::Isolate,
-        Self::Release,
-        Self::RestrictCode,
-        Self::UnrestrictCode,
-        Self::Scan,
-        Self::CollectPackage,
-        Self::StopFile,
-        Self::LiveResponse,
-        Self::Offboard,
-        Self::Tag,
-        Self::SetDeviceValue,
-        Self::UpdateAlert,
-        Self::Indicator,
-        Self::Cancel,
-    ];
-
-    /// Why Microsoft no longer takes this kind, if so.
-    /// Source: Microsoft 365 message center, MC1411577.
+impl ActionKey {
+    /// Derives the key: 16 hexadecimal digits of SHA-256 over tenant, alert, machine and kind, and over what tells two
+    /// actions of one kind apart ([`Action::detail`]).
     #[must_use]
-    pub const fn retired(self) -> Option<Retired> {
-        match self {
-            Self::Investigate => Some(Retired {
-                why: "Microsoft starts no automated investigation on request since 2026-09-01",
-                instead: "a full scan takes its place: write `scan: {type: Full, comment: why}`",
-            }),
-            Self::Isolate
-            | Self::Release
-            | Self::RestrictCode
-            | Self::UnrestrictCode
-            | Self::Scan
-            | Self::CollectPackage
-            | Self::StopFile
-            | Self::LiveResponse
-            | Self::Offboard
-            | Self::Tag
-            | Self::SetDeviceValue
-            | Self::UpdateAlert
-            | Self::Indicator
-            | Self::Cancel => None,
-        }
-    }
-
-    /// How much an action of this kind may hurt.
-    #[must_use]
-    pub const fn impact(self) -> Impact {
-        match self {
-            Self::Isolate
-            | Self::RestrictCode
-            | Self::StopFile
-            | Self::LiveResponse
-            | Self::Offboard
-            | Self::Indicator => Impact::Disruptive,
-            Self::Scan
-            | Self::CollectPackage
-            | Self::Investigate
-            | Self::Tag
-            | Self::SetDeviceValue
-            | Self::UpdateAlert => Impact::LowImpact,
-            Self::Release | Self::UnrestrictCode | Self::Cancel => Impact::Restoring,
-        }
-    }
-
-    /// Whether Defender lists it among the machine's actions, so that it is followed to its end and a lost answer can be
-    /// looked up. The others are done, or not, with the answer to the call.
-    /// Source: Microsoft's page "machineAction resource type".
-    #[must_use]
-    pub const fn is_machine_action(self) -> bool {
-        match self {
-            Self::Isolate
-            | Self::Release
-            | Self::RestrictCode
-            | Self::UnrestrictCode
-            | Self::Scan
-            | Self::CollectPackage
-            | Self::StopFile
-            | Self::LiveResponse
-            | Self::Offboard => true,
-            Self::Investigate
-            | Self::Tag
-            | Self::SetDeviceValue
-            | Self::UpdateAlert
-            | Self::Indicator
-            | Self::Cancel => false,
-        }
+    pub fn derive(tenant: &TenantId, alert: &AlertId, machine: &MachineId, action: &Action) -> Self {
+        let mut parts = vec![tenant.as_str(), alert.as_str(), machine.as_str(), action.kind().as_str()];
+        parts.extend(action.detail());
+        Self::of(&parts)
     }
 }
 
@@ -339,5 +204,25 @@ impl Mode {
             Self::Approve => "approve",
             Self::Auto => "auto",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_action_key_ignores_how_the_isolation_is_done_and_tells_everything_else_apart() {
+        let key = |alert: &str, machine: &str| {
+            ActionKey::derive(
+                &TenantId::new("t").unwrap(),
+                &AlertId::new(alert).unwrap(),
+                &MachineId::new(machine).unwrap(),
+                &Action::Isolate { isolation: IsolationType::Full, comment: "c".into(), release: None },
+            )
+        };
+        assert_eq!(key("a", "bc"), key("a", "bc"));
+        assert_ne!(key("ab", "c"), key("a", "bc"));
+        assert_eq!(key("a", "b").as_str().len(), 16);
     }
 }

@@ -38,7 +38,7 @@ mod words;
 
 pub use action::{
     Action, ActionKind, AlertChanges, DeviceValue, Impact, Indicator, IndicatorAction, IndicatorType, IsolationType,
-    LiveCommand, Mode, ReleaseTerms, Retired, ScanType, TagChange,
+    KindRow, Listed, LiveCommand, Mode, ReleaseTerms, Retired, ScanType, TagChange, Target,
 };
 pub use alert::{Alert, AlertStatus, AlertSummary, Classification, Evidence, LoggedOnUser, RelatedUser, Severity};
 pub use clock::{Clock, SystemClock};

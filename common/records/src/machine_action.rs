@@ -36,24 +36,8 @@ open_enum!(
 impl ActionType {
     /// What Defender lists after an action of this kind; nothing for kinds that it does not list.
     #[must_use]
-    pub const fn of(kind: ActionKind) -> Option<Self> {
-        match kind {
-            ActionKind::Isolate => Some(Self::Isolate),
-            ActionKind::Release => Some(Self::Unisolate),
-            ActionKind::RestrictCode => Some(Self::RestrictCodeExecution),
-            ActionKind::UnrestrictCode => Some(Self::UnrestrictCodeExecution),
-            ActionKind::Scan => Some(Self::RunAntiVirusScan),
-            ActionKind::CollectPackage => Some(Self::CollectInvestigationPackage),
-            ActionKind::StopFile => Some(Self::StopAndQuarantineFile),
-            ActionKind::LiveResponse => Some(Self::LiveResponse),
-            ActionKind::Offboard => Some(Self::Offboard),
-            ActionKind::Investigate
-            | ActionKind::Tag
-            | ActionKind::SetDeviceValue
-            | ActionKind::UpdateAlert
-            | ActionKind::Indicator
-            | ActionKind::Cancel => None,
-        }
+    pub fn of(kind: ActionKind) -> Option<Self> {
+        kind.row().listed.map(|listed| Self::from(listed.name))
     }
 }
 

@@ -82,18 +82,8 @@ pub(crate) fn in_effect<'a>(actions: &'a [MachineAction], wanted: &Action) -> Op
         Action::Release { .. } => newest(actions)
             .filter(|action| action.kind == ActionType::Unisolate)
             .filter(|action| is_live(action) || action.status == ActionStatus::Succeeded),
-        Action::StopFile { .. } | Action::LiveResponse { .. } => None,
-        Action::RestrictCode { .. }
-        | Action::UnrestrictCode { .. }
-        | Action::Scan { .. }
-        | Action::CollectPackage { .. }
-        | Action::Investigate { .. }
-        | Action::Offboard { .. }
-        | Action::Tag { .. }
-        | Action::SetDeviceValue { .. }
-        | Action::UpdateAlert(_)
-        | Action::Indicator(_)
-        | Action::Cancel { .. } => {
+        _ => {
+            wanted.kind().row().listed.filter(|listed| listed.says_all)?;
             let listed = ActionType::of(wanted.kind())?;
             let quicker = |action: &&MachineAction| {
                 let quick = action.scope.as_deref().is_some_and(|scope| scope.eq_ignore_ascii_case("Quick"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineId, ScanType,
+    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineId, ScanType, Target,
 };
 
 use super::cancel::cancels;
@@ -34,23 +34,11 @@ pub(super) enum Lane {
 impl Lane {
     /// The lane of an action for this alert.
     pub(super) fn of(action: &Action, alert: &AlertId) -> Self {
-        match action {
-            Action::Isolate { .. }
-            | Action::Release { .. }
-            | Action::Cancel { what: ActionKind::Isolate | ActionKind::Release, .. } => Self::Connection,
-            Action::UpdateAlert(_) => Self::Alert(alert.clone()),
-            Action::RestrictCode { .. }
-            | Action::UnrestrictCode { .. }
-            | Action::Scan { .. }
-            | Action::CollectPackage { .. }
-            | Action::Investigate { .. }
-            | Action::StopFile { .. }
-            | Action::LiveResponse { .. }
-            | Action::Offboard { .. }
-            | Action::Tag { .. }
-            | Action::SetDeviceValue { .. }
-            | Action::Indicator(_)
-            | Action::Cancel { .. } => Self::Kind(action.kind()),
+        let kind = if let Action::Cancel { what, .. } = action { *what } else { action.kind() };
+        match kind.row().target {
+            Target::Connection => Self::Connection,
+            Target::Alert => Self::Alert(alert.clone()),
+            Target::Machine | Target::Tenant => Self::Kind(action.kind()),
         }
     }
 }
@@ -184,23 +172,13 @@ impl Responder {
     /// Whether Defender is at work on the opposite: a machine that is being let back is isolated only after that, and
     /// the other way round.
     fn is_excluded(&self, job: &Job) -> bool {
-        let opposite = match job.entry.action.kind() {
-            ActionKind::Isolate => ActionKind::Release,
+        let kind = job.entry.action.kind();
+        if !kind.is_about_connection() {
+            return false;
+        }
+        let Some(opposite) = kind.undone_by() else {
             // It begins, so that it can have our pending isolation cancelled, and only then waits.
-            ActionKind::Release => return self.waits_for_isolation(&job.entry),
-            ActionKind::RestrictCode
-            | ActionKind::UnrestrictCode
-            | ActionKind::Scan
-            | ActionKind::CollectPackage
-            | ActionKind::Investigate
-            | ActionKind::StopFile
-            | ActionKind::LiveResponse
-            | ActionKind::Offboard
-            | ActionKind::Tag
-            | ActionKind::SetDeviceValue
-            | ActionKind::UpdateAlert
-            | ActionKind::Indicator
-            | ActionKind::Cancel => return false,
+            return self.waits_for_isolation(&job.entry);
         };
         self.accepted_on(&job.entry).any(|open| open.action.kind() == opposite)
     }

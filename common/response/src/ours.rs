@@ -109,19 +109,7 @@ fn other_scope(found: &MachineAction, wanted: &Action) -> Option<String> {
             (isolation.as_str(), IsolationType::ALL.iter().any(|known| is(known.as_str())))
         }
         Action::Scan { scan, .. } => (scan.as_str(), ScanType::ALL.iter().any(|known| is(known.as_str()))),
-        Action::Release { .. }
-        | Action::RestrictCode { .. }
-        | Action::UnrestrictCode { .. }
-        | Action::CollectPackage { .. }
-        | Action::Investigate { .. }
-        | Action::StopFile { .. }
-        | Action::LiveResponse { .. }
-        | Action::Offboard { .. }
-        | Action::Tag { .. }
-        | Action::SetDeviceValue { .. }
-        | Action::UpdateAlert(_)
-        | Action::Indicator(_)
-        | Action::Cancel { .. } => return None,
+        _ => return None,
     };
     (known && !is(wanted)).then(|| format!("action {} has scope {scope}, not {wanted}", found.id))
 }

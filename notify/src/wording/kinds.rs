@@ -5,9 +5,24 @@
 
 use cordon_records::{Action, ActionKind, IsolationType, TagChange};
 
+/// How much is told of a kind, from the most to the least; see the header of `message`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Every state but `covered`.
+    Everything,
+    /// What came of it, not that it was asked for.
+    Outcome,
+    /// What needs a person, and success, which brings something along.
+    Product,
+    /// What needs a person.
+    Trouble,
+}
+
 /// What a kind of action contributes to every mail about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
+    /// How much is told of it.
+    pub told: Told,
     /// The errand: "isolate LAPTOP".
     pub errand: &'static str,
     /// The errand as a thing, without names: "isolation".
@@ -21,8 +36,6 @@ pub struct Kind {
     pub part: &'static str,
     /// The outcome in a headline that names the machine already, once it is done.
     pub done: &'static str,
-    /// The app role that it takes; `""` where that depends on what is done.
-    pub permission: &'static str,
     /// What Defender's word that it is done means.
     pub meaning: &'static str,
     /// What people do then.
@@ -46,33 +59,44 @@ pub const fn of(action: Option<&Action>) -> &'static Kind {
 
 /// The entry of a kind, where its settings make no difference.
 pub const fn of_kind(kind: ActionKind) -> &'static Kind {
-    match kind {
-        ActionKind::Isolate => &ISOLATE,
-        ActionKind::Release => &RELEASE,
-        ActionKind::RestrictCode => &RESTRICT_CODE,
-        ActionKind::UnrestrictCode => &UNRESTRICT_CODE,
-        ActionKind::Scan => &SCAN,
-        ActionKind::CollectPackage => &COLLECT_PACKAGE,
-        ActionKind::Investigate => &INVESTIGATE,
-        ActionKind::StopFile => &STOP_FILE,
-        ActionKind::LiveResponse => &LIVE_RESPONSE,
-        ActionKind::Offboard => &OFFBOARD,
-        ActionKind::Tag => &TAG,
-        ActionKind::SetDeviceValue => &SET_DEVICE_VALUE,
-        ActionKind::UpdateAlert => &UPDATE_ALERT,
-        ActionKind::Indicator => &INDICATOR,
-        ActionKind::Cancel => &CANCEL,
-    }
+    WORDS[kind as usize].1
 }
 
+/// The table, in the order of [`ActionKind::ALL`].
+static WORDS: [(ActionKind, &Kind); ActionKind::ALL.len()] = [
+    (ActionKind::Isolate, &ISOLATE),
+    (ActionKind::Release, &RELEASE),
+    (ActionKind::RestrictCode, &RESTRICT_CODE),
+    (ActionKind::UnrestrictCode, &UNRESTRICT_CODE),
+    (ActionKind::Scan, &SCAN),
+    (ActionKind::CollectPackage, &COLLECT_PACKAGE),
+    (ActionKind::Investigate, &INVESTIGATE),
+    (ActionKind::StopFile, &STOP_FILE),
+    (ActionKind::LiveResponse, &LIVE_RESPONSE),
+    (ActionKind::Offboard, &OFFBOARD),
+    (ActionKind::Tag, &TAG),
+    (ActionKind::SetDeviceValue, &SET_DEVICE_VALUE),
+    (ActionKind::UpdateAlert, &UPDATE_ALERT),
+    (ActionKind::Indicator, &INDICATOR),
+    (ActionKind::Cancel, &CANCEL),
+];
+
+const _: () = {
+    let mut index = 0;
+    while index < WORDS.len() {
+        assert!(WORDS[index].0 as usize == index, "an entry stands at its kind");
+        index += 1;
+    }
+};
+
 const NOTHING_PLANNED: Kind = Kind {
+    told: Told::Everything,
     errand: "deal with {machine}",
     noun: "answer",
     object: "{machine}",
     participle: "dealt with",
     part: "",
     done: "dealt with",
-    permission: "",
     meaning: "Nothing is left to do.",
     after: &["Look at the alert."],
     command: "",
@@ -80,13 +104,13 @@ const NOTHING_PLANNED: Kind = Kind {
 };
 
 const ISOLATE: Kind = Kind {
+    told: Told::Everything,
     errand: "isolate {machine}",
-    noun: "isolation",
+    noun: ActionKind::Isolate.noun(),
     object: "{machine}",
     participle: "isolated",
     part: "",
     done: "isolated",
-    permission: "Machine.Isolate",
     meaning: "Defender reports that {machine} is cut off the network. Only Defender's own connection stays.",
     after: &["Investigate the alert.", "When the machine is clean, let it back, on its page in the portal or so:"],
     command: "cordon release {id} --why \"…\"",
@@ -106,13 +130,13 @@ const ISOLATE_UNMANAGED: Kind = Kind {
 };
 
 const RELEASE: Kind = Kind {
+    told: Told::Everything,
     errand: "release {machine} from isolation",
-    noun: "release",
+    noun: ActionKind::Release.noun(),
     object: "{machine}",
     participle: "released from isolation",
     part: "",
     done: "RELEASED, connected again",
-    permission: "Machine.Isolate",
     meaning: "The isolation of {machine} is lifted: it reaches the whole network, and the network reaches it.",
     after: &["Nothing, if the machine is clean. If it is not, isolate it again on its page in the portal."],
     command: "",
@@ -121,13 +145,13 @@ const RELEASE: Kind = Kind {
 };
 
 const RESTRICT_CODE: Kind = Kind {
+    told: Told::Everything,
     errand: "restrict {machine} to programs signed by Microsoft",
-    noun: "restriction of programs",
+    noun: ActionKind::RestrictCode.noun(),
     object: "{machine}",
     participle: "restricted to programs signed by Microsoft",
     part: "",
     done: "runs only programs signed by Microsoft",
-    permission: "Machine.RestrictExecution",
     meaning: "Defender reports that {machine} starts no program any more that Microsoft has not signed. It is still \
               connected to the network.",
     after: &["Investigate the alert.", "When the machine is clean, lift the restriction on its page in the portal."],
@@ -137,13 +161,13 @@ const RESTRICT_CODE: Kind = Kind {
 };
 
 const UNRESTRICT_CODE: Kind = Kind {
+    told: Told::Everything,
     errand: "lift the restriction of programs on {machine}",
-    noun: "end of the restriction of programs",
+    noun: ActionKind::UnrestrictCode.noun(),
     object: "{machine}",
     participle: "freed from the restriction of programs",
     part: "",
     done: "runs all programs again",
-    permission: "Machine.RestrictExecution",
     meaning: "Defender reports that {machine} may start programs again that Microsoft has not signed.",
     after: &["Nothing, if the machine is clean."],
     command: "",
@@ -152,13 +176,13 @@ const UNRESTRICT_CODE: Kind = Kind {
 };
 
 const SCAN: Kind = Kind {
+    told: Told::Trouble,
     errand: "run a {thing} antivirus scan on {machine}",
-    noun: "antivirus scan",
+    noun: ActionKind::Scan.noun(),
     object: "{machine}",
     participle: "scanned",
     part: "",
     done: "scanned",
-    permission: "Machine.Scan",
     meaning: "Defender reports that the antivirus scan of {machine} has ended.",
     after: &["See in the portal what the scan found."],
     command: "",
@@ -166,13 +190,13 @@ const SCAN: Kind = Kind {
 };
 
 const COLLECT_PACKAGE: Kind = Kind {
+    told: Told::Product,
     errand: "collect an investigation package from {machine}",
-    noun: "investigation package",
+    noun: ActionKind::CollectPackage.noun(),
     object: "the investigation package of {machine}",
     participle: "collected",
     part: "package ",
     done: "investigation package ready",
-    permission: "Machine.CollectForensics",
     meaning: "Defender has collected the investigation package of {machine}.",
     after: &["The action center on the machine's page in the portal has the package too."],
     command: "",
@@ -180,13 +204,13 @@ const COLLECT_PACKAGE: Kind = Kind {
 };
 
 const INVESTIGATE: Kind = Kind {
+    told: Told::Trouble,
     errand: "start an automated investigation on {machine}",
-    noun: "automated investigation",
+    noun: ActionKind::Investigate.noun(),
     object: "the automated investigation of {machine}",
     participle: "started",
     part: "investigation ",
     done: "automated investigation started",
-    permission: "Alert.ReadWrite.All",
     meaning: "Defender has started an automated investigation of {machine}.",
     after: &["See in the portal what the investigation finds."],
     command: "",
@@ -194,13 +218,13 @@ const INVESTIGATE: Kind = Kind {
 };
 
 const STOP_FILE: Kind = Kind {
+    told: Told::Outcome,
     errand: "stop and quarantine the file {thing} on {machine}",
-    noun: "quarantine of a file",
+    noun: ActionKind::StopFile.noun(),
     object: "the file {thing} on {machine}",
     participle: "quarantined",
     part: "file {thing} ",
     done: "file {thing} quarantined",
-    permission: "Machine.StopAndQuarantine",
     meaning: "Defender reports that the file's processes on {machine} are stopped and the file is in quarantine there. \
               On other machines it is as it was.",
     after: &[
@@ -212,13 +236,13 @@ const STOP_FILE: Kind = Kind {
 };
 
 const LIVE_RESPONSE: Kind = Kind {
+    told: Told::Everything,
     errand: "run live response commands on {machine}",
-    noun: "live response",
+    noun: ActionKind::LiveResponse.noun(),
     object: "the live response on {machine}",
     participle: "run",
     part: "live response ",
     done: "live response commands have run",
-    permission: "Machine.LiveResponse",
     meaning: "Defender reports that the live response commands on {machine} have run to their end.",
     after: &["Read their output in the action center on the machine's page in the portal."],
     command: "",
@@ -226,13 +250,13 @@ const LIVE_RESPONSE: Kind = Kind {
 };
 
 const OFFBOARD: Kind = Kind {
+    told: Told::Everything,
     errand: "offboard {machine} from Defender",
-    noun: "offboarding",
+    noun: ActionKind::Offboard.noun(),
     object: "{machine}",
     participle: "offboarded",
     part: "",
     done: "offboarded, Defender no longer watches it",
-    permission: "Machine.Offboard",
     meaning: "Defender reports that {machine} is taken out of its care. It raises no more alerts for it, and no action \
               reaches it.",
     after: &["Make sure that somebody else looks after the machine. To bring it back, it has to be onboarded anew."],
@@ -241,13 +265,13 @@ const OFFBOARD: Kind = Kind {
 };
 
 const TAG: Kind = Kind {
+    told: Told::Trouble,
     errand: "tag {machine} with {thing}",
-    noun: "tag",
+    noun: ActionKind::Tag.noun(),
     object: "{machine}",
     participle: "tagged with {thing}",
     part: "",
     done: "tagged with {thing}",
-    permission: "Machine.ReadWrite.All",
     meaning: "Defender has put the tag on {machine}.",
     after: &["Nothing."],
     command: "",
@@ -266,13 +290,13 @@ const UNTAG: Kind = Kind {
 };
 
 const SET_DEVICE_VALUE: Kind = Kind {
+    told: Told::Trouble,
     errand: "set the value of {machine} to {thing}",
-    noun: "device value",
+    noun: ActionKind::SetDeviceValue.noun(),
     object: "the value of {machine}",
     participle: "set to {thing}",
     part: "value ",
     done: "value set to {thing}",
-    permission: "Machine.ReadWrite.All",
     meaning: "Defender has taken the value over.",
     after: &["Nothing."],
     command: "",
@@ -280,13 +304,13 @@ const SET_DEVICE_VALUE: Kind = Kind {
 };
 
 const UPDATE_ALERT: Kind = Kind {
+    told: Told::Trouble,
     errand: "change the alert about {machine}",
-    noun: "change of the alert",
+    noun: ActionKind::UpdateAlert.noun(),
     object: "the alert about {machine}",
     participle: "changed",
     part: "alert ",
     done: "alert changed",
-    permission: "Alert.ReadWrite.All",
     meaning: "Defender has taken the changes over.",
     after: &["Nothing."],
     command: "",
@@ -294,13 +318,13 @@ const UPDATE_ALERT: Kind = Kind {
 };
 
 const INDICATOR: Kind = Kind {
+    told: Told::Outcome,
     errand: "submit the indicator \"{thing}\"",
-    noun: "indicator",
+    noun: ActionKind::Indicator.noun(),
     object: "the indicator \"{thing}\"",
     participle: "submitted",
     part: "indicator \"{thing}\" ",
     done: "indicator \"{thing}\" submitted",
-    permission: "Ti.ReadWrite.All",
     meaning: "Defender has taken the indicator. It reaches the machines after some time, and counts for all of them that \
               its groups name: the whole tenant, where it names none.",
     after: &["If it hits what people need, delete it in the portal: Settings, Endpoints, Indicators."],
@@ -310,13 +334,13 @@ const INDICATOR: Kind = Kind {
 };
 
 const CANCEL: Kind = Kind {
+    told: Told::Trouble,
     errand: "cancel the {thing} of {machine}",
-    noun: "cancelling",
+    noun: ActionKind::Cancel.noun(),
     object: "the {thing} of {machine}",
     participle: "cancelled",
     part: "{thing} ",
     done: "{thing} cancelled",
-    permission: "",
     meaning: "Defender has cancelled it before it was carried out.",
     after: &["Nothing."],
     command: "",

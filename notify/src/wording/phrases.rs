@@ -1,5 +1,6 @@
 //! A kind's words with the names of one record in them.
 
+use cordon_defender::permissions::to_ask_for_action;
 use cordon_records::{Action, ActionRecord};
 
 use super::kinds::{self, Kind};
@@ -14,6 +15,7 @@ const SHOWN: usize = 24;
 /// The words of one record's kind.
 pub struct Phrases {
     kind: &'static Kind,
+    permission: Option<&'static str>,
     /// What people call the machine.
     pub name: String,
     thing: String,
@@ -24,6 +26,7 @@ impl Phrases {
     pub fn of(record: &ActionRecord) -> Self {
         Self {
             kind: kinds::of(record.action.as_ref()),
+            permission: record.action.as_ref().and_then(|action| to_ask_for_action(action).first().copied()),
             name: short_name(record),
             thing: record.action.as_ref().map(thing).unwrap_or_default(),
             id: record.machine.as_ref().map(|machine| machine.id.to_string()).unwrap_or_default(),
@@ -76,9 +79,9 @@ impl Phrases {
         clean::line(&self.thing, SHOWN)
     }
 
-    /// "Machine.Isolate"; `None` where it is not one for all.
-    pub fn permission(&self) -> Option<&'static str> {
-        Some(self.kind.permission).filter(|permission| !permission.is_empty())
+    /// The app role that it takes: "Machine.Isolate"; `None` where there is no action, or none that Microsoft takes.
+    pub const fn permission(&self) -> Option<&'static str> {
+        self.permission
     }
 
     pub fn meaning(&self) -> String {
@@ -147,14 +150,6 @@ fn thing(action: &Action) -> String {
             format!("{} {}", indicator.action.as_str(), clean::short_foreign(&indicator.value, 70))
         }
         Action::Cancel { what, .. } => kinds::of_kind(*what).noun.to_owned(),
-        Action::Isolate { .. }
-        | Action::Release { .. }
-        | Action::RestrictCode { .. }
-        | Action::UnrestrictCode { .. }
-        | Action::CollectPackage { .. }
-        | Action::Investigate { .. }
-        | Action::LiveResponse { .. }
-        | Action::Offboard { .. }
-        | Action::UpdateAlert(_) => String::new(),
+        _ => String::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Which guards are asked about which kind of action: the one place that says so.
 
-use cordon_records::{ActionKind, Impact};
+use cordon_records::{ActionKind, Impact, Target};
 
 use super::Asker;
 
@@ -108,10 +108,11 @@ enum Column {
 }
 
 const fn column(kind: ActionKind, asker: Asker) -> Column {
-    match (kind, kind.impact(), asker) {
-        (ActionKind::Isolate, ..) => Column::Isolate,
-        (ActionKind::Indicator, ..) => Column::Indicator,
-        (ActionKind::UpdateAlert, ..) => Column::Alert,
+    let row = kind.row();
+    match (row.target, row.impact, asker) {
+        (Target::Connection, Impact::Disruptive, _) => Column::Isolate,
+        (Target::Tenant, ..) => Column::Indicator,
+        (Target::Alert, ..) => Column::Alert,
         (_, Impact::Disruptive, _) => Column::Disruptive,
         (_, Impact::LowImpact, _) => Column::LowImpact,
         (_, Impact::Restoring, Asker::Rules) => Column::Restoring,
@@ -192,9 +193,9 @@ impl Guard {
     pub const fn is_asked(self, kind: ActionKind, asker: Asker) -> bool {
         match self {
             // Of all that gives back, only a release is about the network.
-            Self::Standing if !matches!(kind, ActionKind::Release) => return false,
+            Self::Standing if !kind.is_about_connection() => return false,
             // Only these name a file, an address or a name.
-            Self::Observable if !matches!(kind, ActionKind::StopFile | ActionKind::Indicator) => return false,
+            Self::Observable if !kind.row().names_observable => return false,
             Self::Retired if kind.retired().is_none() => return false,
             _ => {}
         }

@@ -1,30 +1,9 @@
 //! Actions that undo each other. In one decision the action beats what would undo it: isolate beats release. Letting a
 //! machine back while a rule says that it must be cut off would be the worse mistake; a person can release at any time.
 
-use cordon_records::{Action, ActionKind, Mode, PlannedAction};
+use cordon_records::{ActionKind, Mode, PlannedAction};
 
 use super::{Merged, Note, notes};
-
-/// The kind of action that this one undoes.
-pub const fn undoes(action: &Action) -> Option<ActionKind> {
-    match action {
-        Action::Release { .. } => Some(ActionKind::Isolate),
-        Action::UnrestrictCode { .. } => Some(ActionKind::RestrictCode),
-        Action::Cancel { what, .. } => Some(*what),
-        Action::Isolate { .. }
-        | Action::RestrictCode { .. }
-        | Action::Scan { .. }
-        | Action::CollectPackage { .. }
-        | Action::Investigate { .. }
-        | Action::StopFile { .. }
-        | Action::LiveResponse { .. }
-        | Action::Offboard { .. }
-        | Action::Tag { .. }
-        | Action::SetDeviceValue { .. }
-        | Action::UpdateAlert(_)
-        | Action::Indicator(_) => None,
-    }
-}
 
 /// What stands against what would undo it: its kind, its mode, and whether it is asked for whatever was cut.
 type Standing = (ActionKind, Mode, bool);
@@ -42,7 +21,7 @@ pub(super) fn leave_out(mut merged: Vec<Merged>, notes: &mut Vec<Note>) -> Vec<P
             let certain: Vec<bool> = against.map(|(.., certain)| *certain).collect();
             // Of two that are both in doubt, the one that takes away stands as ever.
             let beaten = certain.iter().any(|certain| *certain || !*sure);
-            if let (true, Some(by)) = (beaten, undoes(&planned.action)) {
+            if let (true, Some(by)) = (beaten, planned.action.undoes()) {
                 notes.push(Note { text: notes::undone(kind, by), shadow: planned.mode == Mode::Shadow });
             } else if !certain.is_empty() {
                 planned.mode = planned.mode.min(Mode::Approve);
@@ -55,5 +34,5 @@ pub(super) fn leave_out(mut merged: Vec<Merged>, notes: &mut Vec<Note>) -> Vec<P
 
 /// Whether the planned action would undo this one. A rule in shadow does not keep another rule's release from happening.
 fn beats((kind, mode, _): &Standing, planned: &PlannedAction) -> bool {
-    undoes(&planned.action) == Some(*kind) && (*mode != Mode::Shadow || planned.mode == Mode::Shadow)
+    planned.action.undoes() == Some(*kind) && (*mode != Mode::Shadow || planned.mode == Mode::Shadow)
 }

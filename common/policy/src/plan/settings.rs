@@ -35,18 +35,6 @@ pub fn merge(first: Action, second: &Action) -> Option<Action> {
             (commands == *c).then_some(Action::LiveResponse { commands, comment })
         }
         (first @ (Action::Tag { .. } | Action::SetDeviceValue { .. }), second) => (first == *second).then_some(first),
-        // What tells these apart is in the key; the rest is a comment.
-        (
-            first @ (Action::Release { .. }
-            | Action::RestrictCode { .. }
-            | Action::UnrestrictCode { .. }
-            | Action::CollectPackage { .. }
-            | Action::Investigate { .. }
-            | Action::StopFile { .. }
-            | Action::Offboard { .. }
-            | Action::Cancel { .. }),
-            second,
-        ) => (first.kind() == second.kind()).then_some(first),
         (
             Action::Isolate { .. }
             | Action::Scan { .. }
@@ -55,6 +43,8 @@ pub fn merge(first: Action, second: &Action) -> Option<Action> {
             | Action::LiveResponse { .. },
             _,
         ) => None,
+        // What tells the others apart is in the key; the rest is a comment.
+        (first, second) => (first.kind() == second.kind()).then_some(first),
     }
 }
 

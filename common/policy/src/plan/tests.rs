@@ -316,7 +316,7 @@ proptest! {
         };
         let done = live(&decision);
         for planned in &done {
-            if let Some(undone) = opposites::undoes(&planned.action) {
+            if let Some(undone) = planned.action.undoes() {
                 prop_assert!(done.iter().all(|other| other.action.kind() != undone));
             }
         }

@@ -11,7 +11,6 @@ use super::template::Template;
 use super::{actions, tokens};
 use crate::condition::{Condition, Mistake};
 use crate::guards::file::{attempts, windows};
-use crate::plan::opposites::undoes;
 
 pub use super::actions::ACTION_KINDS;
 
@@ -147,7 +146,7 @@ fn actions(section: &mut Section) -> Vec<Template> {
 /// In one decision what would be undone wins, so one of the two would never come to pass.
 fn undo_each_other(one: &Template, two: &Template) -> bool {
     let undone = |template: &Template| match template {
-        Template::Action(action) => undoes(action),
+        Template::Action(action) => action.undoes(),
         Template::Evidence(_) => None,
     };
     undone(one) == Some(two.kind()) || undone(two) == Some(one.kind())

@@ -15,123 +15,167 @@ pub(crate) enum MachineCall {
     Offboard,
 }
 
+/// What is known of one.
+struct Row {
+    call: MachineCall,
+    /// `type` of the machine action.
+    kind: &'static str,
+    /// The path template.
+    template: &'static str,
+    /// The application role for it and for its cancellation. The page on stopping a file names roles to read machines
+    /// beside this one; a role to read does not stop anything here.
+    roles: &'static [&'static str],
+    /// The key of its body besides `Comment` and `ExternalId`, if it has one.
+    key: Option<&'static str>,
+    /// The status of the answer that accepts it.
+    status: u16,
+    /// Whether it exists on a platform (`osPlatform`), with this scope.
+    runs_on: fn(os: &str, scope: Option<&str>) -> bool,
+}
+
+/// The table, in the order of the calls.
+static ROWS: [Row; MachineCall::Offboard as usize + 1] = [
+    Row {
+        call: MachineCall::Isolate,
+        kind: "Isolate",
+        template: "POST /api/machines/{id}/isolate",
+        roles: &["Machine.Isolate"],
+        key: Some("IsolationType"),
+        status: 201,
+        runs_on: |os, scope| scope != Some("Selective") || is_windows(os) || os == "macOS",
+    },
+    Row {
+        call: MachineCall::Unisolate,
+        kind: "Unisolate",
+        template: "POST /api/machines/{id}/unisolate",
+        roles: &["Machine.Isolate"],
+        key: None,
+        status: 201,
+        runs_on: |_, _| true,
+    },
+    Row {
+        call: MachineCall::Restrict,
+        kind: "RestrictCodeExecution",
+        template: "POST /api/machines/{id}/restrictCodeExecution",
+        roles: &["Machine.RestrictExecution"],
+        key: None,
+        status: 201,
+        runs_on: |os, _| is_recent_windows(os),
+    },
+    Row {
+        call: MachineCall::Unrestrict,
+        kind: "UnrestrictCodeExecution",
+        template: "POST /api/machines/{id}/unrestrictCodeExecution",
+        roles: &["Machine.RestrictExecution"],
+        key: None,
+        status: 201,
+        runs_on: |os, _| is_recent_windows(os),
+    },
+    Row {
+        call: MachineCall::Scan,
+        kind: "RunAntiVirusScan",
+        template: "POST /api/machines/{id}/runAntiVirusScan",
+        roles: &["Machine.Scan"],
+        key: Some("ScanType"),
+        status: 201,
+        runs_on: |_, _| true,
+    },
+    Row {
+        call: MachineCall::Collect,
+        kind: "CollectInvestigationPackage",
+        template: "POST /api/machines/{id}/collectInvestigationPackage",
+        roles: &["Machine.CollectForensics"],
+        key: None,
+        status: 201,
+        runs_on: |os, _| is_windows(os),
+    },
+    Row {
+        call: MachineCall::StopFile,
+        kind: "StopAndQuarantineFile",
+        template: "POST /api/machines/{id}/StopAndQuarantineFile",
+        roles: &["Machine.StopAndQuarantine"],
+        key: Some("Sha1"),
+        status: 201,
+        runs_on: |os, _| is_windows(os),
+    },
+    Row {
+        call: MachineCall::LiveResponse,
+        kind: "LiveResponse",
+        template: "POST /api/machines/{id}/runliveresponse",
+        roles: &["Machine.LiveResponse"],
+        key: Some("Commands"),
+        status: 201,
+        runs_on: |os, _| is_recent_windows(os) || !is_windows(os),
+    },
+    Row {
+        call: MachineCall::Offboard,
+        kind: "Offboard",
+        template: "POST /api/machines/{id}/offboard",
+        roles: &["Machine.Offboard"],
+        key: None,
+        status: 200,
+        runs_on: |os, _| is_windows(os),
+    },
+];
+
 /// Platforms that no response action exists for.
 const MOBILE: [&str; 3] = ["iOS", "Android", "WindowsXP"];
 /// Servers older than those that the newer actions ask for.
 const OLD_SERVERS: [&str; 4] = ["WindowsServer2008R2", "WindowsServer2012", "WindowsServer2012R2", "WindowsServer2016"];
 
 impl MachineCall {
-    const ALL: [Self; 9] = [
-        Self::Isolate,
-        Self::Unisolate,
-        Self::Restrict,
-        Self::Unrestrict,
-        Self::Scan,
-        Self::Collect,
-        Self::StopFile,
-        Self::LiveResponse,
-        Self::Offboard,
-    ];
+    fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
 
     /// The action with this last part of its path.
     pub(crate) fn find(segment: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|response| response.template().rsplit('/').next() == Some(segment))
+        ROWS.iter().find(|row| row.template.rsplit('/').next() == Some(segment)).map(|row| row.call)
     }
 
     /// The action whose machine actions have this `type`.
     pub(crate) fn of_kind(kind: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|response| response.kind() == kind)
+        ROWS.iter().find(|row| row.kind == kind).map(|row| row.call)
     }
 
     /// The path template.
-    pub(crate) const fn template(self) -> &'static str {
-        match self {
-            Self::Isolate => "POST /api/machines/{id}/isolate",
-            Self::Unisolate => "POST /api/machines/{id}/unisolate",
-            Self::Restrict => "POST /api/machines/{id}/restrictCodeExecution",
-            Self::Unrestrict => "POST /api/machines/{id}/unrestrictCodeExecution",
-            Self::Scan => "POST /api/machines/{id}/runAntiVirusScan",
-            Self::Collect => "POST /api/machines/{id}/collectInvestigationPackage",
-            Self::StopFile => "POST /api/machines/{id}/StopAndQuarantineFile",
-            Self::LiveResponse => "POST /api/machines/{id}/runliveresponse",
-            Self::Offboard => "POST /api/machines/{id}/offboard",
-        }
+    pub(crate) fn template(self) -> &'static str {
+        self.row().template
     }
 
     /// `type` of the machine action.
-    pub(crate) const fn kind(self) -> &'static str {
-        match self {
-            Self::Isolate => "Isolate",
-            Self::Unisolate => "Unisolate",
-            Self::Restrict => "RestrictCodeExecution",
-            Self::Unrestrict => "UnrestrictCodeExecution",
-            Self::Scan => "RunAntiVirusScan",
-            Self::Collect => "CollectInvestigationPackage",
-            Self::StopFile => "StopAndQuarantineFile",
-            Self::LiveResponse => "LiveResponse",
-            Self::Offboard => "Offboard",
-        }
+    pub(crate) fn kind(self) -> &'static str {
+        self.row().kind
     }
 
-    /// The application role for it and for its cancellation. The page on stopping a file names roles to read machines
-    /// beside this one; a role to read does not stop anything here.
-    pub(crate) const fn roles(self) -> &'static [&'static str] {
-        match self {
-            Self::Isolate | Self::Unisolate => &["Machine.Isolate"],
-            Self::Restrict | Self::Unrestrict => &["Machine.RestrictExecution"],
-            Self::Scan => &["Machine.Scan"],
-            Self::Collect => &["Machine.CollectForensics"],
-            Self::StopFile => &["Machine.StopAndQuarantine"],
-            Self::LiveResponse => &["Machine.LiveResponse"],
-            Self::Offboard => &["Machine.Offboard"],
-        }
+    /// The application role for it and for its cancellation.
+    pub(crate) fn roles(self) -> &'static [&'static str] {
+        self.row().roles
     }
 
     /// The status of the answer that accepts it.
-    pub(crate) const fn status(self) -> u16 {
-        match self {
-            Self::Offboard => 200,
-            Self::Isolate
-            | Self::Unisolate
-            | Self::Restrict
-            | Self::Unrestrict
-            | Self::Scan
-            | Self::Collect
-            | Self::StopFile
-            | Self::LiveResponse => 201,
-        }
+    pub(crate) fn status(self) -> u16 {
+        self.row().status
     }
 
-    /// The keys of its body besides `Comment` and `ExternalId`.
-    pub(crate) const fn keys(self) -> &'static [&'static str] {
-        match self {
-            Self::Isolate => &["Comment", "ExternalId", "IsolationType"],
-            Self::Scan => &["Comment", "ExternalId", "ScanType"],
-            Self::StopFile => &["Comment", "ExternalId", "Sha1"],
-            Self::LiveResponse => &["Comment", "ExternalId", "Commands"],
-            Self::Unisolate | Self::Restrict | Self::Unrestrict | Self::Collect | Self::Offboard => {
-                &["Comment", "ExternalId"]
-            }
-        }
+    /// The keys of its body.
+    pub(crate) fn keys(self) -> Vec<&'static str> {
+        ["Comment", "ExternalId"].into_iter().chain(self.row().key).collect()
     }
 
     /// Whether it exists on a platform (`osPlatform`), with this scope.
     pub(crate) fn runs_on(self, os: &str, scope: Option<&str>) -> bool {
-        let windows = os.starts_with("Windows");
-        let fits = match self {
-            Self::Isolate => scope != Some("Selective") || windows || os == "macOS",
-            Self::Unisolate | Self::Scan => true,
-            Self::Restrict | Self::Unrestrict => is_recent_windows(os),
-            Self::Collect | Self::StopFile | Self::Offboard => windows,
-            Self::LiveResponse => is_recent_windows(os) || !windows,
-        };
-        fits && !MOBILE.contains(&os)
+        (self.row().runs_on)(os, scope) && !MOBILE.contains(&os)
     }
+}
+
+fn is_windows(os: &str) -> bool {
+    os.starts_with("Windows")
 }
 
 /// Windows 10, Windows 11, Windows Server 2019 and later.
 fn is_recent_windows(os: &str) -> bool {
-    os.starts_with("Windows") && !OLD_SERVERS.contains(&os) && !matches!(os, "Windows7" | "Windows8" | "Windows8.1")
+    is_windows(os) && !OLD_SERVERS.contains(&os) && !matches!(os, "Windows7" | "Windows8" | "Windows8.1")
 }
 
 #[cfg(test)]
@@ -140,7 +184,9 @@ mod tests {
 
     #[test]
     fn an_action_is_found_by_its_path_in_its_own_spelling_and_by_its_type() {
-        for response in MachineCall::ALL {
+        for (index, row) in ROWS.iter().enumerate() {
+            let response = row.call;
+            assert_eq!(response as usize, index, "a row stands at its call");
             assert_eq!(MachineCall::find(response.template().rsplit('/').next().unwrap()), Some(response));
             assert_eq!(MachineCall::of_kind(response.kind()), Some(response));
         }

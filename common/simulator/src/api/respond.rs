@@ -31,7 +31,7 @@ pub(crate) fn respond(request: &Request<'_>, state: &mut State, response: Machin
 }
 
 fn accept(request: &Request<'_>, state: &mut State, response: MachineCall, id: &str) -> Result<Answer, Answer> {
-    let body = Body::read(request, state, response.keys())?;
+    let body = Body::read(request, state, &response.keys())?;
     let comment = body.required(state, "Comment")?;
     let details = details(&body, state, response)?;
     let found = state.tenant.machine(id).map(|machine| (machine.id.clone(), machine.os.clone(), machine.is_managed()));
@@ -80,11 +80,7 @@ fn details(body: &Body, state: &mut State, response: MachineCall) -> Result<Deta
             Details { sha1: Some(sha1.as_str().to_owned()), ..Details::default() }
         }
         MachineCall::LiveResponse => Details { commands: commands(body, state)?, ..Details::default() },
-        MachineCall::Unisolate
-        | MachineCall::Restrict
-        | MachineCall::Unrestrict
-        | MachineCall::Collect
-        | MachineCall::Offboard => Details::default(),
+        _ => Details::default(),
     })
 }
 

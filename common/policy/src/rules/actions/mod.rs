@@ -118,24 +118,139 @@ fn snake(name: &str) -> String {
     out
 }
 
+/// How rule files write a kind.
+struct Written {
+    kind: ActionKind,
+    /// The kind's shortest entry, for messages. A test reads each.
+    example: &'static str,
+    read: Read,
+    /// The JSON Schema of its settings.
+    schema: fn() -> Value,
+}
+
+/// From where a kind's settings are read.
+enum Read {
+    /// The section under its name.
+    Section(fn(&mut Section) -> Option<Template>),
+    /// The entry itself, where a single word may stand under its name.
+    Entry(fn(&mut Section) -> Option<Template>),
+    /// Nowhere: it is refused before.
+    Never,
+}
+
+/// The table, in the order of [`ActionKind::ALL`].
+static WRITTEN: [Written; ActionKind::ALL.len()] = [
+    Written {
+        kind: ActionKind::Isolate,
+        example: "isolate: {type: Full, comment: why}",
+        read: Read::Section(isolate::read),
+        schema: isolate::schema,
+    },
+    Written {
+        kind: ActionKind::Release,
+        example: "release: {comment: why}",
+        read: Read::Section(plain::release),
+        schema: || plain::schema("Let the machine back; left out where `isolate` is asked for, too"),
+    },
+    Written {
+        kind: ActionKind::RestrictCode,
+        example: "restrict_code: {comment: why}",
+        read: Read::Section(plain::restrict_code),
+        schema: || plain::schema("Let only programs run that Microsoft has signed; Windows, Defender Antivirus active"),
+    },
+    Written {
+        kind: ActionKind::UnrestrictCode,
+        example: "unrestrict_code: {comment: why}",
+        read: Read::Section(plain::unrestrict_code),
+        schema: || plain::schema("Lift that restriction"),
+    },
+    Written {
+        kind: ActionKind::Scan,
+        example: "scan: {type: Quick, comment: why}",
+        read: Read::Section(scan::read),
+        schema: scan::schema,
+    },
+    Written {
+        kind: ActionKind::CollectPackage,
+        example: "collect_package: {comment: why}",
+        read: Read::Section(plain::collect_package),
+        schema: || plain::schema("Collect an investigation package; its link comes with the report of success"),
+    },
+    Written {
+        kind: ActionKind::Investigate,
+        example: "scan: {type: Full, comment: why}",
+        read: Read::Never,
+        schema: || Value::Bool(false),
+    },
+    Written {
+        kind: ActionKind::StopFile,
+        example: "stop_file: {files: evidence, comment: why}",
+        read: Read::Section(stop_file::read),
+        schema: stop_file::schema,
+    },
+    Written {
+        kind: ActionKind::LiveResponse,
+        example: "live_response: {commands: [{run_script: triage.ps1}], comment: why}",
+        read: Read::Section(live_response::read),
+        schema: live_response::schema,
+    },
+    Written {
+        kind: ActionKind::Offboard,
+        example: "offboard: {comment: why}",
+        read: Read::Section(plain::offboard),
+        schema: || {
+            plain::schema("Take the machine out of Defender; not macOS or Linux; by default a person approves it")
+        },
+    },
+    Written {
+        kind: ActionKind::Tag,
+        example: "tag: {add: name}",
+        read: Read::Section(machine_label::tag),
+        schema: machine_label::tag_schema,
+    },
+    Written {
+        kind: ActionKind::SetDeviceValue,
+        example: "set_device_value: High",
+        read: Read::Entry(machine_label::device_value),
+        schema: machine_label::device_value_schema,
+    },
+    Written {
+        kind: ActionKind::UpdateAlert,
+        example: "update_alert: {status: InProgress}",
+        read: Read::Section(update_alert::read),
+        schema: update_alert::schema,
+    },
+    Written {
+        kind: ActionKind::Indicator,
+        example: "indicator: {from: evidence_ips, action: Block, title: what, description: why}",
+        read: Read::Section(indicator::read),
+        schema: indicator::schema,
+    },
+    Written {
+        kind: ActionKind::Cancel,
+        example: "cancel: {what: isolate, comment: why}",
+        read: Read::Section(cancel::read),
+        schema: cancel::schema,
+    },
+];
+
+const _: () = {
+    let mut index = 0;
+    while index < WRITTEN.len() {
+        assert!(WRITTEN[index].kind as usize == index, "a row stands at its kind");
+        index += 1;
+    }
+};
+
+const fn written(kind: ActionKind) -> &'static Written {
+    &WRITTEN[kind as usize]
+}
+
 fn read_kind(item: &mut Section, kind: ActionKind) -> Option<Template> {
-    match kind {
-        ActionKind::Isolate => settings(item, kind, isolate::read),
-        ActionKind::Scan => settings(item, kind, scan::read),
-        ActionKind::StopFile => settings(item, kind, stop_file::read),
-        ActionKind::LiveResponse => settings(item, kind, live_response::read),
-        ActionKind::Tag => settings(item, kind, machine_label::tag),
-        ActionKind::SetDeviceValue => machine_label::device_value(item),
-        ActionKind::UpdateAlert => settings(item, kind, update_alert::read),
-        ActionKind::Indicator => settings(item, kind, indicator::read),
-        ActionKind::Cancel => settings(item, kind, cancel::read),
-        ActionKind::Release => settings(item, kind, plain::release),
-        ActionKind::RestrictCode => settings(item, kind, plain::restrict_code),
-        ActionKind::UnrestrictCode => settings(item, kind, plain::unrestrict_code),
-        ActionKind::CollectPackage => settings(item, kind, plain::collect_package),
-        // `kinds` gives none: it is refused there.
-        ActionKind::Investigate => None,
-        ActionKind::Offboard => settings(item, kind, plain::offboard),
+    match written(kind).read {
+        Read::Section(read) => settings(item, kind, read),
+        Read::Entry(read) => read(item),
+        Read::Never => None,
     }
 }
 
@@ -151,57 +266,13 @@ fn settings(item: &mut Section, kind: ActionKind, read: fn(&mut Section) -> Opti
     template
 }
 
-/// The kind's shortest entry, for messages. A test reads each.
 const fn example(kind: ActionKind) -> &'static str {
-    match kind {
-        ActionKind::Isolate => "isolate: {type: Full, comment: why}",
-        ActionKind::Release => "release: {comment: why}",
-        ActionKind::RestrictCode => "restrict_code: {comment: why}",
-        ActionKind::UnrestrictCode => "unrestrict_code: {comment: why}",
-        ActionKind::Scan => "scan: {type: Quick, comment: why}",
-        ActionKind::Investigate => "scan: {type: Full, comment: why}",
-        ActionKind::CollectPackage => "collect_package: {comment: why}",
-        ActionKind::StopFile => "stop_file: {files: evidence, comment: why}",
-        ActionKind::LiveResponse => "live_response: {commands: [{run_script: triage.ps1}], comment: why}",
-        ActionKind::Offboard => "offboard: {comment: why}",
-        ActionKind::Tag => "tag: {add: name}",
-        ActionKind::SetDeviceValue => "set_device_value: High",
-        ActionKind::UpdateAlert => "update_alert: {status: InProgress}",
-        ActionKind::Indicator => "indicator: {from: evidence_ips, action: Block, title: what, description: why}",
-        ActionKind::Cancel => "cancel: {what: isolate, comment: why}",
-    }
+    written(kind).example
 }
 
 /// The JSON Schema of every kind's settings, by name.
 pub fn schemas() -> Map<String, Value> {
-    ActionKind::TAKEN.iter().map(|kind| (kind.as_str().to_owned(), schema(*kind))).collect()
-}
-
-fn schema(kind: ActionKind) -> Value {
-    match kind {
-        ActionKind::Isolate => isolate::schema(),
-        ActionKind::Scan => scan::schema(),
-        ActionKind::StopFile => stop_file::schema(),
-        ActionKind::LiveResponse => live_response::schema(),
-        ActionKind::Tag => machine_label::tag_schema(),
-        ActionKind::SetDeviceValue => machine_label::device_value_schema(),
-        ActionKind::UpdateAlert => update_alert::schema(),
-        ActionKind::Indicator => indicator::schema(),
-        ActionKind::Cancel => cancel::schema(),
-        ActionKind::Release => plain::schema("Let the machine back; left out where `isolate` is asked for, too"),
-        ActionKind::RestrictCode => {
-            plain::schema("Let only programs run that Microsoft has signed; Windows, Defender Antivirus active")
-        }
-        ActionKind::UnrestrictCode => plain::schema("Lift that restriction"),
-        ActionKind::CollectPackage => {
-            plain::schema("Collect an investigation package; its link comes with the report of success")
-        }
-        // Nothing fits.
-        ActionKind::Investigate => Value::Bool(false),
-        ActionKind::Offboard => {
-            plain::schema("Take the machine out of Defender; not macOS or Linux; by default a person approves it")
-        }
-    }
+    ActionKind::TAKEN.iter().map(|kind| (kind.as_str().to_owned(), (written(*kind).schema)())).collect()
 }
 
 #[cfg(test)]
