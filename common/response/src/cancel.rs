@@ -147,7 +147,7 @@ impl Responder {
         let entry = job.entry.clone();
         if self.target_is_under_way(&entry) {
             self.jobs.set(key, Phase::Queued, &mut self.schedule);
-            self.backlog.push_back(key.clone());
+            self.enqueue(key);
             return;
         }
         let (uncalled, failed) = (self.uncalled(&entry), self.failed_before(&entry));

@@ -16,6 +16,7 @@ use super::reconcile::with_what_is_unseen;
 use super::report;
 use super::responder::Responder;
 use super::settlement::OnDurable;
+use super::urgency::urgencies;
 
 impl Responder {
     pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {
@@ -55,7 +56,7 @@ impl Responder {
 
     fn take_jobs(&mut self, offset: i64, decision: &DecisionRecord, machine: &MachineSummary, at: Moment) {
         let mut before = None;
-        for planned in &decision.planned {
+        for (planned, urgency) in decision.planned.iter().zip(urgencies(decision, self.config.mode)) {
             let after = before.replace(planned.key.clone());
             let mode = planned.mode.min(self.config.mode);
             if self.jobs.contains(&planned.key) || self.ledger.settled(&planned.key, mode, at.wall).is_some() {
@@ -63,8 +64,8 @@ impl Responder {
                 continue;
             }
             let entry = self.entry(decision, planned, machine, at);
-            self.jobs.insert(Job::planned(entry, offset, after));
-            self.backlog.push_back(planned.key.clone());
+            self.jobs.insert(Job::planned(entry, urgency, (offset, after)));
+            self.enqueue(&planned.key);
         }
     }
 

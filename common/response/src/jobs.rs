@@ -5,9 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cordon_records::{ActionKey, LedgerEntry};
+use cordon_policy::Asker;
+use cordon_records::{ActionKey, LedgerEntry, Mode};
 
+use super::asker::{asker, is_approved};
+use super::preflight::is_plain;
 use super::schedule::{Due, Schedule};
+use super::urgency::Urgency;
 
 /// Where a job stands between two events.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,6 +60,8 @@ pub(super) struct Job {
     /// The action before it in its decision: this one begins when that one is settled.
     pub after: Option<ActionKey>,
     phase: Phase,
+    /// How soon its turn comes.
+    pub urgency: Urgency,
     /// Failed reads in a row.
     pub tries: u32,
     /// The attempt in `entry` was definitely not done and may be made again under its number.
@@ -74,13 +80,14 @@ pub(super) struct Job {
 
 impl Job {
     /// One that has not begun and that no decision waits for.
-    pub(super) const fn new(entry: LedgerEntry) -> Self {
-        let phase = Phase::Queued;
+    pub(super) fn new(entry: LedgerEntry) -> Self {
+        let (phase, urgency) = (Phase::Queued, Urgency::of(&entry));
         Self {
             entry,
             offset: None,
             after: None,
             phase,
+            urgency,
             tries: 0,
             again: false,
             numbered: false,
@@ -92,8 +99,8 @@ impl Job {
     }
 
     /// One that the decision at `offset` plans, after another one.
-    pub(super) fn planned(entry: LedgerEntry, offset: i64, after: Option<ActionKey>) -> Self {
-        Self { offset: Some(offset), after, ..Self::new(entry) }
+    pub(super) fn planned(entry: LedgerEntry, urgency: Urgency, (offset, after): (i64, Option<ActionKey>)) -> Self {
+        Self { offset: Some(offset), after, urgency, ..Self::new(entry) }
     }
 
     /// One whose attempt has its number, but no INTENT yet.
@@ -109,6 +116,13 @@ impl Job {
     /// The call of the newest attempt was certainly not done: it is made again under its number.
     pub(super) const fn not_called(&mut self) {
         (self.again, self.entry.undone) = (true, true);
+    }
+
+    /// Whether it needs no fresh read for sure: it is only rehearsed, or a person is still to be asked. What else needs none
+    /// is found out when its turn comes.
+    pub(super) fn costs_no_read(&self) -> bool {
+        let asks = self.entry.mode == Mode::Approve && asker(&self.entry) == Asker::Rules && !is_approved(&self.entry);
+        (self.entry.mode == Mode::Shadow || asks) && is_plain(&self.entry)
     }
 
     /// Whether it has begun and waits for nothing but its own reads and calls.

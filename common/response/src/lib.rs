@@ -5,7 +5,7 @@
 //! ledger with the same [`LedgerState`]. This crate knows no broker, no HTTP client and no runtime.
 //!
 //! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `reconcile.rs`, `follow.rs`,
-//! `refused.rs`, `retry.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
+//! `refused.rs`, `retry.rs`; whose turn it is: `urgency.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
 //! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
 //! whether it counts, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
 //! What is on its way is in `jobs.rs`, and everything that has a time in the one queue of `schedule.rs`.
@@ -44,6 +44,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod urgency;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
 pub use ledger::LedgerState;

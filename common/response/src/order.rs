@@ -1,6 +1,6 @@
 //! Which action may begin when: what excludes what on one machine, and the order within one decision. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineId, ScanType, Target,
@@ -13,9 +13,7 @@ use super::jobs::{Job, Phase};
 use super::reconcile::ACCEPTED;
 use super::responder::Responder;
 use super::schedule::Due;
-
-/// How many machines are read at the same time. More would only drain the quota ahead of the breaker.
-const READS_AT_ONCE: usize = 16;
+use super::urgency::Reads;
 
 /// How many actions may wait for their turn before no further decision is taken in.
 const BACKLOG: usize = 256;
@@ -98,30 +96,57 @@ impl Responder {
             return true;
         }
         let busy = self.busy();
-        let jobs = self.backlog.iter().filter_map(|key| self.jobs.get(key));
+        let jobs = self.backlog.in_turn().filter_map(|key| self.jobs.get(key));
         jobs.filter(|job| !self.must_wait(job, &busy)).count() < BACKLOG
     }
 
-    /// Starts as many queued jobs as may read at once, oldest first.
+    /// Puts a job in its queue.
+    pub(super) fn enqueue(&mut self, key: &ActionKey) {
+        if let Some(job) = self.jobs.get(key) {
+            self.backlog.push(key.clone(), job.urgency);
+        }
+    }
+
+    /// Starts as many queued jobs as may read at once, the most urgent first, and whatever needs no read.
     pub(super) fn start_queued(&mut self, at: Moment) {
         if self.backlog.is_empty() {
             return;
         }
-        let mut busy = self.busy();
-        let mut reading = self.jobs.all().filter(|job| job.phase() == Phase::Reading).count();
-        let mut later = VecDeque::new();
-        while let Some(key) = self.backlog.pop_front() {
-            let Some(job) = self.jobs.get(&key) else { continue };
-            if reading >= READS_AT_ONCE || self.must_wait(job, &busy) {
-                later.push_back(key);
+        let (mut busy, mut reads) = (self.busy(), self.reads());
+        // What ends at once may make room for what was passed over, and bring others.
+        while self.start_in_turn(&mut busy, &mut reads, at) {}
+    }
+
+    /// Looks at each queued job once. Says whether one of them ended at once.
+    fn start_in_turn(&mut self, busy: &mut Busy, reads: &mut Reads, at: Moment) -> bool {
+        let mut one_ended = false;
+        let in_turn: Vec<ActionKey> = self.backlog.in_turn().cloned().collect();
+        for key in in_turn {
+            let Some(job) = self.jobs.get(&key) else {
+                self.backlog.remove(&key);
+                continue;
+            };
+            let weight = job.urgency.weight;
+            if !(reads.has_room(weight) || job.costs_no_read()) || self.must_wait(job, busy) {
                 continue;
             }
+            self.backlog.remove(&key);
             if self.start(&key, at) {
-                reading += 1;
+                reads.begin(weight);
                 self.jobs.get(&key).into_iter().for_each(|job| busy.add(job));
+            } else {
+                one_ended = true;
             }
         }
-        self.backlog = later;
+        one_ended
+    }
+
+    /// The fresh reads that are under way.
+    fn reads(&self) -> Reads {
+        let mut reads = Reads::default();
+        let reading = self.jobs.all().filter(|job| job.phase() == Phase::Reading);
+        reading.for_each(|job| reads.begin(job.urgency.weight));
+        reads
     }
 
     fn must_wait(&self, job: &Job, busy: &Busy) -> bool {

@@ -150,7 +150,7 @@ impl Responder {
             self.queue(self.cancelling(cancel, isolation, &release, at));
         }
         self.jobs.set(key, Phase::Queued, &mut self.schedule);
-        self.backlog.push_back(key.clone());
+        self.enqueue(key);
         true
     }
 

@@ -4,7 +4,7 @@
 //! blocks nobody else. Its shell carries the effects out and brings their outcomes back as events. Here is only who is asked
 //! next; the steps are in the files that the crate's first page names.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
@@ -23,6 +23,7 @@ use super::schedule::{Due, Schedule};
 use super::settlement::{Durable, NotWaiting, OnDurable, Settlement, WriteId};
 use super::shorten::{self, Shortening};
 use super::timer::Timers;
+use super::urgency::Backlog;
 
 /// What the responder must know beside the ledger.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ pub struct Responder {
     pub(super) ledger: LedgerState,
     pub(super) epoch: u64,
     pub(super) jobs: Jobs,
-    pub(super) backlog: VecDeque<ActionKey>,
+    pub(super) backlog: Backlog,
     pub(super) settlement: Settlement,
     pub(super) tailed_to: i64,
     pub(super) follow: FollowUps,
@@ -88,7 +89,7 @@ impl Responder {
             ledger,
             epoch,
             jobs: Jobs::default(),
-            backlog: VecDeque::new(),
+            backlog: Backlog::default(),
             settlement: Settlement::default(),
             tailed_to,
             follow,
@@ -184,7 +185,7 @@ impl Responder {
             self.look(key, settled);
         } else {
             self.jobs.set(key, Phase::Queued, &mut self.schedule);
-            self.backlog.push_back(key.clone());
+            self.enqueue(key);
         }
     }
 

@@ -111,7 +111,7 @@ impl Responder {
         entry.epoch = self.epoch;
         entry.machine_action_id = None;
         self.jobs.insert(Job::numbered(entry));
-        self.backlog.push_back(key.clone());
+        self.enqueue(key);
     }
 
     /// Takes back a new attempt that has not begun: the action ends as cancelled, unless nobody knows what came of an

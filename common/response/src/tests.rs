@@ -35,6 +35,7 @@ mod timer;
 mod told;
 mod unread;
 mod unseen;
+mod urgent;
 mod way;
 mod world;
 

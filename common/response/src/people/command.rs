@@ -207,7 +207,7 @@ impl Responder {
         // An attempt that a person asked for anew has its number from the start.
         let numbered = entry.asked_again.is_some() && entry.intents.len() < usize::try_from(entry.attempt).unwrap_or(0);
         self.jobs.insert(if numbered { Job::numbered(entry) } else { Job::new(entry) });
-        self.backlog.push_back(key);
+        self.enqueue(&key);
     }
 
     /// Why nothing can be done with an action of which nothing is known in full.
