@@ -4,16 +4,18 @@
 //! a lost tenure first, then the ledger's tail (a higher claim must be seen before anything is begun), then
 //! outcomes, time, and last of all new work.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
 use cordon_records::{
-    AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord, TenantId,
-    Topic,
+    ActionKey, AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord,
+    TenantId, Topic,
 };
 use cordon_response::{Config, Effect, Event, Moment, OutOfPlace, Responder, SwitchSetRight, WriteId};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -68,6 +70,7 @@ struct Session<T> {
     settler: Settler,
     work: JoinSet<Result<Event, ActError>>,
     writes: Writes,
+    doubts: Doubts,
     policy: watch::Receiver<LoadedPolicy>,
     /// The newest count of the fleet. What tells it to decide ends with this.
     fleet: watch::Sender<Option<CountedFleet>>,
@@ -122,6 +125,7 @@ impl<T: Tenant> Respond<T> {
             tenant_id: self.tenant_id.clone(),
             work: JoinSet::new(),
             writes: Writes::default(),
+            doubts: Doubts::default(),
             policy,
             fleet,
         };
@@ -145,15 +149,27 @@ impl<T: Tenant> Respond<T> {
     }
 }
 
-/// Says that nobody knows whether an action was done, and until when it rests.
-fn say_in_doubt(record: &StampedRecord) {
-    let LedgerRecord::Action(entry) = record.record() else { return };
-    let (AttemptState::InDoubt, Some(until)) = (entry.state, entry.rests_until) else { return };
-    let (kind, since) = (entry.action.kind(), entry.asked_at());
-    tracing::warn!(
-        key = %entry.key, %kind, machine = %entry.machine.id, %since, %until, reason = %entry.reason,
-        "action in doubt: it rests until then, then Defender's list of actions is read"
-    );
+/// The actions in doubt of which was said until when they rest: what is only written down anew is not said again.
+#[derive(Debug, Default)]
+struct Doubts(BTreeMap<ActionKey, Timestamp>);
+
+impl Doubts {
+    /// Says that nobody knows whether an action was done, and until when it rests.
+    fn say(&mut self, record: &StampedRecord) {
+        let LedgerRecord::Action(entry) = record.record() else { return };
+        let (AttemptState::InDoubt, Some(until)) = (entry.state, entry.rests_until) else {
+            self.0.remove(&entry.key);
+            return;
+        };
+        if self.0.insert(entry.key.clone(), until) == Some(until) {
+            return;
+        }
+        let (kind, since) = (entry.action.kind(), entry.asked_at());
+        tracing::warn!(
+            key = %entry.key, %kind, machine = %entry.machine.id, %since, %until, reason = %entry.reason,
+            "action in doubt: it rests until then, then Defender's list of actions is read"
+        );
+    }
 }
 
 /// Says that a switch was not as we left it: somebody may have believed what was found there.
@@ -364,7 +380,7 @@ impl<T: Tenant> Session<T> {
             self.metrics.reported(report);
             said.push(report_outbound(report, &self.context)?);
         }
-        ledger.iter().for_each(say_in_doubt);
+        ledger.iter().for_each(|record| self.doubts.say(record));
         let kept: Vec<Outbound> =
             ledger.iter().map(|record| genesis::outbound(record, &self.context)).collect::<Result<_, _>>()?;
         #[cfg(feature = "failpoints")]

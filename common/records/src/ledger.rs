@@ -282,7 +282,7 @@ pub struct LedgerEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<u32>,
     /// For how long this attempt has rested in doubt under the eyes of earlier holders, in seconds of their monotonic
-    /// clocks. A successor waits that much less; a new call begins at 0.
+    /// clocks, up to now: its holder writes it every ten seconds. A successor waits that much less; a new call begins at 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited_s: u64,
     /// Why it failed, where that is known.

@@ -173,6 +173,7 @@ impl Responder {
         entry.facts = None;
         job.entry.facts = None;
         self.jobs.set(key, Phase::InDoubt(until), &mut self.schedule);
+        self.watch(key, at);
         self.ledger.put(entry.clone());
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], then);
     }

@@ -12,6 +12,7 @@ use super::asker::{asker, is_approved};
 use super::preflight::is_plain;
 use super::schedule::{Due, Schedule};
 use super::urgency::Urgency;
+use super::waited::Watched;
 
 /// Where a job stands between two events.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,6 +73,8 @@ pub(super) struct Job {
     pub busy: u32,
     /// Defender did nothing, since another isolation is on its way; from this instant on its list must show that one.
     pub listed_by: Option<Instant>,
+    /// Of one in doubt: up to when it was watched.
+    pub watched: Option<Watched>,
     /// Its call is not shared with others.
     pub alone: bool,
     /// Why a fresh read found it needless, while the list is searched for an earlier attempt of it.
@@ -93,6 +96,7 @@ impl Job {
             numbered: false,
             busy: 0,
             listed_by: None,
+            watched: None,
             alone: false,
             needless: None,
         }

@@ -45,6 +45,7 @@ mod tail;
 mod tests;
 mod timer;
 mod urgency;
+mod waited;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
 pub use ledger::LedgerState;

@@ -214,7 +214,7 @@ impl Responder {
         }
         (job.again, job.numbered) = (false, false);
         job.entry.undone = false;
-        job.entry.waited_s = 0;
+        (job.entry.waited_s, job.watched) = (0, None);
         job.entry.cause = None;
         job.entry.tenant_refuses = false;
         job.entry.rests_until = None;

@@ -78,6 +78,7 @@ impl Responder {
         self.jobs.insert(Job::new(entry));
         self.jobs.set(&key, phase, &mut self.schedule);
         if listed {
+            self.watch(&key, at);
             self.rest(&key, rests, at);
         } else {
             self.lost(&key, ENDED.into(), at);

@@ -161,6 +161,7 @@ impl Responder {
         self.timers_after_a_pause(at);
         for due in self.schedule.due(at.mono) {
             match due {
+                Due::Waited(key) => self.write_what_was_waited(&key, at),
                 Due::Job(key) => self.wake_job(&key, at),
                 Due::Look(key) => self.follow.is_due(key),
                 Due::Retry(key) => self.try_again(&key),

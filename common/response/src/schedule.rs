@@ -11,6 +11,8 @@ use cordon_records::{ActionKey, ActionKind};
 /// Something that becomes due. What is due in one turn is dealt with in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
+    /// A job in doubt was watched for a while: that is written down, before its list is read.
+    Waited(ActionKey),
     /// A job that rests is begun anew, or the list is read for one in doubt.
     Job(ActionKey),
     /// What became of this accepted action is to be looked at, together with others.
@@ -120,6 +122,7 @@ mod tests {
         let key = (0u8..3).prop_map(|number| serde_json::from_str(&format!("\"{number:032x}\"")).unwrap());
         let of = |make: fn(ActionKey) -> Due| key.clone().prop_map(make);
         prop_oneof![
+            of(Due::Waited),
             of(Due::Job),
             of(Due::Look),
             of(Due::Retry),

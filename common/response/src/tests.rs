@@ -36,6 +36,7 @@ mod told;
 mod unread;
 mod unseen;
 mod urgent;
+mod waited;
 mod way;
 mod world;
 

@@ -11,6 +11,11 @@ pub fn nothing(responder: &Responder) {
         let rests = matches!(job.phase(), Phase::Resting(_) | Phase::InDoubt(_));
         assert_eq!(schedule.has(&Due::Job(job.entry.key.clone())), rests, "{:?}: {}", job.phase(), job.entry.key);
     }
+    let settle = responder.config.settle.as_secs();
+    for job in responder.jobs.all().filter(|job| job.watched.is_some() && job.entry.waited_s < settle) {
+        let in_doubt = matches!(job.phase(), Phase::InDoubt(_));
+        assert!(!in_doubt || schedule.has(&Due::Waited(job.entry.key.clone())), "nobody notes how long {job:?} waited");
+    }
     let jobs = schedule.all().filter_map(|due| if let Due::Job(key) = due { Some(key) } else { None });
     jobs.for_each(|key| assert!(responder.jobs.contains(key), "nobody waits for job {key}"));
     responder.follow.assert_nothing_forgotten(schedule);
