@@ -5,8 +5,6 @@ use cordon_response::LedgerState;
 use cordon_runtime::telemetry::metrics::register;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::reload::LoadedPolicy;
-
 /// Counters and gauges of the respond role.
 #[derive(Clone)]
 pub struct ActMetrics {
@@ -108,11 +106,10 @@ impl PolicyMetrics {
         })
     }
 
-    /// Changed files were judged, with this outcome.
-    pub fn judged(&self, standing: &LoadedPolicy) {
-        let outcome = if standing.refused.is_some() { "refused" } else { "loaded" };
-        self.changes.with_label_values(&[outcome]).inc();
-        self.observe(standing);
+    /// Changed files were judged: whether they were refused, and the hash of the rule set in force since.
+    pub fn judged(&self, refused: bool, rule_set: &str) {
+        self.changes.with_label_values(&[if refused { "refused" } else { "loaded" }]).inc();
+        self.observe(refused, rule_set);
     }
 
     /// Whether what is in force could be recorded.
@@ -120,10 +117,10 @@ impl PolicyMetrics {
         self.recorded.set(i64::from(is_recorded));
     }
 
-    /// What is in force.
-    pub fn observe(&self, standing: &LoadedPolicy) {
-        self.refused.set(i64::from(standing.refused.is_some()));
+    /// The hash of the rule set in force, and whether newer files are refused.
+    pub fn observe(&self, refused: bool, rule_set: &str) {
+        self.refused.set(i64::from(refused));
         self.rule_set.reset();
-        self.rule_set.with_label_values(&[standing.policy.rules.hash()]).set(1);
+        self.rule_set.with_label_values(&[rule_set]).set(1);
     }
 }

@@ -113,7 +113,10 @@ pub async fn watch(
     shutdown: CancellationToken,
 ) {
     let mut looks = Looks { judged, last: None };
-    metrics.observe(&standing.borrow());
+    {
+        let now = standing.borrow();
+        metrics.observe(now.refused.is_some(), now.policy.rules.hash());
+    }
     loop {
         tokio::select! {
             () = tokio::time::sleep(every) => {}
@@ -133,7 +136,7 @@ pub async fn watch(
         let (now, at) = (standing.borrow().clone(), context.clock.now());
         let judging = tokio::task::spawn_blocking(move || judge(&now, &written, at));
         let Ok((next, told)) = judging.await else { return };
-        metrics.judged(&next);
+        metrics.judged(next.refused.is_some(), next.policy.rules.hash());
         let since = next.since;
         standing.send_replace(next);
         match told {

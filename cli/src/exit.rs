@@ -8,7 +8,7 @@ use cordon_records::{Classified as _, ErrorClass};
 use cordon_runtime::kafka::{Fault, KafkaFailure, TopicsError};
 use cordon_settings::Problems;
 
-use crate::people::SignError;
+use crate::people::sign::SignError;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,12 +6,9 @@ use std::sync::Arc;
 use cordon_defender::FleetPage;
 use cordon_records::{Machine, MachineId, Verbatim};
 
-use crate::lookup::{LookupError, MachineLookup};
-use crate::machine_cache::{Ask, Walk};
+use crate::lookup::{Answer, LookupError, MachineLookup};
+use crate::machine_cache::planner::{Ask, Walk};
 use crate::metrics::{ApiCall, Metrics};
-
-/// What came of one machine.
-pub type Answer = Result<Verbatim, LookupError>;
 
 /// What a call came to.
 pub enum Came {

@@ -56,6 +56,9 @@ impl From<ApiError> for LookupError {
     }
 }
 
+/// What came of one machine.
+pub type Answer = Result<Verbatim, LookupError>;
+
 /// Looks machines up.
 pub trait MachineLookup: Send + Sync + 'static {
     /// One machine by id.

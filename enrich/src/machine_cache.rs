@@ -6,7 +6,7 @@
 //! remember the `memory`'s business.
 
 mod memory;
-mod planner;
+pub mod planner;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::fetch::{Answer, Came, fetch};
-use crate::lookup::{LookupError, MachineLookup};
+use crate::fetch::{Came, fetch};
+use crate::lookup::{Answer, LookupError, MachineLookup};
 use crate::metrics::{Metrics, Origin};
 use memory::Memory;
 use planner::Planner;
 
-pub use planner::{Ask, Walk};
+use planner::{Ask, Walk};
 
 /// Questions that wait for the task.
 const QUEUE: usize = 1_024;

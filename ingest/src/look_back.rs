@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::restore::earlier;
-
 /// The backward reach of a poll.
 #[derive(Debug, Clone)]
 pub struct LookBack {
@@ -54,6 +52,18 @@ impl LookBack {
         let ordinary = self.ordinary(watermark);
         earlier(now, self.sweep_window).min(ordinary).max(self.from.min(ordinary))
     }
+}
+
+/// An instant before another, or the earliest there is.
+#[must_use]
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// An instant after another, or the latest there is.
+#[must_use]
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

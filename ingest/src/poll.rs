@@ -15,11 +15,11 @@ use crate::cursor;
 use crate::drive::{Driver, Ended, Window};
 use crate::error::IngestError;
 use crate::item::Asked;
-use crate::look_back::LookBack;
+use crate::look_back::{LookBack, later};
 use crate::metrics::{Metrics, RoundEnd};
 use crate::pace::{CALLS_OF_A_ROUND, Pace};
 use crate::publisher::Publisher;
-use crate::restore::{Restored, later, restore};
+use crate::restore::{Restored, restore};
 
 /// Failed rounds in a row after which the stage is no longer ready.
 const PATIENCE: u32 = 3;

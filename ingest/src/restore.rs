@@ -9,7 +9,7 @@ use crate::config::IngestSettings;
 use crate::cursor::{self, Cursors};
 use crate::error::IngestError;
 use crate::item::{Asked, Item};
-use crate::look_back::LookBack;
+use crate::look_back::{LookBack, earlier};
 use crate::seen::Seen;
 
 /// How far Kafka's clock may be behind Microsoft's when old records are left undecoded.
@@ -51,18 +51,6 @@ pub async fn restore(context: &Context, settings: &IngestSettings) -> Result<Res
     let seen = recall(context, reach.sweep(watermark, context.clock.now())).await?;
     tracing::info!(epoch, %watermark, first_start = cursor.is_none(), remembered = seen.len(), "holding the poll");
     Ok(Restored { log, epoch, cursor, watermark, reach, seen })
-}
-
-/// An instant before another, or the earliest there is.
-#[must_use]
-pub fn earlier(at: Timestamp, by: std::time::Duration) -> Timestamp {
-    at.checked_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-/// An instant after another, or the latest there is.
-#[must_use]
-pub fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Reads what is on `alerts` since then, record by record: a day of a large tenant is hundreds of megabytes.

@@ -7,11 +7,11 @@
 
 mod clean;
 pub mod config;
-mod delivery;
 pub mod digest;
 pub mod error;
 mod facts;
 pub mod graph;
+mod holder;
 pub mod letters;
 pub mod mailer;
 pub mod message;

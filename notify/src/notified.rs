@@ -21,7 +21,6 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::error::NotifyError;
-use crate::waiting::Delivery;
 
 mod record;
 
@@ -245,20 +244,6 @@ impl Notified {
     /// Nobody took the digest that was to tell these.
     pub fn forget(&mut self, keys: &[String]) {
         self.memory.forget(keys);
-    }
-}
-
-impl Unfinished {
-    /// The delivery that is still to be made, where readers wait.
-    #[must_use]
-    pub fn delivery(key: &str, sent: &Sent, waiting: Waiting) -> Delivery {
-        Delivery {
-            key: key.to_owned(),
-            mail: waiting.mail.mail(&sent.message_id),
-            readers: waiting.readers.into_iter().map(|reader| reader.0).collect(),
-            until: waiting.until,
-            sent: sent.clone(),
-        }
     }
 }
 

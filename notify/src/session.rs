@@ -6,6 +6,8 @@
 //! report is settled; a crash between the two sends it again under the same `Message-ID`. The reports of a digest stay
 //! unsettled until it is sent and written down.
 
+mod delivery;
+
 use std::collections::BTreeMap;
 use std::future::pending;
 
@@ -15,7 +17,6 @@ use cordon_runtime::telemetry::Waits;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
-use crate::delivery::Outcome;
 use crate::digest::{self, Line, Series};
 use crate::letters::{self, DeadLetter, Letters};
 use crate::mailer::{GRACE, Mailer, Stop, lost_for};
@@ -23,8 +24,9 @@ use crate::message::{Folded, MailDecision, Message, message_for};
 use crate::notified::{Notified, Tells, Unfinished};
 use crate::render::Mail;
 use crate::transport::Transport;
-use crate::waiting::Queue;
+use crate::waiting::{Delivery, Queue};
 use crate::window::{self, Window};
+use delivery::Outcome;
 
 /// Unsettled reports in all digests together, their bytes, and how far apart in the topic: beyond, the digest of the oldest
 /// goes out early. The runtime pauses reading at 1,000 reports, 16 MiB and 5,000 offsets, which would hold up everybody.
@@ -125,7 +127,7 @@ impl<'a, T: Transport> Session<'a, T> {
     /// Sends what a former holder has planned, and takes over who waits.
     async fn finish(&mut self, key: &str, unfinished: Unfinished) -> Result<(), Stop> {
         match unfinished {
-            Unfinished::Waiting(sent, waiting) => self.wait_on(Unfinished::delivery(key, &sent, waiting)).await,
+            Unfinished::Waiting(sent, waiting) => self.wait_on(Delivery::of(key, &sent, waiting)).await,
             Unfinished::Planned(planned) => {
                 tracing::info!(key, "sending a digest that a former holder had planned");
                 let mail = planned.mail.mail(&planned.message_id);

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use lettre::Address;
 use tokio::time::Instant;
 
-use crate::notified::Sent;
+use crate::notified::{Sent, Waiting};
 use crate::render::Mail;
 use crate::transport::Handover;
 
@@ -38,6 +38,18 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The delivery that is still to be made, where readers wait.
+    #[must_use]
+    pub fn of(key: &str, sent: &Sent, waiting: Waiting) -> Self {
+        Self {
+            key: key.to_owned(),
+            mail: waiting.mail.mail(&sent.message_id),
+            readers: waiting.readers.into_iter().map(|reader| reader.0).collect(),
+            until: waiting.until,
+            sent: sent.clone(),
+        }
+    }
+
     /// Takes over how a try ended for the readers that were tried. Gives back those that no longer wait; whoever was not
     /// tried still does.
     pub fn settle(&mut self, tried: &[Address], handover: &Handover) -> Vec<Address> {

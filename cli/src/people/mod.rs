@@ -11,7 +11,7 @@ mod held;
 pub mod ledger;
 mod noticed;
 mod say;
-mod sign;
+pub mod sign;
 mod undo;
 
 use std::io::IsTerminal as _;
@@ -29,8 +29,6 @@ use args::{
 };
 use ledger::{Ledger, Meant};
 use undo::Which;
-
-pub use sign::SignError;
 
 /// Runs the command.
 pub async fn run(command: &PeopleCommand) -> anyhow::Result<Exit> {

@@ -6,7 +6,7 @@ use cordon_policy::TestOutcome;
 use cordon_settings::{Problem, Problems};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::test::{kinds, why};
+use super::outcome::{kinds, why};
 
 /// Writes a JUnit report: a suite for each rule.
 pub fn write(file: &Path, outcomes: &[TestOutcome]) -> Result<(), Problems> {

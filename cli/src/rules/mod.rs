@@ -10,6 +10,7 @@ mod fmt;
 mod junit;
 mod lint;
 mod list;
+mod outcome;
 mod step;
 mod test;
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{Output, TestArgs};
 use super::files::Sources;
+use super::outcome::why;
 use super::step::{self, line};
 use super::{counted, junit};
 use crate::exit::Exit;
@@ -61,20 +62,6 @@ fn lines(outcome: &TestOutcome) -> String {
 }
 
 /// What was expected and found, and the condition on the test's record.
-pub fn why(outcome: &TestOutcome) -> String {
-    let tree = outcome.why.as_ref().map(|step| step::tree(step, 6)).unwrap_or_default();
-    format!(
-        "      expected  {}\n      found     {}\n      because   {}\n{tree}",
-        kinds(&outcome.expected),
-        kinds(&outcome.found),
-        line(&outcome.reason)
-    )
-}
-
-pub fn kinds(kinds: &[String]) -> String {
-    if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") }
-}
-
 fn document(outcomes: &[TestOutcome]) -> Value {
     let failed = outcomes.iter().filter(|outcome| !outcome.holds()).count();
     let tests = outcomes.iter().map(|outcome| {

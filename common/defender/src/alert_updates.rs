@@ -10,7 +10,8 @@ use crate::act::Permitted;
 use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::page::{single, text_of, unproven};
+use crate::page::{single, unproven};
+use crate::wire::text_of;
 
 /// What changes; what is left out stays. `alertIds` stands in the call for many only.
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::odata::Query;
-use crate::page::text_of;
+use crate::wire::text_of;
 
 /// The longest link taken, in bytes; the one on Microsoft's page has about 2,000.
 const MAX_LINK: usize = 16 * 1024;

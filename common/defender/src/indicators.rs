@@ -11,7 +11,8 @@ use crate::act::Permitted;
 use crate::defender::Defender;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::page::{beginning, id_of, text_of, unproven};
+use crate::page::{beginning, id_of, unproven};
+use crate::wire::text_of;
 
 /// `rbacGroupNames` is a list on the wire, although the page's table calls it a text.
 #[derive(Serialize)]

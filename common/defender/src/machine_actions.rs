@@ -9,7 +9,8 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::exchange::Answer;
 use crate::odata::{Filter, Query};
-use crate::page::{Page, beginning, single, text_of, unproven};
+use crate::page::{Page, beginning, single, unproven};
+use crate::wire::text_of;
 
 const LIST: &str = "/api/machineactions";
 /// Where reading a list stops.

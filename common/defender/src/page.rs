@@ -1,7 +1,5 @@
 //! Lists, as they really come: `{"value":[…]}` or a bare array, with items that may be anything.
 
-use std::borrow::Cow;
-
 use cordon_records::{Verbatim, lenient};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,6 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::exchange::Answer;
 use crate::next_link::{NextLink, RefusedLink};
+use crate::wire::text_of;
 
 /// One page of a list. Each item keeps its bytes.
 #[derive(Debug, Default)]
@@ -85,18 +84,6 @@ fn last_given(text: &str) -> Result<Envelope<'_>, serde_json::Error> {
         }
     }
     Ok(envelope)
-}
-
-/// The body as text without a byte order mark. Bytes that are not UTF-8 are replaced: one broken name must not
-/// lose a page. What is sound is not copied: a page of a fleet has megabytes.
-pub(crate) fn text_of(body: &[u8]) -> Cow<'_, str> {
-    fn bare(text: &str) -> &str {
-        text.trim_start_matches('\u{feff}').trim()
-    }
-    match String::from_utf8_lossy(body) {
-        Cow::Borrowed(text) => Cow::Borrowed(bare(text)),
-        Cow::Owned(text) => Cow::Owned(bare(&text).to_owned()),
-    }
 }
 
 /// The first characters of an answer, for an error.

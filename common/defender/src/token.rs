@@ -19,8 +19,8 @@ use crate::base::Base;
 use crate::error::ApiError;
 use crate::exchange::{Answer, Failure, client, exchange, scrub};
 use crate::odata::Query;
-use crate::page::text_of;
 use crate::retry;
+use crate::wire::text_of;
 use crate::wire::token_refusal;
 
 /// The token endpoint's name in errors.

@@ -1,14 +1,16 @@
-//! Error bodies, as they really come: JSON with odd codes, HTML from a front door, or nothing.
+//! Bodies, as they really come: not always UTF-8, and those of errors JSON with odd codes, HTML from a front door, or
+//! nothing.
 //!
 //! Source: Microsoft's page "Common REST API error codes" (`{"error":{"code","message","target"}}`); Entra's
 //! token endpoint answers `{"error":"…","error_description":"…"}` (RFC 6749, section 5.2).
+
+use std::borrow::Cow;
 
 use cordon_records::lenient;
 use cordon_records::text::{cut, one_line};
 use serde::Deserialize;
 
 use crate::error::Refusal;
-use crate::page::text_of;
 
 /// The longest text taken over from a server that says what is wrong, in characters: Entra's are some 300 long, with the
 /// cause anywhere.
@@ -77,6 +79,18 @@ pub(crate) fn token_refusal(status: u16, body: &[u8]) -> Refusal {
 
 fn unstructured(status: u16, body: &[u8]) -> Refusal {
     Refusal { status, code: None, message: clean_to(&String::from_utf8_lossy(body), MAX_BODY), target: None }
+}
+
+/// The body as text without a byte order mark. Bytes that are not UTF-8 are replaced: one broken name must not
+/// lose a page. What is sound is not copied: a page of a fleet has megabytes.
+pub(crate) fn text_of(body: &[u8]) -> Cow<'_, str> {
+    fn bare(text: &str) -> &str {
+        text.trim_start_matches('\u{feff}').trim()
+    }
+    match String::from_utf8_lossy(body) {
+        Cow::Borrowed(text) => Cow::Borrowed(bare(text)),
+        Cow::Owned(text) => Cow::Owned(bare(&text).to_owned()),
+    }
 }
 
 /// One line without what is obeyed or hidden, cut to a length that a log line bears.

@@ -8,52 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::cut::{Cut, CutUnit, EVIDENCE};
 use crate::ids::{AlertId, MachineId};
 use crate::machine::MachineSummary;
-use crate::open_enum;
-use crate::spelling::read;
+use crate::spelling::{AlertStatus, Classification, Severity, read};
 use crate::{known, lenient};
-
-open_enum!(
-    /// How bad Defender thinks it is. Note the capital S of `UnSpecified`.
-    /// Source: Microsoft's page "Alert resource type".
-    Severity spelled crate::spelling::SEVERITY {
-        /// Not said.
-        UnSpecified,
-        /// For information.
-        Informational,
-        /// Low.
-        Low,
-        /// Medium.
-        Medium,
-        /// High.
-        High,
-    }
-);
-
-open_enum!(
-    /// Where the alert stands with the people who work on it. Source: "Alert resource type".
-    AlertStatus spelled crate::spelling::STATUS {
-        /// Not said.
-        Unknown,
-        /// Nobody has taken it.
-        New,
-        /// Somebody works on it.
-        InProgress,
-        /// Closed.
-        Resolved,
-    }
-);
-
-open_enum!(
-    /// What people found it to be. Source: "Alert resource type".
-    Classification spelled crate::spelling::CLASSIFICATION {
-        /// A real attack.
-        TruePositive,
-        /// Real, but expected (a test, a tool of the company's own).
-        InformationalExpectedActivity,
-        /// A false alarm.
-        FalsePositive,
-    }
-);
 
 /// Microsoft's alert as this build understands it. Every field but the id may be absent; what has the wrong type
 /// is absent too. The whole JSON stays in [`AlertRecord::raw`](crate::AlertRecord::raw).

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{AlertStatus, AlertSummary, Classification, Severity};
+use crate::alert::AlertSummary;
 use crate::ids::MachineActionId;
 use crate::machine::MachineSummary;
+use crate::spelling::{AlertStatus, Classification, Severity};
 
 /// The number of onboarded machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

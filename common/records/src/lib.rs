@@ -40,7 +40,7 @@ pub use action::{
     Action, ActionKind, AlertChanges, DeviceValue, Impact, Indicator, IndicatorAction, IndicatorType, IsolationType,
     KindRow, Listed, LiveCommand, Mode, ReleaseTerms, Retired, ScanType, TagChange, Target,
 };
-pub use alert::{Alert, AlertStatus, AlertSummary, Classification, Evidence, LoggedOnUser, RelatedUser, Severity};
+pub use alert::{Alert, AlertSummary, Evidence, LoggedOnUser, RelatedUser};
 pub use clock::{Clock, SystemClock};
 pub use command::{
     Approval, Command, CommandPlace, CommandRecord, MAX_COMMAND, MAX_NAMED, NamedApproval, NamedIsolation,
@@ -72,6 +72,7 @@ pub use report::{
     NoticeKind, OtherAction, RefusalCause, Report, Ruling,
 };
 pub use sighting::{AlertRecord, Change, Source};
+pub use spelling::{AlertStatus, Classification, Severity};
 pub use text::digest;
 pub use topics::{Cleanup, Topic, TopicSpec};
 pub use verbatim::Verbatim;

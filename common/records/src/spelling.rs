@@ -8,8 +8,7 @@
 
 use serde::Deserializer;
 
-use crate::alert::{AlertStatus, Classification, Severity};
-use crate::{known, lenient};
+use crate::{known, lenient, open_enum};
 
 /// Stands in the table for a text that says the same as an absent field.
 const NOT_GIVEN: &str = "";
@@ -64,6 +63,49 @@ fn letters(text: &str) -> impl Iterator<Item = char> {
     let counts = |letter: &char| !(letter.is_whitespace() || matches!(letter, ',' | '-' | '_'));
     text.chars().filter(counts).map(|letter| letter.to_ascii_lowercase())
 }
+
+open_enum!(
+    /// How bad Defender thinks it is. Note the capital S of `UnSpecified`.
+    /// Source: Microsoft's page "Alert resource type".
+    Severity spelled SEVERITY {
+        /// Not said.
+        UnSpecified,
+        /// For information.
+        Informational,
+        /// Low.
+        Low,
+        /// Medium.
+        Medium,
+        /// High.
+        High,
+    }
+);
+
+open_enum!(
+    /// Where the alert stands with the people who work on it. Source: "Alert resource type".
+    AlertStatus spelled STATUS {
+        /// Not said.
+        Unknown,
+        /// Nobody has taken it.
+        New,
+        /// Somebody works on it.
+        InProgress,
+        /// Closed.
+        Resolved,
+    }
+);
+
+open_enum!(
+    /// What people found it to be. Source: "Alert resource type".
+    Classification spelled CLASSIFICATION {
+        /// A real attack.
+        TruePositive,
+        /// Real, but expected (a test, a tool of the company's own).
+        InformationalExpectedActivity,
+        /// A false alarm.
+        FalsePositive,
+    }
+);
 
 /// `severity` of an alert.
 pub const SEVERITY: Values = Values { known: Severity::KNOWN, also: &[("Unknown", "UnSpecified")] };

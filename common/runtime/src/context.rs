@@ -1,12 +1,12 @@
 //! What a stage is given to work with.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cordon_records::{Classified, Clock, ErrorClass};
 use prometheus::Registry;
 
-use crate::heartbeat::Groups;
 use crate::kafka::{KafkaFailure, KafkaSettings, Producer};
 use crate::telemetry::{Health, StageMetrics};
 
@@ -36,6 +36,21 @@ pub struct Context {
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("stage", &self.stage).field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// The consumer groups in which a stage has stood.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Groups(Arc<Mutex<BTreeSet<String>>>);
+
+impl Groups {
+    /// Takes note of one, without the prefix.
+    pub(crate) fn join(&self, group: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(group.to_owned());
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 

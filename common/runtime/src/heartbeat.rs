@@ -5,9 +5,7 @@
 //! there says so in its log and works on. Membership of the consumer groups tells of life as well, but not of a token that is
 //! missing, and the broker does not show it for groups of the newer protocol.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cordon_records::{Headers, StageHealth, Topic, Waiting};
@@ -22,21 +20,6 @@ const EVERY: Duration = Duration::from_secs(30);
 const CHANGED: Duration = Duration::from_secs(5);
 /// How often to look whether something has changed.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// The consumer groups in which a stage has stood.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Groups(Arc<Mutex<BTreeSet<String>>>);
-
-impl Groups {
-    /// Takes note of one, without the prefix.
-    pub(crate) fn join(&self, group: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(group.to_owned());
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-}
 
 /// What there is to say now.
 #[derive(Debug, Clone, PartialEq, Eq)]

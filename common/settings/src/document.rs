@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::ledger::join;
 use crate::node::{self, Kind, Node, Source, Spot};
 use crate::problem::{Place, Problem, Problems};
-use crate::reader::join;
 
 /// A parsed settings file. Mistakes that do not stop the parsing (a key given twice, a bad variable) wait here until a
 /// [`crate::Reader`] reports them with all others.

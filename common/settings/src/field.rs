@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::ledger::Ledger;
 use crate::node::Spot;
-use crate::reader::Ledger;
 
 /// What a section says about one key. It is used up by [`Field::or`], [`Field::optional`] or [`Field::required`].
 #[derive(Debug)]

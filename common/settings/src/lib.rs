@@ -23,6 +23,7 @@ mod document;
 mod endpoint;
 mod environment;
 mod field;
+mod ledger;
 mod node;
 mod overlay;
 mod private;

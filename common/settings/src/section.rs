@@ -10,9 +10,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::field::{At, Field};
+use crate::ledger::{Ledger, join};
 use crate::node::{Kind, Node, Spot};
 use crate::problem::{Place, Problems};
-use crate::reader::{Ledger, join};
 use crate::secret::Secret;
 use crate::suggest::closest;
 use crate::units::{self, parse_duration, parse_size};

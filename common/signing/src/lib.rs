@@ -28,6 +28,7 @@
 mod invalid_signature;
 mod key;
 mod line;
+mod mistake;
 mod options;
 mod pattern;
 mod secrecy;

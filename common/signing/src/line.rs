@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::key::{Key, begins_a_key};
+use crate::mistake::Mistake;
 use crate::options::{self, Options};
 use crate::pattern::Patterns;
 
@@ -18,25 +19,6 @@ pub struct Entry {
     pub blob: Vec<u8>,
     /// The key, ready for use.
     pub key: Key,
-}
-
-/// What is wrong with a line, and where: columns count characters, from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    pub column: usize,
-    pub message: String,
-    pub help: Option<String>,
-}
-
-impl Mistake {
-    pub fn at(column: usize, message: impl Into<String>) -> Self {
-        Self { column, message: message.into(), help: None }
-    }
-
-    pub fn with(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
 }
 
 const FORM: &str = "a line is: PRINCIPALS [OPTIONS] KEYTYPE KEY, for example: ann@example.com ssh-ed25519 AAAA…";

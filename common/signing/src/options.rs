@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::line::Mistake;
+use crate::mistake::Mistake;
 use crate::pattern::Patterns;
 
 /// What a line allows its key. Without options: everything, at any time.

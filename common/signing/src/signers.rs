@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use crate::invalid_signature::InvalidSignature;
 use crate::key::{Unsound, fingerprint};
-use crate::line::{self, Entry, Mistake};
+use crate::line::{self, Entry};
+use crate::mistake::Mistake;
 use crate::secrecy::{masked, private_key_in};
 use crate::signature::Sealed;
 

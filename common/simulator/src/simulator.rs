@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::front;
 use crate::mail::Mail;
 use crate::options::{App, Options, Quirks};
+use crate::people;
 use crate::request_log::LoggedRequest;
 use crate::smtp::{self, SmtpFault};
 use crate::state::Inner;
@@ -256,6 +257,28 @@ impl Simulator {
     /// Makes every token issued so far invalid.
     pub fn revoke_tokens(&self) {
         self.inner.state().tokens.revoke_all();
+    }
+
+    /// A person isolates a machine in the portal. Nothing checks whether another action is under way.
+    pub fn isolate_by_person(&self, machine: &MachineId, person: &str, comment: &str) -> MachineActionId {
+        self.act_by_person("Isolate", machine, person, comment)
+    }
+
+    /// A person releases a machine in the portal.
+    pub fn release_by_person(&self, machine: &MachineId, person: &str, comment: &str) -> MachineActionId {
+        self.act_by_person("Unisolate", machine, person, comment)
+    }
+
+    /// A person starts an action of any kind (`RunAntiVirusScan`, …) in the portal.
+    pub fn act_by_person(&self, kind: &str, machine: &MachineId, person: &str, comment: &str) -> MachineActionId {
+        let now = self.now();
+        people::act(&mut self.inner.state(), kind, machine, (person, comment), now)
+    }
+
+    /// A person cancels an action in the portal; `false` when there is no such action under way.
+    pub fn cancel_by_person(&self, action: &MachineActionId, person: &str, comment: &str) -> bool {
+        let now = self.now();
+        people::cancel(&mut self.inner.state(), action.as_str(), (person, comment), now)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::mail::Mail;
 use crate::options::Options;
 use crate::quota::Windows;
 use crate::request_log::RequestLog;
-use crate::smtp::SmtpScript;
+use crate::smtp::fault::SmtpScript;
 use crate::tenant::Tenant;
 use crate::token::Tokens;
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 use cordon_records::Verbatim;
 use tokio::time::Instant;
 
-use crate::fetch::Answer;
-use crate::lookup::LookupError;
+use crate::lookup::{Answer, LookupError};
 
 /// How long it is remembered that Defender does not know a machine: it may be on its way in.
 pub(super) const UNKNOWN_TTL: Duration = Duration::from_secs(30);

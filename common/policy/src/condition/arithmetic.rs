@@ -1,4 +1,4 @@
-//! `+ - * / %` and unary minus. Whole numbers, instants and durations are checked: what goes beyond the range is a
+//! `+ - * / %`. Whole numbers, instants and durations are checked: what goes beyond the range is a
 //! fault, never a wrapped number.
 
 use super::time::Instant;
@@ -77,13 +77,4 @@ fn moved<'r>(operator: Operator, at: Instant, span: i64) -> Result<Value<'r>, Fa
 
 fn joined<'r>(one: &List<'r>, two: &List<'r>) -> Value<'r> {
     Value::list(one.iter().chain(two.iter()).collect())
-}
-
-/// Unary minus.
-pub fn negated<'r>(value: &Value<'r>) -> Result<Value<'r>, Fault> {
-    match value {
-        Value::Int(number) => number.checked_neg().map(Value::Int).ok_or(Fault::Overflow('-')),
-        Value::Double(number) => Ok(Value::Double(-number)),
-        _ => Err(Fault::Type),
-    }
 }

@@ -157,7 +157,7 @@ impl Function {
 /// Applies a function of one value.
 pub fn apply<'r>(function: Unary, value: Value<'r>) -> Result<Value<'r>, Fault> {
     match (function, value) {
-        (Unary::Negate, value) => super::arithmetic::negated(&value),
+        (Unary::Negate, value) => negated(&value),
         (Unary::Size, Value::Text(text)) => Ok(count(text.as_str().chars().count())),
         (Unary::Size, Value::List(list)) => Ok(count(list.len())),
         (Unary::Lower, Value::Text(text)) => Ok(Value::shared(&text.as_str().to_lowercase())),
@@ -173,6 +173,15 @@ pub fn apply<'r>(function: Unary, value: Value<'r>) -> Result<Value<'r>, Fault> 
         (Unary::Span, span @ Value::Span(_)) => Ok(span),
         (Unary::Part(part, zone), Value::Instant(at)) => Ok(Value::Int(time::part(at, part, zone))),
         (Unary::Part(part, _), Value::Span(span)) => time::whole(span, part).map(Value::Int).ok_or(Fault::Type),
+        _ => Err(Fault::Type),
+    }
+}
+
+/// Unary minus.
+fn negated<'r>(value: &Value<'r>) -> Result<Value<'r>, Fault> {
+    match value {
+        Value::Int(number) => number.checked_neg().map(Value::Int).ok_or(Fault::Overflow('-')),
+        Value::Double(number) => Ok(Value::Double(-number)),
         _ => Err(Fault::Type),
     }
 }

@@ -4,7 +4,6 @@ use std::fmt::Display;
 
 use jiff::Timestamp;
 
-use super::print::percent;
 use super::settings::{Approvals, Cap, Guards, HoldList, Maintenance, Never};
 use crate::window;
 
@@ -92,6 +91,14 @@ fn share(caps: &[(u64, u32)], floor: u32) -> String {
         caps.iter().map(|&(length, share)| format!("{} in {}", percent(share), window::format(length))).collect();
     let limits = limits.join(", ");
     format!("of these: at most {limits} of the fleet, though always {floor}; beyond: held, and the breaker latches")
+}
+
+/// Hundredths of a percent as people write them.
+pub fn percent(hundredths: u32) -> String {
+    match hundredths % 100 {
+        0 => format!("{}%", hundredths / 100),
+        rest => format!("{}.{rest:02}%", hundredths / 100),
+    }
 }
 
 fn approvals(approvals: &Approvals) -> String {

@@ -6,7 +6,7 @@ use cordon_records::digest;
 use serde_json::Value;
 
 use super::flow::Flow;
-use super::meaning::OBSERVABLE;
+use super::meaning::{OBSERVABLE, percent};
 use super::settings::{Approvals, Cap, Guards, Maintenance};
 use crate::window;
 
@@ -142,12 +142,4 @@ fn yaml(settings: &[Setting], is_marked: impl Fn(&Setting) -> bool) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Hundredths of a percent as people write them.
-pub fn percent(hundredths: u32) -> String {
-    match hundredths % 100 {
-        0 => format!("{}%", hundredths / 100),
-        rest => format!("{}.{rest:02}%", hundredths / 100),
-    }
 }

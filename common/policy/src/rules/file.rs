@@ -12,8 +12,6 @@ use super::{actions, tokens};
 use crate::condition::{Condition, Mistake};
 use crate::guards::file::{attempts, windows};
 
-pub use super::actions::ACTION_KINDS;
-
 /// The modes by name.
 pub const MODES: &[(&str, Mode)] = &[("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
 

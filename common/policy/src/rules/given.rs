@@ -3,7 +3,7 @@
 use cordon_settings::{Section, closest};
 use serde_json::{Map, Value};
 
-use super::file::ACTION_KINDS;
+use super::actions::ACTION_KINDS;
 use super::rule::RuleTest;
 use crate::schema::{ALERT, Choice, EVIDENCE, FieldSpec, FieldType, MACHINE};
 

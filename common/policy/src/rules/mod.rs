@@ -14,6 +14,7 @@ mod rule;
 mod sample;
 mod scalar;
 mod set;
+mod spelt;
 mod template;
 mod tests_in_files;
 mod tokens;

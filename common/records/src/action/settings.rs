@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{AlertStatus, Classification};
+use crate::spelling::{AlertStatus, Classification};
 use crate::words::words;
 
 words!(

@@ -2,7 +2,7 @@
 
 use cordon_records::{Classified, ErrorClass};
 
-use super::run::DRAIN_BUDGET;
+use super::budget::DRAIN_BUDGET;
 use crate::context::ContextError;
 use crate::kafka::{KafkaFailure, TopicsError};
 use crate::telemetry::TelemetryError;

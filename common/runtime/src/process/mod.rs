@@ -3,6 +3,7 @@
 //! A stage implements [`Stage`] and its `main` is one call of [`main`]. The `cordon` command runs the same stages
 //! inside one process through [`run_embedded`].
 
+mod budget;
 mod command_line;
 mod configuration;
 mod exit;
@@ -29,10 +30,11 @@ use crate::telemetry::{logs, serve};
 use command_line::CommandLine;
 use signals::Ended;
 
+pub use budget::DRAIN_BUDGET;
 pub use command_line::NoArgs;
 pub use configuration::{Configuration, SECTIONS, check_root, load, read_root, read_stage, warn_allow_http};
 pub use failure::StageFailure;
-pub use run::{DRAIN_BUDGET, run_embedded};
+pub use run::run_embedded;
 
 /// One stage of the pipeline.
 pub trait Stage: Send + Sized + 'static {

@@ -7,17 +7,13 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Stage;
+use super::budget::{DRAIN_BUDGET, FLUSH_BUDGET};
 use super::failure::StageFailure;
 use crate::context::Context;
 use crate::heartbeat;
 use crate::kafka::{Access, TopicsError, check_topics};
 use crate::telemetry::Health;
 
-/// How long a stage may take to settle what is under way once it is asked to stop. Container runtimes that kill after
-/// 30 s by default need a longer grace period for a clean end.
-pub const DRAIN_BUDGET: Duration = Duration::from_secs(30);
-/// How long the producer may take to deliver what it still holds.
-pub(super) const FLUSH_BUDGET: Duration = Duration::from_secs(5);
 /// The pause after the first failed look at the broker; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

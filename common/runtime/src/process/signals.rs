@@ -9,8 +9,8 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::budget::{DRAIN_BUDGET, FLUSH_BUDGET};
 use super::failure::StageFailure;
-use super::run::{DRAIN_BUDGET, FLUSH_BUDGET};
 
 /// How much longer than the budgets inside the runtime the outer watchdog waits.
 const GRACE: Duration = Duration::from_secs(5);

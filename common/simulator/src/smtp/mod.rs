@@ -1,6 +1,6 @@
 //! An SMTP sink: it accepts mail on loopback, keeps it, and plays scripted faults for each phase of a session.
 
-mod fault;
+pub(crate) mod fault;
 mod session;
 
 pub use fault::{SmtpFault, SmtpFaultKind, SmtpPhase};
@@ -10,8 +10,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::state::Inner;
-
-pub(crate) use fault::SmtpScript;
 
 /// Serves sessions until the simulator stops.
 pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {

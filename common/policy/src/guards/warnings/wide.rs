@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::{Warning, warning, written};
 use crate::guards::Guards;
-use crate::guards::print::percent;
+use crate::guards::meaning::percent;
 use crate::window;
 
 const DAY: u64 = 86_400;

@@ -6,7 +6,7 @@ use cordon_settings::{Section, closest};
 use serde_json::{Value, json};
 
 use super::texts::{not_blank, text_schema};
-use crate::rules::json_schema::spelt;
+use crate::rules::spelt::spelt;
 use crate::rules::template::Template;
 
 const KEYS: &[&str] = &["status", "assigned_to", "classification", "determination", "comment"];

@@ -20,9 +20,10 @@ use crate::message::Message;
 use crate::metrics::Lost;
 use crate::notified::{MailRecord, Planned, Reader, Sent, Stored, Tells, Waiting};
 use crate::render::Mail;
-use crate::session::{Letter, Session};
 use crate::transport::{Handover, Transport, in_one_line};
 use crate::waiting::Delivery;
+
+use super::{Letter, Session};
 
 /// No more than this is waited because the other side asked for it.
 const LONGEST_ASKED: std::time::Duration = std::time::Duration::from_secs(600);
