@@ -1,6 +1,6 @@
 //! One attempt: INTENT written, read back, called, answered. Pure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cordon_records::{ActionKey, ActionState, AttemptState, FailureCause, LedgerEntry, LedgerRecord, Report};
 
@@ -8,7 +8,7 @@ use super::asker::asker;
 use super::cancel::cancelled_kind;
 use super::event::{Answer, Effect, Moment, Order};
 use super::facts::ActionSnapshot;
-use super::jobs::Phase;
+use super::job::{State, Step};
 use super::ours;
 use super::responder::Responder;
 use super::schedule::Due;
@@ -17,62 +17,45 @@ use super::{batch, reconcile, report};
 
 impl Responder {
     pub(super) fn intent_written(&mut self, key: &ActionKey, offset: i64, at: Moment) {
-        if let Some(job) = self.jobs.get(key)
-            && let Phase::IntentSent(since) = job.phase()
-        {
-            self.jobs.set(key, Phase::IntentAt(since, offset), &mut self.schedule);
+        if self.step(key, Step::Written(offset)) {
+            self.call_read_back(at);
         }
-        self.call_read_back(at);
     }
 
     /// Calls for every INTENT that the tail has reached. No claim above ours stood before it, or we would have
     /// been superseded.
     pub(super) fn call_read_back(&mut self, at: Moment) {
-        let ready: Vec<ActionKey> = self
-            .jobs
-            .all()
-            .filter(|job| matches!(job.phase(), Phase::IntentAt(_, offset) if offset <= self.tailed_to))
-            .map(|job| job.entry.key.clone())
-            .collect();
-        for key in ready {
+        for key in self.jobs.written_up_to(self.tailed_to) {
             self.call(&key, at);
         }
     }
 
     fn call(&mut self, key: &ActionKey, at: Moment) {
-        let Some(job) = self.jobs.get(key) else { return };
-        let Phase::IntentAt(since, _) = job.phase() else { return };
-        if batch::may_share(&job.entry.action) && !job.alone {
-            self.gather(key, since, at);
-            return;
-        }
-        if let Some(order) = self.permitted(key, at) {
-            let effect = Effect::Act { order: Box::new(order), until: since + self.config.lease };
-            self.effects.push(effect);
+        let may_share = self.jobs.get(key).is_some_and(|job| batch::may_share(&job.entry.action) && !job.alone);
+        if may_share {
+            self.gather(key, at);
+        } else if let Some((order, until)) = self.permitted(key, at) {
+            self.effects.push(Effect::Act { order: Box::new(order), until });
         }
     }
 
-    /// The order that the INTENT of this job permits now. Nothing is sent during a pause or after the lease: then the
+    /// The order that the INTENT of this job permits now, and until when. Nothing is sent during a pause or after the lease: then the
     /// fresh read and the guards decide anew under the same attempt.
-    pub(super) fn permitted(&mut self, key: &ActionKey, at: Moment) -> Option<Order> {
-        let entry = &self.jobs.get(key)?.entry;
+    pub(super) fn permitted(&mut self, key: &ActionKey, at: Moment) -> Option<(Order, Instant)> {
+        let Some((job, since)) = self.jobs.get(key).and_then(|job| Some((job, job.intended_at()?))) else {
+            self.misplaced("permission", key);
+            return None;
+        };
+        let entry = &job.entry;
         let cancels = self.target(entry).map(|(_, id)| id);
         if cancelled_kind(&entry.action).is_some() && cancels.is_none() {
             self.finish(key, ActionState::Covered, "what was to be cancelled has ended meanwhile".into(), at);
             return None;
         }
         let by_person = asker(entry).is_person();
-        let (paused, lease) = (self.is_paused() && !by_person, self.config.lease);
-        let job = self.jobs.get_mut(key)?;
-        let Phase::IntentAt(since, _) = job.phase() else { return None };
-        if paused || at.mono >= since + lease {
-            job.not_called();
-            self.jobs.set(key, Phase::Resting(at.mono), &mut self.schedule);
-            return None;
-        }
-        self.jobs.set(key, Phase::Calling, &mut self.schedule);
-        let entry = &self.jobs.get(key)?.entry;
-        Some(Order {
+        let until = since + self.config.lease;
+        let paused = self.is_paused() && !by_person;
+        let order = Order {
             key: key.clone(),
             alert: entry.alert.id.clone(),
             machine: entry.machine.id.clone(),
@@ -80,15 +63,19 @@ impl Responder {
             comment: ours::comment(&words(entry), key.as_str(), entry.attempt),
             cancels,
             by_person,
-        })
+        };
+        let is_permitted = !paused && at.mono < until;
+        let step = if is_permitted { Step::Call } else { Step::NotCalled(at.mono) };
+        (self.step(key, step) && is_permitted).then_some((order, until))
     }
 
     pub(super) fn answered(&mut self, key: &ActionKey, answer: Answer, at: Moment) {
-        let kind = self.jobs.get(key).map(|job| job.entry.action.kind());
-        if let Some(kind) = kind {
-            self.spent.remove(&kind);
-            self.schedule.cancel(&Due::Quota(kind));
-        }
+        let Some(job) = self.jobs.get(key).filter(|job| *job.state() == State::Calling) else {
+            return self.misplaced("answer", key);
+        };
+        let kind = job.entry.action.kind();
+        self.spent.remove(&kind);
+        self.schedule.cancel(&Due::Quota(kind));
         match answer {
             Answer::Accepted(standing) => self.accept(key, &standing, at),
             Answer::Others(action) => self.answered_with_others(key, &action, at),
@@ -104,8 +91,8 @@ impl Responder {
 
     /// A permission is missing. Nothing was done, and once it is there a person may ask again.
     fn forbidden(&mut self, key: &ActionKey, why: &str, at: Moment) {
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.entry.cause = Some(FailureCause::MissingPermission);
+        if let Some(entry) = self.jobs.entry_mut(key) {
+            entry.cause = Some(FailureCause::MissingPermission);
         }
         let why = format!("{why}; once the permission is there, `cordon retry {key}` asks again");
         self.finish(key, ActionState::Failed, why, at);
@@ -113,10 +100,12 @@ impl Responder {
 
     /// It rests, and the ledger knows that nothing was done: the next holder need not doubt it.
     fn not_done(&mut self, key: &ActionKey, (after, spent): (Duration, bool), at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        job.not_called();
-        let entry = job.entry.clone();
-        self.jobs.set(key, Phase::Resting(at.mono + after), &mut self.schedule);
+        if !self.step(key, Step::NotCalled(at.mono + after)) {
+            return;
+        }
+        let Some(entry) = self.jobs.get(key).map(|job| job.entry.clone()) else {
+            return self.misplaced("not done", key);
+        };
         if spent {
             self.spent.insert(entry.action.kind());
             self.schedule.set(Due::Quota(entry.action.kind()), at.mono + after);
@@ -136,8 +125,8 @@ impl Responder {
 
     /// Defender has the request. Its words "Succeeded" come through the follow-up, never from here.
     pub(super) fn accept(&mut self, key: &ActionKey, standing: &ActionSnapshot, at: Moment) {
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.entry.machine_action_id = Some(standing.id.clone());
+        if let Some(entry) = self.jobs.entry_mut(key) {
+            entry.machine_action_id = Some(standing.id.clone());
         }
         self.follow.accepted(key, standing);
         let besides = self.jobs.get(key).map(|job| self.ends_besides(&job.entry)).unwrap_or_default();
@@ -147,7 +136,7 @@ impl Responder {
 
     /// Nobody knows whether it was done. Defender's list tells of its machine actions; of the others nothing does.
     pub(super) fn lost(&mut self, key: &ActionKey, why: String, at: Moment) {
-        let Some(entry) = self.jobs.get(key).map(|job| &job.entry) else { return };
+        let Some(entry) = self.jobs.get(key).map(|job| &job.entry) else { return self.misplaced("lost", key) };
         if entry.action.kind().is_machine_action() {
             self.doubt(key, why, at);
         } else {
@@ -158,21 +147,21 @@ impl Responder {
 
     /// The answer was lost: reported and settled as in doubt, looked up later. The ledger drives it from here.
     pub(super) fn doubt(&mut self, key: &ActionKey, why: String, at: Moment) {
-        let until = at.mono + self.config.settle;
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        if !self.step(key, Step::Doubt(at.mono + self.config.settle)) {
+            return;
+        }
+        let Some(job) = self.jobs.get_mut(key) else { return self.misplaced("doubt", key) };
         job.entry.state = AttemptState::InDoubt;
         job.entry.reason = why;
         job.entry.rests_until = at.wall.checked_add(self.config.settle).ok();
         job.entry.at = at.wall;
         job.entry.epoch = self.epoch;
-        job.tries = 0;
         let mut entry = job.entry.clone();
         let then = OnDurable::settle(job.offset.take());
         let reports = vec![Report::Action(Box::new(report::in_doubt(&entry)))];
         // The report has them now.
         entry.facts = None;
         job.entry.facts = None;
-        self.jobs.set(key, Phase::InDoubt(until), &mut self.schedule);
         self.watch(key, at);
         self.ledger.put(entry.clone());
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], then);

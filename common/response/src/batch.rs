@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cordon_records::{Action, ActionKey};
 
 use super::event::{Answer, Effect, Moment, Order};
-use super::jobs::Phase;
+use super::job::Step;
 use super::responder::Responder;
 use super::schedule::Due;
 
@@ -19,7 +19,7 @@ const MOST: usize = 50;
 /// Changes of alerts whose INTENT is read back and that wait for company.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
-    ready: Vec<(ActionKey, Instant)>,
+    ready: Vec<ActionKey>,
 }
 
 #[cfg(test)]
@@ -30,10 +30,10 @@ impl Gathering {
 }
 
 impl Responder {
-    /// The INTENT of this change of an alert, made at `since`, permits the call.
-    pub(super) fn gather(&mut self, key: &ActionKey, since: Instant, at: Moment) {
-        if self.gathering.ready.iter().all(|(ready, _)| ready != key) {
-            self.gathering.ready.push((key.clone(), since));
+    /// The INTENT of this change of an alert was read back: its call waits for company.
+    pub(super) fn gather(&mut self, key: &ActionKey, at: Moment) {
+        if self.step(key, Step::Gather) {
+            self.gathering.ready.push(key.clone());
             self.schedule.set_first(Due::Gathered, at.mono + GATHER);
         }
     }
@@ -42,9 +42,9 @@ impl Responder {
     pub(super) fn send_gathered(&mut self, at: Moment) {
         let gathered = std::mem::take(&mut self.gathering);
         let mut groups: Vec<(Instant, Vec<Order>)> = Vec::new();
-        for (key, since) in gathered.ready {
-            let Some(order) = self.permitted(&key, at) else { continue };
-            let until = since + self.config.lease;
+        for key in gathered.ready {
+            // Its lease is over, or a pause holds it: then it rests.
+            let Some((order, until)) = self.permitted(&key, at) else { continue };
             let company = |(_, orders): &&mut (Instant, Vec<Order>)| {
                 orders.len() < MOST && orders.first().is_some_and(|first| first.action == order.action)
             };
@@ -71,14 +71,21 @@ impl Responder {
     /// The one answer settles all, but for a no: one alert among them may be the cause, so each is asked for by itself.
     pub(super) fn answered_together(&mut self, keys: &[ActionKey], answer: &Answer, at: Moment) {
         for key in keys {
-            match (answer, self.jobs.get_mut(key)) {
-                (Answer::Rejected(_) | Answer::Forbidden(_), Some(job)) if keys.len() > 1 => {
-                    job.not_called();
-                    job.alone = true;
-                    self.jobs.set(key, Phase::Resting(at.mono), &mut self.schedule);
-                }
+            match answer {
+                Answer::Rejected(_) | Answer::Forbidden(_) if keys.len() > 1 => self.ask_alone(key, at),
                 _ => self.answered(key, answer.clone(), at),
             }
+        }
+    }
+}
+
+impl Responder {
+    /// Has it called once more, by itself.
+    fn ask_alone(&mut self, key: &ActionKey, at: Moment) {
+        if self.step(key, Step::NotCalled(at.mono))
+            && let Some(job) = self.jobs.get_mut(key)
+        {
+            job.alone = true;
         }
     }
 }

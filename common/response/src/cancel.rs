@@ -6,7 +6,7 @@ use cordon_records::{
 };
 
 use super::event::Moment;
-use super::jobs::{Job, Phase};
+use super::job::Job;
 use super::people::{CommandOutput, Done, NotDone, Person};
 use super::reconcile::where_to_look;
 use super::release::was_called;
@@ -107,7 +107,7 @@ impl Responder {
     }
 
     fn uncalled(&self, entry: &LedgerEntry) -> Vec<ActionKey> {
-        let jobs = self.jobs.all().filter(|job| cancels(entry, &job.entry) && !job.is_under_way());
+        let jobs = self.jobs.on(&entry.machine.id).filter(|job| cancels(entry, &job.entry) && !job.is_under_way());
         jobs.map(|job| job.entry.key.clone()).collect()
     }
 
@@ -143,12 +143,10 @@ impl Responder {
     /// The guards let this cancellation pass. What was not called yet ends without a call; only what Defender has
     /// taken needs one.
     pub(super) fn cancel(&mut self, key: &ActionKey, reason: String, at: Moment) {
-        let Some(job) = self.jobs.get(key) else { return };
+        let Some(job) = self.jobs.get(key) else { return self.misplaced("cancel", key) };
         let entry = job.entry.clone();
         if self.target_is_under_way(&entry) {
-            self.jobs.set(key, Phase::Queued, &mut self.schedule);
-            self.enqueue(key);
-            return;
+            return self.wait(key);
         }
         let (uncalled, failed) = (self.uncalled(&entry), self.failed_before(&entry));
         let (mut stopped, mut called, mut all_known) = (!uncalled.is_empty(), false, true);

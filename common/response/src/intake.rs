@@ -11,7 +11,7 @@ use super::asker::asker;
 use super::cancel::NOTHING;
 use super::event::{Effect, Moment};
 use super::facts::FreshFacts;
-use super::jobs::{Job, Phase};
+use super::job::{Job, Step};
 use super::reconcile::with_what_is_unseen;
 use super::report;
 use super::responder::Responder;
@@ -64,8 +64,7 @@ impl Responder {
                 continue;
             }
             let entry = self.entry(decision, planned, machine, at);
-            self.jobs.insert(Job::planned(entry, urgency, (offset, after)));
-            self.enqueue(&planned.key);
+            self.begin_job(Job::planned(entry, urgency, (offset, after)));
         }
     }
 
@@ -98,7 +97,10 @@ impl Responder {
     /// Starts a queued job: true when a fresh read is now under way. What the ledger, a switch or the decision's own facts
     /// already decide costs no read, which is what keeps a storm from eating the quota.
     pub(super) fn start(&mut self, key: &ActionKey, at: Moment) -> bool {
-        let Some(job) = self.jobs.get(key) else { return false };
+        let Some(job) = self.jobs.get(key) else {
+            self.misplaced("start", key);
+            return false;
+        };
         let entry = &job.entry;
         if let Some(open) = self.covering(entry) {
             let why = covered(entry, open);
@@ -126,9 +128,9 @@ impl Responder {
         // What a person or a timer asks for is done whatever has become of the alert.
         let alert = (asker(entry) == Asker::Rules).then(|| (entry.alert.id.clone(), entry.alert.last_update));
         let effect = Effect::Read { key: key.clone(), alert, machine: entry.machine.id.clone() };
-        self.jobs.set(key, Phase::Reading, &mut self.schedule);
-        self.effects.push(effect);
-        true
+        let reads = self.step(key, Step::Read);
+        self.effects.extend(reads.then_some(effect));
+        reads
     }
 
     /// Ends a job with a report that stands in the ledger.
@@ -144,7 +146,7 @@ impl Responder {
         at: Moment,
         (mut reports, mut ledger): (Vec<Report>, Vec<LedgerRecord>),
     ) {
-        let Some(mut job) = self.jobs.remove(key, &mut self.schedule) else { return };
+        let Some(mut job) = self.jobs.remove(key, &mut self.schedule) else { return self.misplaced("end", key) };
         let (state, reason) = with_what_is_unseen(&job.entry, (state, reason));
         job.entry.state = AttemptState::Reported(state);
         job.entry.reason = reason;

@@ -1,157 +1,32 @@
-//! The actions on their way. Pure.
+//! The actions on their way, found by key, machine and lane, and by what they wait for. Pure.
 //!
-//! What a job waits for and when it is due change together here, so that no job that rests is forgotten.
+//! Where a job stands, when it is due and where it is found change together here, so that no job that rests is forgotten and
+//! no turn walks over all jobs.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_policy::Asker;
-use cordon_records::{ActionKey, LedgerEntry, Mode};
+use cordon_records::{ActionKey, ActionKind, LedgerEntry, MachineId};
 
-use super::asker::{asker, is_approved};
-use super::preflight::is_plain;
+use super::event::OutOfPlace;
+use super::job::{Job, Question, State, Step};
+use super::order::Place;
 use super::schedule::{Due, Schedule};
-use super::urgency::Urgency;
-use super::waited::Watched;
+use super::urgency::Reads;
 
-/// Where a job stands between two events.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Phase {
-    /// Waits for its machine or its turn.
-    Queued,
-    /// The fresh read is under way.
-    Reading,
-    /// The INTENT, made at this monotonic instant, is on its way to the broker.
-    IntentSent(Instant),
-    /// The INTENT is at this offset and waits to be read back.
-    IntentAt(Instant, i64),
-    /// The call is under way.
-    Calling,
-    /// Nothing was done; the fresh read is repeated at this instant.
-    Resting(Instant),
-    /// The answer was lost, or names an action that the list does not show yet; the list is read at this instant.
-    InDoubt(Instant),
-    /// The list is being read.
-    Looking {
-        /// Whether the settle time has passed.
-        settled: bool,
-    },
-}
-
-impl Phase {
-    /// When it ends by itself.
-    const fn until(self) -> Option<Instant> {
-        match self {
-            Self::Resting(until) | Self::InDoubt(until) => Some(until),
-            Self::Queued
-            | Self::Reading
-            | Self::IntentSent(_)
-            | Self::IntentAt(..)
-            | Self::Calling
-            | Self::Looking { .. } => None,
-        }
-    }
-}
-
-/// One action on its way.
-#[derive(Debug, Clone)]
-pub(super) struct Job {
-    pub entry: LedgerEntry,
-    pub offset: Option<i64>,
-    /// The action before it in its decision: this one begins when that one is settled.
-    pub after: Option<ActionKey>,
-    phase: Phase,
-    /// How soon its turn comes.
-    pub urgency: Urgency,
-    /// Failed reads in a row.
-    pub tries: u32,
-    /// The attempt in `entry` was definitely not done and may be made again under its number.
-    pub again: bool,
-    /// The attempt in `entry` has its number, but no INTENT yet.
-    pub numbered: bool,
-    /// How often Defender said that another action is running.
-    pub busy: u32,
-    /// Defender did nothing, since another isolation is on its way; from this instant on its list must show that one.
-    pub listed_by: Option<Instant>,
-    /// Of one in doubt: up to when it was watched.
-    pub watched: Option<Watched>,
-    /// Its call is not shared with others.
-    pub alone: bool,
-    /// Why a fresh read found it needless, while the list is searched for an earlier attempt of it.
-    pub needless: Option<String>,
-}
-
-impl Job {
-    /// One that has not begun and that no decision waits for.
-    pub(super) fn new(entry: LedgerEntry) -> Self {
-        let (phase, urgency) = (Phase::Queued, Urgency::of(&entry));
-        Self {
-            entry,
-            offset: None,
-            after: None,
-            phase,
-            urgency,
-            tries: 0,
-            again: false,
-            numbered: false,
-            busy: 0,
-            listed_by: None,
-            watched: None,
-            alone: false,
-            needless: None,
-        }
-    }
-
-    /// One that the decision at `offset` plans, after another one.
-    pub(super) fn planned(entry: LedgerEntry, urgency: Urgency, (offset, after): (i64, Option<ActionKey>)) -> Self {
-        Self { offset: Some(offset), after, urgency, ..Self::new(entry) }
-    }
-
-    /// One whose attempt has its number, but no INTENT yet.
-    pub(super) fn numbered(entry: LedgerEntry) -> Self {
-        Self { numbered: true, ..Self::new(entry) }
-    }
-
-    /// Where it stands.
-    pub(super) const fn phase(&self) -> Phase {
-        self.phase
-    }
-
-    /// The call of the newest attempt was certainly not done: it is made again under its number.
-    pub(super) const fn not_called(&mut self) {
-        (self.again, self.entry.undone) = (true, true);
-    }
-
-    /// Whether it needs no fresh read for sure: it is only rehearsed, or a person is still to be asked. What else needs none
-    /// is found out when its turn comes.
-    pub(super) fn costs_no_read(&self) -> bool {
-        let asks = self.entry.mode == Mode::Approve && asker(&self.entry) == Asker::Rules && !is_approved(&self.entry);
-        (self.entry.mode == Mode::Shadow || asks) && is_plain(&self.entry)
-    }
-
-    /// Whether it has begun and waits for nothing but its own reads and calls.
-    pub(super) const fn is_on_its_way(&self) -> bool {
-        match self.phase {
-            Phase::Reading | Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => true,
-            Phase::Queued | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => false,
-        }
-    }
-
-    /// Whether a call may be out, or comes out at any moment: nobody can say yet what there is to cancel.
-    pub(super) const fn is_under_way(&self) -> bool {
-        match self.phase {
-            Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling | Phase::InDoubt(_) | Phase::Looking { .. } => {
-                true
-            }
-            Phase::Queued | Phase::Reading | Phase::Resting(_) => false,
-        }
-    }
-}
-
-/// The actions on their way, by their keys.
+/// The actions on their way.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     by_key: BTreeMap<ActionKey, Job>,
+    on: BTreeMap<MachineId, BTreeSet<ActionKey>>,
+    /// Those that have begun, lane by lane.
+    places: BTreeMap<Place, BTreeSet<ActionKey>>,
+    /// How many of each kind have begun and wait for nothing but their own reads and calls.
+    kinds: BTreeMap<ActionKind, usize>,
+    /// INTENTs that are to be read back, by their offset.
+    written: BTreeSet<(i64, ActionKey)>,
+    reads: Reads,
+    /// Questions whose answer nobody waits for any more: their job was taken out, or has begun anew.
+    dropped: BTreeMap<(ActionKey, Question), usize>,
 }
 
 impl Jobs {
@@ -159,8 +34,14 @@ impl Jobs {
         self.by_key.get(key)
     }
 
+    /// For changes of what it carries; where it stands changes by steps.
     pub(super) fn get_mut(&mut self, key: &ActionKey) -> Option<&mut Job> {
         self.by_key.get_mut(key)
+    }
+
+    /// What is to be written of it.
+    pub(super) fn entry_mut(&mut self, key: &ActionKey) -> Option<&mut LedgerEntry> {
+        self.by_key.get_mut(key).map(|job| &mut job.entry)
     }
 
     pub(super) fn contains(&self, key: &ActionKey) -> bool {
@@ -172,28 +53,152 @@ impl Jobs {
         self.by_key.values()
     }
 
-    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Job> {
-        self.by_key.values_mut()
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut LedgerEntry> {
+        self.by_key.values_mut().map(|job| &mut job.entry)
     }
 
-    /// Takes a job that has not begun.
-    pub(super) fn insert(&mut self, job: Job) {
-        self.by_key.insert(job.entry.key.clone(), job);
+    /// Those of this machine, in the order of their keys.
+    pub(super) fn on(&self, machine: &MachineId) -> impl Iterator<Item = &Job> {
+        self.on.get(machine).into_iter().flatten().filter_map(|key| self.by_key.get(key))
     }
 
-    /// Has this job stand there from now on.
-    pub(super) fn set(&mut self, key: &ActionKey, phase: Phase, schedule: &mut Schedule) {
-        let Some(job) = self.by_key.get_mut(key) else { return };
-        job.phase = phase;
-        match phase.until() {
-            Some(until) => schedule.set(Due::Job(key.clone()), until),
-            None => _ = schedule.cancel(&Due::Job(key.clone())),
+    /// Those that have begun in this lane of this machine.
+    pub(super) fn begun_at(&self, place: &Place) -> impl Iterator<Item = &Job> {
+        self.places.get(place).into_iter().flatten().filter_map(|key| self.by_key.get(key))
+    }
+
+    /// Whether one of this kind has begun and waits for nothing but its own reads and calls.
+    pub(super) fn any_on_its_way(&self, kind: ActionKind) -> bool {
+        self.kinds.contains_key(&kind)
+    }
+
+    /// The fresh reads that are under way.
+    pub(super) const fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    /// Those whose INTENT is at or before this offset and has not been read back, in the order of their keys.
+    pub(super) fn written_up_to(&self, offset: i64) -> BTreeSet<ActionKey> {
+        self.written.iter().take_while(|(at, _)| *at <= offset).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Takes a job in.
+    pub(super) fn insert(&mut self, job: Job, schedule: &mut Schedule) {
+        let key = job.entry.key.clone();
+        self.remove(&key, schedule);
+        self.on.entry(job.place().0.clone()).or_default().insert(key.clone());
+        self.index(&job, schedule);
+        self.by_key.insert(key, job);
+    }
+
+    /// Has a job take a step.
+    ///
+    /// # Errors
+    /// There is no such job, or the step cannot come where it stands.
+    pub(super) fn step(&mut self, key: &ActionKey, step: Step, schedule: &mut Schedule) -> Result<(), OutOfPlace> {
+        let Some(mut job) = self.by_key.remove(key) else { return Err(no_job(step.name(), key)) };
+        self.unindex(&job, schedule);
+        let taken = job.on(step);
+        self.index(&job, schedule);
+        self.by_key.insert(key.clone(), job);
+        taken
+    }
+
+    /// Takes a job out, wherever it stands. An answer that it waits for is expected all the same.
+    pub(super) fn remove(&mut self, key: &ActionKey, schedule: &mut Schedule) -> Option<Job> {
+        let job = self.by_key.remove(key)?;
+        self.unindex(&job, schedule);
+        take(&mut self.on, &job.place().0, key);
+        if let Some(question) = job.awaits() {
+            *self.dropped.entry((key.clone(), question)).or_default() += 1;
+        }
+        Some(job)
+    }
+
+    /// Whether this answer is one that the job of this key waits for. Nobody waits for that to a question whose job was
+    /// taken out since.
+    ///
+    /// # Errors
+    /// It was never asked for.
+    pub(super) fn awaits(&mut self, key: &ActionKey, question: Question) -> Result<bool, OutOfPlace> {
+        if let Some(job) = self.by_key.get_mut(key).filter(|job| job.awaits() == Some(question)) {
+            job.is_told();
+            return Ok(true);
+        }
+        let dropped = (key.clone(), question);
+        match self.dropped.get_mut(&dropped) {
+            Some(left @ 2..) => *left -= 1,
+            Some(_) => _ = self.dropped.remove(&dropped),
+            None => return Err(self.out_of_place(question.answer(), key)),
+        }
+        Ok(false)
+    }
+
+    /// What to say of an event that cannot come where this job stands.
+    pub(super) fn out_of_place(&self, event: &'static str, key: &ActionKey) -> OutOfPlace {
+        match self.by_key.get(key) {
+            Some(job) => OutOfPlace { event, key: Some(key.clone()), state: job.state().name() },
+            None => no_job(event, key),
         }
     }
 
-    /// Takes a job out, with whatever it waits for.
-    pub(super) fn remove(&mut self, key: &ActionKey, schedule: &mut Schedule) -> Option<Job> {
+    /// Fails if one is found where it does not stand, or not where it does.
+    #[cfg(test)]
+    pub(super) fn assert_found(&self) {
+        let (mut anew, mut schedule) = (Self::default(), Schedule::default());
+        self.all().for_each(|job| anew.insert(job.clone(), &mut schedule));
+        assert_eq!((&anew.on, &anew.places, &anew.kinds), (&self.on, &self.places, &self.kinds));
+        assert_eq!((&anew.written, &anew.reads), (&self.written, &self.reads));
+    }
+
+    fn index(&mut self, job: &Job, schedule: &mut Schedule) {
+        let key = &job.entry.key;
+        if let Some(until) = job.state().until() {
+            schedule.set(Due::Job(key.clone()), until);
+        }
+        if !matches!(job.state(), State::Queued(_)) {
+            self.places.entry(job.place().clone()).or_default().insert(key.clone());
+        }
+        if job.is_on_its_way() {
+            *self.kinds.entry(job.entry.action.kind()).or_default() += 1;
+        }
+        if matches!(job.state(), State::Reading(_)) {
+            self.reads.begin(job.urgency.weight);
+        }
+        if let State::IntentAt(_, offset) = job.state() {
+            self.written.insert((*offset, key.clone()));
+        }
+    }
+
+    fn unindex(&mut self, job: &Job, schedule: &mut Schedule) {
+        let key = &job.entry.key;
         schedule.cancel(&Due::Job(key.clone()));
-        self.by_key.remove(key)
+        take(&mut self.places, job.place(), key);
+        if job.is_on_its_way() {
+            let kind = job.entry.action.kind();
+            match self.kinds.get_mut(&kind) {
+                Some(left @ 2..) => *left -= 1,
+                Some(_) | None => _ = self.kinds.remove(&kind),
+            }
+        }
+        if matches!(job.state(), State::Reading(_)) {
+            self.reads.end(job.urgency.weight);
+        }
+        if let State::IntentAt(_, offset) = job.state() {
+            self.written.remove(&(*offset, key.clone()));
+        }
+    }
+}
+
+fn no_job(event: &'static str, key: &ActionKey) -> OutOfPlace {
+    OutOfPlace { event, key: Some(key.clone()), state: "no job" }
+}
+
+fn take<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<ActionKey>>, of: &K, key: &ActionKey) {
+    if let Some(keys) = sets.get_mut(of) {
+        keys.remove(key);
+        if keys.is_empty() {
+            sets.remove(of);
+        }
     }
 }

@@ -8,7 +8,9 @@
 //! `refused.rs`, `retry.rs`; whose turn it is: `urgency.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
 //! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
 //! whether it counts, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
-//! What is on its way is in `jobs.rs`, and everything that has a time in the one queue of `schedule.rs`.
+//! What may come where one action stands is the table of `job.rs`; all that are on their way are in `jobs.rs`, and everything
+//! that has a time in the one queue of `schedule.rs`. An event that cannot come where its action stands changes nothing and
+//! is told ([`Effect::OutOfPlace`]).
 //! When a decision is done with is the business of `settlement.rs`.
 //! Beside them `switches.rs` (breaker, pause, fleet size), `shorten.rs`, which keeps in short what has ended, and `tail.rs`,
 //! which follows the ledger and sets right what a stale writer wrote there.
@@ -21,6 +23,7 @@ mod event;
 pub mod facts;
 mod follow;
 mod intake;
+mod job;
 mod jobs;
 mod ledger;
 mod link;

@@ -1,7 +1,5 @@
 //! Which action may begin when: what excludes what on one machine, and the order within one decision. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineId, ScanType, Target,
 };
@@ -9,11 +7,10 @@ use cordon_records::{
 use super::cancel::cancels;
 use super::event::Moment;
 use super::facts::is_narrower;
-use super::jobs::{Job, Phase};
+use super::job::Job;
 use super::reconcile::ACCEPTED;
 use super::responder::Responder;
 use super::schedule::Due;
-use super::urgency::Reads;
 
 /// How many actions may wait for their turn before no further decision is taken in.
 const BACKLOG: usize = 256;
@@ -42,7 +39,7 @@ impl Lane {
 }
 
 /// A lane of a machine.
-type Place = (MachineId, Lane);
+pub(super) type Place = (MachineId, Lane);
 
 pub(super) fn place(entry: &LedgerEntry) -> Place {
     (entry.machine.id.clone(), Lane::of(&entry.action, &entry.alert.id))
@@ -63,31 +60,7 @@ fn covers(running: &Action, wanted: &Action) -> bool {
     }
 }
 
-/// What is under way.
-#[derive(Default)]
-struct Busy {
-    /// The lanes of machines, with what is under way there.
-    places: BTreeMap<Place, Vec<ActionKey>>,
-    /// The kinds of which one has begun and waits for nothing but its own reads and calls.
-    kinds: BTreeSet<ActionKind>,
-}
-
-impl Busy {
-    fn add(&mut self, job: &Job) {
-        self.places.entry(place(&job.entry)).or_default().push(job.entry.key.clone());
-        if job.is_on_its_way() {
-            self.kinds.insert(job.entry.action.kind());
-        }
-    }
-}
-
 impl Responder {
-    fn busy(&self) -> Busy {
-        let mut busy = Busy::default();
-        self.jobs.all().filter(|job| job.phase() != Phase::Queued).for_each(|job| busy.add(job));
-        busy
-    }
-
     /// Whether another decision may be taken in. What only waits for its own machine, or for the action before it,
     /// takes no room: one machine in doubt must not keep all others waiting.
     #[must_use]
@@ -95,9 +68,15 @@ impl Responder {
         if self.backlog.len() < BACKLOG {
             return true;
         }
-        let busy = self.busy();
         let jobs = self.backlog.in_turn().filter_map(|key| self.jobs.get(key));
-        jobs.filter(|job| !self.must_wait(job, &busy)).count() < BACKLOG
+        jobs.filter(|job| !self.must_wait(job)).count() < BACKLOG
+    }
+
+    /// Has a new job wait for its turn.
+    pub(super) fn begin_job(&mut self, job: Job) {
+        let key = job.entry.key.clone();
+        self.jobs.insert(job, &mut self.schedule);
+        self.enqueue(&key);
     }
 
     /// Puts a job in its queue.
@@ -112,50 +91,37 @@ impl Responder {
         if self.backlog.is_empty() {
             return;
         }
-        let (mut busy, mut reads) = (self.busy(), self.reads());
         // What ends at once may make room for what was passed over, and bring others.
-        while self.start_in_turn(&mut busy, &mut reads, at) {}
+        while self.start_in_turn(at) {}
     }
 
     /// Looks at each queued job once. Says whether one of them ended at once.
-    fn start_in_turn(&mut self, busy: &mut Busy, reads: &mut Reads, at: Moment) -> bool {
+    fn start_in_turn(&mut self, at: Moment) -> bool {
         let mut one_ended = false;
         let in_turn: Vec<ActionKey> = self.backlog.in_turn().cloned().collect();
         for key in in_turn {
+            // What was ended while it waited for its turn is no job any more.
             let Some(job) = self.jobs.get(&key) else {
                 self.backlog.remove(&key);
                 continue;
             };
             let weight = job.urgency.weight;
-            if !(reads.has_room(weight) || job.costs_no_read()) || self.must_wait(job, busy) {
+            if !(self.jobs.reads().has_room(weight) || job.costs_no_read()) || self.must_wait(job) {
                 continue;
             }
             self.backlog.remove(&key);
-            if self.start(&key, at) {
-                reads.begin(weight);
-                self.jobs.get(&key).into_iter().for_each(|job| busy.add(job));
-            } else {
-                one_ended = true;
-            }
+            let reads = self.start(&key, at);
+            one_ended |= !reads;
         }
         one_ended
     }
 
-    /// The fresh reads that are under way.
-    fn reads(&self) -> Reads {
-        let mut reads = Reads::default();
-        let reading = self.jobs.all().filter(|job| job.phase() == Phase::Reading);
-        reading.for_each(|job| reads.begin(job.urgency.weight));
-        reads
-    }
-
-    fn must_wait(&self, job: &Job, busy: &Busy) -> bool {
-        let in_its_way = |key: &ActionKey| self.jobs.get(key).is_none_or(|other| !cancels(&job.entry, &other.entry));
-        let is_busy = busy.places.get(&place(&job.entry)).is_some_and(|keys| keys.iter().any(in_its_way));
+    fn must_wait(&self, job: &Job) -> bool {
+        let is_busy = self.jobs.begun_at(job.place()).any(|other| !cancels(&job.entry, &other.entry));
         let recording = job.offset.is_some_and(|offset| self.settlement.is_recording(offset));
         is_busy
             || recording
-            || self.is_spent(job, busy)
+            || self.is_spent(job)
             || self.is_before_its_turn(job)
             || self.follows_one_begun(job)
             || self.is_excluded(job)
@@ -164,10 +130,10 @@ impl Responder {
 
     /// Whether a call of this kind would only be refused, so that no fresh read is worth its call. When the quota may be
     /// there again, one goes first and shows it.
-    fn is_spent(&self, job: &Job, busy: &Busy) -> bool {
+    fn is_spent(&self, job: &Job) -> bool {
         let kind = job.entry.action.kind();
         let is_awaited = || self.schedule.has(&Due::Quota(kind));
-        self.spent.contains(&kind) && (is_awaited() || busy.kinds.contains(&kind))
+        self.spent.contains(&kind) && (is_awaited() || self.jobs.any_on_its_way(kind))
     }
 
     /// Whether the action before it in its decision is not settled yet. Whatever that one becomes, this one's turn

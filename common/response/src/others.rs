@@ -19,7 +19,7 @@ impl Responder {
     /// another file or other commands, or be ours with a comment that somebody altered: nobody knows, and no second call is
     /// made after an answer that took the first.
     pub(super) fn answered_with_others(&mut self, key: &ActionKey, action: &MachineAction, at: Moment) {
-        let Some(job) = self.jobs.get(key) else { return };
+        let Some(job) = self.jobs.get(key) else { return self.misplaced("answer of others", key) };
         let wanted = &job.entry.action;
         let covers = wanted.kind() == ActionKind::Isolate || in_effect(std::slice::from_ref(action), wanted).is_some();
         if covers {
@@ -32,10 +32,10 @@ impl Responder {
 
     /// Somebody else's action has the effect.
     pub(super) fn covered_by(&mut self, key: &ActionKey, action: &MachineAction, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        job.entry.machine_action_id = None;
-        job.entry.other_action = Some(other(action));
-        let why = already(job.entry.action.kind(), action);
+        let Some(entry) = self.jobs.entry_mut(key) else { return self.misplaced("covered", key) };
+        entry.machine_action_id = None;
+        entry.other_action = Some(other(action));
+        let why = already(entry.action.kind(), action);
         self.follow.accepted(key, &ActionSnapshot::from(action));
         self.finish(key, ActionState::Covered, why, at);
     }
@@ -43,14 +43,15 @@ impl Responder {
     /// Notes whose isolation it is that a fresh read found on its way, so that its end is told: if it comes to nothing, the
     /// machine is not isolated.
     pub(super) fn note_others(&mut self, key: &ActionKey, facts: &FreshFacts) {
+        // Nothing of others runs.
         let (Isolation::Running { id }, Some(newest)) = (&facts.isolation, &facts.newest) else { return };
-        let Some(entry) = self.jobs.get(key).map(|job| &job.entry) else { return };
+        let Some(entry) = self.jobs.get(key).map(|job| &job.entry) else { return self.misplaced("others", key) };
         if entry.action.kind() != ActionKind::Isolate || newest.id != *id || self.own(entry, newest).is_some() {
             return;
         }
         let noted = other(newest);
-        if let Some(job) = self.jobs.get_mut(key) {
-            job.entry.other_action = Some(noted);
+        if let Some(entry) = self.jobs.entry_mut(key) {
+            entry.other_action = Some(noted);
         }
         self.follow.accepted(key, &ActionSnapshot::from(newest));
     }

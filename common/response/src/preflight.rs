@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::asker::{asker, is_approved, names};
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::FreshFacts;
-use super::jobs::{Job, Phase};
+use super::job::{Attempt, Job, Question, Sought, Step};
 use super::responder::Responder;
 
 /// What is added to a reason that rests on what the decision says, because nothing was read afresh.
@@ -32,24 +32,29 @@ const READ_TRIES: u32 = 5;
 
 impl Responder {
     pub(super) fn facts(&mut self, key: &ActionKey, facts: Result<FreshFacts, Unreadable>, at: Moment) {
-        // What was asked for before the job was begun anew tells nothing.
-        let Some(job) = self.jobs.get_mut(key).filter(|job| job.phase() == Phase::Reading) else { return };
+        if !self.is_awaited(key, Question::Facts) {
+            return;
+        }
+        let unread = self.jobs.get(key).map_or(0, Job::unread) + 1;
         match facts {
             Ok(facts) => {
-                job.tries = 0;
+                if !self.step(key, Step::Answered) {
+                    return;
+                }
                 self.taken_again(key, at);
                 self.rule(key, facts, at);
             }
             Err(failure) if failure.refused => self.refused(key, failure.why, at),
-            Err(failure) if job.tries + 1 < READ_TRIES => {
-                job.tries += 1;
-                let pause = failure.retry_after.unwrap_or(Duration::from_secs(5 << job.tries));
-                self.jobs.set(key, Phase::Resting(at.mono + pause), &mut self.schedule);
+            Err(failure) if unread < READ_TRIES => {
+                let pause = failure.retry_after.unwrap_or(Duration::from_secs(5 << unread));
+                _ = self.step(key, Step::Unread(at.mono + pause));
             }
             Err(failure) => {
-                job.entry.reason = failure.why;
-                // Nobody answered: whether the tenant would still refuse us is not known.
-                job.entry.tenant_refuses = false;
+                if let Some(entry) = self.jobs.entry_mut(key) {
+                    entry.reason = failure.why;
+                    // Nobody answered: whether the tenant would still refuse us is not known.
+                    entry.tenant_refuses = false;
+                }
                 self.rule(key, FreshFacts { read: false, ..FreshFacts::missing() }, at);
             }
         }
@@ -57,10 +62,13 @@ impl Responder {
 
     /// Asks every guard and does what follows.
     pub(super) fn rule(&mut self, key: &ActionKey, facts: FreshFacts, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        read_afresh(&mut job.entry, &facts);
-        let Some(Judged { mut judgement, told, .. }) = self.judge(key, &facts, at.wall) else { return };
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        if let Some(entry) = self.jobs.entry_mut(key) {
+            read_afresh(entry, &facts);
+        }
+        let judged = self.judge(key, &facts, at.wall);
+        let (Some(Judged { mut judgement, told, .. }), Some(job)) = (judged, self.jobs.get_mut(key)) else {
+            return self.misplaced("guards", key);
+        };
         if facts.is_of_the_record() {
             judgement.reason.push_str(ON_THE_RECORD);
         }
@@ -69,8 +77,7 @@ impl Responder {
         match (judgement.ruling, job.entry.mode) {
             // It may be our own earlier attempt, which the list shows only now: then it is ours to follow.
             (Ruling::Covered, _) if job.entry.attempt > 0 => {
-                job.needless = Some(judgement.reason);
-                self.look(key, true);
+                self.look(key, Sought::Needless(judgement.reason));
             }
             (Ruling::Covered, mode) => {
                 if mode != Mode::Shadow {
@@ -92,7 +99,7 @@ impl Responder {
     fn judge(&self, key: &ActionKey, facts: &FreshFacts, now: Timestamp) -> Option<Judged> {
         let entry = &self.jobs.get(key)?.entry;
         let mut attempts = self.ledger.attempts(self.counted_since(entry, now), entry.mode);
-        if self.jobs.get(key).is_some_and(|job| job.again) {
+        if self.jobs.get(key).is_some_and(|job| job.attempt() == Attempt::Again) {
             // This attempt is counted already; made again under its number it counts once.
             if let Some(own) = entry.intents.last()
                 && let Some(position) =
@@ -201,18 +208,23 @@ impl Responder {
     /// Counts the attempt and sends the INTENT. From here on the state knows of it, so that the next ruling sees
     /// the cap as used.
     pub(super) fn write_intent(&mut self, key: &ActionKey, reason: String, at: Moment) {
-        let epoch = self.epoch;
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        if job.again {
-            job.entry.intents.pop();
-        } else {
-            job.entry.give_up();
-            job.entry.attempt += u32::from(!job.numbered);
-            job.entry.machine_action_id = None;
-            job.entry.other_action = None;
-            job.entry.alarmed = false;
+        let (epoch, attempt) = (self.epoch, self.jobs.get(key).map(Job::attempt));
+        if !self.step(key, Step::Intend(at.mono)) {
+            return;
         }
-        (job.again, job.numbered) = (false, false);
+        let (Some(attempt), Some(job)) = (attempt, self.jobs.get_mut(key)) else {
+            return self.misplaced("intend", key);
+        };
+        match attempt {
+            Attempt::Again => _ = job.entry.intents.pop(),
+            Attempt::New | Attempt::Numbered => {
+                job.entry.give_up();
+                job.entry.attempt += u32::from(attempt == Attempt::New);
+                job.entry.machine_action_id = None;
+                job.entry.other_action = None;
+                job.entry.alarmed = false;
+            }
+        }
         job.entry.undone = false;
         (job.entry.waited_s, job.watched) = (0, None);
         job.entry.cause = None;
@@ -225,7 +237,6 @@ impl Responder {
         job.entry.expires_at = None;
         job.entry.stamp(epoch);
         let entry = job.entry.clone();
-        self.jobs.set(key, Phase::IntentSent(at.mono), &mut self.schedule);
         self.ledger.put(entry.clone());
         self.effects.push(Effect::WriteIntent(Box::new(entry)));
     }

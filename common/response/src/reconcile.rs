@@ -1,6 +1,6 @@
 //! Actions whose outcome is unknown: after a lost answer, or found as a bare INTENT in a restored ledger. Pure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineAction,
@@ -9,7 +9,7 @@ use cordon_records::{
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::{ActionSnapshot, in_effect};
-use super::jobs::{Job, Phase};
+use super::job::{Attempt, Job, Question, Sought, Step};
 use super::ours::{Asked, Listed, find_ours, misapplied};
 use super::responder::Responder;
 use super::settlement::OnDurable;
@@ -68,15 +68,12 @@ impl Responder {
         }
         let key = entry.key.clone();
         if entry.state == AttemptState::Intent && entry.undone {
-            self.queue(entry);
-            self.jobs.get_mut(&key).into_iter().for_each(Job::not_called);
-            return;
+            // It was certainly not called: it is made once more, under its number.
+            return self.begin_job(Job::new(entry, Attempt::Again));
         }
         let listed = entry.action.kind().is_machine_action();
         let rests = self.config.settle.saturating_sub(Duration::from_secs(entry.waited_s));
-        let phase = Phase::InDoubt(at.mono + rests);
-        self.jobs.insert(Job::new(entry));
-        self.jobs.set(&key, phase, &mut self.schedule);
+        self.jobs.insert(Job::in_doubt(entry, at.mono + rests), &mut self.schedule);
         if listed {
             self.watch(&key, at);
             self.rest(&key, rests, at);
@@ -89,7 +86,7 @@ impl Responder {
     fn rest(&mut self, key: &ActionKey, rests: Duration, at: Moment) {
         let until = at.wall.checked_add(rests).ok();
         let epoch = self.epoch;
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Some(job) = self.jobs.get_mut(key) else { return self.misplaced("rest", key) };
         if job.entry.state == AttemptState::Intent {
             job.entry.state = AttemptState::InDoubt;
             ENDED.clone_into(&mut job.entry.reason);
@@ -101,38 +98,42 @@ impl Responder {
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 
-    /// Has the list read. `settled` says that whatever was called is in it, if it was done.
-    pub(super) fn look(&mut self, key: &ActionKey, settled: bool) {
-        let Some(job) = self.jobs.get(key) else { return };
-        let machine = job.entry.machine.id.clone();
-        self.jobs.set(key, Phase::Looking { settled }, &mut self.schedule);
-        self.effects.push(Effect::Look(key.clone(), machine));
+    /// Has the list read for this.
+    pub(super) fn look(&mut self, key: &ActionKey, sought: Sought) {
+        let Some(machine) = self.jobs.get(key).map(|job| job.entry.machine.id.clone()) else {
+            return self.misplaced("look", key);
+        };
+        if self.step(key, Step::Look(sought)) {
+            self.effects.push(Effect::Look(key.clone(), machine));
+        }
     }
 
     pub(super) fn looked(&mut self, key: &ActionKey, found: Result<Vec<MachineAction>, Unreadable>, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        let Phase::Looking { settled } = job.phase() else { return };
-        match found {
-            Ok(actions) => self.found(key, &actions, settled, at),
-            Err(failure) if !settled => {
-                self.unlisted(key, format!("{RUNNING}, and its list cannot be read: {}", failure.why), at);
+        if !self.is_awaited(key, Question::List) {
+            return;
+        }
+        let Some((sought, unread)) = self.jobs.get(key).and_then(|job| Some((job.sought()?.clone(), job.unread())))
+        else {
+            return self.misplaced("list", key);
+        };
+        match (found, sought) {
+            (Ok(actions), sought) => self.found(key, &actions, sought, at),
+            (Err(failure), Sought::Running(listed_by)) => {
+                self.unlisted(key, listed_by, format!("{RUNNING}, and its list cannot be read: {}", failure.why), at);
             }
             // Nobody has heard of it so far, and nobody can say whose isolation it is.
-            Err(failure) if job.listed_by.take().is_some() => {
+            (Err(failure), Sought::RunningSettled) => {
                 self.doubt(key, format!("{RUNNING}, and its list cannot be read: {}", failure.why), at);
             }
-            Err(failure) if job.tries < LOOKS => {
-                job.tries += 1;
-                // What made it needless may end until the list can be read: then that is judged anew.
-                job.needless = None;
+            // What made it needless may end until the list can be read: then that is judged anew.
+            (Err(failure), Sought::Lost | Sought::Needless(_)) if unread < LOOKS => {
                 let rests = failure.retry_after.unwrap_or(LOOK_AGAIN).max(LOOK_AGAIN);
-                let is_told = job.entry.state == AttemptState::InDoubt;
-                self.jobs.set(key, Phase::InDoubt(at.mono + rests), &mut self.schedule);
-                if is_told {
+                let is_told = self.jobs.get(key).is_some_and(|job| job.entry.state == AttemptState::InDoubt);
+                if self.step(key, Step::LookAgain(at.mono + rests, None)) && is_told {
                     self.rest(key, rests, at);
                 }
             }
-            Err(failure) => {
+            (Err(failure), Sought::Lost | Sought::Needless(_)) => {
                 let why = format!(
                     "nobody knows whether it was done, and the list of actions stays unreadable: {}; look at the machine",
                     failure.why
@@ -142,47 +143,64 @@ impl Responder {
         }
     }
 
-    fn found(&mut self, key: &ActionKey, actions: &[MachineAction], settled: bool, at: Moment) {
-        let Some(job) = self.jobs.get(key) else { return };
+    fn found(&mut self, key: &ActionKey, actions: &[MachineAction], sought: Sought, at: Moment) {
+        let Some(job) = self.jobs.get(key) else { return self.misplaced("found", key) };
         let asked = Asked { key, machine: &job.entry.machine.id, action: &job.entry.action };
         match find_ours(actions, &asked, job.entry.attempt) {
             Listed::Ours(ours) => self.accept(key, &ActionSnapshot::from(ours), at),
             Listed::Misapplied(how) => self.finish(key, ActionState::NeedsHuman, misapplied(&how), at),
-            Listed::Nothing => self.not_listed(key, actions, settled, at),
+            Listed::Nothing => self.not_listed(key, actions, sought, at),
         }
     }
 
     /// The list does not show ours. Somebody else's may do instead.
-    fn not_listed(&mut self, key: &ActionKey, actions: &[MachineAction], settled: bool, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
+    fn not_listed(&mut self, key: &ActionKey, actions: &[MachineAction], sought: Sought, at: Moment) {
+        let Some(job) = self.jobs.get(key) else { return self.misplaced("not listed", key) };
         if job.entry.state == ACCEPTED {
             let why = "Defender took the request, but its list does not show it; look at the machine".into();
             self.finish(key, ActionState::NeedsHuman, why, at);
         } else if let Some(other) = in_effect(actions, &job.entry.action) {
             self.covered_by(key, other, at);
-        } else if let Some(why) = job.needless.take() {
-            self.finish(key, ActionState::Covered, why, at);
-        } else if !settled {
-            self.unlisted(key, format!("{RUNNING}, but its list does not show one yet"), at);
-        } else if is_repeated(job.entry.action.kind()) && job.entry.attempt < ATTEMPTS.max(self.config.retry.attempts) {
-            // Where Defender answered that another action is at work, nothing was done for us; the attempt keeps its number.
-            job.entry.undone = job.listed_by.is_some();
-            (job.tries, job.listed_by) = (0, None);
-            self.jobs.set(key, Phase::Resting(at.mono), &mut self.schedule);
-        } else if job.listed_by.is_some() {
-            let why = format!("{RUNNING}, but its list shows none; look at the machine");
-            self.finish(key, ActionState::NeedsHuman, why, at);
         } else {
-            let why = "no attempt got a clear answer, and Defender lists no such action; look at the machine".into();
-            self.finish(key, ActionState::NeedsHuman, why, at);
+            self.nowhere(key, sought, at);
+        }
+    }
+
+    /// The list shows nothing that is or does what was wanted.
+    fn nowhere(&mut self, key: &ActionKey, sought: Sought, at: Moment) {
+        let Some(job) = self.jobs.get(key) else { return self.misplaced("nowhere", key) };
+        let most = ATTEMPTS.max(self.config.retry.attempts);
+        let is_repeated = is_repeated(job.entry.action.kind()) && job.entry.attempt < most;
+        match sought {
+            Sought::Needless(why) => self.finish(key, ActionState::Covered, why, at),
+            Sought::Running(listed_by) => {
+                self.unlisted(key, listed_by, format!("{RUNNING}, but its list does not show one yet"), at);
+            }
+            Sought::Lost | Sought::RunningSettled if is_repeated => {
+                // Where Defender answered that another action is at work, nothing was done for us; the attempt keeps its
+                // number.
+                if let Some(entry) = self.jobs.entry_mut(key) {
+                    entry.undone = sought == Sought::RunningSettled;
+                }
+                _ = self.step(key, Step::Repeat(at.mono));
+            }
+            Sought::RunningSettled => {
+                let why = format!("{RUNNING}, but its list shows none; look at the machine");
+                self.finish(key, ActionState::NeedsHuman, why, at);
+            }
+            Sought::Lost => {
+                let why =
+                    "no attempt got a clear answer, and Defender lists no such action; look at the machine".into();
+                self.finish(key, ActionState::NeedsHuman, why, at);
+            }
         }
     }
 
     /// Defender did nothing, because another action is at work.
     pub(super) fn already_running(&mut self, key: &ActionKey, at: Moment) {
-        let Some(job) = self.jobs.get(key) else { return };
+        let Some(job) = self.jobs.get(key) else { return self.misplaced("already running", key) };
         if job.entry.action.kind().is_machine_action() {
-            self.look(key, false);
+            self.look(key, Sought::Running(None));
         } else {
             self.finish(key, ActionState::Covered, RUNNING.into(), at);
         }
@@ -192,17 +210,15 @@ impl Responder {
     /// For an isolation the list is looked at until it shows whose it is; that it shows none is believed only after the
     /// settle time. Of every other kind what runs may be about another file or other commands: it is asked for again, for a
     /// while.
-    pub(super) fn unlisted(&mut self, key: &ActionKey, why: String, at: Moment) {
-        let settle = self.config.settle;
-        let Some(job) = self.jobs.get_mut(key) else { return };
+    fn unlisted(&mut self, key: &ActionKey, listed_by: Option<Instant>, why: String, at: Moment) {
+        let Some(job) = self.jobs.get_mut(key) else { return self.misplaced("unlisted", key) };
         if job.entry.action.kind() == ActionKind::Isolate {
-            let listed_by = *job.listed_by.get_or_insert(at.mono + settle);
-            let phase = Phase::InDoubt((at.mono + BUSY_AGAIN).min(listed_by));
-            self.jobs.set(key, phase, &mut self.schedule);
+            let listed_by = listed_by.unwrap_or(at.mono + self.config.settle);
+            let until = (at.mono + BUSY_AGAIN).min(listed_by);
+            _ = self.step(key, Step::LookAgain(until, Some(listed_by)));
         } else if job.busy < BUSY {
             job.busy += 1;
-            job.not_called();
-            self.jobs.set(key, Phase::Resting(at.mono + BUSY_AGAIN), &mut self.schedule);
+            _ = self.step(key, Step::NotCalled(at.mono + BUSY_AGAIN));
         } else {
             let minutes = BUSY_AGAIN.saturating_mul(BUSY).as_secs() / 60;
             self.finish(key, ActionState::Failed, format!("{why}; it was asked for over {minutes} min"), at);

@@ -26,7 +26,7 @@ const NOT_YOURS: &str = "until that is fixed nothing can be read or done here, a
 impl Responder {
     /// The fresh read was refused to us. What the guards say without it stands, but for a hold the cause is this.
     pub(super) fn refused(&mut self, key: &ActionKey, why: String, at: Moment) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
+        let Some(job) = self.jobs.get_mut(key) else { return self.misplaced("refusal", key) };
         self.schedule.set_first(Due::ReadAgain, at.mono + AGAIN);
         if job.offset.is_none() && self.ledger.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
             // People were told, and the ledger says so already.
@@ -62,8 +62,8 @@ impl Responder {
         }
         self.refuses = None;
         self.read_again(usize::MAX, at);
-        for job in self.jobs.all_mut().filter(|job| job.entry.tenant_refuses) {
-            (job.entry.tenant_refuses, job.entry.expires_at) = (false, None);
+        for entry in self.jobs.entries_mut().filter(|entry| entry.tenant_refuses) {
+            (entry.tenant_refuses, entry.expires_at) = (false, None);
         }
     }
 

@@ -13,7 +13,7 @@ use cordon_records::{
 use super::asker::names;
 use super::event::Moment;
 use super::facts;
-use super::jobs::{Job, Phase};
+use super::job::Job;
 use super::ledger::has_isolation;
 use super::people::{CommandOutput, Done, Person};
 use super::responder::Responder;
@@ -29,8 +29,7 @@ impl Responder {
             return Ok(CommandOutput::default());
         }
         let why = format!("{} released the machine: {}", person.name, person.why);
-        let isolates = |entry: &LedgerEntry| &entry.machine.id == machine && entry.action.kind() == ActionKind::Isolate;
-        let stopped = self.stop_isolations(isolates, &why, at);
+        let stopped = self.stop_isolations(machine, |_| true, &why, at);
         let isolation = self.newest_isolation(machine).cloned();
         let release = self.release_entry((key, machine), isolation.as_ref(), person, at)?;
         let written = CommandOutput::again(stopped.keys.iter().filter_map(|key| self.ledger.get(key)));
@@ -73,9 +72,18 @@ impl Responder {
         CommandOutput::entry(release)
     }
 
-    /// Ends those of these isolations of which no call is under way, and gives back what that was.
-    pub(super) fn stop_isolations(&mut self, these: impl Fn(&LedgerEntry) -> bool, why: &str, at: Moment) -> Stopped {
-        let waiting = self.jobs.all().filter(|job| these(&job.entry) && !job.is_under_way());
+    /// Ends those of these isolations of this machine of which no call is under way, and gives back what that was.
+    pub(super) fn stop_isolations(
+        &mut self,
+        machine: &MachineId,
+        these: impl Fn(&ActionKey) -> bool,
+        why: &str,
+        at: Moment,
+    ) -> Stopped {
+        let these = |entry: &LedgerEntry| {
+            &entry.machine.id == machine && entry.action.kind() == ActionKind::Isolate && these(&entry.key)
+        };
+        let waiting = self.jobs.on(machine).filter(|job| these(&job.entry) && !job.is_under_way());
         let waiting: Vec<&Job> = waiting.collect();
         let failed = self.schedule.retries().filter_map(|key| self.ledger.get(key)).filter(|entry| these(entry));
         let failed: Vec<&LedgerEntry> = failed.collect();
@@ -149,8 +157,7 @@ impl Responder {
         if !self.knows(&cancel) {
             self.queue(self.cancelling(cancel, isolation, &release, at));
         }
-        self.jobs.set(key, Phase::Queued, &mut self.schedule);
-        self.enqueue(key);
+        self.wait(key);
         true
     }
 

@@ -14,7 +14,8 @@ use cordon_signing::AllowedSigners;
 use super::batch::Gathering;
 use super::event::{Effect, Event, Moment, OutOfPlace};
 use super::follow::FollowUps;
-use super::jobs::{Jobs, Phase};
+use super::job::{Question, Sought, State, Step};
+use super::jobs::Jobs;
 use super::ledger::LedgerState;
 use super::link::Links;
 use super::report::say_how_long_it_stays;
@@ -180,14 +181,56 @@ impl Responder {
     }
 
     fn wake_job(&mut self, key: &ActionKey, at: Moment) {
-        let Some(job) = self.jobs.get(key) else { return };
-        if matches!(job.phase(), Phase::InDoubt(_)) {
-            let settled = job.listed_by.is_none_or(|listed_by| at.mono >= listed_by);
-            self.look(key, settled);
-        } else {
-            self.jobs.set(key, Phase::Queued, &mut self.schedule);
+        let Some(job) = self.jobs.get(key) else { return self.misplaced("time", key) };
+        match job.state() {
+            State::InDoubt(_, None, _) => self.look(key, Sought::Lost),
+            State::InDoubt(_, Some(listed_by), _) if at.mono >= *listed_by => self.look(key, Sought::RunningSettled),
+            State::InDoubt(_, Some(listed_by), _) => self.look(key, Sought::Running(Some(*listed_by))),
+            State::Queued(_)
+            | State::Reading(_)
+            | State::Resting(..)
+            | State::IntentSent(_)
+            | State::IntentAt(..)
+            | State::Gathering(_)
+            | State::Calling
+            | State::Looking(..) => self.wait(key),
+        }
+    }
+
+    /// Has a job wait for its turn.
+    pub(super) fn wait(&mut self, key: &ActionKey) {
+        if self.step(key, Step::Wait) {
             self.enqueue(key);
         }
+    }
+
+    /// Has a job take a step. Where it cannot come that is said, and nothing else may follow.
+    #[must_use]
+    pub(super) fn step(&mut self, key: &ActionKey, step: Step) -> bool {
+        match self.jobs.step(key, step, &mut self.schedule) {
+            Ok(()) => true,
+            Err(what) => {
+                self.effects.push(Effect::OutOfPlace(what));
+                false
+            }
+        }
+    }
+
+    /// Whether this answer is one that a job waits for. Nobody waits for it where its job was taken out, or was begun anew,
+    /// since it was asked for; what was never asked for is out of place.
+    pub(super) fn is_awaited(&mut self, key: &ActionKey, question: Question) -> bool {
+        match self.jobs.awaits(key, question) {
+            Ok(awaited) => awaited,
+            Err(what) => {
+                self.effects.push(Effect::OutOfPlace(what));
+                false
+            }
+        }
+    }
+
+    /// Says that this cannot come where the job of this key stands.
+    pub(super) fn misplaced(&mut self, event: &'static str, key: &ActionKey) {
+        self.effects.push(Effect::OutOfPlace(self.jobs.out_of_place(event, key)));
     }
 
     /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.

@@ -9,7 +9,7 @@ use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEnt
 use jiff::SignedDuration;
 
 use super::event::Moment;
-use super::jobs::Job;
+use super::job::{Attempt, Job};
 use super::people::{CommandOutput, Done, Person};
 use super::responder::Responder;
 use super::schedule::Due;
@@ -110,8 +110,7 @@ impl Responder {
         entry.mode = entry.mode.min(self.config.mode);
         entry.epoch = self.epoch;
         entry.machine_action_id = None;
-        self.jobs.insert(Job::numbered(entry));
-        self.enqueue(key);
+        self.begin_job(Job::new(entry, Attempt::Numbered));
     }
 
     /// Takes back a new attempt that has not begun: the action ends as cancelled, unless nobody knows what came of an

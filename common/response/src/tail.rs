@@ -8,7 +8,6 @@
 use cordon_records::{Latch, LedgerEntry, LedgerRecord, StampedRecord};
 
 use super::event::{Effect, Moment, SwitchSetRight};
-use super::jobs::Phase;
 use super::responder::Responder;
 use super::settlement::OnDurable;
 
@@ -128,11 +127,9 @@ impl Responder {
         let further = entry.attempt > 0
             && entry.supersedes(&job.entry)
             && (entry.attempt, entry.state) != (job.entry.attempt, job.entry.state);
-        match job.phase() {
-            Phase::IntentSent(_) | Phase::IntentAt(..) | Phase::Calling => None,
-            Phase::Queued | Phase::Reading | Phase::Resting(_) | Phase::InDoubt(_) | Phase::Looking { .. } => {
-                if further { self.jobs.remove(&entry.key, &mut self.schedule)?.offset } else { None }
-            }
+        if job.is_intended() || !further {
+            return None;
         }
+        self.jobs.remove(&entry.key, &mut self.schedule)?.offset
     }
 }

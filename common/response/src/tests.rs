@@ -10,6 +10,7 @@ mod elsewhere;
 mod expiry;
 mod forgotten;
 mod index;
+mod job;
 #[path = "../../signing/tests/support/mod.rs"]
 mod keys;
 mod kinds;

@@ -126,29 +126,37 @@ const READS_AT_ONCE: usize = 16;
 const LOW_READS_AT_ONCE: usize = 4;
 
 /// The fresh reads that are under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reads {
     pressing: usize,
     low: usize,
 }
 
 impl Reads {
-    const fn of(&mut self, weight: Weight) -> (&mut usize, usize) {
+    const fn of(&mut self, weight: Weight) -> &mut usize {
         match weight {
-            Weight::Effect | Weight::Question => (&mut self.pressing, READS_AT_ONCE),
-            Weight::LowImpact | Weight::Rehearsal => (&mut self.low, LOW_READS_AT_ONCE),
+            Weight::Effect | Weight::Question => &mut self.pressing,
+            Weight::LowImpact | Weight::Rehearsal => &mut self.low,
         }
     }
 
     /// Whether one more of this weight may begin.
-    pub(super) fn has_room(&mut self, weight: Weight) -> bool {
-        let (under_way, limit) = self.of(weight);
-        *under_way < limit
+    pub(super) const fn has_room(&self, weight: Weight) -> bool {
+        match weight {
+            Weight::Effect | Weight::Question => self.pressing < READS_AT_ONCE,
+            Weight::LowImpact | Weight::Rehearsal => self.low < LOW_READS_AT_ONCE,
+        }
     }
 
     /// One more is under way.
-    pub(super) fn begin(&mut self, weight: Weight) {
-        *self.of(weight).0 += 1;
+    pub(super) const fn begin(&mut self, weight: Weight) {
+        *self.of(weight) += 1;
+    }
+
+    /// One that was under way has ended.
+    pub(super) const fn end(&mut self, weight: Weight) {
+        let under_way = self.of(weight);
+        *under_way = under_way.saturating_sub(1);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cordon_records::{ActionKey, LedgerRecord};
 
 use super::event::Moment;
-use super::jobs::Phase;
+use super::job::{Job, State};
 use super::responder::Responder;
 use super::schedule::Due;
 use super::settlement::OnDurable;
@@ -43,8 +43,8 @@ impl Responder {
     /// Writes down what was waited, as long as it is waited for. More than the settle time is of no use to anybody.
     pub(super) fn write_what_was_waited(&mut self, key: &ActionKey, at: Moment) {
         let settle = self.config.settle.as_secs();
-        let waits =
-            |job: &&mut super::jobs::Job| matches!(job.phase(), Phase::InDoubt(_)) && job.entry.waited_s < settle;
+        let waits = |job: &&mut Job| matches!(job.state(), State::InDoubt(..)) && job.entry.waited_s < settle;
+        // Its list is being read by now, or it is not in doubt any more, or has waited long enough.
         let Some(job) = self.jobs.get_mut(key).filter(waits) else { return };
         let Some(watched) = &mut job.watched else { return };
         let passed = watched.take(at.mono);

@@ -78,7 +78,7 @@ impl Responder {
             return Ok(CommandOutput::default());
         }
         let why = format!("{} takes this isolation back: {}", person.name, person.why);
-        let stopped = self.stop_isolations(|entry| entry.key == named.key && is_of(entry, &named.machine), &why, at);
+        let stopped = self.stop_isolations(&named.machine, |key| *key == named.key, &why, at);
         let isolation = self.ledger.get(&named.key).filter(|entry| is_of(entry, &named.machine)).cloned();
         let mut release = self.release_entry((key, &named.machine), isolation.as_ref(), person, at)?;
         release.about = Some(named.key.clone());

@@ -10,7 +10,7 @@ use cordon_records::{
 };
 
 use super::super::event::{Effect, Moment};
-use super::super::jobs::Job;
+use super::super::job::{Attempt, Job};
 use super::super::ledger::Applied;
 use super::super::reconcile::with_what_is_unseen;
 use super::super::report;
@@ -203,11 +203,10 @@ impl Responder {
 
     /// Puts an action that a person or a timer asks for in its queue.
     pub(crate) fn queue(&mut self, entry: LedgerEntry) {
-        let key = entry.key.clone();
         // An attempt that a person asked for anew has its number from the start.
         let numbered = entry.asked_again.is_some() && entry.intents.len() < usize::try_from(entry.attempt).unwrap_or(0);
-        self.jobs.insert(if numbered { Job::numbered(entry) } else { Job::new(entry) });
-        self.enqueue(&key);
+        let attempt = if numbered { Attempt::Numbered } else { Attempt::New };
+        self.begin_job(Job::new(entry, attempt));
     }
 
     /// Why nothing can be done with an action of which nothing is known in full.

@@ -1,6 +1,6 @@
 //! Whatever waits for a time is in the schedule: asked after every event of every test of the responder.
 
-use crate::jobs::Phase;
+use crate::job::State;
 use crate::responder::Responder;
 use crate::schedule::Due;
 
@@ -8,14 +8,15 @@ use crate::schedule::Due;
 pub fn nothing(responder: &Responder) {
     let schedule = &responder.schedule;
     for job in responder.jobs.all() {
-        let rests = matches!(job.phase(), Phase::Resting(_) | Phase::InDoubt(_));
-        assert_eq!(schedule.has(&Due::Job(job.entry.key.clone())), rests, "{:?}: {}", job.phase(), job.entry.key);
+        let rests = matches!(job.state(), State::Resting(..) | State::InDoubt(..));
+        assert_eq!(schedule.has(&Due::Job(job.entry.key.clone())), rests, "{:?}: {}", job.state(), job.entry.key);
     }
     let settle = responder.config.settle.as_secs();
     for job in responder.jobs.all().filter(|job| job.watched.is_some() && job.entry.waited_s < settle) {
-        let in_doubt = matches!(job.phase(), Phase::InDoubt(_));
+        let in_doubt = matches!(job.state(), State::InDoubt(..));
         assert!(!in_doubt || schedule.has(&Due::Waited(job.entry.key.clone())), "nobody notes how long {job:?} waited");
     }
+    responder.jobs.assert_found();
     let jobs = schedule.all().filter_map(|due| if let Due::Job(key) = due { Some(key) } else { None });
     jobs.for_each(|key| assert!(responder.jobs.contains(key), "nobody waits for job {key}"));
     responder.follow.assert_nothing_forgotten(schedule);
