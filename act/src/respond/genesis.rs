@@ -83,15 +83,34 @@ async fn read_book(context: &Context) -> Result<LedgerState, ActError> {
 /// # Errors
 /// [`ActError::Ledger`] with the record's place.
 pub fn read(inbound: &kafka::Inbound) -> Result<StampedRecord, ActError> {
-    inbound.json().map_err(|error| ActError::Ledger { place: inbound.position(), why: error.to_string() })
+    let value = inbound.value.as_deref().unwrap_or_default();
+    StampedRecord::read(value).map_err(|error| ActError::Ledger { place: inbound.position(), why: error.to_string() })
 }
 
-/// The Kafka record of a ledger record.
+/// Under which name a tombstone on the ledger says the epoch of the claim under which it was written.
+const EPOCH: &str = "epoch";
+
+/// The tombstone that removes a key, under the claim of this epoch.
+pub fn tombstone(key: String, epoch: u64) -> Outbound {
+    let mut headers = Headers::default();
+    headers.set(EPOCH, &epoch.to_string());
+    Outbound { topic: Topic::Ledger, key: Some(key), headers, value: None }
+}
+
+/// The epoch under which a tombstone was written, if it says so.
+pub fn epoch_of_tombstone(inbound: &kafka::Inbound) -> Option<u64> {
+    inbound.headers.text(EPOCH)?.parse().ok()
+}
+
+/// The Kafka record of a ledger record. There may be a million closed actions, so theirs has no headers.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn outbound(record: &StampedRecord, context: &Context) -> Result<Outbound, ActError> {
     let key = record.record().key();
-    let headers = Headers::event("act", "ledger.entry", &key, context.clock.now(), &key);
+    let headers = match record.record() {
+        LedgerRecord::Closed(_) => Headers::default(),
+        _ => Headers::event("act", "ledger.entry", &key, context.clock.now(), &key),
+    };
     Ok(Outbound::json(Topic::Ledger, &key, headers, record)?)
 }

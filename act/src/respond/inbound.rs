@@ -85,7 +85,8 @@ impl Restoring {
         self.tailed_to = inbound.offset;
         if inbound.value.is_none() {
             self.broken.remove(&inbound.key);
-            inbound.key_text().into_iter().for_each(|key| self.ledger.erased(key));
+            let epoch = genesis::epoch_of_tombstone(inbound);
+            inbound.key_text().into_iter().for_each(|key| self.ledger.erased(key, epoch));
             return;
         }
         match genesis::read(inbound) {

@@ -337,6 +337,7 @@ impl<T: Tenant> Session<T> {
                 Effect::Read { key, alert, machine } => {
                     self.work.spawn(self.calls.facts(key, alert, machine));
                 }
+                Effect::Remove { keys, epoch, until } => self.remove(keys, epoch, until),
                 Effect::Look(key, machine) => {
                     self.work.spawn(self.calls.look(key, machine));
                 }
@@ -372,6 +373,23 @@ impl<T: Tenant> Session<T> {
             Ok(Event::IntentWritten(key, offset))
         });
         Ok(())
+    }
+
+    /// Deletes keys within the lease; what is left of them then is found again at the next restart.
+    fn remove(&mut self, keys: Vec<String>, epoch: u64, until: Instant) {
+        let mut turn = self.writes.turn(keys.iter().cloned());
+        let producer = self.context.producer.clone();
+        self.work.spawn(async move {
+            turn.come().await?;
+            for key in keys {
+                if Instant::now() >= until {
+                    break;
+                }
+                producer.send(genesis::tombstone(key, epoch)).await?;
+            }
+            turn.done();
+            Ok(Event::Tick)
+        });
     }
 
     fn write(&mut self, id: WriteId, reports: &[Report], ledger: &[StampedRecord]) -> Result<(), ActError> {

@@ -214,6 +214,15 @@ pub enum Effect {
         /// For `ledger`.
         ledger: Vec<StampedRecord>,
     },
+    /// Delete these keys from the ledger under our epoch, unless `until` has passed.
+    Remove {
+        /// The Kafka keys. Nothing is known under them any more.
+        keys: Vec<String>,
+        /// The epoch of our claim.
+        epoch: u64,
+        /// The end of the lease.
+        until: Instant,
+    },
     /// List the machine's actions, for an action in doubt.
     Look(ActionKey, MachineId),
     /// List what became of these actions.

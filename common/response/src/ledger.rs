@@ -256,11 +256,9 @@ impl LedgerState {
         self.applied.get(id).copied()
     }
 
-    /// Remembers that a command was applied, and forgets those that would do nothing any more.
-    pub(crate) fn apply_command(&mut self, id: CommandId, applied: Applied, now: Timestamp) {
-        for known in [&mut self.applied, &mut self.not_applied] {
-            known.retain(|other, it| it.until >= now && *other != id);
-        }
+    /// Remembers that a command was applied.
+    pub(crate) fn apply_command(&mut self, id: CommandId, applied: Applied) {
+        self.not_applied.remove(&id);
         self.applied.insert(id, applied);
     }
 

@@ -12,8 +12,8 @@
 //! that has a time in the one queue of `schedule.rs`. An event that cannot come where its action stands changes nothing and
 //! is told ([`Effect::OutOfPlace`]).
 //! When a decision is done with is the business of `settlement.rs`.
-//! Beside them `switches.rs` (breaker, pause, fleet size), `shorten.rs`, which keeps in short what has ended, and `tail.rs`,
-//! which follows the ledger and sets right what a stale writer wrote there.
+//! Beside them `switches.rs` (breaker, pause, fleet size), `shorten.rs`, which keeps in short what has ended, `remove.rs`,
+//! which removes what nobody can ask for, and `tail.rs`, which follows the ledger and sets right what a stale writer wrote there.
 
 mod asker;
 mod attempt;
@@ -35,6 +35,7 @@ mod preflight;
 mod reconcile;
 mod refused;
 mod release;
+mod remove;
 mod report;
 mod responder;
 mod retry;

@@ -18,6 +18,7 @@ use super::job::{Question, Sought, State, Step};
 use super::jobs::Jobs;
 use super::ledger::LedgerState;
 use super::link::Links;
+use super::remove::Removal;
 use super::report::say_how_long_it_stays;
 use super::retry::Retry;
 use super::schedule::{Due, Schedule};
@@ -73,6 +74,7 @@ pub struct Responder {
     pub(super) spent: BTreeSet<ActionKind>,
     pub(super) schedule: Schedule,
     pub(super) shortening: Shortening,
+    pub(super) removal: Removal,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -101,11 +103,13 @@ impl Responder {
             spent: BTreeSet::new(),
             schedule: Schedule::default(),
             shortening: Shortening::new(at),
+            removal: Removal::default(),
             effects: Vec::new(),
         };
         responder.ledger.hold(epoch);
         responder.schedule.set(Due::Count, at.mono);
         responder.schedule.set(Due::Shorten, at.mono + shorten::STEP);
+        responder.schedule.set(Due::Remove, at.mono + shorten::STEP);
         responder.write_again_what_is_astray(at);
         responder.resume_open(at);
         responder.resume_retries(at);
@@ -172,6 +176,7 @@ impl Responder {
                 Due::Gathered => self.send_gathered(at),
                 Due::Count => self.effects.push(Effect::CountFleet),
                 Due::Shorten => self.shorten(at),
+                Due::Remove => self.remove_some(at),
                 // Looked at in every turn: below, and where jobs are started.
                 Due::Looks | Due::Expiry | Due::Quota(_) => {}
             }

@@ -37,6 +37,8 @@ pub(crate) enum Due {
     Count,
     /// Some of what has ended is kept in short.
     Shorten,
+    /// What nobody can ask for any more is removed.
+    Remove,
 }
 
 /// What is due when. Each thing has one time: a later word replaces an earlier one.

@@ -41,7 +41,7 @@ impl Shortening {
     }
 
     /// Whether the wall clock has gone on as time has since the tenure began.
-    fn is_believed(&self, at: Moment) -> bool {
+    pub(super) fn is_believed(&self, at: Moment) -> bool {
         let passed = SignedDuration::try_from(at.mono.saturating_duration_since(self.began.mono)).unwrap_or_default();
         let drift = at.wall.duration_since(self.began.wall).checked_sub(passed).unwrap_or(SignedDuration::MAX);
         drift.abs() <= DRIFT

@@ -20,14 +20,18 @@ impl Responder {
                 self.effects.push(Effect::Superseded(epoch));
                 return;
             }
-            Some(epoch) if epoch == self.epoch => {}
+            Some(epoch) if epoch == self.epoch => {
+                if matches!(read.record(), LedgerRecord::Claim(_)) {
+                    self.claim_read_back(at);
+                }
+            }
             // A record without an epoch is not ours either: a build before the stamp woke up.
             Some(_) | None => self.set_right(read, at),
         }
         self.call_read_back(at);
     }
 
-    /// Takes a tombstone that was read. We write none.
+    /// Takes a tombstone that was read. Of what we removed ourselves nothing is known any more.
     pub(super) fn erased(&mut self, offset: i64, key: &str, at: Moment) {
         self.tailed_to = self.tailed_to.max(offset);
         if self.ledger.record(key).is_some() {

@@ -26,6 +26,7 @@ mod reconcile;
 mod recorded;
 mod refused;
 mod release;
+mod remove;
 mod retry;
 mod samples;
 mod shorten;

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::LedgerRecord;
 
+/// How the record of a closed action begins, as it is written.
+const CLOSED: &[u8] = br#"{"entry":"closed","#;
+
 /// A record on `ledger` with the epoch of its writer: what is written, and what is read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Wire")]
@@ -16,6 +19,17 @@ impl StampedRecord {
     /// The record of the holder of the claim of `epoch`; one that names an epoch keeps its own.
     pub(super) fn new(record: LedgerRecord, epoch: u64) -> Self {
         Self { epoch: record.own_epoch().or(Some(epoch)), record }
+    }
+
+    /// Reads one as it stands on the topic. Of closed actions there may be a million: theirs is the short way.
+    ///
+    /// # Errors
+    /// When it is no such record.
+    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        if bytes.starts_with(CLOSED) {
+            return serde_json::from_slice(bytes).map(LedgerRecord::Closed).map(Self::from);
+        }
+        serde_json::from_slice(bytes)
     }
 
     /// The epoch of the claim under which it was written; absent on one of a build before there was a stamp.

@@ -142,15 +142,16 @@ impl Closed {
         list.insert(place, short);
     }
 
-    pub(super) fn remove(&mut self, key: &ActionKey) {
+    /// Says whether it was there.
+    pub(super) fn remove(&mut self, key: &ActionKey) -> bool {
         let list = number(key).and_then(|key| Some((self.lists.get_mut(list_of(key))?, key)));
         let short = list.and_then(|(list, key)| {
             let place = list.binary_search_by_key(&key, |short| short.key).ok()?;
             Some(list.remove(place))
         });
-        if short.is_some() || self.odd.remove(key).is_some() {
-            self.count -= 1;
-        }
+        let was_there = short.is_some() || self.odd.remove(key).is_some();
+        self.count -= usize::from(was_there);
+        was_there
     }
 
     /// Whether an isolation for this alert, of another key than this, cut a machine off.
@@ -162,6 +163,13 @@ impl Closed {
         let odd = self.odd.values().any(|closed| closed.alert == Some(alert) && closed.key != *but);
         let is = |short: &Short| short.alert == alert.0 && short.is(HAS_ALERT) && Some(short.key) != but_number;
         odd || self.lists.iter().flatten().any(is)
+    }
+
+    /// At most so many of those that were closed before this day.
+    pub(super) fn closed_before(&self, day: u16, most: usize) -> Vec<ActionKey> {
+        let old = self.lists.iter().flatten().filter(|short| short.is(HAS_DAY) && short.day < day);
+        let odd = self.odd.values().filter(|closed| closed.day.is_some_and(|closed| closed < day));
+        old.filter_map(|short| key_of(short.key)).chain(odd.map(|closed| closed.key.clone())).take(most).collect()
     }
 
     fn short(&self, key: &ActionKey) -> Option<&Short> {
@@ -355,6 +363,10 @@ mod tests {
                 prop_assert_eq!(all.get(&key), plain.get(&key).cloned());
                 prop_assert_eq!(all.contains(&key), plain.contains_key(&key));
             }
+            let expected = plain.values().filter(|entry| entry.day.is_some()).count();
+            prop_assert_eq!(all.closed_before(20_788, usize::MAX).len(), expected);
+            prop_assert_eq!(all.closed_before(20_788, 2).len(), expected.min(2));
+            prop_assert_eq!(all.closed_before(20_787, usize::MAX).len(), 0);
         }
     }
 }

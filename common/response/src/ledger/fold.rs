@@ -52,10 +52,13 @@ impl LedgerState {
         }
     }
 
-    /// Somebody wrote a tombstone. The holder writes none, so it was a stale one, or a person who does not know that
-    /// what was done would be done again: what is known stays known.
-    pub fn erased(&mut self, key: &str) {
-        if self.record(key).is_some() {
+    /// Somebody wrote a tombstone, under this epoch if it says so. The holder of its time removes what nobody can ask for
+    /// any more. Of anybody else's, a stale holder's or that of a person who does not know that what was done would be done
+    /// again, what is known stays known.
+    pub fn erased(&mut self, key: &str, epoch: Option<u64>) {
+        if epoch.is_some_and(|epoch| epoch >= self.epoch) && self.remove(key) {
+            self.astray.remove(key);
+        } else if self.record(key).is_some() {
             self.astray.insert(key.to_owned(), None);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use cordon_records::{ActionKey, LedgerEntry, LedgerRecord, StampedRecord};
+use cordon_records::{ActionKey, CommandId, LedgerEntry, LedgerRecord, StampedRecord};
 use jiff::Timestamp;
 
 use super::LedgerState;
@@ -79,5 +79,21 @@ impl LedgerState {
         let closed = looked.iter().filter_map(|(_, key)| short_of(key)).map(LedgerRecord::Closed).collect();
         let next = if looked.len() < *most { None } else { looked.last().map(|last| (*last).clone()) };
         (closed, next)
+    }
+
+    /// At most so many Kafka keys of what may go: closed before this day, or a command that ended before this instant.
+    pub(crate) fn removable(&self, (day, ended): (u16, Timestamp), most: usize) -> Vec<String> {
+        let closed = self.closed.closed_before(day, most).into_iter().map(|key| format!("action/{key}"));
+        let commands = self.applied.iter().chain(&self.not_applied).filter(|(_, it)| it.until < ended);
+        closed.chain(commands.map(|(id, _)| format!("command/{id}"))).take(most).collect()
+    }
+
+    /// Forgets what may go under this Kafka key; says whether there was something. What is known in full never goes.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        if let Some(key) = key.strip_prefix("action/").and_then(|key| ActionKey::new(key).ok()) {
+            return self.closed.remove(&key);
+        }
+        let command = key.strip_prefix("command/").and_then(|id| CommandId::new(id).ok());
+        command.is_some_and(|id| self.applied.remove(&id).or(self.not_applied.remove(&id)).is_some())
     }
 }

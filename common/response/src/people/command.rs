@@ -140,7 +140,7 @@ impl Responder {
         // Also what was refused is done with: a copy of it must not find a better moment.
         let mut written = done.unwrap_or_else(|why| refused(place, record, why, at));
         if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, applied) {
-            self.ledger.apply_command(id.clone(), Applied { until, offset }, at.wall);
+            self.ledger.apply_command(id.clone(), Applied { until, offset });
             written.ledger.push(LedgerRecord::Applied { id, until, offset, set_aside: false });
         }
         Ok(written)

@@ -23,11 +23,11 @@ fn latch(on: bool, why: &str) -> Latch {
     Latch { on, by: "ann".into(), why: why.into(), at: start(), window_s: None }
 }
 
-fn claim(epoch: u64) -> StampedRecord {
+pub(super) fn claim(epoch: u64) -> StampedRecord {
     LedgerRecord::Claim(Claim { epoch, owner: format!("holder-{epoch}"), at: start() }).into()
 }
 
-fn closed_as(key: &ActionKey, state: ActionState, (attempt, epoch): (u32, u64)) -> ClosedEntry {
+pub(super) fn closed_as(key: &ActionKey, state: ActionState, (attempt, epoch): (u32, u64)) -> ClosedEntry {
     ClosedEntry { key: key.clone(), state, attempt, id: None, alert: None, again: false, day: None, epoch }
 }
 
@@ -200,7 +200,7 @@ fn a_tombstone_makes_nobody_forget() {
     assert_eq!(world.stamped.len(), nothing, "of what is not known nothing is written");
     let mut ledger = fold(&world.stamped);
     assert!(ledger.take_astray().is_empty());
-    ledger.erased(&action.key());
+    ledger.erased(&action.key(), None);
     assert_eq!(ledger.take_astray().into_keys().collect::<Vec<_>>(), [action.key()], "also one found at a restart");
 }
 

@@ -52,6 +52,8 @@ pub struct World {
     pub set_right: Vec<SwitchSetRight>,
     pub settled: Vec<(i64, RecordOutcome)>,
     pub superseded: bool,
+    /// The keys that were deleted from the ledger.
+    pub removed: Vec<String>,
     /// How the tenant says that machines stand.
     pub isolated: BTreeMap<MachineId, Isolation>,
     next_decision: i64,
@@ -101,6 +103,7 @@ impl World {
             settled: Vec::new(),
             isolated: BTreeMap::new(),
             superseded: false,
+            removed: Vec::new(),
             next_decision: 0,
             next_command,
         };
@@ -171,6 +174,7 @@ impl World {
             Effect::FetchLink(key, _) => self.give(Event::Linked(key, self.link.clone())),
             Effect::Look(key, _) => self.give(Event::Looked(key, Ok(Vec::new()))),
             Effect::Follow { .. } => self.give(Event::Followed(Ok(Vec::new()))),
+            Effect::Remove { keys, .. } => self.removed.extend(keys),
             Effect::PublishFleet(counted) => self.published.push(counted),
             Effect::SwitchSetRight(switch) => self.set_right.push(switch),
             Effect::OutOfPlace(what) => panic!("{what:?}"),

@@ -41,6 +41,8 @@ pub(super) fn topic_settings(topic: Topic, replicas: i32) -> Vec<(&'static str, 
             ("min.cleanable.dirty.ratio", "0.1".to_owned()),
             ("segment.ms", "86400000".to_owned()),
             ("delete.retention.ms", "604800000".to_owned()),
+            // What a stale holder deletes is there for a day, so that whoever restores it writes it again.
+            ("min.compaction.lag.ms", "86400000".to_owned()),
         ]),
     }
     settings
