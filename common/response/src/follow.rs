@@ -158,9 +158,9 @@ impl FollowUps {
     }
 
     /// Moves everything that was due to its next look, and gives back what it was. `read` says whether this look told
-    /// anything: one that did not is no reason to give up, but many of them are.
-    fn advance(&mut self, read: bool, schedule: &mut Schedule, at: Moment) -> Vec<LookedAt> {
-        let Some(Look { asked_at, about }) = self.under_way.take() else { return Vec::new() };
+    /// anything: one that did not is no reason to give up, but many of them are. `None` where no look is under way.
+    fn advance(&mut self, read: bool, schedule: &mut Schedule, at: Moment) -> Option<Vec<LookedAt>> {
+        let Look { asked_at, about } = self.under_way.take()?;
         let mut looked_at = Vec::new();
         for key in about {
             // What has ended or was taken up anew since is not what was asked for.
@@ -174,7 +174,7 @@ impl FollowUps {
             schedule.set(Due::Look(key.clone()), follow.due());
             looked_at.push(LookedAt { key, id: follow.id.clone(), alarm, given_up });
         }
-        looked_at
+        Some(looked_at)
     }
 }
 
@@ -189,7 +189,10 @@ fn distance(first: Duration, step: u32) -> Duration {
 
 impl Responder {
     pub(super) fn followed(&mut self, standings: Result<Vec<ActionSnapshot>, Unreadable>, at: Moment) {
-        for LookedAt { key, id, alarm, given_up } in self.follow.advance(standings.is_ok(), &mut self.schedule, at) {
+        let Some(looked_at) = self.follow.advance(standings.is_ok(), &mut self.schedule, at) else {
+            return self.out_of_place("list of accepted actions", None, "no look is under way");
+        };
+        for LookedAt { key, id, alarm, given_up } in looked_at {
             // A list that could not be read says of no action that it has an end, or none.
             let standing = match &standings {
                 Ok(standings) => standings.iter().find(|standing| standing.id == id),
@@ -215,6 +218,7 @@ impl Responder {
 
     /// Tells people, once for each attempt, that Defender names no end. The action stays accepted and is followed.
     fn alarm(&mut self, key: &ActionKey, found: &str, at: Moment) {
+        // A stale writer may have brought it further since.
         let Some(mut entry) = self.ledger.get(key).filter(|entry| entry.awaited().is_some()).cloned() else { return };
         let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
         entry.alarmed = true;
@@ -234,7 +238,7 @@ impl Responder {
 
     fn end(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
         self.follow.forget(key, &mut self.schedule);
-        let Some(entry) = self.ledger.get(key) else { return };
+        let Some(entry) = self.ledger.get(key) else { return self.not_in_the_ledger("end", key) };
         match &entry.machine_action_id {
             Some(id) if state == ActionState::Succeeded && entry.action.kind() == ActionKind::CollectPackage => {
                 self.fetch_link(key, id.clone(), reason, at);
@@ -255,7 +259,7 @@ impl Responder {
         link: Option<String>,
         at: Moment,
     ) {
-        let Some(mut entry) = self.ledger.get(key).cloned() else { return };
+        let Some(mut entry) = self.ledger.get(key).cloned() else { return self.not_in_the_ledger("end", key) };
         let (state, reason) = with_what_is_unseen(&entry, (state, reason));
         entry.state = AttemptState::Reported(state);
         entry.reason = if state == ActionState::Succeeded { reason + &self.ends_besides(&entry) } else { reason };

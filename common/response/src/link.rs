@@ -53,7 +53,9 @@ impl Responder {
 
     /// Asks once more, or no longer.
     pub(super) fn fetch_link_again(&mut self, key: &ActionKey, at: Moment) {
-        let Some(fetch) = self.links.open.get_mut(key) else { return };
+        let Some(fetch) = self.links.open.get_mut(key) else {
+            return self.out_of_place("time", Some(key), "no link is asked for");
+        };
         if fetch.until <= at.mono {
             self.without_link(key, "no answer in time", at);
             return;
@@ -64,6 +66,7 @@ impl Responder {
     }
 
     pub(super) fn linked(&mut self, key: &ActionKey, link: Result<String, Unreadable>, at: Moment) {
+        // It was not waited for any longer.
         let Some(fetch) = self.links.open.get_mut(key) else { return };
         match link {
             Ok(link) => {
@@ -82,7 +85,9 @@ impl Responder {
 
     /// The package is there all the same: people fetch it in the portal.
     fn without_link(&mut self, key: &ActionKey, why: &str, at: Moment) {
-        let Some(fetch) = self.links.open.remove(key) else { return };
+        let Some(fetch) = self.links.open.remove(key) else {
+            return self.out_of_place("no link", Some(key), "no link is asked for");
+        };
         self.schedule.cancel(&Due::Link(key.clone()));
         let reason = format!("{}; fetch the package in the portal, its link could not be had: {why}", fetch.reason);
         self.end_with(key, (ActionState::Succeeded, reason), None, at);

@@ -151,7 +151,11 @@ impl Responder {
     /// The guards let this release pass. True when our isolation is pending: then it is cancelled first, in the name of
     /// whoever asks for the release.
     pub(super) fn cancels_first(&mut self, key: &ActionKey, at: Moment) -> bool {
-        let Some(release) = self.jobs.get(key).map(|job| job.entry.clone()) else { return false };
+        let Some(release) = self.jobs.get(key).map(|job| job.entry.clone()) else {
+            self.misplaced("release", key);
+            return true;
+        };
+        // Nothing of ours is pending: the release goes out.
         let Some(isolation) = self.pending_isolation(&release).cloned() else { return false };
         let Some(cancel) = self.cancel_key(&isolation) else { return false };
         if !self.knows(&cancel) {

@@ -264,6 +264,11 @@ impl Responder {
         }
     }
 
+    /// Says that this cannot come to an action of which the ledger knows nothing.
+    pub(super) fn not_in_the_ledger(&mut self, event: &'static str, key: &ActionKey) {
+        self.out_of_place(event, Some(key), "not in the ledger");
+    }
+
     /// Says that something came where it cannot come. It changes nothing; it is a mistake of ours, or of the shell.
     pub(super) fn out_of_place(&mut self, event: &'static str, key: Option<&ActionKey>, state: &'static str) {
         self.effects.push(Effect::OutOfPlace(OutOfPlace { event, key: key.cloned(), state }));

@@ -100,6 +100,7 @@ impl Responder {
     /// Everything is asked anew: fresh facts, all guards, an INTENT of its own. The attempt has its number from the
     /// start, so that a refusal of it is never taken for one of the attempt before.
     pub(super) fn try_again(&mut self, key: &ActionKey) {
+        // A stale writer may have brought it further since, or a person asked for it anew: then that is on its way.
         let Some(entry) = self.ledger.get(key).filter(|entry| self.config.retry.is_for(entry)) else { return };
         if self.jobs.contains(key) {
             return;

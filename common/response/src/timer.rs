@@ -78,16 +78,20 @@ impl Responder {
         true
     }
 
-    /// During a pause nobody is let back by a timer. The ledger keeps the time until the release has come to something: a crash before that finds it due again, under
-    /// the same key.
+    /// During a pause nobody is let back by a timer. The ledger keeps the time until the release has come to something: a
+    /// crash before that finds it due again, under the same key.
     pub(super) fn time_is_over(&mut self, key: &ActionKey, at: Moment) {
         if self.is_paused() {
             self.timers.paused.insert(key.clone());
             return;
         }
+        // A stale writer may have dealt with it since.
         let Some(isolation) = self.ledger.get(key).filter(|entry| entry.release_at.is_some()).cloned() else { return };
-        let Action::Isolate { release: Some(config), .. } = &isolation.action else { return };
-        let Ok(named) = AlertId::new(key.as_str()) else { return };
+        let (Action::Isolate { release: Some(config), .. }, Ok(named)) =
+            (&isolation.action, AlertId::new(key.as_str()))
+        else {
+            return self.out_of_place("time", Some(key), "an action without a timer");
+        };
         let wanted = self.wanted_by_others(&isolation);
         let action = Action::Release { comment: why_over(&isolation, *config, wanted.as_ref()) };
         let release = ActionKey::derive(&self.config.tenant, &named, &isolation.machine.id, &action);

@@ -46,6 +46,7 @@ impl Responder {
         let waits = |job: &&mut Job| matches!(job.state(), State::InDoubt(..)) && job.entry.waited_s < settle;
         // Its list is being read by now, or it is not in doubt any more, or has waited long enough.
         let Some(job) = self.jobs.get_mut(key).filter(waits) else { return };
+        // What waits for another action to be listed is not watched.
         let Some(watched) = &mut job.watched else { return };
         let passed = watched.take(at.mono);
         let next = watched.0 + EVERY;

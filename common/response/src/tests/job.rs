@@ -116,6 +116,8 @@ fn an_event_that_nobody_waits_for_is_named_with_what_stands_there_and_does_nothi
         let expected = OutOfPlace { event, key: Some(key.clone()), state: "no job" };
         assert_eq!(said(&mut world, given), [expected]);
     }
+    let nowhere = OutOfPlace { event: "list of accepted actions", key: None, state: "no look is under way" };
+    assert_eq!(said(&mut world, Event::Followed(Ok(Vec::new()))), [nowhere]);
     world.decide(decision("a1", "m1"));
     let mut seen = 0;
     for (event, given) in events().into_iter().filter(|(event, _)| *event != "facts") {
