@@ -276,10 +276,15 @@ impl<T: Tenant> Session<T> {
     /// Writes what an answer gives to write, and begins nothing new.
     fn put_on_record(&mut self, responder: &mut Responder, answered: Event) {
         for effect in responder.on(answered, self.moment()) {
-            if let Effect::Record { write, reports, ledger } = effect
-                && let Err(error) = self.write(write, &reports, &ledger)
-            {
-                tracing::warn!(error = %error, "an answer could not be put on record; the next holder looks it up");
+            match effect {
+                Effect::Record { write, reports, ledger } => {
+                    if let Err(error) = self.write(write, &reports, &ledger) {
+                        tracing::warn!(error = %error, "an answer could not be put on record; the next holder looks it up");
+                    }
+                }
+                Effect::OutOfPlace(what) => say_out_of_place(&what),
+                // Whatever else there is to do is the next holder's.
+                _ => {}
             }
         }
     }

@@ -11,7 +11,6 @@ use super::facts::ActionSnapshot;
 use super::job::{State, Step};
 use super::ours;
 use super::responder::Responder;
-use super::schedule::Due;
 use super::settlement::OnDurable;
 use super::{batch, reconcile, report};
 
@@ -74,8 +73,7 @@ impl Responder {
             return self.misplaced("answer", key);
         };
         let kind = job.entry.action.kind();
-        self.spent.remove(&kind);
-        self.schedule.cancel(&Due::Quota(kind));
+        self.quotas.answered(kind, &mut self.schedule);
         match answer {
             Answer::Accepted(standing) => self.accept(key, &standing, at),
             Answer::Others(action) => self.answered_with_others(key, &action, at),
@@ -107,8 +105,7 @@ impl Responder {
             return self.misplaced("not done", key);
         };
         if spent {
-            self.spent.insert(entry.action.kind());
-            self.schedule.set(Due::Quota(entry.action.kind()), at.mono + after);
+            self.quotas.spend(entry.action.kind(), at.mono + after, &mut self.schedule);
         }
         self.ledger.put(entry.clone());
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());

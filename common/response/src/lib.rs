@@ -12,6 +12,8 @@
 //! that has a time in the one queue of `schedule.rs`. An event that cannot come where its action stands changes nothing and
 //! is told ([`Effect::OutOfPlace`]).
 //! When a decision is done with is the business of `settlement.rs`.
+//! Which kinds of call have spent their quota says `quota.rs`. `responder.rs` only routes: from an event, or from what is due,
+//! to whoever owns it.
 //! Beside them `switches.rs` (breaker, pause, fleet size), `shorten.rs`, which keeps in short what has ended, `remove.rs`,
 //! which removes what nobody can ask for, and `tail.rs`, which follows the ledger and sets right what a stale writer wrote there.
 
@@ -32,6 +34,7 @@ mod others;
 pub mod ours;
 mod people;
 mod preflight;
+mod quota;
 mod reconcile;
 mod refused;
 mod release;

@@ -10,7 +10,6 @@ use super::facts::is_narrower;
 use super::job::Job;
 use super::reconcile::ACCEPTED;
 use super::responder::Responder;
-use super::schedule::Due;
 
 /// How many actions may wait for their turn before no further decision is taken in.
 const BACKLOG: usize = 256;
@@ -119,21 +118,14 @@ impl Responder {
     fn must_wait(&self, job: &Job) -> bool {
         let is_busy = self.jobs.begun_at(job.place()).any(|other| !cancels(&job.entry, &other.entry));
         let recording = job.offset.is_some_and(|offset| self.settlement.is_recording(offset));
+        let kind = job.entry.action.kind();
         is_busy
             || recording
-            || self.is_spent(job)
+            || self.quotas.is_spent(kind, self.jobs.any_on_its_way(kind), &self.schedule)
             || self.is_before_its_turn(job)
             || self.follows_one_begun(job)
             || self.is_excluded(job)
             || self.target_is_under_way(&job.entry)
-    }
-
-    /// Whether a call of this kind would only be refused, so that no fresh read is worth its call. When the quota may be
-    /// there again, one goes first and shows it.
-    fn is_spent(&self, job: &Job) -> bool {
-        let kind = job.entry.action.kind();
-        let is_awaited = || self.schedule.has(&Due::Quota(kind));
-        self.spent.contains(&kind) && (is_awaited() || self.jobs.any_on_its_way(kind))
     }
 
     /// Whether the action before it in its decision is not settled yet. Whatever that one becomes, this one's turn

@@ -23,6 +23,13 @@ const AT_ONCE: usize = 8;
 const NOT_YOURS: &str = "until that is fixed nothing can be read or done here, and approving would change nothing; it goes \
                          on by itself after that";
 
+/// Whether the tenant refuses us.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// Why, while anything is held for that.
+    why: Option<String>,
+}
+
 impl Responder {
     /// The fresh read was refused to us. What the guards say without it stands, but for a hold the cause is this.
     pub(super) fn refused(&mut self, key: &ActionKey, why: String, at: Moment) {
@@ -31,21 +38,21 @@ impl Responder {
         if job.offset.is_none() && self.ledger.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
             // People were told, and the ledger says so already.
             self.jobs.remove(key, &mut self.schedule);
-            self.refuses = Some(why);
+            self.refusals.why = Some(why);
             return;
         }
         job.entry.tenant_refuses = true;
         job.entry.reason.clone_from(&why);
         self.rule(key, FreshFacts { read: false, ..FreshFacts::missing() }, at);
         if self.ledger.get(key).is_some_and(|entry| is_held_for_it(entry, at.wall)) {
-            self.refuses = Some(why);
+            self.refusals.why = Some(why);
         }
     }
 
     /// Why the tenant refuses us, while anything is held for that.
     #[must_use]
     pub fn tenant_refuses(&self) -> Option<&str> {
-        self.refuses.as_deref()
+        self.refusals.why.as_deref()
     }
 
     /// Why it is held, if that is because the tenant refuses us.
@@ -60,7 +67,7 @@ impl Responder {
         if !self.jobs.get(key).is_some_and(|job| job.entry.tenant_refuses) {
             return;
         }
-        self.refuses = None;
+        self.refusals.why = None;
         self.read_again(usize::MAX, at);
         for entry in self.jobs.entries_mut().filter(|entry| entry.tenant_refuses) {
             (entry.tenant_refuses, entry.expires_at) = (false, None);
@@ -82,8 +89,8 @@ impl Responder {
     pub(super) fn resume_refused(&mut self, at: Moment) {
         let mut held = self.ledger.waiting().iter().filter_map(|(_, key)| self.ledger.get(key));
         let first = held.find(|entry| is_held_for_it(entry, at.wall));
-        self.refuses = first.map(|entry| entry.reason.clone());
-        if self.refuses.is_some() {
+        self.refusals.why = first.map(|entry| entry.reason.clone());
+        if self.refusals.why.is_some() {
             self.schedule.set(Due::ReadAgain, at.mono);
         }
     }
@@ -98,7 +105,7 @@ impl Responder {
         let refused: Vec<LedgerEntry> =
             entries.filter(|entry| is_held_for_it(entry, at.wall)).take(most).cloned().collect();
         if refused.is_empty() && !self.jobs.all().any(|job| job.entry.tenant_refuses) {
-            self.refuses = None;
+            self.refusals.why = None;
             return;
         }
         self.schedule.set(Due::ReadAgain, at.mono + AGAIN);

@@ -4,11 +4,10 @@
 //! blocks nobody else. Its shell carries the effects out and brings their outcomes back as events. Here is only who is asked
 //! next; the steps are in the files that the crate's first page names.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{ActionKey, ActionKind, CommandPlace, LedgerRecord, Mode, RecordOutcome, Report, TenantId};
+use cordon_records::{ActionKey, CommandPlace, LedgerRecord, Mode, RecordOutcome, Report, TenantId};
 use cordon_signing::AllowedSigners;
 
 use super::batch::Gathering;
@@ -18,6 +17,8 @@ use super::job::{Question, Sought, State, Step};
 use super::jobs::Jobs;
 use super::ledger::LedgerState;
 use super::link::Links;
+use super::quota::Quotas;
+use super::refused::Refusals;
 use super::remove::Removal;
 use super::report::say_how_long_it_stays;
 use super::retry::Retry;
@@ -66,12 +67,10 @@ pub struct Responder {
     pub(super) tailed_to: i64,
     pub(super) follow: FollowUps,
     pub(super) timers: Timers,
-    /// Why the tenant refuses us, while anything is held for that.
-    pub(super) refuses: Option<String>,
+    pub(super) refusals: Refusals,
     pub(super) links: Links,
     pub(super) gathering: Gathering,
-    /// Kinds of action whose quota is spent, until a call goes through.
-    pub(super) spent: BTreeSet<ActionKind>,
+    pub(super) quotas: Quotas,
     pub(super) schedule: Schedule,
     pub(super) shortening: Shortening,
     pub(super) removal: Removal,
@@ -97,10 +96,10 @@ impl Responder {
             tailed_to,
             follow,
             timers: Timers::default(),
-            refuses: None,
+            refusals: Refusals::default(),
             links: Links::default(),
             gathering: Gathering::default(),
-            spent: BTreeSet::new(),
+            quotas: Quotas::default(),
             schedule: Schedule::default(),
             shortening: Shortening::new(at),
             removal: Removal::default(),
