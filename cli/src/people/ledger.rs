@@ -6,7 +6,7 @@ use std::path::Path;
 use cordon_records::text::is_hex;
 use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, StampedRecord, TenantId, Topic};
 use cordon_response::LedgerState;
-use cordon_runtime::kafka::{self, KafkaSettings};
+use cordon_runtime::kafka::{self, Inbound, KafkaSettings};
 use jiff::Timestamp;
 
 use crate::stages;
@@ -26,19 +26,19 @@ pub struct Ledger {
 /// Reads configuration and ledger. What cannot be read, of a newer version perhaps, is said and left out.
 pub async fn read(config: &Path) -> anyhow::Result<Ledger> {
     let (kafka, tenant) = stages::kafka_and_tenant(config)?;
-    let (mut ledger, mut left_out) = (LedgerState::default(), Vec::new());
-    for record in kafka::read_all(&kafka, Topic::Ledger).await? {
-        if record.value.is_none() {
-            continue;
-        }
-        match record.json::<StampedRecord>() {
+    // One record after the other: of actions that have ended there may be a million.
+    let nothing = (LedgerState::default(), Vec::new());
+    let take = |(ledger, left_out): &mut (LedgerState, Vec<String>), record: Inbound| {
+        let Some(value) = &record.value else { return };
+        match StampedRecord::read(value) {
             Ok(entry) => ledger.apply(entry),
             Err(error) => {
                 eprintln!("warning: {} is left out: {error}", record.position());
                 left_out.push(format!("{}: {error}", record.position()));
             }
         }
-    }
+    };
+    let (ledger, left_out) = kafka::fold_all(&kafka, Topic::Ledger, nothing, take).await?;
     Ok(Ledger { kafka, tenant, ledger, left_out })
 }
 

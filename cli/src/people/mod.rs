@@ -16,7 +16,9 @@ mod undo;
 
 use std::io::IsTerminal as _;
 
-use cordon_records::{ActionKey, ActionState, AttemptState, Clock as _, Command, LedgerEntry, SystemClock, Topic};
+use cordon_records::{
+    ActionKey, ActionState, AttemptState, Clock as _, ClosedEntry, Command, LedgerEntry, SystemClock, Topic,
+};
 use jiff::Timestamp;
 
 use crate::escape;
@@ -248,13 +250,27 @@ async fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     say::say(&ledger, Command::Resume { notice: args.notice.clone() }, &args.say, Some(&args.sign)).await
 }
 
-/// What the ledger has of this key; says so when it has nothing.
+/// Why nothing can be shown of this key or done with it.
+fn not_in_full(topic: &str, key: &ActionKey, closed: Option<&ClosedEntry>) -> String {
+    match closed {
+        Some(closed) => {
+            let (state, attempt) = (closed.state.as_str(), closed.attempt);
+            let id = closed.id.as_ref().map(|id| format!(", action {id} of Defender")).unwrap_or_default();
+            format!(
+                "{key} has ended as {state} long ago (attempt {attempt}{id}): no more is kept of it, look at its mails"
+            )
+        }
+        None => format!("{topic} has no action {key}; `cordon approvals list` shows what is held"),
+    }
+}
+
+/// What the ledger has of this key; says so when it has nothing in full.
 fn known<'a>(ledger: &'a Ledger, key: &ActionKey) -> Option<&'a LedgerEntry> {
     let entry = ledger.ledger.get(key);
     if entry.is_none() {
         eprintln!(
-            "error: {} has no action {key}; `cordon approvals list` shows what is held",
-            ledger.kafka.topic(Topic::Ledger)
+            "error: {}",
+            not_in_full(&ledger.kafka.topic(Topic::Ledger), key, ledger.ledger.closed(key).as_ref())
         );
     }
     entry
@@ -275,4 +291,19 @@ fn waiting<'a>(ledger: &'a Ledger, key: &ActionKey) -> Option<&'a LedgerEntry> {
 /// An instant, without what is below the second.
 pub fn seconds(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_action_that_ended_long_ago_it_is_said_how_and_not_that_there_is_none() {
+        let text = include_str!("../../../common/records/examples/v1/ledger-closed-isolation.json");
+        let closed: ClosedEntry = serde_json::from_str(text).unwrap();
+        let said = not_in_full("cordon.ledger", &closed.key, Some(&closed));
+        assert!(said.contains("has ended as succeeded long ago (attempt 1, action 5382f7ea-"), "{said}");
+        let said = not_in_full("cordon.ledger", &closed.key, None);
+        assert!(said.contains("cordon.ledger has no action acee6df23fcd80b7"), "{said}");
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use cordon_records::{Clock, CursorRecord, DecisionRecord, StageHealth, StampedRecord, SystemClock, Topic, Waiting};
-use cordon_runtime::kafka::{self, KafkaFailure, KafkaSettings, Position};
+use cordon_response::LedgerState;
+use cordon_runtime::kafka::{self, Inbound, KafkaFailure, KafkaSettings, Position};
 
 use super::picture::{Commands, DeadLetters, Ledger, Looked, OnPurpose, Picture, Stage, Unread, Unsettled};
 use super::words::{behind, waiting};
@@ -58,10 +59,13 @@ fn told<T>(looked: Result<T, impl Display>) -> Looked<T> {
 }
 
 async fn ledger(kafka: &KafkaSettings) -> Looked<Ledger> {
-    let records = told(kafka::read_all(kafka, Topic::Ledger).await)?;
     // What cannot be read stops respond itself, which says so; here it is passed over.
-    let records = records.iter().filter_map(|record| record.json::<StampedRecord>().ok());
-    Ok(Ledger::read(records, SystemClock.now()))
+    let take = |ledger: &mut LedgerState, record: Inbound| {
+        let value = record.value.as_deref().unwrap_or_default();
+        StampedRecord::read(value).into_iter().for_each(|record| ledger.apply(record));
+    };
+    let ledger = told(kafka::fold_all(kafka, Topic::Ledger, LedgerState::default(), take).await)?;
+    Ok(Ledger::of(ledger, SystemClock.now()))
 }
 
 async fn cursor(kafka: &KafkaSettings) -> Looked<Option<cordon_records::PollCursor>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cordon_ingest::PollInterval;
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AttemptState, Claim, CommandPlace, DeadLetterReason, Latch, LedgerEntry,
-    PolicyStanding, PollCursor, StageHealth, StampedRecord, Wait, dead_letter_header as header,
+    PolicyStanding, PollCursor, StageHealth, Wait, dead_letter_header as header,
 };
 use cordon_response::LedgerState;
 use cordon_runtime::kafka::Membership;
@@ -272,10 +272,16 @@ impl From<&LedgerEntry> for Refused {
 }
 
 impl Ledger {
-    /// Reads it, in log order.
-    pub fn read(records: impl IntoIterator<Item = StampedRecord>, now: Timestamp) -> Self {
+    /// From records in log order.
+    #[cfg(test)]
+    pub fn read(records: impl IntoIterator<Item = cordon_records::StampedRecord>, now: Timestamp) -> Self {
         let mut ledger = LedgerState::default();
         records.into_iter().for_each(|record| ledger.apply(record));
+        Self::of(ledger, now)
+    }
+
+    /// What of it people look at.
+    pub fn of(ledger: LedgerState, now: Timestamp) -> Self {
         let waits = |expires_at: Option<Timestamp>| expires_at.is_none_or(|until| now < until);
         let held = ledger
             .entries()
