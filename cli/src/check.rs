@@ -18,7 +18,6 @@ use cordon_notify::config::{NotifySettings, Route};
 use cordon_notify::smtp::Smtp;
 use cordon_notify::transport::Transport as _;
 use cordon_policy::Warning;
-use cordon_records::text::exact_span;
 use cordon_records::{Classified, Clock as _, ErrorClass, SystemClock, Topic};
 use cordon_runtime::kafka::{self, BrokerClock, KafkaFailure, KafkaSettings, TopicsError};
 use cordon_runtime::telemetry::TelemetrySettings;
@@ -114,8 +113,8 @@ fn warned(found: &Warning) -> Finding {
 
 /// How often the alert list is asked; half of it is what an alert waits in the median until it is seen.
 fn polls(interval: PollInterval) -> Finding {
-    let half = exact_span(interval.apart() / 2);
-    good("polls", format!("{interval}: an alert waits {half} for its poll in the median"))
+    let half = interval.apart().as_secs_f64() / 2.0;
+    good("polls", format!("{interval}: an alert waits {half} s for its poll in the median"))
 }
 
 /// `is_stage` says whether these are the settings of one stage, with which it comes to the broker: only then do its rights

@@ -21,7 +21,8 @@ use crate::seen::Seen;
 const AT_ONCE: usize = 500;
 
 /// How a round ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made for each round and read at once")]
 pub enum Ended {
     /// Everything that the list held at its start is produced and confirmed.
     Complete {
@@ -30,6 +31,16 @@ pub enum Ended {
     },
     /// What was served is produced, but it cannot be proven to be everything.
     Incomplete(Stall),
+    /// What was served is produced; whether it was everything, [`Driver::confirm`] asks.
+    Unconfirmed(Unconfirmed),
+}
+
+/// A round whose last question has been put off.
+#[derive(Debug)]
+pub struct Unconfirmed {
+    round: Round,
+    ask: Ask,
+    late_before: Timestamp,
 }
 
 /// What a round needs to know.
@@ -89,26 +100,53 @@ impl Driver {
         std::mem::replace(&mut self.late, 0)
     }
 
-    /// One round. May be dropped at any point: what was confirmed is remembered only if it was counted.
+    /// One round. May be dropped at any point: what was confirmed is remembered only if it was counted. Where a question may
+    /// wait, `puts_off` says whether it does.
     ///
     /// # Errors
     /// When a call or a delivery failed; the next round asks for the same again.
-    pub async fn round(&mut self, window: Window) -> Result<Ended, IngestError> {
+    pub async fn round(&mut self, window: Window, puts_off: impl Fn() -> bool) -> Result<Ended, IngestError> {
+        let round = Round::new(self.plan(window));
+        let first = Next::Ask(round.first());
+        self.questions(round, first, window.late_before, puts_off).await
+    }
+
+    /// Asks what the last round put off, and whatever follows from it, at once: one question waits for each round, and no
+    /// longer than to the next one's time, so that coverage goes on and the next round looks back again.
+    ///
+    /// # Errors
+    /// As [`Driver::round`]; then the next round asks for the same again.
+    pub async fn confirm(&mut self, unconfirmed: Unconfirmed) -> Result<Ended, IngestError> {
+        let Unconfirmed { round, ask, late_before } = unconfirmed;
+        self.questions(round, Next::Confirm(ask), late_before, || false).await
+    }
+
+    async fn questions(
+        &mut self,
+        round: Round,
+        next: Next,
+        late_before: Timestamp,
+        puts_off: impl Fn() -> bool,
+    ) -> Result<Ended, IngestError> {
         self.normal = true;
-        let ended = self.pages(window).await?;
+        let ended = self.pages(round, next, late_before, puts_off).await?;
         if self.normal {
             self.fallback.answered();
         }
         Ok(ended)
     }
 
-    async fn pages(&mut self, window: Window) -> Result<Ended, IngestError> {
-        let mut round = Round::new(self.plan(window));
-        let mut next = Next::Ask(round.first());
+    async fn pages(
+        &mut self,
+        mut round: Round,
+        mut next: Next,
+        late_before: Timestamp,
+        puts_off: impl Fn() -> bool,
+    ) -> Result<Ended, IngestError> {
         let mut link: Option<NextLink> = None;
         loop {
             let (page, top) = match (next, link.take()) {
-                (Next::Ask(ask), _) => (self.ask(ask, &mut round).await, ask.top),
+                (Next::Ask(ask) | Next::Confirm(ask), _) => (self.ask(ask, &mut round).await, ask.top),
                 (Next::Follow, Some(link)) => (self.follow(&link).await, self.largest_top),
                 (Next::Follow, None) => return Ok(Ended::Incomplete(Stall::LinkRefused)),
                 (Next::Complete, _) => return Ok(Ended::Complete { watermark: round.watermark() }),
@@ -117,11 +155,16 @@ impl Driver {
             next = match page {
                 Ok(mut page) => {
                     link = page.next.take();
-                    self.take(page, link.is_some(), (&mut round, window.late_before)).await?
+                    self.take(page, link.is_some(), (&mut round, late_before)).await?
                 }
                 Err(ApiError::TooLarge { .. }) => self.ask_for_less(top, &mut round),
                 Err(error) => return Err(error.into()),
             };
+            if let Next::Confirm(ask) = next
+                && puts_off()
+            {
+                return Ok(Ended::Unconfirmed(Unconfirmed { round, ask, late_before }));
+            }
         }
     }
 

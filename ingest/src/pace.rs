@@ -6,8 +6,9 @@ use std::time::Duration;
 use cordon_defender::{Bursts, QuotaSettings, Room};
 use cordon_records::text::exact_span;
 
-/// How many calls a round with news costs at least: its page, and the question that shows that the page was no part.
-pub const CALLS_OF_A_ROUND: u32 = 2;
+/// How many calls a round needs before it begins. The question that shows that a page with news was all of it may be put off
+/// to the next round's time.
+pub const CALLS_OF_A_ROUND: u32 = 1;
 /// How many alerts a sweep is taken to read. One that reads more makes the rounds after it wait.
 const SWEPT_ALERTS: u32 = 5_000;
 /// Where the server refuses what the quota should allow, rounds become no rarer than this.
@@ -45,7 +46,7 @@ impl PollInterval {
 impl fmt::Display for PollInterval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Auto(apart) => write!(f, "auto ({})", exact_span(*apart)),
+            Self::Auto(apart) => write!(f, "auto ({} s)", apart.as_secs_f64()),
             Self::Every(apart) => f.write_str(&exact_span(*apart)),
         }
     }
@@ -70,6 +71,16 @@ impl Pace {
     #[must_use]
     pub const fn apart(&self) -> Duration {
         self.apart
+    }
+
+    /// Whether a question that may be put off is: with `auto`, where it would have to wait for its quota. Then it takes the
+    /// place of the next regular one, and rounds with news cost as many calls as those without.
+    #[must_use]
+    pub const fn puts_off(&self, room: Room) -> bool {
+        match self.interval {
+            PollInterval::Every(_) => false,
+            PollInterval::Auto(_) => !room.wait.is_zero(),
+        }
     }
 
     /// How long to wait after a round that ran for so long. With `auto` the room for the next round is waited for, and
@@ -111,7 +122,10 @@ mod tests {
     fn it_is_told_as_people_write_it_and_auto_with_what_it_comes_to() {
         let quota = |share| QuotaSettings { share, ..QuotaSettings::default() };
         let auto = |share, page_size| PollInterval::auto(&quota(share), seconds(3_600), page_size).to_string();
-        assert_eq!([auto(1.0, 1_000), auto(0.2, 1_000), auto(1.0, 10)], ["auto (4 s)", "auto (16 s)", "auto (6 s)"]);
+        assert_eq!(
+            [auto(1.0, 1_000), auto(0.2, 1_000), auto(1.0, 10)],
+            ["auto (2.8 s)", "auto (14.2 s)", "auto (4.5 s)"]
+        );
         assert_eq!(PollInterval::Every(Duration::from_millis(1_500)).to_string(), "1500 ms");
     }
 

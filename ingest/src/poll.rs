@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::config::IngestSettings;
 use crate::cursor;
-use crate::drive::{Driver, Ended, Window};
+use crate::drive::{Driver, Ended, Unconfirmed, Window};
 use crate::error::IngestError;
 use crate::item::Asked;
 use crate::look_back::{LookBack, later};
@@ -64,12 +64,13 @@ impl Poller {
         let publisher = Publisher::new(&self.context, self.settings.defender.tenant_id.clone());
         let page_size = self.settings.page_size;
         let driver = Driver::new(self.api.clone(), publisher, self.context.metrics.clone(), seen, page_size);
-        let mut watch = Watch { poller: self, tenure, log, epoch, watermark, reach, driver, failures: 0 };
+        let mut watch =
+            Watch { poller: self, tenure, log, epoch, watermark, reach, driver, unconfirmed: None, failures: 0 };
         let mut pace = Pace::new(self.settings.poll_interval, self.api.alert_list_room(CALLS_OF_A_ROUND).refusals);
         tracing::info!(interval = %self.settings.poll_interval, "polling");
         loop {
             let began = Instant::now();
-            watch.round().await?;
+            watch.round(&pace).await?;
             sleep(self.wait(&mut pace, began.elapsed())).await;
         }
     }
@@ -142,14 +143,23 @@ struct Watch<'a> {
     watermark: Timestamp,
     reach: LookBack,
     driver: Driver,
+    unconfirmed: Option<(Begun, Unconfirmed)>,
     failures: u32,
 }
 
+/// A round as it began.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    started: Timestamp,
+    mono: Instant,
+    sweeps: bool,
+    window: Window,
+}
+
 impl Watch<'_> {
-    async fn round(&mut self) -> Result<(), IngestError> {
-        let started = self.poller.context.clock.now();
-        let began = Instant::now();
-        let sweeps = self.reach.sweep_is_due(began);
+    fn begin(&self) -> Begun {
+        let (started, mono) = (self.poller.context.clock.now(), Instant::now());
+        let sweeps = self.reach.sweep_is_due(mono);
         let ordinary = self.reach.ordinary(self.watermark);
         let window = Window {
             since: if sweeps { self.reach.sweep(self.watermark, started) } else { ordinary },
@@ -157,16 +167,35 @@ impl Watch<'_> {
             watermark: self.watermark,
             believable_until: later(started, self.reach.overlap),
         };
-        let ended = match self.driver.round(window).await {
+        Begun { started, mono, sweeps, window }
+    }
+
+    /// A round, or what the last one put off.
+    async fn round(&mut self, pace: &Pace) -> Result<(), IngestError> {
+        let api = self.poller.api.clone();
+        let (begun, ended) = match self.unconfirmed.take() {
+            Some((begun, unconfirmed)) => (begun, self.driver.confirm(unconfirmed).await),
+            None => {
+                let begun = self.begin();
+                let puts_off = || pace.puts_off(api.alert_list_room(1));
+                (begun, self.driver.round(begun.window, puts_off).await)
+            }
+        };
+        let ended = match ended {
             Ok(Ended::Complete { watermark }) => {
-                if sweeps {
-                    self.reach.swept(began);
+                if begun.sweeps {
+                    self.reach.swept(begun.mono);
                 }
-                self.advance(watermark, started).await
+                self.advance(watermark, begun.started).await
+            }
+            Ok(Ended::Unconfirmed(unconfirmed)) => {
+                self.unconfirmed = Some((begun, unconfirmed));
+                self.answered();
+                Ok(())
             }
             Ok(Ended::Incomplete(stall)) => {
                 self.poller.metrics.round(RoundEnd::Incomplete);
-                tracing::warn!(%stall, since = %window.since, "the poll round is incomplete; coverage stands still");
+                tracing::warn!(%stall, since = %begun.window.since, "the poll round is incomplete; coverage stands still");
                 self.answered();
                 Ok(())
             }

@@ -84,6 +84,9 @@ pub enum Link {
 pub enum Next {
     /// Ask again.
     Ask(Ask),
+    /// Ask again, from the end of a page that brought news: nothing is known to be missing, and only the answer shows that
+    /// nothing is. It may wait; until it has come the round is not complete.
+    Confirm(Ask),
     /// Follow the page's link.
     Follow,
     /// Every alert that the list held at the round's start has been served.
@@ -289,7 +292,7 @@ impl Round {
             return Next::Complete;
         }
         self.ask.since = newest;
-        Next::Ask(self.ask)
+        if page.unseen { Next::Confirm(self.ask) } else { Next::Ask(self.ask) }
     }
 
     fn along_links(&mut self, page: &RoundFacts, pass: u32, followed: u32) -> Next {

@@ -44,7 +44,7 @@ impl Default for Picture {
             ledger: Ok(Ledger::default()),
             decided: Ok(None),
             cursor: Ok(None),
-            poll_interval: PollInterval::Auto(Duration::from_secs(4)),
+            poll_interval: PollInterval::Auto(Duration::from_millis(2_800)),
             commands: Ok(Commands::default()),
             dead_letters: Ok(DeadLetters::default()),
         }

@@ -86,8 +86,9 @@ impl Gate {
     fn with<R>(&self, endpoint: Endpoint, run: impl FnOnce(&mut Account, Duration) -> R) -> R {
         let now = self.started.elapsed();
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account =
-            accounts.entry(endpoint).or_insert_with(|| Account::new(self.owner.quota.limits(endpoint), Duration::ZERO));
+        let account = accounts
+            .entry(endpoint)
+            .or_insert_with(|| Account::new(endpoint, self.owner.quota.limits(endpoint), Duration::ZERO));
         run(account, now)
     }
 }

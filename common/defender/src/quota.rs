@@ -11,6 +11,7 @@
 //! |---|---|---|---|---|
 //! | minute | L / 2 | L / 2 − 3 × initial | L / 9, at most 10 | 50, 20, 10 |
 //! | hour | 0.8 L | 0.2 L − 16 × initial | L / 120, at most 10 | 1,200, 140, 10 |
+//! | hour of the alert list | 0.9 L | 0.1 L − 16 × initial | L / 240, at most 10 | 1,350, 50, 6.25 |
 //!
 //! The hour binds in the long run (20 a minute of the published numbers), so the minute can afford to refill less and
 //! to keep more for restarts. A process that knows what was called before, as respond does from its ledger, says so
@@ -43,10 +44,21 @@ struct Window {
     refill: i128,
     /// How many restarts in this time stay within the limit.
     restarts: i128,
+    /// Whether ordinary reads leave a part to the responder.
+    shared: bool,
 }
 
-const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 25, restarts: 3 };
-const HOUR: Window = Window { length: Duration::from_secs(3_600), refill: 40, restarts: 16 };
+const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 25, restarts: 3, shared: true };
+const HOUR: Window = Window { length: Duration::from_secs(3_600), refill: 40, restarts: 16, shared: true };
+/// Those of the alert list. It is asked at a steady pace, by nobody but the poll, and nothing but that pace decides how long an
+/// alert waits: so more of its hour flows back, less is kept for bursts, and nothing for the responder.
+const STEADY_MINUTE: Window = Window { shared: false, ..MINUTE };
+const STEADY_HOUR: Window = Window { refill: 45, shared: false, ..HOUR };
+
+/// The minute and the hour in which calls of a path template are counted.
+const fn windows_of(endpoint: Endpoint) -> (Window, Window) {
+    if matches!(endpoint, Endpoint::AlertList) { (STEADY_MINUTE, STEADY_HOUR) } else { (MINUTE, HOUR) }
+}
 
 impl Window {
     /// In which time one call of a limit flows back, rounded up.
@@ -84,7 +96,7 @@ impl Bucket {
         // holds less than limit + 1 calls: one, the refill, and the two thirds of the room.
         let capacity = (room - window.restarts * initial).max(call);
         // At least a whole call, or the responder could not use it.
-        let reserve = (capacity / 5).max(call).min(capacity - call);
+        let reserve = if window.shared { (capacity / 5).max(call).min(capacity - call) } else { 0 };
         let per_nano = window.refill * limit;
         let kept = (initial / 5).min(reserve);
         Self { window: window.length, call, capacity, reserve, per_nano, level: initial, kept, at: now }
@@ -102,7 +114,9 @@ impl Bucket {
     fn wait(&self, priority: Priority, calls: u32) -> Duration {
         let wanted = (self.call * i128::from(calls)).min(self.capacity - self.reserve);
         let (needed, per_nano) = match priority {
-            Priority::Ordinary => (wanted + self.kept, self.per_nano / 5 * 4),
+            // Only while the responder's part is filling, a fifth goes there.
+            Priority::Ordinary if self.kept < self.reserve => (wanted + self.kept, self.per_nano / 5 * 4),
+            Priority::Ordinary => (wanted + self.kept, self.per_nano),
             Priority::Respond => (wanted, self.per_nano),
         };
         // Rounded up, so that the wait is enough.
@@ -158,11 +172,13 @@ pub struct Room {
 }
 
 impl Account {
-    /// A fresh account, of a process that started at `now`: any monotonic time; later calls use the same clock.
-    pub(crate) fn new(limits: Limits, now: Duration) -> Self {
+    /// A fresh account of a path template with these limits, of a process that started at `now`: any monotonic time; later
+    /// calls use the same clock.
+    pub(crate) fn new(endpoint: Endpoint, limits: Limits, now: Duration) -> Self {
+        let (minute, hour) = windows_of(endpoint);
         Self {
-            minute: Bucket::new(limits.per_minute, MINUTE, now),
-            hour: Bucket::new(limits.per_hour, HOUR, now),
+            minute: Bucket::new(limits.per_minute, minute, now),
+            hour: Bucket::new(limits.per_hour, hour, now),
             blocked_until: now,
             refusals: 0,
         }
@@ -232,7 +248,7 @@ impl QuotaSettings {
     /// windows: calls that are further apart can go on for ever.
     pub(crate) fn time_per_alert_list(&self) -> Duration {
         let limits = self.limits(Endpoint::AlertList);
-        MINUTE.per_call(limits.per_minute).max(HOUR.per_call(limits.per_hour))
+        MINUTE.per_call(limits.per_minute).max(STEADY_HOUR.per_call(limits.per_hour))
     }
 }
 

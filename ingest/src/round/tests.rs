@@ -130,7 +130,7 @@ fn without_order_the_largest_page_is_asked_for_at_once_and_a_full_one_proves_not
 fn a_short_page_with_news_is_asked_once_more_from_its_end() {
     let mut round = Round::new(plan());
     let step = round.take(items(&[("a", 120)]), Link::None, &Seen::default());
-    assert_eq!(step.next, Next::Ask(Ask { since: at(120), top: 2 }));
+    assert_eq!(step.next, Next::Confirm(Ask { since: at(120), top: 2 }));
     assert_eq!(round.take(items(&[("a", 120)]), Link::None, &Seen::default()).next, Next::Complete);
     assert_eq!(round.watermark(), at(120));
 }

@@ -102,38 +102,45 @@ fn flood(account: &mut Account, start: Duration, end: Duration) -> Vec<Duration>
     sent
 }
 
+/// One of each hour.
+fn endpoint() -> impl Strategy<Value = Endpoint> {
+    prop_oneof![Just(Endpoint::Machine), Just(Endpoint::AlertList)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn no_window_exceeds_its_limit_whatever_the_restarts_that_it_provides_for_and_by_ten_for_each_further_one(
-        per_minute in 1u32..80, factor in 1u32..50, lives in lives(),
+        per_minute in 1u32..80, factor in 1u32..50, lives in lives(), endpoint in endpoint(),
     ) {
         let limits = Limits { per_minute, per_hour: per_minute * factor };
-        let history = live(&lives, |now, _| Account::new(limits, now));
-        history.keeps(limits.per_minute, MINUTE, false)?;
-        history.keeps(limits.per_hour, HOUR, false)?;
+        let history = live(&lives, |now, _| Account::new(endpoint, limits, now));
+        let (minute, hour) = windows_of(endpoint);
+        history.keeps(limits.per_minute, minute, false)?;
+        history.keeps(limits.per_hour, hour, false)?;
     }
 
     #[test]
     fn no_window_exceeds_its_limit_whatever_the_restarts_when_each_life_knows_what_went_out_before(
-        per_minute in 1u32..80, factor in 1u32..50, lives in lives(), younger in 0u64..60_000,
+        per_minute in 1u32..80, factor in 1u32..50, lives in lives(), younger in 0u64..60_000, endpoint in endpoint(),
     ) {
         let limits = Limits { per_minute, per_hour: per_minute * factor };
         let history = live(&lives, |now, sent| {
-            let mut account = Account::new(limits, now);
+            let mut account = Account::new(endpoint, limits, now);
             let age = |at: &Duration| (now - *at).saturating_sub(Duration::from_millis(younger));
             account.charge(now, &sent.iter().map(age).collect::<Vec<_>>());
             account
         });
-        history.keeps(limits.per_minute, MINUTE, true)?;
-        history.keeps(limits.per_hour, HOUR, true)?;
+        let (minute, hour) = windows_of(endpoint);
+        history.keeps(limits.per_minute, minute, true)?;
+        history.keeps(limits.per_hour, hour, true)?;
     }
 
     #[test]
     fn a_caller_who_waits_as_told_gets_through(per_minute in 1u32..200, arrivals in arrivals()) {
         let limits = Limits { per_minute, per_hour: per_minute * 15 };
-        let mut account = Account::new(limits, Duration::ZERO);
+        let mut account = Account::new(Endpoint::Machine, limits, Duration::ZERO);
         prop_assert_eq!(drive(&mut account, &arrivals, Duration::ZERO, 1).len(), arrivals.len());
     }
 }
@@ -158,7 +165,7 @@ fn kubernetes_makes_no_more_restarts_of_a_crash_loop_than_each_window_provides_f
 
 #[test]
 fn calls_that_others_made_count_against_a_fresh_account_and_time_makes_up_for_them() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     account.charge(Duration::ZERO, &vec![Duration::from_secs(5); 100]);
     // A bucket of 20 that got 5 s of 50 a minute back is 75 5/6 calls short, and the next call needs one more.
     assert_eq!(account.take(Duration::ZERO, Priority::Respond), Err(Duration::from_millis(92_200)));
@@ -167,7 +174,7 @@ fn calls_that_others_made_count_against_a_fresh_account_and_time_makes_up_for_th
 
 #[test]
 fn calls_that_are_older_than_both_windows_and_none_at_all_change_nothing() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     account.charge(Duration::ZERO, &vec![Duration::from_secs(3_601); 5_000]);
     account.charge(Duration::ZERO, &[]);
     assert_eq!(flood(&mut account, Duration::ZERO, Duration::ZERO).len(), 10);
@@ -175,7 +182,7 @@ fn calls_that_are_older_than_both_windows_and_none_at_all_change_nothing() {
 
 #[test]
 fn naming_calls_again_that_the_account_made_itself_costs_nothing() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     let sent = flood(&mut account, Duration::ZERO, Duration::from_secs(100));
     let mut told = account.clone();
     let now = Duration::from_secs(100);
@@ -187,7 +194,7 @@ const PUBLISHED: Limits = Limits { per_minute: 100, per_hour: 1_500 };
 
 #[test]
 fn a_fresh_process_may_make_ten_calls_at_once_and_not_eleven() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     for _ in 0..10 {
         assert_eq!(account.take(Duration::ZERO, Priority::Respond), Ok(()));
     }
@@ -196,7 +203,7 @@ fn a_fresh_process_may_make_ten_calls_at_once_and_not_eleven() {
 
 #[test]
 fn ordinary_reads_leave_a_fifth_to_the_responder() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     let mut count =
         |priority| std::iter::repeat_with(|| account.take(Duration::ZERO, priority)).take_while(Result::is_ok).count();
     assert_eq!(count(Priority::Ordinary), 8);
@@ -205,7 +212,7 @@ fn ordinary_reads_leave_a_fifth_to_the_responder() {
 
 #[test]
 fn ordinary_reads_that_never_stop_do_not_keep_the_responder_waiting() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     drive(&mut account, &vec![(0, false); 1_000], Duration::ZERO, 9);
     let now = account.hour.at;
     let urgent = std::iter::repeat_with(|| account.take(now, Priority::Respond)).take_while(Result::is_ok).count();
@@ -213,16 +220,18 @@ fn ordinary_reads_that_never_stop_do_not_keep_the_responder_waiting() {
 }
 
 #[test]
-fn the_steady_rate_is_four_fifths_of_the_hour() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
-    let sent = drive(&mut account, &vec![(0, false); 2_400], Duration::ZERO, 9);
-    let second_hour = sent.iter().filter(|at| **at > HOUR.length && **at <= HOUR.length * 2).count();
-    assert!((1_190..=1_201).contains(&second_hour), "{second_hour}");
+fn the_steady_rate_is_four_fifths_of_the_hour_and_nine_tenths_for_the_alert_list() {
+    for (endpoint, expected) in [(Endpoint::Machine, 1_190..=1_201), (Endpoint::AlertList, 1_340..=1_351)] {
+        let mut account = Account::new(endpoint, PUBLISHED, Duration::ZERO);
+        let sent = drive(&mut account, &vec![(0, false); 2_700], Duration::ZERO, 9);
+        let second_hour = sent.iter().filter(|at| **at > HOUR.length && **at <= HOUR.length * 2).count();
+        assert!(expected.contains(&second_hour), "{second_hour}");
+    }
 }
 
 #[test]
 fn a_block_holds_until_its_end_and_a_shorter_one_does_not_cut_it() {
-    let mut account = Account::new(PUBLISHED, Duration::ZERO);
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     account.block_until(Duration::from_secs(8));
     account.block_until(Duration::from_secs(3));
     assert_eq!(account.take(Duration::from_secs(7), Priority::Respond), Err(Duration::from_secs(1)));
@@ -231,7 +240,7 @@ fn a_block_holds_until_its_end_and_a_shorter_one_does_not_cut_it() {
 
 #[test]
 fn a_clock_that_stands_still_or_goes_back_refills_nothing() {
-    let mut account = Account::new(PUBLISHED, Duration::from_secs(100));
+    let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::from_secs(100));
     while account.take(Duration::from_secs(100), Priority::Respond).is_ok() {}
     assert!(account.take(Duration::from_secs(1), Priority::Respond).is_err());
     assert!(account.take(Duration::from_secs(100), Priority::Respond).is_err());

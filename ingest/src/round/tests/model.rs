@@ -119,7 +119,12 @@ struct Poller {
 
 impl Poller {
     /// One round; true when it was complete.
-    fn poll(&mut self, server: &mut Server, events: &mut impl Iterator<Item = Event>, sorted: bool) -> bool {
+    fn poll(
+        &mut self,
+        server: &mut Server,
+        events: &mut impl Iterator<Item = Event>,
+        pauses: &mut impl Iterator<Item = Vec<Event>>,
+    ) -> bool {
         let since = at(self.watermark - OVERLAP);
         self.seen.forget_before(since);
         let mut round = Round::new(Plan {
@@ -128,7 +133,7 @@ impl Poller {
             believable_until: at(server.clock + OVERLAP),
             top: 3,
             largest_top: 12,
-            sorted,
+            sorted: true,
         });
         server.faulted = false;
         server.watermark = self.watermark;
@@ -144,6 +149,13 @@ impl Poller {
             }
             match step.next {
                 Next::Ask(ask) => question = (ask, 0),
+                // It may be put off: what happens meanwhile must not be missed either.
+                Next::Confirm(ask) => {
+                    question = (ask, 0);
+                    for event in pauses.next().into_iter().flatten() {
+                        server.change(&event);
+                    }
+                }
                 Next::Follow => question = link.expect("followed a link that was not there"),
                 Next::Complete => {
                     self.watermark = round.watermark().as_second();
@@ -198,13 +210,15 @@ proptest! {
         habits in habits(),
         stock in prop::collection::vec(0_i64..6, 0..30),
         rounds in prop::collection::vec(prop::collection::vec(event(), 0..12), 1..6),
+        pauses in prop::collection::vec(prop::collection::vec(event(), 0..6), 0..6),
     ) {
         let alerts = stock.iter().enumerate().map(|(n, ago)| (format!("a{n}"), BEGIN + 3 - ago)).collect();
         let mut server = Server { habits, alerts, clock: BEGIN + 3, faulted: false, watermark: 0, last: None };
         let mut poller = Poller { seen: Seen::default(), watermark: BEGIN + OVERLAP, produced: BTreeSet::new() };
+        let mut pauses = pauses.into_iter();
         for events in rounds {
             let truth = server.alerts.clone();
-            if poller.poll(&mut server, &mut events.into_iter(), true) {
+            if poller.poll(&mut server, &mut events.into_iter(), &mut pauses) {
                 prop_assert_eq!(poller.covers(&truth), Ok(()));
             }
             server.clock += 1;
@@ -222,7 +236,7 @@ proptest! {
         let mut server = Server { habits, alerts, clock: BEGIN + 40, faulted: false, watermark: 0, last: None };
         let mut poller = Poller { seen: Seen::default(), watermark: BEGIN + OVERLAP, produced: BTreeSet::new() };
         let truth = server.alerts.clone();
-        let complete = poller.poll(&mut server, &mut std::iter::empty(), true);
+        let complete = poller.poll(&mut server, &mut std::iter::empty(), &mut std::iter::empty());
         prop_assert!(complete || (crowd >= 12 && cap.is_none()), "incomplete with at most {} equal stamps", crowd);
         if complete {
             prop_assert_eq!(poller.covers(&truth), Ok(()));
