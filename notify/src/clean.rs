@@ -6,6 +6,13 @@
 
 use cordon_records::text::{self, cut, visible};
 
+/// The longest subject, in characters.
+pub const MAX_SUBJECT: usize = 150;
+/// The longest single line taken over from a record, in characters.
+pub const MAX_LINE: usize = 400;
+/// The longest text over several lines taken over from a record, in characters.
+pub const MAX_BLOCK: usize = 2_000;
+
 /// Endings that look like a top-level domain but name a file; they stay readable.
 const FILE_ENDINGS: &[&str] = &[
     "bat", "bin", "cmd", "csv", "dll", "dmp", "doc", "docm", "docx", "exe", "hta", "img", "iso", "jar", "js", "json",

@@ -6,10 +6,9 @@ mod outcome;
 
 use cordon_records::{ActionRecord, AlertStatus, AlertSummary, Approval, MachineSummary, OtherAction, Severity};
 use jiff::Timestamp;
+use serde::Serialize;
 
-use crate::clean::{foreign, line};
-use crate::message::MAX_LINE;
-use crate::parts::{Link, Section};
+use crate::clean::{MAX_LINE, foreign, line};
 
 pub use outcome::download;
 
@@ -17,6 +16,26 @@ pub use outcome::download;
 const PORTAL: &str = "https://security.microsoft.com";
 /// More names than this are counted instead of listed.
 const MAX_NAMES: usize = 10;
+
+/// A titled group of facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Section {
+    /// The group's title.
+    pub title: &'static str,
+    /// Name and value, in order.
+    pub facts: Vec<(&'static str, String)>,
+    /// Where to go from here: a page of the portal.
+    pub link: Option<Link>,
+}
+
+/// A link: into the portal, built from an id only, or to what Defender offers for download.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// What people read. It names the host where that is not the portal.
+    pub label: String,
+    /// The whole address.
+    pub address: String,
+}
 
 /// Alert, machine and action of a record.
 #[must_use]

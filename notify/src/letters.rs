@@ -16,12 +16,12 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::clean;
+use crate::clean::{self, MAX_BLOCK};
 use crate::digest::{self, Item, WORST};
 use crate::facts;
-use crate::message::{MAX_BLOCK, Message};
+use crate::facts::Section;
+use crate::message::Message;
 use crate::notified::{NextLetter, ToldLetters};
-use crate::parts::Section;
 use crate::window::Window;
 use crate::wording;
 

@@ -13,6 +13,7 @@ mod facts;
 pub mod graph;
 mod holder;
 pub mod letters;
+mod line;
 pub mod mailer;
 pub mod message;
 pub mod metrics;

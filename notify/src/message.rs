@@ -27,19 +27,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::clean;
-use crate::digest::{Item, Line, Series};
-use crate::facts;
+use crate::clean::{MAX_BLOCK, MAX_LINE};
+use crate::facts::{self, Link, Section};
+use crate::line::{self, Item, Line, Series};
 use crate::mistakes;
-use crate::parts::{self, Guards, Link, RuleView, Section, Step};
+use crate::parts::{self, Guards, RuleView};
 use crate::wording::kinds::Told;
-use crate::wording::{self, Tone, Wording};
+use crate::wording::{self, Step, Tone, Wording};
 
-/// The longest subject, in characters.
-pub const MAX_SUBJECT: usize = 150;
-/// The longest single line taken over from a record, in characters.
-pub const MAX_LINE: usize = 400;
-/// The longest text over several lines taken over from a record, in characters.
-pub const MAX_BLOCK: usize = 2_000;
+pub use crate::clean::MAX_SUBJECT;
 
 /// The switches that hold everything at once; a notice of its own tells of each.
 const SWITCHES: [&str; 2] = ["breaker", "pause"];
@@ -133,9 +129,34 @@ fn action_decision(record: &ActionRecord) -> MailDecision {
     match series(record) {
         None => MailDecision::Mail(Box::new(message)),
         Some(series) => {
-            let (leads, line) = (!is_noticed(record), Line::of(record, &message));
+            let (leads, line) = (!is_noticed(record), line_of(record, &message));
             MailDecision::Fold(Box::new(Folded { series, leads, line, message }))
         }
+    }
+}
+
+/// The line of a report whose own mail would be `message`.
+#[must_use]
+pub fn line_of(record: &ActionRecord, message: &Message) -> Line {
+    let against = |ruling| ruling == Ruling::Hold || ruling == Ruling::Refuse;
+    let guards = record.guards.iter().filter(|verdict| against(verdict.ruling));
+    let kind = record.action.as_ref().map_or("none planned", |action| action.kind().as_str());
+    Line {
+        key: message.key.clone(),
+        tone: message.tone,
+        outcome: clean::line(&wording::outcome(record), 200),
+        machine: wording::short_name(record),
+        title: clean::short_ids(&clean::foreign(&record.alert.title, 120)),
+        why: message.reason.clone(),
+        action_key: record.key.as_ref().filter(|_| record.state == ActionState::Held).map(ToString::to_string),
+        refused: record.state == ActionState::Held && record.tenant_refuses,
+        action: kind.replace('_', " "),
+        state: record.state.as_str().replace('_', " "),
+        severity: clean::foreign(record.alert.severity.as_str(), 40),
+        guards: guards.map(|verdict| clean::line(&verdict.guard, 60)).collect(),
+        rules: record.rules.iter().map(ToString::to_string).collect(),
+        at: record.at,
+        rank: line::rank(&record.alert.severity),
     }
 }
 

@@ -4,20 +4,11 @@ use cordon_records::{ActionRecord, GuardVerdict, Ruling};
 use serde::Serialize;
 
 use crate::clean;
-use crate::message::{MAX_BLOCK, MAX_LINE};
+use crate::clean::{MAX_BLOCK, MAX_LINE};
 use crate::wording;
 
 /// More rules or guards than this are not shown.
 const MAX_ITEMS: usize = 40;
-
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// What, in a sentence.
-    pub text: String,
-    /// The command that does it, on a line of its own so that it can be copied; `""` for none.
-    pub command: String,
-}
 
 /// One rule and its condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,26 +37,6 @@ pub struct Guards {
     pub against: Vec<GuardView>,
     /// The names of those that let it pass, in one line.
     pub passed: String,
-}
-
-/// A titled group of facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Section {
-    /// The group's title.
-    pub title: &'static str,
-    /// Name and value, in order.
-    pub facts: Vec<(&'static str, String)>,
-    /// Where to go from here: a page of the portal.
-    pub link: Option<Link>,
-}
-
-/// A link: into the portal, built from an id only, or to what Defender offers for download.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Link {
-    /// What people read. It names the host where that is not the portal.
-    pub label: String,
-    /// The whole address.
-    pub address: String,
 }
 
 /// The rules that asked for it, each with its condition.

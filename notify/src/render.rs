@@ -17,9 +17,9 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use sha2::{Digest, Sha256};
 
-use crate::clean;
+use crate::clean::{self, MAX_LINE};
 use crate::error::RenderError;
-use crate::message::{MAX_LINE, Message};
+use crate::message::Message;
 use crate::wording::Tone;
 
 /// Enough for the longest mail several times over; a template that loops runs out.

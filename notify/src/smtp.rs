@@ -26,10 +26,9 @@ use tokio::time::timeout;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
-use crate::clean;
+use crate::clean::{self, MAX_BLOCK};
 use crate::config::{Encryption, SmtpSettings};
 use crate::error::DeliveryError;
-use crate::message::MAX_BLOCK;
 use crate::render::Mail;
 use crate::transport::{Handover, Transport};
 

@@ -17,18 +17,20 @@ mod others;
 mod people;
 mod phrases;
 mod states;
+pub(crate) mod tone;
+mod trouble;
 
 use cordon_records::ActionRecord;
 use serde::Serialize;
 
 use crate::clean;
-use crate::parts::Step;
 
 pub use dead_letters::of_dead_letters;
 pub use digests::{CHECK, of_digest};
 pub use guards::{decides, plain, why};
 pub use notices::of_notice;
 pub use phrases::short_name;
+pub use tone::Tone;
 
 /// The longest outcome in a headline, in characters; the number of an attempt comes behind it.
 const OUTCOME: usize = 88;
@@ -41,20 +43,13 @@ fn around(name: &str, outcome: impl Fn(&str) -> String) -> String {
     outcome(&clean::short_line(name, room))
 }
 
-/// How loud a mail is: its colour, and whether it is marked important.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tone {
-    /// A person must do something.
-    Alarm,
-    /// Something that takes nothing away from anybody went wrong or waits: worth knowing, not worth waking anybody.
-    Minor,
-    /// Something is on its way.
-    Progress,
-    /// Something is done.
-    Done,
-    /// Nothing was done, on purpose.
-    Calm,
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What, in a sentence.
+    pub text: String,
+    /// The command that does it, on a line of its own so that it can be copied; `""` for none.
+    pub command: String,
 }
 
 /// The words of one mail.

@@ -3,7 +3,7 @@
 use cordon_records::ActionRecord;
 use url::{Host, Url};
 
-use crate::parts::Link;
+use crate::facts::Link;
 
 /// Longer addresses and hosts than any that Defender gives are not shown, in characters. A host is always shown whole:
 /// a shortened one could hide where the link leads.

@@ -5,8 +5,7 @@ use std::time::Duration;
 use cordon_records::text::exact_span;
 use cordon_records::{Action, AlertChanges, Indicator, LiveCommand, ReleaseTerms, TagChange};
 
-use crate::clean::{foreign, line};
-use crate::message::MAX_LINE;
+use crate::clean::{MAX_LINE, foreign, line};
 
 use super::names;
 

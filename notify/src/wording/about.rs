@@ -5,8 +5,8 @@
 use cordon_records::{ActionRecord, Severity};
 
 use crate::clean;
+use crate::clean::MAX_SUBJECT;
 use crate::facts;
-use crate::message::MAX_SUBJECT;
 
 use super::phrases::short_name;
 

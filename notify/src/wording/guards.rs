@@ -4,7 +4,7 @@ use cordon_records::{ActionRecord, GuardVerdict, Ruling};
 
 use super::expiry;
 use crate::clean;
-use crate::message::MAX_BLOCK;
+use crate::clean::MAX_BLOCK;
 
 /// What the guard stands for, before what it says itself; `""` where that is plain enough. Its name, where it is new to us.
 fn lead(verdict: &GuardVerdict) -> &str {

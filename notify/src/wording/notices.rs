@@ -2,9 +2,8 @@
 
 use cordon_records::{Notice, NoticeKind, RefusalCause};
 
-use super::{Tone, Wording};
+use super::{Step, Tone, Wording};
 use crate::clean;
-use crate::parts::Step;
 
 /// The longest piece of a notice's text in a headline, in characters.
 const SAID: usize = 200;

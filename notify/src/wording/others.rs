@@ -3,9 +3,9 @@
 
 use cordon_records::{Action, ActionRecord, ActionState, IsolationType, OtherAction};
 
-use super::people::{canceller, keeps_it_connected};
+use super::people::{called_off, canceller, keeps_it_connected};
 use super::phrases::Phrases;
-use super::states::{called_off, lower, trouble, trouble_badge};
+use super::trouble::{lower, trouble, trouble_badge};
 use super::{Tone, Wording, around};
 use crate::clean;
 

@@ -9,13 +9,16 @@ use cordon_settings::format_duration;
 
 use super::guards::decides;
 use super::phrases::Phrases;
-use super::states::{trouble, trouble_badge};
-use super::{Wording, around};
+use super::trouble::{WHO as SHORT_WHO, lower, trouble, trouble_badge};
+use super::{Tone, Wording, around};
 use crate::clean;
-use crate::message::MAX_LINE;
+use crate::clean::MAX_LINE;
 
 /// The longest name of a person in a sentence, in characters.
 const WHO: usize = 60;
+
+/// The longest reason of a person in a headline, in characters.
+const WHY: usize = 60;
 
 /// Who called an action off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,21 @@ pub fn canceller(record: &ActionRecord) -> Option<Canceller> {
         .into_iter()
         .find_map(|did| reason.split_once(did))
         .map(|(who, why)| told(who, why))
+}
+
+/// A person's word, and not trouble.
+pub fn called_off(phrases: &Phrases, canceller: &Canceller) -> Wording {
+    let Canceller { who, why } = canceller;
+    let (short, why) = (clean::short_line(who, SHORT_WHO), clean::foreign(why, MAX_LINE));
+    let colon = if why.is_empty() { String::new() } else { format!(": {}", clean::short_line(&why, WHY)) };
+    let headline = format!("{}, called off by {short}{colon}", phrases.not_done("not"));
+    let said = if why.is_empty() { " No reason is known.".to_owned() } else { format!(" Their reason: {why}") };
+    let summary = format!("{who} called it off before it was carried out: Cordon did not {}.{said}", phrases.errand());
+    Wording::new(Tone::Calm, "Nothing to do", headline, summary).next(if_you_agree(phrases))
+}
+
+pub fn if_you_agree(phrases: &Phrases) -> String {
+    format!("Nothing, if you agree. If you do not: {}", lower(&phrases.by_hand()))
 }
 
 /// For how long a person's release stops automatic isolation.

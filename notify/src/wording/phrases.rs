@@ -3,9 +3,9 @@
 use cordon_defender::permissions::to_ask_for_action;
 use cordon_records::{Action, ActionRecord};
 
+use super::Step;
 use super::kinds::{self, Kind};
 use crate::clean;
-use crate::parts::Step;
 
 /// Characters of a SHA-1 in a headline: enough to tell files apart; the facts have all of it.
 const SHA1_SHOWN: usize = 12;

@@ -1,18 +1,15 @@
 //! The sentences of each state, around the words of the kind.
 
-use cordon_records::{Action, ActionRecord, ActionState, Impact, Ruling};
+use cordon_records::{Action, ActionRecord, ActionState, Ruling};
 
 use super::digests::CHECK;
-use super::people::{self, Canceller};
+use super::people::{self, called_off, if_you_agree};
 use super::phrases::Phrases;
-use super::{Tone, Wording, around, expiry, others};
+use super::trouble::{WHO, approvers, lower, trouble, trouble_badge};
+use super::{Step, Tone, Wording, around, expiry, others};
 use crate::clean;
 use crate::facts::{self, instant};
-use crate::message::MAX_LINE;
-use crate::parts::Step;
 
-/// The longest name of a person in a headline, in characters.
-const WHO: usize = 40;
 /// The longest reason of a person in a headline, in characters.
 const WHY: usize = 60;
 /// Louder than what was done.
@@ -45,22 +42,6 @@ pub fn of(record: &ActionRecord) -> Wording {
         | ActionState::Failed
         | ActionState::TimedOut
         | ActionState::Cancelled => not_done(phrases, record),
-    }
-}
-
-/// How loud it is that something did not happen.
-pub fn trouble(record: &ActionRecord) -> Tone {
-    match record.action.as_ref().map(|action| action.kind().impact()) {
-        Some(Impact::LowImpact) => Tone::Minor,
-        Some(Impact::Disruptive | Impact::Restoring) | None => Tone::Alarm,
-    }
-}
-
-/// What stands above the headline of trouble.
-pub fn trouble_badge(record: &ActionRecord) -> &'static str {
-    match trouble(record) {
-        Tone::Alarm => "Action needed",
-        Tone::Minor | Tone::Progress | Tone::Done | Tone::Calm => "No hurry",
     }
 }
 
@@ -229,12 +210,6 @@ fn so_far(record: &ActionRecord) -> String {
     }
 }
 
-/// The first few of those who approved.
-pub fn approvers(record: &ActionRecord) -> Option<String> {
-    let who: Vec<String> = record.approvals.iter().take(3).map(|yes| clean::short_line(&yes.by, WHO)).collect();
-    (!who.is_empty()).then(|| who.join(", "))
-}
-
 fn waits_until(record: &ActionRecord) -> Option<Step> {
     let until = instant(record.expires_at?);
     let text = format!("Decide before {until}: then Cordon stops waiting, and nothing happens by itself.");
@@ -296,21 +271,6 @@ fn not_done(phrases: &Phrases, record: &ActionRecord) -> Wording {
     let summary = format!("Cordon did not {}. {}", phrases.errand(), why_not_done(record));
     let headline = format!("{}, {}", phrases.not_done(NOT), how(record.state));
     Wording::new(trouble(record), trouble_badge(record), headline, summary).next(phrases.by_hand())
-}
-
-/// A person's word, and not trouble.
-pub fn called_off(phrases: &Phrases, canceller: &Canceller) -> Wording {
-    let Canceller { who, why } = canceller;
-    let (short, why) = (clean::short_line(who, WHO), clean::foreign(why, MAX_LINE));
-    let colon = if why.is_empty() { String::new() } else { format!(": {}", clean::short_line(&why, WHY)) };
-    let headline = format!("{}, called off by {short}{colon}", phrases.not_done("not"));
-    let said = if why.is_empty() { " No reason is known.".to_owned() } else { format!(" Their reason: {why}") };
-    let summary = format!("{who} called it off before it was carried out: Cordon did not {}.{said}", phrases.errand());
-    Wording::new(Tone::Calm, "Nothing to do", headline, summary).next(if_you_agree(phrases))
-}
-
-fn if_you_agree(phrases: &Phrases) -> String {
-    format!("Nothing, if you agree. If you do not: {}", lower(&phrases.by_hand()))
 }
 
 /// Whether the responder offers to ask again once the permission is there.
@@ -383,10 +343,4 @@ const fn why_not_done(record: &ActionRecord) -> &'static str {
             _,
         ) => "Cordon could not judge this alert and asked for nothing.",
     }
-}
-
-/// A sentence of ours behind a colon.
-pub fn lower(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
