@@ -12,6 +12,8 @@ use crate::lookup::{Answer, LookupError};
 pub(super) const UNKNOWN_TTL: Duration = Duration::from_secs(30);
 /// Bytes remembered at most: some 20,000 machines.
 const CAPACITY: usize = 40 * 1024 * 1024;
+/// Bytes that machines which merely came along may fill, and what is left when there is no more room.
+const KEPT: usize = CAPACITY / 4 * 3;
 /// What an entry takes besides its JSON.
 const ENTRY: usize = 256;
 
@@ -45,7 +47,7 @@ impl Memory {
     }
 
     /// Remembers an answer if it will hold for a while: a machine, or that there is none. A failure is asked about
-    /// again. Where there is no room the rest is forgotten: this was asked for just now.
+    /// again. Where there is no room the oldest quarter is forgotten: this was asked for just now.
     pub fn remember(&mut self, key: String, answer: Answer, now: Instant) {
         let ttl = match &answer {
             Ok(_) => self.ttl,
@@ -59,18 +61,18 @@ impl Memory {
             self.forget_what_is_over(now);
         }
         if self.bytes + known.size() > CAPACITY {
-            self.known.clear();
-            self.bytes = 0;
+            self.forget_the_oldest();
         }
         self.put(key, known);
     }
 
-    /// Remembers machines that came along with those that were asked for, as far as there is room.
+    /// Remembers machines that came along with those that were asked for, as far as they leave a quarter of the room to those
+    /// that will be.
     pub fn keep(&mut self, machines: impl IntoIterator<Item = (String, Verbatim)>, now: Instant) {
         self.forget_what_is_over(now);
         for (key, machine) in machines {
             let known = Known { answer: Ok(machine), until: now + self.ttl };
-            if self.bytes + known.size() <= CAPACITY {
+            if self.bytes + known.size() <= KEPT {
                 self.put(key, known);
             }
         }
@@ -80,6 +82,19 @@ impl Memory {
         self.bytes += known.size();
         if let Some(old) = self.known.insert(key, known) {
             self.bytes -= old.size();
+        }
+    }
+
+    /// Makes room for a quarter: what was remembered first goes first.
+    fn forget_the_oldest(&mut self) {
+        let mut oldest: Vec<(Instant, String)> =
+            self.known.iter().map(|(key, known)| (known.until, key.clone())).collect();
+        oldest.sort_unstable();
+        for (_, key) in oldest {
+            if self.bytes <= KEPT {
+                return;
+            }
+            self.bytes -= self.known.remove(&key).map_or(0, |known| known.size());
         }
     }
 
@@ -104,7 +119,7 @@ mod tests {
         memory.remember("asked".into(), Ok(machine(10)), now);
         memory.keep((0..100).map(|n| (format!("m{n}"), machine(1024 * 1024))), now);
         let kept = (0..100).filter(|n| memory.get(&format!("m{n}"), now).is_some()).count();
-        assert_eq!(kept, 39);
+        assert_eq!(kept, 29);
         assert!(memory.get("asked", now).is_some());
         assert!(memory.bytes <= CAPACITY);
     }
@@ -113,14 +128,16 @@ mod tests {
     fn what_was_asked_for_finds_room_whatever_is_in_it_and_what_is_over_goes_first() {
         let now = Instant::now();
         let mut memory = Memory::new(Duration::from_secs(300));
-        memory.keep((0..39).map(|n| (format!("m{n}"), machine(1024 * 1024))), now);
-        memory.remember("asked".into(), Ok(machine(2 * 1024 * 1024)), now);
-        assert!(memory.get("asked", now).is_some() && memory.get("m0", now).is_none());
+        memory.keep((0..29).map(|n| (format!("m{n}"), machine(1024 * 1024))), now);
         let later = now + Duration::from_secs(299);
-        memory.keep((0..37).map(|n| (format!("m{n}"), machine(1024 * 1024))), later);
+        let asked = |n| format!("asked{n}");
+        (0..11).for_each(|n| memory.remember(asked(n), Ok(machine(1024 * 1024)), later));
+        let kept = (0..29).filter(|n| memory.get(&format!("m{n}"), later).is_some()).count();
+        assert!((0..11).all(|n| memory.get(&asked(n), later).is_some()), "what was asked for just now stays");
+        assert!((15..29).contains(&kept), "a quarter of the room is made, and no more is forgotten: {kept}");
         let over = now + Duration::from_secs(301);
-        memory.remember("again".into(), Ok(machine(1024 * 1024)), over);
-        assert!(memory.get("asked", over).is_none() && memory.get("m0", over).is_some());
+        memory.keep([("m0".to_owned(), machine(1024 * 1024))], over);
+        assert!(memory.get("m1", over).is_none() && memory.get("m0", over).is_some());
         assert_eq!(memory.bytes, memory.known.values().map(Known::size).sum::<usize>());
     }
 }
