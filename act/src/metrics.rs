@@ -14,6 +14,8 @@ pub struct ActMetrics {
     open: IntGauge,
     held: IntGauge,
     timers: IntGauge,
+    aside: IntGauge,
+    waiting: IntGauge,
 }
 
 impl ActMetrics {
@@ -32,6 +34,11 @@ impl ActMetrics {
         let held = IntGauge::new("cordon_act_held_actions", "Actions that wait for a person.")?;
         let timers =
             IntGauge::new("cordon_act_release_timers", "Isolated machines that are to be let back after a time.")?;
+        let aside = IntGauge::new(
+            "cordon_act_decisions_aside",
+            "Decisions that were read and wait outside for room; what is pressing goes before them.",
+        )?;
+        let waiting = IntGauge::new("cordon_act_waiting_actions", "Actions that wait for their turn.")?;
         Ok(Self {
             reports: register(registry, reports)?,
             breaker: register(registry, breaker)?,
@@ -39,6 +46,8 @@ impl ActMetrics {
             open: register(registry, open)?,
             held: register(registry, held)?,
             timers: register(registry, timers)?,
+            aside: register(registry, aside)?,
+            waiting: register(registry, waiting)?,
         })
     }
 
@@ -65,6 +74,13 @@ impl ActMetrics {
             }
         };
         self.reports.with_label_values(&[state]).inc();
+    }
+
+    /// How much waits: decisions that are put aside, and actions in the queue.
+    pub fn waiting(&self, aside: usize, actions: usize) {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.aside.set(count(aside));
+        self.waiting.set(count(actions));
     }
 
     /// The switches and the open actions, as the state has them.

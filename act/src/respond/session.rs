@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
 use cordon_records::{
-    ActionKey, AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord,
-    TenantId, Topic,
+    ActionKey, AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Mode, Report,
+    StampedRecord, TenantId, Topic,
 };
 use cordon_response::{Config, Effect, Event, Moment, OutOfPlace, Responder, SwitchSetRight, WriteId};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{self, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
+use cordon_runtime::kafka::{self, Arrival, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -38,6 +38,9 @@ const DEFENDER: &str = "defender";
 
 /// A loop with nothing to do turns this often, so that silence means stuck.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How many decisions are put aside in one go, before anything else is looked at.
+const SKIM: usize = 256;
 
 /// How long writes under way may take after the tenure has ended.
 const LAST_WRITES: Duration = Duration::from_secs(3);
@@ -72,6 +75,8 @@ struct Session<T> {
     writes: Writes,
     doubts: Doubts,
     policy: watch::Receiver<LoadedPolicy>,
+    /// The ceiling over the rules' modes.
+    ceiling: Mode,
     /// The newest count of the fleet. What tells it to decide ends with this.
     fleet: watch::Sender<Option<CountedFleet>>,
 }
@@ -127,6 +132,7 @@ impl<T: Tenant> Respond<T> {
             writes: Writes::default(),
             doubts: Doubts::default(),
             policy,
+            ceiling: self.config.mode,
             fleet,
         };
         session.advance(&mut responder, Event::Policy(Box::new(standing.for_respond())))?;
@@ -222,6 +228,7 @@ impl<T: Tenant> Session<T> {
         loop {
             self.advance(responder, Event::Tick)?;
             self.metrics.observe(responder.ledger());
+            self.metrics.waiting(inbox.aside(), responder.waiting());
             self.context.health.beat(COMPONENT);
             let refuses = responder.tenant_refuses();
             self.context.health.set_ready(DEFENDER, refuses.is_none(), refuses.unwrap_or_default());
@@ -235,8 +242,8 @@ impl<T: Tenant> Session<T> {
                 command = commands.next() => Some(inbound::command(&command?)),
                 Ok(()) = self.policy.changed() => Some(self.changed_policy()),
                 () = tokio::time::sleep_until(wake.into()) => None,
-                inbound = inbox.next(), if responder.has_room() => match inbound {
-                    Some(inbound) => self.decision(inbound),
+                arrival = inbox.arrival(responder.has_room()) => match arrival? {
+                    Some(arrival) => self.arrived(arrival, responder, inbox)?,
                     None => return Ok(()),
                 },
             };
@@ -291,6 +298,33 @@ impl<T: Tenant> Session<T> {
 
     fn moment(&self) -> Moment {
         Moment { wall: self.context.clock.now(), mono: Instant::now() }
+    }
+
+    /// Takes a decision in, if its turn is now. Those for which there is no room are put aside, up to the first that is
+    /// pressing: it must not wait behind them.
+    fn arrived(
+        &mut self,
+        arrival: Arrival,
+        responder: &Responder,
+        inbox: &mut Inbox,
+    ) -> Result<Option<Event>, ActError> {
+        let mut next = Some(arrival);
+        for _ in 0..SKIM {
+            let inbound = match next {
+                Some(Arrival::New(inbound)) => inbound,
+                Some(Arrival::Again(inbound)) => return Ok(self.decision(inbound)),
+                None => return Ok(None),
+            };
+            // One that asks for nothing or cannot be read is done with at once.
+            let urgency = inbound::urgency(&inbound, self.ceiling);
+            let has_room = || inbox.aside() == 0 && responder.has_room();
+            match urgency.filter(|urgency| !responder.may_go_first(*urgency)) {
+                Some(urgency) if !has_room() => inbox.put_aside(&inbound, urgency.rank())?,
+                Some(_) | None => return Ok(self.decision(inbound)),
+            }
+            next = inbox.ready();
+        }
+        Ok(None)
     }
 
     /// One that cannot be read goes to the dead letters beside this loop: a broker that is silent about them must keep

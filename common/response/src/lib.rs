@@ -32,6 +32,7 @@ mod link;
 mod order;
 mod others;
 pub mod ours;
+mod outline;
 mod people;
 mod preflight;
 mod quota;
@@ -56,8 +57,10 @@ mod waited;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
 pub use ledger::LedgerState;
+pub use outline::DecisionOutline;
 pub use responder::{Config, Responder};
 pub use retry::Retry;
 pub use room::{Room, room_for};
 pub use settlement::WriteId;
 pub use switches::waits_for_the_breaker;
+pub use urgency::Urgency;

@@ -10,9 +10,16 @@ use super::facts::is_narrower;
 use super::job::Job;
 use super::reconcile::ACCEPTED;
 use super::responder::Responder;
+use super::urgency::Urgency;
 
 /// How many actions may wait for their turn before no further decision is taken in.
 const BACKLOG: usize = 256;
+
+/// How many may wait until not even a decision that is pressing is taken in before its turn.
+const PRESSING: usize = 4 * BACKLOG;
+
+/// How many writes may be on their way to the broker before no further decision is taken in: each keeps its records in memory.
+const WRITES: usize = 512;
 
 /// What goes one at a time on a machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +71,9 @@ impl Responder {
     /// takes no room: one machine in doubt must not keep all others waiting.
     #[must_use]
     pub fn has_room(&self) -> bool {
+        if self.settlement.under_way() >= WRITES {
+            return false;
+        }
         if self.backlog.len() < BACKLOG {
             return true;
         }
@@ -76,6 +86,18 @@ impl Responder {
         let key = job.entry.key.clone();
         self.jobs.insert(job, &mut self.schedule);
         self.enqueue(&key);
+    }
+
+    /// Whether a decision of this urgency may be taken in before all that came earlier and waits outside.
+    #[must_use]
+    pub fn may_go_first(&self, urgency: Urgency) -> bool {
+        urgency.is_pressing() && self.backlog.len() < PRESSING
+    }
+
+    /// How many actions wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.backlog.len()
     }
 
     /// Puts a job in its queue.

@@ -115,6 +115,11 @@ impl Settlement {
         Ok(self.decisions.remove(&offset).map(|done| Settled(offset, done.outcome)))
     }
 
+    /// How many writes are on their way to the broker.
+    pub(crate) fn under_way(&self) -> usize {
+        self.writes.len()
+    }
+
     /// Whether an outcome of the decision at `offset` is on its way to the broker.
     pub(crate) fn is_recording(&self, offset: i64) -> bool {
         self.decisions.get(&offset).is_some_and(|decision| decision.recording > 0)

@@ -22,15 +22,20 @@ pub(super) enum Weight {
 
 /// How urgent an action is: the lower the value, the sooner its turn comes. Of two alike the first to come goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Urgency {
+pub struct Urgency {
     pub(super) weight: Weight,
     /// 0 for High.
     severity: u8,
 }
 
 impl Urgency {
+    /// Of a decision that a person has to look at.
+    pub(super) const fn of_a_question(severity: &Severity) -> Self {
+        Self { weight: Weight::Question, severity: rank(severity) }
+    }
+
     /// Of what rules ask for in this mode, with an action of this kind, for an alert of this severity.
-    fn of_rules(mode: Mode, kind: ActionKind, severity: &Severity) -> Self {
+    pub(super) fn of_rules(mode: Mode, kind: ActionKind, severity: &Severity) -> Self {
         let weight = match (mode, kind.impact()) {
             (Mode::Shadow, _) => Weight::Rehearsal,
             (Mode::Approve, _) => Weight::Question,
@@ -38,6 +43,24 @@ impl Urgency {
             (Mode::Auto, Impact::Disruptive | Impact::Restoring) => Weight::Effect,
         };
         Self { weight, severity: rank(severity) }
+    }
+
+    /// The same as a number, the lowest for the most urgent.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        let weight = match self.weight {
+            Weight::Effect => 0,
+            Weight::Question => 1,
+            Weight::LowImpact => 2,
+            Weight::Rehearsal => 3,
+        };
+        weight * SEVERITIES + self.severity
+    }
+
+    /// Whether it takes effect, and takes something from people or gives it back.
+    #[must_use]
+    pub const fn is_pressing(self) -> bool {
+        matches!(self.weight, Weight::Effect)
     }
 
     /// Of what this entry asks for. What people ask for or have approved takes effect.
@@ -67,6 +90,9 @@ pub(super) fn urgencies(decision: &DecisionRecord, ceiling: Mode) -> Vec<Urgency
     }
     urgencies
 }
+
+/// How many severities are told apart.
+const SEVERITIES: u8 = 4;
 
 /// A severity that we do not know may be any.
 const fn rank(severity: &Severity) -> u8 {
@@ -213,6 +239,13 @@ mod tests {
                 prop_assert_eq!(backlog.len(), expected.len());
                 prop_assert_eq!(backlog.in_turn().cloned().collect::<Vec<_>>(), expected);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_rank_orders_as_the_urgency_does(one in any_urgency(), other in any_urgency()) {
+            prop_assert_eq!(one.cmp(&other), one.rank().cmp(&other.rank()));
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use cordon_records::{Headers, RecordOutcome, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
-    ElectError, Election, Holder, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog, Tenure, claim,
+    Arrival, ElectError, Election, Holder, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog, Tenure, claim,
     commit_end, elect, has_committed,
 };
 use kafka_support::*;
@@ -296,4 +296,103 @@ async fn settling_out_of_order_commits_only_the_contiguous_part() {
     second.elected().await;
     assert_eq!(second.gets().await.0, 1);
     second.stop().await.unwrap();
+}
+
+/// Puts everything aside that is not urgent, until it has seen what is; takes what comes again, but settles none of it
+/// before it is told to.
+struct Skimmer {
+    news: UnboundedSender<News>,
+    settles: bool,
+}
+
+impl Holder for Skimmer {
+    type Error = GaveUp;
+
+    async fn hold(&mut self, tenure: Tenure, mut inbox: Inbox) -> Result<(), GaveUp> {
+        let settler = inbox.settler();
+        let _ = self.news.send(News::Elected(tenure, settler.clone()));
+        let mut has_room = false;
+        while let Some(arrival) = inbox.arrival(has_room).await.expect("kafka works") {
+            let record = match arrival {
+                Arrival::New(record) if value(&record) != "urgent" => {
+                    inbox.put_aside(&record, 1).expect("a second reader");
+                    continue;
+                }
+                Arrival::New(record) | Arrival::Again(record) => record,
+            };
+            has_room = true;
+            if self.settles || value(&record) == "urgent" {
+                settler.settle(record.offset, RecordOutcome::Sent);
+            }
+            let _ = self.news.send(News::Got(record.offset, value(&record)));
+        }
+        let _ = self.news.send(News::Ended);
+        Ok(())
+    }
+}
+
+impl Candidate {
+    fn skim(kafka: &KafkaSettings, settles: bool) -> Self {
+        let (context, stop) = (process(kafka.clone()), CancellationToken::new());
+        let (sender, news) = unbounded_channel();
+        let (inside, token) = (context.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            let election = Election { topic: Topic::Decisions, group: "act".into(), start: Start::Earliest };
+            elect(election, Skimmer { news: sender, settles }, &inside, token).await
+        });
+        Self { context, stop, news, task }
+    }
+}
+
+/// So many records that can wait, and one at the end that cannot: more than may be worked on at once.
+const BEHIND: i64 = 2_500;
+
+async fn urgent_behind_many(kafka: &KafkaSettings) {
+    let writer = process(kafka.clone());
+    let texts: Vec<String> = (0..BEHIND).map(|number| format!("later {number}")).collect();
+    for texts in texts.chunks(250) {
+        let all = texts.iter().map(|text| writer.producer.send(record(Topic::Decisions, "m", text)));
+        for sent in all.map(|sent| async move { sent.await.unwrap() }).collect::<Vec<_>>() {
+            sent.await;
+        }
+    }
+    decide(&writer, &["urgent"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_urgent_is_reached_behind_records_that_are_put_aside_and_those_come_again_in_order() {
+    let broker = broker().await;
+    let kafka = broker.settings();
+    urgent_behind_many(&kafka).await;
+    let mut holder = Candidate::skim(&kafka, true);
+    holder.elected().await;
+    assert_eq!(holder.gets().await, (BEHIND, "urgent".to_owned()));
+    for number in 0..BEHIND {
+        assert_eq!(holder.gets().await, (number, format!("later {number}")));
+    }
+    assert_eq!(counts(&holder.context)[..2], [BEHIND + 1, BEHIND + 1], "each is received and settled once");
+    holder.stop().await.unwrap();
+    // Everything is settled, so that nothing is read again.
+    let mut next = Candidate::stand(&kafka, Start::Earliest, |_| Act::Settle);
+    next.elected().await;
+    decide(&process(kafka.clone()), &["new"]).await;
+    assert_eq!(next.gets().await, (BEHIND + 1, "new".to_owned()));
+    next.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_aside_stays_unsettled_so_that_the_next_holder_begins_with_it() {
+    let broker = broker().await;
+    let kafka = broker.settings();
+    urgent_behind_many(&kafka).await;
+    let mut holder = Candidate::skim(&kafka, false);
+    holder.elected().await;
+    assert_eq!(holder.gets().await.1, "urgent");
+    holder.stop().await.unwrap();
+    let mut next = Candidate::stand(&kafka, Start::Earliest, |_| Act::Settle);
+    next.elected().await;
+    for number in 0..BEHIND {
+        assert_eq!(next.gets().await.0, number);
+    }
+    next.stop().await.unwrap();
 }

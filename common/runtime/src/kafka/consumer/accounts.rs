@@ -33,6 +33,16 @@ impl Accounts {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the stage shares.
+    pub(in crate::kafka) const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// A record is put aside: it stays unsettled, and takes no room. `false` when the lease is over.
+    pub(in crate::kafka) fn put_aside(&self, lease: &Lease, offset: i64) -> bool {
+        self.registry.put_aside(lease, offset)
+    }
+
     /// A record came to the stage.
     pub(in crate::kafka) fn received(&self) {
         self.context.metrics.received();

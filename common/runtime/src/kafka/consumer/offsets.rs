@@ -24,14 +24,22 @@ pub struct PartitionTracker {
 struct Slot {
     offset: i64,
     bytes: usize,
-    settled: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Pending,
+    /// Only its offset is kept for now.
+    Aside,
+    Settled,
 }
 
 impl PartitionTracker {
     /// Takes note of a record. `false` when this offset is being worked on already: then it must not be worked on
     /// twice. An offset below the watermark is taken again: the log was rewound under us, and the record may be new.
     pub fn receive(&mut self, offset: i64, bytes: usize) -> bool {
-        let slot = Slot { offset, bytes, settled: false };
+        let slot = Slot { offset, bytes, state: State::Pending };
         match self.slots.binary_search_by_key(&offset, |slot| slot.offset) {
             Ok(_) => return false,
             Err(place) => self.slots.insert(place, slot),
@@ -46,16 +54,35 @@ impl PartitionTracker {
         true
     }
 
-    /// Takes note that a record is done. `false` when it is not one of the pending.
+    /// Takes note that a record is done. `false` when it is not one of the pending, nor put aside.
     pub fn settle(&mut self, offset: i64) -> bool {
-        let Ok(place) = self.slots.binary_search_by_key(&offset, |slot| slot.offset) else { return false };
-        let Some(slot) = self.slots.get_mut(place).filter(|slot| !slot.settled) else { return false };
-        slot.settled = true;
-        self.pending = self.pending.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(slot.bytes);
-        while self.slots.front().is_some_and(|slot| slot.settled) {
+        if !self.turn(offset, State::Settled) {
+            return false;
+        }
+        while self.slots.front().is_some_and(|slot| slot.state == State::Settled) {
             self.slots.pop_front();
         }
+        true
+    }
+
+    /// Takes note that a record is put aside: it stays unsettled, but is not worked on, and its bytes are given back.
+    /// `false` when it is not one of the pending.
+    pub fn put_aside(&mut self, offset: i64) -> bool {
+        self.turn(offset, State::Aside)
+    }
+
+    fn turn(&mut self, offset: i64, state: State) -> bool {
+        let Ok(place) = self.slots.binary_search_by_key(&offset, |slot| slot.offset) else { return false };
+        let Some(slot) = self.slots.get_mut(place) else { return false };
+        match (slot.state, state) {
+            (State::Settled, _) | (_, State::Pending) | (State::Aside, State::Aside) => return false,
+            (State::Aside, State::Settled) => {}
+            (State::Pending, State::Aside | State::Settled) => {
+                self.pending = self.pending.saturating_sub(1);
+                self.bytes = self.bytes.saturating_sub(slot.bytes);
+            }
+        }
+        slot.state = state;
         true
     }
 
@@ -73,7 +100,7 @@ impl PartitionTracker {
         Some(watermark)
     }
 
-    /// Records that are received and not settled.
+    /// Records that are received and neither settled nor aside.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending
@@ -97,7 +124,7 @@ impl PartitionTracker {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
@@ -160,18 +187,21 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
+        Aside(i64),
         Receive(i64),
         Settle(i64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![(0..60_i64).prop_map(Step::Receive), (0..60_i64).prop_map(Step::Settle)]
+        let offset = || 0..60_i64;
+        prop_oneof![offset().prop_map(Step::Receive), offset().prop_map(Step::Settle), offset().prop_map(Step::Aside)]
     }
 
     /// The same rules, written down without any cleverness.
     #[derive(Default)]
     struct Naive {
         seen: BTreeMap<i64, bool>,
+        aside: BTreeSet<i64>,
         highest: Option<i64>,
     }
 
@@ -186,7 +216,14 @@ mod tests {
             self.highest = self.highest.max(Some(offset));
         }
 
+        fn put_aside(&mut self, offset: i64) {
+            if self.seen.get(&offset) == Some(&false) {
+                self.aside.insert(offset);
+            }
+        }
+
         fn settle(&mut self, offset: i64) {
+            self.aside.remove(&offset);
             if let Some(settled) = self.seen.get_mut(&offset) {
                 *settled = true;
                 // Below the watermark everything is forgotten.
@@ -204,8 +241,9 @@ mod tests {
                 match step {
                     Step::Receive(offset) => { naive.receive(offset); tracker.receive(offset, 2); }
                     Step::Settle(offset) => { naive.settle(offset); tracker.settle(offset); }
+                    Step::Aside(offset) => { naive.put_aside(offset); tracker.put_aside(offset); }
                 }
-                let open = naive.seen.values().filter(|settled| !**settled).count();
+                let open = naive.seen.values().filter(|settled| !**settled).count() - naive.aside.len();
                 prop_assert_eq!(tracker.watermark(), naive.watermark());
                 prop_assert_eq!(tracker.pending(), open);
                 prop_assert_eq!(tracker.bytes(), 2 * open);
@@ -221,6 +259,7 @@ mod tests {
                 match step {
                     Step::Receive(offset) => { naive.receive(offset); tracker.receive(offset, 1); }
                     Step::Settle(offset) => { naive.settle(offset); tracker.settle(offset); }
+                    Step::Aside(offset) => { naive.put_aside(offset); tracker.put_aside(offset); }
                 }
                 if let Some(handed) = tracker.advance() {
                     prop_assert!(naive.seen.iter().all(|(offset, settled)| *settled || *offset >= handed));

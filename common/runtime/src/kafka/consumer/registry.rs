@@ -214,6 +214,13 @@ impl PartitionRegistry {
         settled
     }
 
+    /// A record is put aside. `false` when the lease is over or the record is not pending.
+    pub(super) fn put_aside(&self, lease: &Lease, offset: i64) -> bool {
+        let aside = self.with_partition(lease, |held| held.tracker.put_aside(offset)).unwrap_or(false);
+        self.changed.notify_all();
+        aside
+    }
+
     /// The partitions that are held.
     pub(super) fn partitions(&self) -> Vec<i32> {
         self.lock().partitions.keys().copied().collect()

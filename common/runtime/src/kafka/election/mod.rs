@@ -3,13 +3,16 @@
 //! Kafka's group protocol is the election. The holder works through its [`Inbox`] under a [`Tenure`] and settles
 //! records in any order; when the tenure is lost, what it settles no longer counts.
 
+mod again;
+mod aside;
+mod inbox;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_records::{Classified, DeadLetterReason, ErrorClass, RecordOutcome, Topic};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -22,8 +25,11 @@ use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::Inbound;
 use crate::kafka::settings::Role;
 
-/// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses.
-const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 5000 };
+pub use inbox::{Arrival, Inbox};
+
+/// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses. What is put aside counts
+/// for the span alone.
+const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 250_000 };
 
 /// What is elected on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,32 +84,6 @@ impl Tenure {
     /// Waits until the partition is about to go, or the process is.
     pub async fn lost(&self) {
         self.lease.draining.cancelled().await;
-    }
-}
-
-/// The partition's records, in order.
-#[derive(Debug)]
-pub struct Inbox {
-    records: UnboundedReceiver<Inbound>,
-    settler: Settler,
-}
-
-impl Inbox {
-    /// The next record; `None` when the tenure is over. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Inbound> {
-        let record = tokio::select! {
-            biased;
-            () = self.settler.lease.draining.cancelled() => None,
-            record = self.records.recv() => record,
-        }?;
-        self.settler.accounts.received();
-        Some(record)
-    }
-
-    /// The handle by which records are settled.
-    #[must_use]
-    pub fn settler(&self) -> Settler {
-        self.settler.clone()
     }
 }
 
@@ -246,7 +226,7 @@ async fn serve_tenure<H: Holder>(
     let registry = Arc::clone(&poller.registry);
     let Some(running) = registry.start(&lease) else { return Ok(Reign::Lost(None)) };
     let settler = Settler { accounts: Arc::clone(accounts), lease: lease.clone() };
-    let inbox = Inbox { records, settler };
+    let inbox = Inbox::new(records, settler);
     let patience = poller.drain;
     let mut hold = pin!(guarded(holder.hold(Tenure { lease: lease.clone(), patience }, inbox)));
     let mut overstayed = pin!(async {
