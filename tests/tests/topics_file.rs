@@ -33,6 +33,7 @@ fn settings(topic: Topic) -> Vec<(&'static str, String)> {
             settings.push(("min.cleanable.dirty.ratio", "0.1".to_owned()));
             settings.push(("segment.ms", "86400000".to_owned()));
             settings.push(("delete.retention.ms", "604800000".to_owned()));
+            settings.push(("min.compaction.lag.ms", "86400000".to_owned()));
         }
     }
     settings
