@@ -1,11 +1,15 @@
 //! The decide role: what the rules say of one enriched alert. A pure function in a consumer's clothes; it scales
 //! with the partitions of `enriched`.
 
+use std::error::Error;
 use std::sync::Arc;
 
-use cordon_policy::{DecideError, decide};
-use cordon_records::{Clock, DeadLetterReason, EnrichedRecord, Fleet, Headers, TenantId, Topic};
+use cordon_policy::{DecideError, RuleSet, decide, decide_read};
+use cordon_records::{
+    Alert, Clock, DeadLetterReason, DecisionRecord, EnrichedRecord, Fleet, Headers, Machine, TenantId, Topic,
+};
 use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::reload::LoadedPolicy;
@@ -27,33 +31,40 @@ pub struct Decide {
 
 impl Handler for Decide {
     async fn handle(&self, inbound: &Inbound) -> Outcome {
-        let record: EnrichedRecord = match inbound.json() {
-            Ok(record) => record,
-            Err(error) => return dead(DeadLetterReason::Decode, error.to_string()),
+        let answer = match inbound.json::<EnrichedRecord<Alert, Machine>>() {
+            Ok(record) => self.judge(&record, inbound, |rules, id, now| Ok(decide_read(rules, &record, id, now))),
+            // Rare: what is wrong is to be repaired, or told.
+            Err(_) => match inbound.json::<EnrichedRecord>() {
+                Ok(record) => self.judge(&record, inbound, |rules, id, now| decide(rules, &record, id, now)),
+                Err(error) => Err((DeadLetterReason::Decode, error.to_string())),
+            },
         };
-        if record.tenant != self.tenant {
-            return dead(DeadLetterReason::Foreign, format!("the record belongs to tenant {}", record.tenant));
-        }
-        match self.judge(&record, inbound.position()) {
+        match answer {
             Ok(outbound) => Outcome::Emit(vec![outbound]),
-            Err(why) => dead(DeadLetterReason::Decode, why),
+            Err((reason, detail)) => Outcome::DeadLetter { reason, detail },
         }
     }
 }
 
 impl Decide {
-    fn judge(&self, record: &EnrichedRecord, id: String) -> Result<Outbound, String> {
+    /// The decision on a record, however it was read, or why it cannot be handled.
+    fn judge<A, M>(
+        &self,
+        record: &EnrichedRecord<A, M>,
+        inbound: &Inbound,
+        decide: impl FnOnce(&RuleSet, String, Timestamp) -> Result<DecisionRecord, DecideError>,
+    ) -> Result<Outbound, (DeadLetterReason, String)> {
+        if record.tenant != self.tenant {
+            return Err((DeadLetterReason::Foreign, format!("the record belongs to tenant {}", record.tenant)));
+        }
+        let undecodable = |error: &dyn Error| (DeadLetterReason::Decode, error.to_string());
         let policy = Arc::clone(&self.policy.borrow().policy);
         let mut decision =
-            decide(&policy.rules, record, id, self.clock.now()).map_err(|error: DecideError| error.to_string())?;
+            decide(&policy.rules, inbound.position(), self.clock.now()).map_err(|error| undecodable(&error))?;
         decision.fleet = *self.fleet.borrow();
         let key = decision.machine.as_ref().map_or(decision.alert.id.as_str(), |machine| machine.id.as_str());
         let trace = decision.alert.id.as_str();
         let headers = Headers::event("act", "alert.decided", &decision.id, decision.decided_at, trace);
-        Outbound::json(Topic::Decisions, key, headers, &decision).map_err(|error| error.to_string())
+        Outbound::json(Topic::Decisions, key, headers, &decision).map_err(|error| undecodable(&error))
     }
-}
-
-fn dead(reason: DeadLetterReason, detail: String) -> Outcome {
-    Outcome::DeadLetter { reason, detail }
 }

@@ -44,7 +44,7 @@ pub fn bury(bootstrap: &str, topic: &str, key: &str) {
     producer.flush(WITHIN).expect("the broker takes the record");
 }
 
-/// Writes many records with their keys to a topic and returns when the broker has them all. Blocks.
+/// Writes many records with their keys to a topic, compressed as stages do, and returns when the broker has them all. Blocks.
 ///
 /// # Panics
 /// When the broker does not take one, or is slower than 120 s.
@@ -53,6 +53,7 @@ pub fn fill(bootstrap: &str, topic: &str, records: impl Iterator<Item = (String,
         .set("bootstrap.servers", bootstrap)
         .set("acks", "all")
         .set("linger.ms", "20")
+        .set("compression.type", "zstd")
         .create()
         .expect("a producer");
     for (key, value) in records {

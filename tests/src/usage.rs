@@ -1,6 +1,10 @@
 //! What a process takes of the machine, as Linux tells it under `/proc`.
 
 use std::fmt;
+use std::time::Duration;
+
+/// One tick of the processor times in proc(5): `USER_HZ`, 100 a second on every Linux that we run on.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Memory, threads and file descriptors of one process, or the most of each that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +53,20 @@ impl fmt::Display for Usage {
     }
 }
 
+/// Processor time that a process has taken so far, of the user and of the kernel, over all its threads (`utime` and `stime`
+/// of proc(5)).
+///
+/// # Panics
+/// When it is gone.
+#[must_use]
+pub fn processor_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    // The name, in parentheses, may hold anything; the two times are the 14th and 15th field.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in parentheses");
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("ticks"));
+    TICK * ticks.sum()
+}
+
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
@@ -63,6 +81,15 @@ mod tests {
         let own = Usage::of(std::process::id()).unwrap();
         assert!(own.peak_kib > 500 && own.threads > 0 && own.descriptors > 2, "{own}");
         assert_eq!(Usage::of(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_that_computes_takes_processor_time() {
+        let (pid, start) = (std::process::id(), processor_time(std::process::id()));
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while processor_time(pid) < start + TICK * 3 {
+            assert!(std::time::Instant::now() < until, "no time is counted");
+        }
     }
 
     #[test]

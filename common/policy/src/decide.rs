@@ -62,17 +62,39 @@ pub fn decide(
 ) -> Result<DecisionRecord, DecideError> {
     let alert = alert(record)?;
     let machine = machine(record, &alert);
-    let facts = RecordFacts::new(&alert, machine.as_ref().ok(), record.enriched_at).without(&record.cut);
-    let stands: Vec<RuleEvaluation> = rules.rules().iter().map(|rule| stand(rule, &facts, &machine)).collect();
-    let target = machine.as_ref().ok().map(|machine| machine.id.clone());
-    let conclusion = conclude(&stands, record, &alert, target.as_ref());
-    let summary = summary(record, &alert);
-    Ok(DecisionRecord {
+    Ok(decided(rules, record, (&alert, &machine.as_ref().map_err(Clone::clone)), (id, now)))
+}
+
+/// The same on a record that was read in one pass.
+#[must_use]
+pub fn decide_read(
+    rules: &RuleSet,
+    record: &EnrichedRecord<Alert, Machine>,
+    id: String,
+    now: Timestamp,
+) -> DecisionRecord {
+    let alert = &record.alert;
+    let machine = named(record, alert).and_then(|(machine, wanted)| the_one(machine, wanted));
+    decided(rules, record, (alert, &machine), (id, now))
+}
+
+fn decided<A, M>(
+    rules: &RuleSet,
+    record: &EnrichedRecord<A, M>,
+    (alert, machine): (&Alert, &Result<&Machine, String>),
+    (id, now): (String, Timestamp),
+) -> DecisionRecord {
+    let facts = RecordFacts::new(alert, machine.as_ref().ok().copied(), record.enriched_at).without(&record.cut);
+    let stands: Vec<RuleEvaluation> = rules.rules().iter().map(|rule| stand(rule, &facts, machine)).collect();
+    let target = machine.as_ref().ok().map(|machine| &machine.id);
+    let conclusion = conclude(&stands, record, alert, target);
+    let summary = summary(record, alert);
+    DecisionRecord {
         schema_version: schema_version_of(&summary.cut),
         id,
         tenant: record.tenant.clone(),
         alert: summary,
-        machine: machine.ok().map(|machine| machine.summary()).or_else(|| alert.machine_summary()),
+        machine: machine.as_ref().ok().map(|machine| machine.summary()).or_else(|| alert.machine_summary()),
         verdict: conclusion.verdict,
         reason: conclusion.reason,
         matched: stands.iter().filter_map(matched).collect(),
@@ -82,11 +104,11 @@ pub fn decide(
         seen_at: record.seen_at,
         enriched_at: record.enriched_at,
         decided_at: now,
-    })
+    }
 }
 
 /// What the decision says of the alert, and what the record leaves out of it.
-fn summary(record: &EnrichedRecord, alert: &Alert) -> AlertSummary {
+fn summary<A, M>(record: &EnrichedRecord<A, M>, alert: &Alert) -> AlertSummary {
     let mut summary = alert.summary();
     Cut::add(&mut summary.cut, record.cut.clone());
     summary
@@ -99,12 +121,23 @@ pub fn alert(record: &EnrichedRecord) -> Result<Alert, DecideError> {
 
 /// The record's machine, or why there is none to judge on.
 pub fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String> {
-    let Some(wanted) = &alert.machine_id else { return Err("the alert names no machine".to_owned()) };
-    let Some(raw) = &record.machine else {
-        let why = record.missing.iter().find(|missing| missing.what == "machine").map_or("no reason given", |m| &m.why);
-        return Err(format!("machine {wanted} could not be had: {why}"));
-    };
+    let (raw, wanted) = named(record, alert)?;
     let machine: Machine = raw.view().map_err(|error| format!("machine {wanted} cannot be read: {error}"))?;
+    the_one(&machine, wanted)?;
+    Ok(machine)
+}
+
+/// What the record has for a machine, and the machine that the alert names.
+fn named<'r, A, M>(record: &'r EnrichedRecord<A, M>, alert: &'r Alert) -> Result<(&'r M, &'r MachineId), String> {
+    let Some(wanted) = &alert.machine_id else { return Err("the alert names no machine".to_owned()) };
+    record.machine.as_ref().map(|machine| (machine, wanted)).ok_or_else(|| {
+        let why = record.missing.iter().find(|missing| missing.what == "machine");
+        format!("machine {wanted} could not be had: {}", why.map_or("no reason given", |missing| &missing.why))
+    })
+}
+
+/// The machine, if it is the one that the alert names.
+fn the_one<'r>(machine: &'r Machine, wanted: &MachineId) -> Result<&'r Machine, String> {
     if machine.id.as_str().eq_ignore_ascii_case(wanted.as_str()) {
         Ok(machine)
     } else {
@@ -113,7 +146,7 @@ pub fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String
 }
 
 /// Judges one rule. A rule that matches and acts on a machine needs that machine.
-pub fn stand<'a>(rule: &'a Rule, facts: &RecordFacts, machine: &Result<Machine, String>) -> RuleEvaluation<'a> {
+pub fn stand<'a>(rule: &'a Rule, facts: &RecordFacts, machine: &Result<&Machine, String>) -> RuleEvaluation<'a> {
     let judged = match (rule.condition.judge(facts), machine) {
         (Judged::True, Err(why)) if !rule.actions.is_empty() => Judged::Unknown(why.clone()),
         (Judged::Unknown(problem) | Judged::Cut(problem), Err(why)) => Judged::Unknown(format!("{problem} ({why})")),
@@ -145,9 +178,9 @@ struct Conclusion {
     planned: Vec<PlannedAction>,
 }
 
-fn conclude(
+fn conclude<A, M>(
     stands: &[RuleEvaluation],
-    record: &EnrichedRecord,
+    record: &EnrichedRecord<A, M>,
     alert: &Alert,
     machine: Option<&MachineId>,
 ) -> Conclusion {

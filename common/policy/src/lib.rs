@@ -19,7 +19,7 @@ mod text;
 mod window;
 
 pub use condition::{Condition, Judged, Mistake, Step};
-pub use decide::{DecideError, decide};
+pub use decide::{DecideError, decide, decide_read};
 pub use explain::{RuleExplanation, explain};
 pub use facts::RecordFacts;
 pub use guards::{

@@ -82,7 +82,7 @@ struct Merged {
 }
 
 /// Merges the requests of rules, sorted by id, on one machine.
-pub fn merge(asking: &[Asking], record: &EnrichedRecord, alert: &Alert, machine: &MachineId) -> Plan {
+pub fn merge<A, M>(asking: &[Asking], record: &EnrichedRecord<A, M>, alert: &Alert, machine: &MachineId) -> Plan {
     let cut = record.cut.iter().find(|cut| cut.field == EVIDENCE);
     let (shadow, live): (Vec<Asking>, Vec<Asking>) = asking.iter().partition(|asking| asking.rule.mode == Mode::Shadow);
     let mut plan = Plan::default();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use serde::de::MapAccess;
 use serde::{Deserialize, Serialize};
 
 use crate::cut::{Cut, CutUnit, EVIDENCE};
@@ -162,6 +163,18 @@ pub struct Evidence {
     /// `Detected`, `Blocked`, `Prevented` …
     #[serde(default, deserialize_with = "lenient::text")]
     pub detection_status: Option<String>,
+}
+
+impl lenient::Item for Evidence {
+    fn of_object<'de, A: MapAccess<'de>>(entries: A) -> Result<Option<Self>, A::Error> {
+        lenient::object(entries)
+    }
+}
+
+impl lenient::Item for LoggedOnUser {
+    fn of_object<'de, A: MapAccess<'de>>(entries: A) -> Result<Option<Self>, A::Error> {
+        lenient::object(entries)
+    }
 }
 
 /// The longest title, category and name in a summary, in characters: decisions, reports and mails all repeat it.

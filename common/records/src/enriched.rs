@@ -9,8 +9,13 @@ use crate::sighting::{Change, Source};
 use crate::{Verbatim, known_version_of_alert, schema_version};
 
 /// A record on `enriched`: keyed by machine id, else by alert id.
+///
+/// As it stands it keeps Microsoft's JSON as text. With `A = Alert` and `M = Machine` it reads everything in one pass, for
+/// whoever works through many; where that fails, as on JSON that has to be repaired, the text is to be read by
+/// [`Verbatim::view`], which gives the same wherever the one pass succeeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EnrichedRecord {
+#[serde(bound(deserialize = "A: Deserialize<'de>, M: Deserialize<'de>"))]
+pub struct EnrichedRecord<A = Verbatim, M = Verbatim> {
     /// Version of this record's shape.
     #[serde(default = "schema_version", deserialize_with = "known_version_of_alert")]
     pub schema_version: u32,
@@ -29,10 +34,10 @@ pub struct EnrichedRecord {
     /// When this record was made. A backtest takes it for "now".
     pub enriched_at: Timestamp,
     /// Microsoft's alert with its evidence (users, files, addresses, domains): byte for byte, but for what `cut` names.
-    pub alert: Verbatim,
+    pub alert: A,
     /// Microsoft's machine, byte for byte, of a very large one the fields that are known; absent when it could not be had (see `missing`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub machine: Option<Verbatim>,
+    pub machine: Option<M>,
     /// What of the alert did not fit into the record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<Cut>,

@@ -33,7 +33,10 @@ impl Headers {
 
     /// Adds a header with a text value. What others can have written of it is made harmless, since any tool may print it.
     pub fn set(&mut self, name: &str, value: &str) {
-        let harmless: String = value.chars().map(marked).collect();
+        let harmless = match value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            true => value.to_owned(),
+            false => value.chars().map(marked).collect(),
+        };
         self.0.push((name.to_owned(), Some(harmless.into_bytes())));
     }
 

@@ -46,15 +46,15 @@ impl Values {
 
     /// What a record holds of a text: the value that it means, and an unknown text as it came; `None` for nothing known.
     #[must_use]
-    pub fn read(&self, text: String) -> Option<String> {
-        match self.value(&text) {
+    pub fn read(&self, text: &str) -> Option<String> {
+        match self.value(text) {
             Some(value) => known(value).map(str::to_owned),
-            None => known(&text).is_some().then_some(text),
+            None => known(text).map(|_| text.to_owned()),
         }
     }
 
     fn of_json<'de, D: Deserializer<'de>>(&self, deserializer: D) -> Result<Option<String>, D::Error> {
-        Ok(lenient::text(deserializer)?.and_then(|text| self.read(text)))
+        lenient::spelled(deserializer, |text| self.read(&text))
     }
 }
 

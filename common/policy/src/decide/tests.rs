@@ -407,6 +407,26 @@ proptest! {
     }
 
     #[test]
+    fn what_can_be_read_in_one_pass_is_decided_as_what_is_read_in_two(
+        mut alert in any_record(crate::schema::ALERT, "a1"),
+        machine in proptest::option::of(any_record(crate::schema::MACHINE, "m1")),
+        names in prop_oneof![Just(json!("m1")), Just(json!("M1")), Just(json!("m2")), any_json()],
+    ) {
+        alert["machineId"] = names;
+        let rules = set(&[
+            rule("a", "auto", ON_HIGH, FULL),
+            rule("b", "approve", "alert.evidence.exists(e, e.sha1 == alert.title || size(users) > 1)", SELECTIVE),
+            rule("c", "auto", "machine.machineTags.all(t, t.startsWith(alert.category)) || true", FULL),
+        ]);
+        let record = record(&alert, machine.as_ref());
+        let text = serde_json::to_string(&record).unwrap();
+        let read: EnrichedRecord<Alert, Machine> = serde_json::from_str(&text).unwrap();
+        let once = decide_read(&rules, &read, "enriched/0/7".to_owned(), Timestamp::UNIX_EPOCH);
+        let twice = decide(&rules, &record, "enriched/0/7".to_owned(), Timestamp::UNIX_EPOCH).unwrap();
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
     fn any_json_in_place_of_alert_and_machine_is_an_error_or_a_decision(alert in any_json(), machine in any_json()) {
         let rules = set(&[rule("a", "auto", "machine.riskScore == alert.severity", FULL)]);
         let _ = decide(&rules, &record(&alert, Some(&machine)), String::new(), Timestamp::UNIX_EPOCH);

@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 
 /// The bytes as lower-case hexadecimal digits.
 pub fn hex<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> String {
-    bytes.into_iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.into_iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|half| DIGITS.get(usize::from(half))).collect()
 }
 
 /// Whether the text is so many hexadecimal digits, in any case, and nothing else.

@@ -149,7 +149,10 @@ impl KafkaSettings {
                 .set("max.poll.interval.ms", "300000")
                 .set("session.timeout.ms", "15000")
                 .set("queued.min.messages", "1000")
-                .set("queued.max.messages.kbytes", "16384"),
+                .set("queued.max.messages.kbytes", "16384")
+                // What one fetch brings is compressed, and unpacked as a whole: many times as much of every partition.
+                .set("max.partition.fetch.bytes", "262144")
+                .set("fetch.max.bytes", "1048576"),
             Role::Elected => config
                 .set("auto.commit.interval.ms", "500")
                 .set("max.poll.interval.ms", "120000")

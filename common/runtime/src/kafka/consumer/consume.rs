@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
 use super::handler::Handler;
-use super::lanes::Lanes;
+use super::lanes::Workers;
 use super::poll::{PollSpec, Poller};
 use super::registry::Limits;
 use crate::context::Context;
@@ -60,14 +60,14 @@ pub async fn consume<H: Handler>(
     };
     let mut poller = Poller::start(spec, context, &shutdown)?;
     let (failed, mut failures) = unbounded_channel();
-    let lanes = Arc::new(Lanes::new(handler, context, Arc::clone(&poller.registry), (concurrency, failed)));
+    let workers = Arc::new(Workers::new(handler, context, Arc::clone(&poller.registry), (concurrency, failed)));
     let mut gone = pin!(poller.gone());
     let ended = loop {
         tokio::select! {
             biased;
             Some(failure) = failures.recv() => break Err(failure),
             event = poller.events.recv() => match event {
-                Some(Event::Assigned(assigned)) => drop(tokio::spawn(Arc::clone(&lanes).serve(assigned))),
+                Some(Event::Assigned(assigned)) => drop(tokio::spawn(Arc::clone(&workers).serve(assigned))),
                 Some(Event::Failed(failure)) => break Err(failure),
                 None => break thread_ended(&shutdown),
             },

@@ -1,12 +1,19 @@
-//! Who works on which record: one lane per key and partition, all lanes under one limit of concurrency.
+//! Who works on which record: one task for each partition and in it one lane for each key, all lanes of all partitions
+//! under one limit of concurrency.
+//!
+//! A task for each record would cost more than most records do. So the work of a partition is polled by its one task:
+//! what needs no waiting is done there and then, record after record, and the producer gets many outputs at once.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_records::{Classified, DeadLetterReason, ErrorClass, RecordOutcome};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,8 +26,11 @@ use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::{Inbound, Outbound};
 
+/// How many records are taken in at once.
+const BATCH: usize = 64;
+
 /// The workers of one stage.
-pub(super) struct Lanes<H> {
+pub(super) struct Workers<H> {
     handler: Arc<H>,
     context: Context,
     registry: Arc<PartitionRegistry>,
@@ -29,9 +39,44 @@ pub(super) struct Lanes<H> {
     failed: UnboundedSender<KafkaFailure>,
 }
 
-/// Records that wait behind one of the same key. A key that is here has a task. Keys are kept as hashes: two keys
-/// that collide share a lane, which costs nothing but time.
-type Waiting = Mutex<HashMap<u64, VecDeque<Inbound>>>;
+/// Records that wait behind one of the same key. Keys are kept as hashes: two keys that collide share a lane, which costs
+/// nothing but time.
+#[derive(Default)]
+struct Lanes {
+    waiting: HashMap<u64, VecDeque<Inbound>>,
+}
+
+/// A record whose turn it is, and its lane if it has a key: without one it has no order.
+struct Turn {
+    lane: Option<u64>,
+    record: Inbound,
+}
+
+impl Lanes {
+    /// Puts a record into its lane. It comes back if nothing of its lane is at work.
+    fn enter(&mut self, record: Inbound) -> Option<Turn> {
+        let Some(lane) = record.key.as_deref().map(lane_of) else { return Some(Turn { lane: None, record }) };
+        match self.waiting.entry(lane) {
+            Entry::Occupied(mut queue) => {
+                queue.get_mut().push_back(record);
+                None
+            }
+            Entry::Vacant(place) => {
+                place.insert(VecDeque::new());
+                Some(Turn { lane: Some(lane), record })
+            }
+        }
+    }
+
+    /// A record of this lane is settled; the next one of it, or the lane is empty.
+    fn leave(&mut self, lane: u64) -> Option<Turn> {
+        let next = self.waiting.get_mut(&lane).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            self.waiting.remove(&lane);
+        }
+        next.map(|record| Turn { lane: Some(lane), record })
+    }
+}
 
 /// How one attempt ended.
 enum Attempt {
@@ -48,7 +93,7 @@ enum Sending {
     Over,
 }
 
-impl<H: Handler> Lanes<H> {
+impl<H: Handler> Workers<H> {
     pub(super) fn new(
         handler: Arc<H>,
         context: &Context,
@@ -60,57 +105,44 @@ impl<H: Handler> Lanes<H> {
         Self { handler, context: context.clone(), registry, accounts, permits, failed }
     }
 
-    /// Works on one partition until it goes.
+    /// Works on one partition until it goes. What is running when it is about to go runs on until its end, or until the
+    /// partition is gone.
     pub(super) async fn serve(self: Arc<Self>, assigned: Assigned) {
         let Assigned { lease, mut records } = assigned;
-        let waiting: Arc<Waiting> = Arc::default();
-        loop {
-            let record = tokio::select! {
+        let (mut draining, mut over) = (pin!(lease.draining.cancelled()), pin!(lease.over.cancelled()));
+        let (mut lanes, mut batch, mut begins) = (Lanes::default(), Vec::with_capacity(BATCH), true);
+        let begin = |turn: Turn| self.work(&lease, turn);
+        let mut work: FuturesUnordered<_> = None.map(begin).into_iter().collect();
+        while begins || !work.is_empty() {
+            tokio::select! {
                 biased;
-                () = lease.draining.cancelled() => return,
-                record = records.recv() => record,
-            };
-            let Some(record) = record else { return };
-            self.accounts.received();
-            self.admit(&lease, &waiting, record);
-        }
-    }
-
-    /// Puts a record into its lane; the first of a lane starts its task. Records without a key have no order.
-    fn admit(self: &Arc<Self>, lease: &Lease, waiting: &Arc<Waiting>, record: Inbound) {
-        let Some(lane) = record.key.as_deref().map(lane_of) else {
-            let (this, lease) = (Arc::clone(self), lease.clone());
-            tokio::spawn(async move { this.work(&lease, &record).await });
-            return;
-        };
-        match waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(lane) {
-            Entry::Occupied(mut queue) => {
-                queue.get_mut().push_back(record);
-                return;
-            }
-            Entry::Vacant(place) => drop(place.insert(VecDeque::new())),
-        }
-        let (this, lease, waiting) = (Arc::clone(self), lease.clone(), Arc::clone(waiting));
-        tokio::spawn(async move {
-            let mut next = Some(record);
-            while let Some(record) = next {
-                if !this.work(&lease, &record).await {
-                    // The lane stays closed: nothing may overtake an unsettled record of its key.
-                    return;
+                () = &mut over => return,
+                () = &mut draining, if begins => begins = false,
+                Some((lane, settled)) = work.next(), if !work.is_empty() => {
+                    // Of an unsettled record the lane stays closed: nothing may overtake it.
+                    let next = if settled && begins { lane.and_then(|lane| lanes.leave(lane)) } else { None };
+                    work.extend(next.map(begin));
                 }
-                next = pop(&waiting, lane);
+                count = records.recv_many(&mut batch, BATCH), if begins => {
+                    begins = count > 0;
+                    for record in batch.drain(..) {
+                        self.accounts.received();
+                        work.extend(lanes.enter(record).map(begin));
+                    }
+                }
             }
-        });
+        }
     }
 
     /// Tries until the record is settled; `false` when it must stay unsettled.
-    async fn work(&self, lease: &Lease, record: &Inbound) -> bool {
+    async fn work(&self, lease: &Lease, turn: Turn) -> (Option<u64>, bool) {
+        let Turn { lane, record } = turn;
         loop {
-            match self.attempt(lease, record).await {
-                Attempt::Settled => return true,
-                Attempt::Over => return false,
+            match self.attempt(lease, &record).await {
+                Attempt::Settled => return (lane, true),
+                Attempt::Over => return (lane, false),
                 Attempt::Again(after) => tokio::select! {
-                    () = lease.draining.cancelled() => return false,
+                    () = lease.draining.cancelled() => return (lane, false),
                     () = tokio::time::sleep(after) => {}
                 },
             }
@@ -118,27 +150,15 @@ impl<H: Handler> Lanes<H> {
     }
 
     async fn attempt(&self, lease: &Lease, record: &Inbound) -> Attempt {
-        let permit = tokio::select! {
-            biased;
-            () = lease.draining.cancelled() => return Attempt::Over,
-            permit = self.permits.acquire() => permit,
-        };
+        let permit = self.permits.acquire().await;
         let Some(_running) = self.registry.start(lease) else { return Attempt::Over };
-        let outcome = tokio::select! {
-            biased;
-            () = lease.over.cancelled() => return Attempt::Over,
-            outcome = guarded(self.handler.handle(record)) => outcome,
-        };
+        let outcome = guarded(self.handler.handle(record)).await;
         // The confirmation is waited for outside the limit: many may be under way.
         drop(permit);
-        if !self.registry.is_current(lease) {
+        if lease.over.is_cancelled() {
             return Attempt::Over;
         }
-        tokio::select! {
-            biased;
-            () = lease.over.cancelled() => Attempt::Over,
-            attempt = self.finish(lease, record, outcome) => attempt,
-        }
+        self.finish(lease, record, outcome).await
     }
 
     async fn finish(&self, lease: &Lease, record: &Inbound, outcome: Result<Outcome, String>) -> Attempt {
@@ -220,14 +240,4 @@ fn lane_of(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()
-}
-
-/// The next record of a lane; an empty lane is removed.
-fn pop(waiting: &Waiting, lane: u64) -> Option<Inbound> {
-    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-    let next = waiting.get_mut(&lane).and_then(VecDeque::pop_front);
-    if next.is_none() {
-        waiting.remove(&lane);
-    }
-    next
 }

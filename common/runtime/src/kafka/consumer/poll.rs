@@ -166,7 +166,8 @@ impl PollThread {
                 }
             }
             if self.gate.is_parked() {
-                self.registry.wait_for_change(POLL / 2);
+                let paused = self.consumer.context().paused().clone();
+                self.registry.wait_for_room(&paused, POLL / 2);
                 unseen = GLANCE;
                 continue;
             }

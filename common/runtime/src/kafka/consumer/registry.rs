@@ -1,7 +1,7 @@
 //! The state that the poll thread and the workers share: which partitions are held, what is in flight on each, and
 //! who may still settle. Every question of "is this still ours" is answered here, under one lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,13 +47,30 @@ pub(super) struct Break {
 pub(in crate::kafka) struct PartitionRegistry {
     limits: Limits,
     state: Mutex<State>,
-    changed: Condvar,
+    /// Nothing runs any more on some partition, or one is gone.
+    rests: Condvar,
+    /// There is room again for those who wait for it.
+    room: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     partitions: BTreeMap<i32, PartitionState>,
     epochs: u64,
+    /// Somebody waits for room on all partitions but these.
+    asleep: Option<BTreeSet<i32>>,
+}
+
+impl State {
+    /// Partitions that have reached one of these limits; all of them when the sum has.
+    fn beyond(&self, limits: Limits) -> impl Iterator<Item = i32> {
+        let all_held = || self.partitions.iter();
+        let pending: usize = all_held().map(|(_, held)| held.tracker.pending()).sum();
+        let bytes: usize = all_held().map(|(_, held)| held.tracker.bytes()).sum();
+        let all = pending >= limits.pending || bytes >= limits.bytes;
+        let full = all_held().filter(move |(_, held)| all || held.tracker.span() >= limits.span);
+        full.map(|(partition, _)| *partition)
+    }
 }
 
 #[derive(Debug)]
@@ -89,14 +106,20 @@ pub(in crate::kafka) struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.registry.with_partition(self.lease, |held| held.running = held.running.saturating_sub(1));
-        self.registry.changed.notify_all();
+        let rests = self.registry.with_partition(self.lease, |held| {
+            held.running = held.running.saturating_sub(1);
+            held.running == 0
+        });
+        // To wake nobody costs as much as to wake somebody, and each record would.
+        if rests.unwrap_or(true) {
+            self.registry.rests.notify_all();
+        }
     }
 }
 
 impl PartitionRegistry {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, state: Mutex::default(), changed: Condvar::new() }
+        Self { limits, state: Mutex::default(), rests: Condvar::new(), room: Condvar::new() }
     }
 
     /// A poisoned lock only means that another thread panicked between two whole updates.
@@ -202,23 +225,27 @@ impl PartitionRegistry {
         Some(Running { registry: self, lease })
     }
 
-    /// Whether the lease still allows results to be written and settled.
-    pub(super) fn is_current(&self, lease: &Lease) -> bool {
-        self.with_partition(lease, |_| ()).is_some()
-    }
-
     /// A record is done. `false` when the lease is over or the record is not pending: then it does not count.
     pub(super) fn settle(&self, lease: &Lease, offset: i64) -> bool {
-        let settled = self.with_partition(lease, |held| held.tracker.settle(offset)).unwrap_or(false);
-        self.changed.notify_all();
-        settled
+        self.no_longer_pending(lease, |tracker| tracker.settle(offset))
     }
 
     /// A record is put aside. `false` when the lease is over or the record is not pending.
     pub(super) fn put_aside(&self, lease: &Lease, offset: i64) -> bool {
-        let aside = self.with_partition(lease, |held| held.tracker.put_aside(offset)).unwrap_or(false);
-        self.changed.notify_all();
-        aside
+        self.no_longer_pending(lease, |tracker| tracker.put_aside(offset))
+    }
+
+    /// Takes a record from what is pending, which may make room.
+    fn no_longer_pending(&self, lease: &Lease, take: impl FnOnce(&mut PartitionTracker) -> bool) -> bool {
+        let mut state = self.lock();
+        let held = state.partitions.get_mut(&lease.partition).filter(|held| held.lease.epoch == lease.epoch);
+        let taken = held.is_some_and(|held| take(&mut held.tracker));
+        if self.has_room_again(&state) {
+            state.asleep = None;
+            drop(state);
+            self.room.notify_all();
+        }
+        taken
     }
 
     /// The partitions that are held.
@@ -251,19 +278,30 @@ impl PartitionRegistry {
     }
 
     fn beyond(&self, limits: Limits) -> Vec<i32> {
-        let state = self.lock();
-        let all_held = || state.partitions.iter();
-        let pending: usize = all_held().map(|(_, held)| held.tracker.pending()).sum();
-        let bytes: usize = all_held().map(|(_, held)| held.tracker.bytes()).sum();
-        let all = pending >= limits.pending || bytes >= limits.bytes;
-        let full = all_held().filter(|(_, held)| all || held.tracker.span() >= limits.span);
-        full.map(|(partition, _)| *partition).collect()
+        self.lock().beyond(limits).collect()
     }
 
-    /// Waits until something was settled, or for that long.
-    pub(super) fn wait_for_change(&self, at_most: Duration) {
-        let state = self.lock();
-        drop(self.changed.wait_timeout(state, at_most));
+    /// Waits until there is room again on all partitions but these, well below the limits, or for that long: whoever is
+    /// woken takes in many records at once.
+    pub(super) fn wait_for_room(&self, but: &BTreeSet<i32>, at_most: Duration) {
+        let mut state = self.lock();
+        state.asleep = Some(but.clone());
+        if self.has_room_again(&state) {
+            state.asleep = None;
+            return;
+        }
+        let mut state = match self.room.wait_timeout_while(state, at_most, |state| state.asleep.is_some()) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+        state.asleep = None;
+    }
+
+    /// Whether somebody waits for room, and there is.
+    fn has_room_again(&self, state: &State) -> bool {
+        let Limits { pending, bytes, span } = self.limits;
+        let low = Limits { pending: pending / 4 * 3, bytes: bytes / 4 * 3, span: span / 4 * 3 };
+        state.asleep.as_ref().is_some_and(|but| state.beyond(low).all(|partition| but.contains(&partition)))
     }
 
     /// Lets nothing new start on these partitions and waits for what is running. Returns the partitions on which
@@ -281,7 +319,7 @@ impl PartitionRegistry {
             if busy.is_empty() || left.is_zero() {
                 return busy;
             }
-            state = match self.changed.wait_timeout(state, left) {
+            state = match self.rests.wait_timeout(state, left) {
                 Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
             };
@@ -300,8 +338,10 @@ impl PartitionRegistry {
             let advance = if held.doubted { None } else { held.tracker.advance() };
             last.extend(advance.map(|offset| (*partition, offset)));
         }
+        state.asleep = None;
         drop(state);
-        self.changed.notify_all();
+        self.rests.notify_all();
+        self.room.notify_all();
         last
     }
 }
@@ -331,7 +371,7 @@ mod tests {
         let (new, _records) = opened(&registry);
         registry.receive(inbound(7, None, None));
         assert!(!registry.settle(&old, 7));
-        assert!(old.over.is_cancelled() && !registry.is_current(&old));
+        assert!(old.over.is_cancelled() && !new.over.is_cancelled());
         assert!(registry.advances().is_empty());
         assert!(registry.settle(&new, 7));
         assert_eq!(registry.advances(), vec![(3, 8)]);
@@ -416,6 +456,45 @@ mod tests {
         registry.settle(&lease, 1);
         registry.settle(&lease, 2);
         assert!(registry.half_full().is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_room_is_woken_once_there_is_plenty_and_not_by_each_record() {
+        let registry = Arc::new(PartitionRegistry::new(Limits { pending: 8, ..LIMITS }));
+        let (lease, _records) = opened(&registry);
+        for offset in 0..8 {
+            registry.receive(inbound(offset, None, None));
+        }
+        let (woken, wait) = std::sync::mpsc::channel();
+        let waiter = {
+            let registry = Arc::clone(&registry);
+            std::thread::spawn(move || {
+                registry.wait_for_room(&BTreeSet::new(), Duration::from_secs(30));
+                woken.send(registry.pending()).unwrap();
+            })
+        };
+        while registry.lock().asleep.is_none() {
+            std::thread::yield_now();
+        }
+        for offset in 0..2 {
+            registry.settle(&lease, offset);
+            assert!(registry.lock().asleep.is_some(), "{offset}");
+        }
+        registry.settle(&lease, 2);
+        assert_eq!(wait.recv(), Ok(5));
+        waiter.join().unwrap();
+    }
+
+    #[test]
+    fn a_partition_that_is_paused_keeps_nobody_waiting_for_the_others() {
+        let registry = PartitionRegistry::new(Limits { pending: 1000, bytes: usize::MAX, span: 10 });
+        let (_lease, _records) = opened(&registry);
+        for offset in 0..11 {
+            registry.receive(inbound(offset, None, None));
+        }
+        let start = Instant::now();
+        registry.wait_for_room(&BTreeSet::from([3]), Duration::from_secs(30));
+        assert!(start.elapsed() < Duration::from_secs(20));
     }
 
     #[test]
