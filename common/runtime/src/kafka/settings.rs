@@ -153,10 +153,12 @@ impl KafkaSettings {
                 // What one fetch brings is compressed, and unpacked as a whole: many times as much of every partition.
                 .set("max.partition.fetch.bytes", "262144")
                 .set("fetch.max.bytes", "1048576"),
+            // A killed holder is missed for this long, and then for a round of the group. One that only slept longer lost a
+            // tenure and no more: its successor's claim keeps it from doing anything. Brokers allow 6 s and more by default.
             Role::Elected => config
                 .set("auto.commit.interval.ms", "500")
                 .set("max.poll.interval.ms", "120000")
-                .set("session.timeout.ms", "30000")
+                .set("session.timeout.ms", "9000")
                 .set("queued.min.messages", "100")
                 .set("queued.max.messages.kbytes", "4096"),
         };
