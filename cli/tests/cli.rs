@@ -168,7 +168,7 @@ fn the_shipped_example_configuration_is_read_without_a_mistake() {
     }
     let output = cordon(&["check", "--read-only", "--config", example.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let told = "ok    polls            auto (2.8 s): an alert waits 1.4 s for its poll in the median\n";
+    let told = "ok    polls            auto (3.2 s): an alert waits 1.6 s for its poll in the median\n";
     assert!(text(&output.stdout).contains(told), "{}", text(&output.stdout));
 }
 

@@ -134,10 +134,10 @@ mod tests {
     fn the_poll_is_auto_unless_a_duration_is_given_and_others_than_ingest_read_the_same() {
         let (seconds, tenths) = (Duration::from_secs, |count: u64| Duration::from_millis(count * 100));
         for (defender, ingest, expected) in [
-            ("", "", PollInterval::Auto(tenths(28))),
-            (", quota_share: 0.2", "poll_interval: auto", PollInterval::Auto(tenths(142))),
-            ("", "sweep_interval: 1m", PollInterval::Auto(tenths(39))),
-            ("", "page_size: 10", PollInterval::Auto(tenths(45))),
+            ("", "", PollInterval::Auto(tenths(32))),
+            (", quota_share: 0.2", "poll_interval: auto", PollInterval::Auto(tenths(160))),
+            ("", "sweep_interval: 1m", PollInterval::Auto(tenths(45))),
+            ("", "page_size: 10", PollInterval::Auto(tenths(55))),
             (", quota_share: 0.2", "poll_interval: 15s", PollInterval::Every(seconds(15))),
             ("", "poll_interval: 100ms", PollInterval::Every(Duration::from_millis(100))),
         ] {

@@ -124,7 +124,7 @@ mod tests {
         let auto = |share, page_size| PollInterval::auto(&quota(share), seconds(3_600), page_size).to_string();
         assert_eq!(
             [auto(1.0, 1_000), auto(0.2, 1_000), auto(1.0, 10)],
-            ["auto (2.8 s)", "auto (14.2 s)", "auto (4.5 s)"]
+            ["auto (3.2 s)", "auto (16 s)", "auto (5.5 s)"]
         );
         assert_eq!(PollInterval::Every(Duration::from_millis(1_500)).to_string(), "1500 ms");
     }

@@ -11,7 +11,6 @@
 //! |---|---|---|---|---|
 //! | minute | L / 2 | L / 2 − 3 × initial | L / 9, at most 10 | 50, 20, 10 |
 //! | hour | 0.8 L | 0.2 L − 16 × initial | L / 120, at most 10 | 1,200, 140, 10 |
-//! | hour of the alert list | 0.9 L | 0.1 L − 16 × initial | L / 240, at most 10 | 1,350, 50, 6.25 |
 //!
 //! The hour binds in the long run (20 a minute of the published numbers), so the minute can afford to refill less and
 //! to keep more for restarts. A process that knows what was called before, as respond does from its ledger, says so
@@ -50,10 +49,9 @@ struct Window {
 
 const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 25, restarts: 3, shared: true };
 const HOUR: Window = Window { length: Duration::from_secs(3_600), refill: 40, restarts: 16, shared: true };
-/// Those of the alert list. It is asked at a steady pace, by nobody but the poll, and nothing but that pace decides how long an
-/// alert waits: so more of its hour flows back, less is kept for bursts, and nothing for the responder.
+/// Those of the alert list. It is asked at a steady pace, by nobody but the poll: nothing of it is kept for the responder.
 const STEADY_MINUTE: Window = Window { shared: false, ..MINUTE };
-const STEADY_HOUR: Window = Window { refill: 45, shared: false, ..HOUR };
+const STEADY_HOUR: Window = Window { shared: false, ..HOUR };
 
 /// The minute and the hour in which calls of a path template are counted.
 const fn windows_of(endpoint: Endpoint) -> (Window, Window) {
