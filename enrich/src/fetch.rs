@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cordon_defender::FleetPage;
-use cordon_records::{Machine, MachineId, Verbatim};
+use cordon_records::{MachineId, Verbatim};
 
 use crate::lookup::{Answer, LookupError, MachineLookup};
 use crate::machine_cache::planner::{Ask, Walk};
@@ -66,7 +66,6 @@ pub async fn fetch<L: MachineLookup>(lookup: Arc<L>, metrics: Metrics, ask: Ask)
 }
 
 /// Machines by their lower-cased id: the list may spell it otherwise than the alert does.
-fn by_id(machines: Vec<Verbatim>) -> HashMap<String, Verbatim> {
-    let named = |raw: Verbatim| Some((raw.view::<Machine>().ok()?.id.as_str().to_ascii_lowercase(), raw));
-    machines.into_iter().filter_map(named).collect()
+fn by_id(machines: Vec<(String, Verbatim)>) -> HashMap<String, Verbatim> {
+    machines.into_iter().map(|(id, raw)| (id.to_ascii_lowercase(), raw)).collect()
 }

@@ -119,7 +119,7 @@ mod tests {
             Ok(Verbatim::parse(&format!(r#"{{"id":"{id}"}}"#)).unwrap())
         }
 
-        async fn machines(&self, _: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
+        async fn machines(&self, _: &[MachineId]) -> Result<Vec<(String, Verbatim)>, LookupError> {
             Ok(Vec::new())
         }
 

@@ -64,8 +64,8 @@ pub trait MachineLookup: Send + Sync + 'static {
     /// One machine by id.
     fn machine(&self, id: &MachineId) -> impl Future<Output = Result<Verbatim, LookupError>> + Send;
 
-    /// Several machines with one call. Those that the list does not hold are left out.
-    fn machines(&self, ids: &[MachineId]) -> impl Future<Output = Result<Vec<Verbatim>, LookupError>> + Send;
+    /// Several machines with one call, each with its id as the list spells it. Those that the list does not hold are left out.
+    fn machines(&self, ids: &[MachineId]) -> impl Future<Output = Result<Vec<(String, Verbatim)>, LookupError>> + Send;
 
     /// The onboarded machines from the `skip`th on, as many as fit a page.
     fn fleet_page(&self, skip: usize) -> impl Future<Output = Result<FleetPage, LookupError>> + Send;
@@ -76,7 +76,7 @@ impl MachineLookup for Defender {
         Ok(Self::machine(self, id).await?)
     }
 
-    async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
+    async fn machines(&self, ids: &[MachineId]) -> Result<Vec<(String, Verbatim)>, LookupError> {
         Ok(Self::machines(self, ids).await?)
     }
 

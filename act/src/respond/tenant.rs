@@ -185,7 +185,7 @@ impl DefenderTenant {
             Ok(raw) => Some(raw),
             Err(error) if error.is_not_found() => {
                 let found = self.0.machines(std::slice::from_ref(id)).await.map_err(|error| unreadable(&error))?;
-                found.into_iter().next()
+                found.into_iter().next().map(|(_, machine)| machine)
             }
             Err(error) => return Err(unreadable(&error)),
         };

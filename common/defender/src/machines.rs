@@ -52,12 +52,12 @@ impl Defender {
         single(Endpoint::Machine, &answer.body, id.as_str())
     }
 
-    /// Several machines, with one list call for as many as fit ([`machines_that_fit`]). Machines that the list does not
-    /// know are missing from the result, whose order is the server's.
+    /// Several machines, with one list call for as many as fit ([`machines_that_fit`]). Each comes with its
+    /// id as the server spells it, in the server's order; machines that the list does not know are missing.
     ///
     /// # Errors
     /// Those of the first call that fails.
-    pub async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Verbatim>, ApiError> {
+    pub async fn machines(&self, ids: &[MachineId]) -> Result<Vec<(String, Verbatim)>, ApiError> {
         let mut found = Vec::with_capacity(ids.len());
         let mut rest = ids;
         while !rest.is_empty() {
@@ -68,7 +68,7 @@ impl Defender {
             // A server may have ignored the filter.
             let wanted =
                 self.machine_page(answer)?.items.into_iter().filter(|(id, _)| missing.remove(&id.to_ascii_lowercase()));
-            found.extend(wanted.map(|(_, machine)| machine));
+            found.extend(wanted);
         }
         Ok(found)
     }

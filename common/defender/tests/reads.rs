@@ -124,7 +124,8 @@ async fn machines_are_asked_for_together_and_filtered_here_when_the_server_does_
     let server =
         Server::start(|_, _| Reply::new(200, r#"{"value":[{"id":"x"},{"id":"M2"},{"id":"m1"},{"id":"m1"}]}"#)).await;
     let found = client(&server).machines(&[machine("m1"), machine("m2"), machine("m3")]).await.unwrap();
-    assert_eq!(found.iter().map(|machine| machine.get()).collect::<Vec<_>>(), [r#"{"id":"M2"}"#, r#"{"id":"m1"}"#]);
+    let found: Vec<_> = found.iter().map(|(id, machine)| (id.as_str(), machine.get())).collect();
+    assert_eq!(found, [("M2", r#"{"id":"M2"}"#), ("m1", r#"{"id":"m1"}"#)]);
     assert_eq!(server.calls()[0].query, "$filter=id eq 'm1' or id eq 'm2' or id eq 'm3'");
     assert_eq!(server.calls().len(), 1);
 }

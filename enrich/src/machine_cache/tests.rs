@@ -36,14 +36,15 @@ impl MachineLookup for Api {
         if self.known.contains(id.as_str()) { Ok(machine(id.as_str())) } else { Err(LookupError::Unknown) }
     }
 
-    async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
+    async fn machines(&self, ids: &[MachineId]) -> Result<Vec<(String, Verbatim)>, LookupError> {
         self.asked.lock().unwrap().push(format!("list of {}", ids.len()));
         tokio::time::sleep(Duration::from_millis(100)).await;
         if let Some(failure) = &self.list {
             return Err(failure.clone());
         }
         let wanted = |known: &&&str| self.ignores_filter || ids.iter().any(|id| id.as_str() == **known);
-        Ok(self.known.iter().filter(wanted).map(|known| machine(&known.to_ascii_uppercase())).collect())
+        let upper = self.known.iter().filter(wanted).map(|known| known.to_ascii_uppercase());
+        Ok(upper.map(|known| (known.clone(), machine(&known))).collect())
     }
 
     async fn fleet_page(&self, skip: usize) -> Result<FleetPage, LookupError> {

@@ -65,11 +65,12 @@ impl MachineLookup for Tenant {
         if self.known.contains(&number(id)) { Ok(json(number(id))) } else { Err(LookupError::Unknown) }
     }
 
-    async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Verbatim>, LookupError> {
+    async fn machines(&self, ids: &[MachineId]) -> Result<Vec<(String, Verbatim)>, LookupError> {
         self.filters.fetch_add(1, Ordering::Relaxed);
         assert!(!ids.is_empty() && ids.len() <= MACHINES_PER_CALL, "{}", ids.len());
         tokio::time::sleep(Duration::from_millis(150)).await;
-        Ok(ids.iter().map(number).filter(|number| self.filtered.contains(number)).map(json).collect())
+        let listed = ids.iter().map(number).filter(|number| self.filtered.contains(number));
+        Ok(listed.map(|number| (name(number).to_string(), json(number))).collect())
     }
 
     async fn fleet_page(&self, skip: usize) -> Result<FleetPage, LookupError> {
