@@ -75,7 +75,18 @@ impl Defender {
                 Endpoint::Cancel.name(),
                 "needs the id of the machine action to cancel; look it up and cancel that",
             )),
-            _ => self.respond_if(machine, action, comment, permitted).await.map(Done::MachineAction),
+            Action::Isolate { .. }
+            | Action::Release { .. }
+            | Action::RestrictCode { .. }
+            | Action::UnrestrictCode { .. }
+            | Action::Scan { .. }
+            | Action::CollectPackage { .. }
+            | Action::Investigate { .. }
+            | Action::StopFile { .. }
+            | Action::LiveResponse { .. }
+            | Action::Offboard { .. } => {
+                self.respond_if(machine, action, comment, permitted).await.map(Done::MachineAction)
+            }
         }
     }
 

@@ -40,7 +40,18 @@ impl<'a> Body<'a> {
             Action::LiveResponse { commands, .. } => {
                 Self { commands: commands.iter().map(Command::from).collect(), ..plain }
             }
-            _ => plain,
+            Action::Release { .. }
+            | Action::RestrictCode { .. }
+            | Action::UnrestrictCode { .. }
+            | Action::CollectPackage { .. }
+            | Action::Investigate { .. }
+            | Action::Offboard { .. } => plain,
+            // None of them has this body: each is asked for elsewhere, with its own.
+            Action::Tag { .. }
+            | Action::SetDeviceValue { .. }
+            | Action::UpdateAlert(_)
+            | Action::Indicator(_)
+            | Action::Cancel { .. } => plain,
         }
     }
 }

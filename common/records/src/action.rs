@@ -158,7 +158,17 @@ impl Action {
             Self::Indicator(indicator) => Some(&indicator.value),
             Self::Tag { tag, .. } => Some(tag),
             Self::Cancel { what, .. } => Some(what.as_str()),
-            _ => None,
+            Self::Isolate { .. }
+            | Self::Release { .. }
+            | Self::RestrictCode { .. }
+            | Self::UnrestrictCode { .. }
+            | Self::Scan { .. }
+            | Self::CollectPackage { .. }
+            | Self::Investigate { .. }
+            | Self::LiveResponse { .. }
+            | Self::Offboard { .. }
+            | Self::SetDeviceValue { .. }
+            | Self::UpdateAlert(_) => None,
         }
     }
 

@@ -36,7 +36,12 @@ pub fn of(action: &Action) -> Vec<Fact> {
         Action::UpdateAlert(changes) => alert(changes),
         Action::Indicator(indicator) => indicator_facts(indicator),
         Action::Cancel { what, .. } => vec![("Cancels", what.as_str().replace('_', " "))],
-        _ => Vec::new(),
+        Action::Release { .. }
+        | Action::RestrictCode { .. }
+        | Action::UnrestrictCode { .. }
+        | Action::CollectPackage { .. }
+        | Action::Investigate { .. }
+        | Action::Offboard { .. } => Vec::new(),
     };
     let comment = foreign(action.comment(), MAX_LINE);
     if !comment.is_empty() {

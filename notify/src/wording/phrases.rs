@@ -150,6 +150,14 @@ fn thing(action: &Action) -> String {
             format!("{} {}", indicator.action.as_str(), clean::short_foreign(&indicator.value, 70))
         }
         Action::Cancel { what, .. } => kinds::of_kind(*what).noun.to_owned(),
-        _ => String::new(),
+        Action::Isolate { .. }
+        | Action::Release { .. }
+        | Action::RestrictCode { .. }
+        | Action::UnrestrictCode { .. }
+        | Action::CollectPackage { .. }
+        | Action::Investigate { .. }
+        | Action::LiveResponse { .. }
+        | Action::Offboard { .. }
+        | Action::UpdateAlert(_) => String::new(),
     }
 }

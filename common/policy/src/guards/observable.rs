@@ -12,7 +12,19 @@ pub fn observable(case: &Case) -> Verdict {
     let (kind, value) = match case.action {
         Action::StopFile { sha1, .. } => (IndicatorType::FileSha1, sha1.as_str()),
         Action::Indicator(indicator) => (indicator.kind, indicator.value.as_str()),
-        _ => return Verdict::pass("names no file, address or name".to_owned()),
+        Action::Isolate { .. }
+        | Action::Release { .. }
+        | Action::RestrictCode { .. }
+        | Action::UnrestrictCode { .. }
+        | Action::Scan { .. }
+        | Action::CollectPackage { .. }
+        | Action::Investigate { .. }
+        | Action::LiveResponse { .. }
+        | Action::Offboard { .. }
+        | Action::Tag { .. }
+        | Action::SetDeviceValue { .. }
+        | Action::UpdateAlert(_)
+        | Action::Cancel { .. } => return Verdict::pass("names no file, address or name".to_owned()),
     };
     match normal(kind, value) {
         Ok(_) => Verdict::pass(format!("{} can be acted on", cut(value))),
