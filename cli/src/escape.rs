@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use cordon_records::text::{is_unsafe, push_escaped};
+use cordon_records::text::{escaped, is_unsafe};
 
 /// Bytes on one line: readable text stays, everything else becomes `\n`, `\xNN` or `\u{NNNN}`; so does a backslash,
 /// which makes the way back unambiguous.
@@ -29,15 +29,7 @@ pub fn text(text: &str) -> String {
 /// JSON text with every character that a terminal might obey as `\uNNNN`. In JSON that a serialiser wrote, such
 /// characters are inside strings only, where both ways of writing mean the same.
 pub fn json(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || !is_unsafe(c) {
-            out.push(c);
-        } else {
-            push_escaped(&mut out, c);
-        }
-    }
-    out
+    escaped(json, |c| c == '\n')
 }
 
 /// A page of text, for whatever is printed: its lines stay lines, and nothing in it is obeyed. Text of others within a line
@@ -67,6 +59,7 @@ fn push(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
+    use cordon_records::text::UNSEEN;
     use proptest::prelude::*;
 
     use super::*;
@@ -83,7 +76,7 @@ mod tests {
     proptest! {
         #[test]
         fn of_a_text_in_which_nothing_can_be_seen_every_character_is_written_out(
-            input in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+            input in UNSEEN,
         ) {
             let harmless = |shown: &str| shown.chars().all(|c| matches!(c, ' '..='~' | '\n' | '\t'));
             prop_assert!(text(&input).chars().all(|c| matches!(c, ' '..='~')), "{:?}", text(&input));

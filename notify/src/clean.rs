@@ -163,6 +163,7 @@ fn is_linkable(run: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cordon_records::text::UNSEEN;
     use proptest::prelude::*;
 
     use super::*;
@@ -214,7 +215,7 @@ mod tests {
 
         #[test]
         fn nothing_is_left_of_a_text_in_which_nothing_can_be_seen(
-            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+            text in UNSEEN,
         ) {
             prop_assert_eq!((line(&text, 99), foreign(&text, 99)), (String::new(), String::new()));
             prop_assert!(block(&text, 99).chars().all(|c| c == '\n'), "{:?}", block(&text, 99));

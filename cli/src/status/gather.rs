@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use cordon_ingest::PollInterval;
 use cordon_records::{Clock, CursorRecord, DecisionRecord, StageHealth, StampedRecord, SystemClock, Topic, Waiting};
 use cordon_response::LedgerState;
 use cordon_runtime::kafka::{self, Inbound, KafkaFailure, KafkaSettings, Position};
@@ -30,11 +31,11 @@ const READERS: [Reader; 5] = [
     Reader { name: "notify", group: cordon_notify::GROUP, topic: Some(Topic::Actions) },
 ];
 
-/// Everything at once.
+/// Everything at once; how often ingest polls is not on the broker.
 ///
 /// # Errors
 /// When the broker cannot be reached at all.
-pub async fn picture(kafka: &KafkaSettings) -> Result<Picture, KafkaFailure> {
+pub async fn picture(kafka: &KafkaSettings, poll_interval: PollInterval) -> Result<Picture, KafkaFailure> {
     kafka::cluster_id(kafka).await?;
     let (ledger, cursor, decided, dead_letters, health) = tokio::join!(
         ledger(kafka),
@@ -51,7 +52,7 @@ pub async fn picture(kafka: &KafkaSettings) -> Result<Picture, KafkaFailure> {
         Err(why) => Err(format!("how far respond has read is in the ledger: {why}")),
     };
     let stages = vec![ingest, enrich, decide, respond, notify];
-    Ok(Picture { stages, ledger, cursor, decided, commands, dead_letters, ..Picture::default() })
+    Ok(Picture { stages, ledger, cursor, decided, poll_interval, commands, dead_letters })
 }
 
 fn told<T>(looked: Result<T, impl Display>) -> Looked<T> {

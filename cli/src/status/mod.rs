@@ -18,7 +18,7 @@ use crate::output::{json, put};
 /// Looks, prints, and ends with 1 when something wants a person.
 pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     let (kafka, poll_interval) = crate::stages::kafka_and_poll_interval(&args.config)?;
-    let picture = picture::Picture { poll_interval, ..gather::picture(&kafka).await? };
+    let picture = gather::picture(&kafka, poll_interval).await?;
     let lines = print::lines(&picture, SystemClock.now());
     match args.output {
         crate::args::StatusFormat::Text => lines.iter().for_each(|line| println!("{line}")),

@@ -1,7 +1,6 @@
 //! What there is to tell.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use cordon_ingest::PollInterval;
 use cordon_records::{
@@ -37,6 +36,8 @@ pub struct Picture {
     pub dead_letters: Looked<DeadLetters>,
 }
 
+/// An installation of which nothing is there yet.
+#[cfg(test)]
 impl Default for Picture {
     fn default() -> Self {
         Self {
@@ -44,7 +45,7 @@ impl Default for Picture {
             ledger: Ok(Ledger::default()),
             decided: Ok(None),
             cursor: Ok(None),
-            poll_interval: PollInterval::Auto(Duration::from_millis(2_800)),
+            poll_interval: PollInterval::Auto(std::time::Duration::from_millis(3_200)),
             commands: Ok(Commands::default()),
             dead_letters: Ok(DeadLetters::default()),
         }

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use cordon_records::{StageHealth, Wait, Waiting};
+use cordon_records::{HEALTH_REPEATED_EVERY, StageHealth, Wait, Waiting};
 use cordon_runtime::kafka::{Membership, Position};
 use jiff::{SignedDuration, Timestamp};
 
-/// A living process repeats its word every 30 s. One that is older than this is late.
-const REPEATED: SignedDuration = SignedDuration::from_secs(45);
+/// A word that is older than this is late: a living process has repeated it before.
+const LATE: SignedDuration = SignedDuration::from_secs(HEALTH_REPEATED_EVERY.as_secs() * 3 / 2);
 
 /// Whether a living process would have said something since.
 pub fn is_late(at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(at) > REPEATED
+    now.duration_since(at) > LATE
 }
 
 /// A wait that has been over for longer than this is no wait any more: what it was for is not being done.

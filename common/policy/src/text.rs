@@ -27,6 +27,7 @@ fn bounded(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cordon_records::text::UNSEEN;
     use proptest::prelude::*;
 
     use super::*;
@@ -44,7 +45,7 @@ mod tests {
     proptest! {
         #[test]
         fn of_a_text_in_which_nothing_can_be_seen_marks_are_left(
-            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+            text in UNSEEN,
         ) {
             prop_assert!(one_line(&text).chars().all(|c| matches!(c, ' ' | '\u{fffd}')), "{:?}", one_line(&text));
         }

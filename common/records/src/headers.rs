@@ -50,6 +50,7 @@ impl Headers {
 
 #[cfg(test)]
 mod tests {
+    use crate::text::UNSEEN;
     use proptest::prelude::*;
 
     use super::*;
@@ -57,7 +58,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_holds_nothing_that_a_tool_which_prints_it_would_obey_or_hide(
-            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+            text in UNSEEN,
         ) {
             let mut headers = Headers::default();
             headers.set("detail", &format!("ä{text}"));

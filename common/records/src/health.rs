@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{known_version, schema_version};
 
-/// How long one word counts: it is repeated more often than that while the process lives and can write.
+/// How often a living process that can write repeats its word.
+pub const HEALTH_REPEATED_EVERY: SignedDuration = SignedDuration::from_secs(30);
+/// How long one word counts: several times as long as until it is repeated.
 pub const HEALTH_COUNTS_FOR: SignedDuration = SignedDuration::from_mins(2);
 
 /// The word of one process. The Kafka key is [`StageHealth::key`].

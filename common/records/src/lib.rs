@@ -54,7 +54,7 @@ pub use enriched::{EnrichedRecord, Missing};
 pub use error_class::{Classified, ErrorClass};
 pub use facts::{Fleet, GuardFacts, Isolation, ListedActions, NewestAction};
 pub use headers::{Header, Headers};
-pub use health::{HEALTH_COUNTS_FOR, StageHealth, Wait, Waiting};
+pub use health::{HEALTH_COUNTS_FOR, HEALTH_REPEATED_EVERY, StageHealth, Wait, Waiting};
 pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
 pub use known::known;
 pub use ledger::{

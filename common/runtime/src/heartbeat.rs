@@ -8,14 +8,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use cordon_records::{Headers, StageHealth, Topic, Waiting};
+use cordon_records::{HEALTH_REPEATED_EVERY, Headers, StageHealth, Topic, Waiting};
 use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::kafka::Outbound;
 
 /// How often the same is said again; a word counts for [`cordon_records::HEALTH_COUNTS_FOR`].
-const EVERY: Duration = Duration::from_secs(30);
+const EVERY: Duration = HEALTH_REPEATED_EVERY.unsigned_abs();
 /// How often something else may be said.
 const CHANGED: Duration = Duration::from_secs(5);
 /// How often to look whether something has changed.

@@ -29,8 +29,22 @@ pub fn marked(character: char) -> char {
     }
 }
 
+/// The text with what is unsafe as JSON writes it (`\u001b`), except for what is to be kept.
+#[must_use]
+pub fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_kept(character) || !is_unsafe(character) {
+            out.push(character);
+        } else {
+            push_escaped(&mut out, character);
+        }
+    }
+    out
+}
+
 /// Adds the character as JSON writes one that must not be seen: `\u001b`, or two of them beyond U+FFFF.
-pub fn push_escaped(text: &mut String, character: char) {
+fn push_escaped(text: &mut String, character: char) {
     for unit in character.encode_utf16(&mut [0; 2]) {
         // Writing to a string cannot fail.
         let _ = write!(text, "\\u{unit:04x}");
@@ -48,6 +62,7 @@ pub fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::text::UNSEEN;
     use proptest::prelude::*;
 
     use super::*;
@@ -75,7 +90,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_is_obeyed_or_hidden_is_left_of_any_text(
-            unseen in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+            unseen in UNSEEN,
             any: String,
         ) {
             prop_assert_eq!(one_line(&unseen), "");

@@ -39,6 +39,11 @@ pub const fn is_hidden(character: char) -> bool {
     )
 }
 
+/// Texts in which nothing can be seen, as a pattern for proptest. The classes are looked up in the tables of another library
+/// than the one above.
+#[cfg(any(test, feature = "testing"))]
+pub const UNSEEN: &str = "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}";
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -62,10 +67,9 @@ mod tests {
     }
 
     proptest! {
-        /// The classes are looked up in the tables of another library.
         #[test]
         fn what_unicode_calls_ignorable_a_control_or_a_separator_of_lines_is_unsafe(
-            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+            text in UNSEEN,
         ) {
             prop_assert!(text.chars().all(is_unsafe), "{text:?}");
         }

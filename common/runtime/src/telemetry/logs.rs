@@ -5,7 +5,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use cordon_records::text::{is_unsafe, push_escaped};
+use cordon_records::text::escaped;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -52,7 +52,7 @@ struct Escaping<W>(W);
 impl<W: Write> Write for Escaping<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let mut line = escape(text.trim_end_matches('\n'));
+        let mut line = escaped(text.trim_end_matches('\n'), |_| false);
         line.push('\n');
         self.0.write_all(line.as_bytes())?;
         Ok(event.len())
@@ -63,23 +63,11 @@ impl<W: Write> Write for Escaping<W> {
     }
 }
 
-/// `\u001b` for ESC and so on, which is also how JSON writes it.
-fn escape(text: &str) -> String {
-    let mut line = String::with_capacity(text.len() + 1);
-    for character in text.chars() {
-        if is_unsafe(character) {
-            push_escaped(&mut line, character);
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use cordon_records::text::UNSEEN;
     use proptest::prelude::*;
 
     use super::*;
@@ -133,9 +121,10 @@ mod tests {
     proptest! {
         #[test]
         fn of_a_text_in_which_nothing_can_be_seen_every_character_is_written_out(
-            text in "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\x{2800}\\x{fff9}-\\x{fffb}]{1,60}",
+            text in UNSEEN,
         ) {
-            prop_assert!(escape(&text).chars().all(|c| matches!(c, ' '..='~')), "{:?}", escape(&text));
+            let line = escaped(&text, |_| false);
+            prop_assert!(line.chars().all(|c| matches!(c, ' '..='~')), "{line:?}");
         }
     }
 }
