@@ -52,9 +52,13 @@ impl<'a> Mark<'a> {
         if length.max(self.begin + self.length + self.said.chars().count() + 1) <= room {
             return vec![line.to_owned(), self.line(self.begin, self.length, self.said)];
         }
-        let from = if length <= room { 0 } else { self.begin.saturating_sub(BEFORE).max(indent) };
+        // One that fits stays whole: only what is said beside the marks goes below.
+        let (from, kept) = match length <= room {
+            true => (0, length),
+            false => (self.begin.saturating_sub(BEFORE).max(indent), room.saturating_sub(2)),
+        };
         let front = if from > indent { "…" } else { "" };
-        let part: String = source.chars().skip(from).take(room.saturating_sub(2)).collect();
+        let part: String = source.chars().skip(from).take(kept).collect();
         let back = if from + part.chars().count() < length { "…" } else { "" };
         let begin = self.begin - from + front.chars().count();
         let mut lines = vec![
@@ -91,6 +95,9 @@ mod tests {
         let long = "    alert.severty == \"High\"\n          ^^^^^^^ did you mean `severity`?";
         assert_eq!(for_a_phone(long), "    alert.severty == \"High\"\n          ^^^^^^^\ndid you mean `severity`?");
         assert_eq!(for_a_phone("^^^^\nno marks ^^ here"), "^^^^\nno marks ^^ here");
+        let just = format!("{}WORDS", "a".repeat(WIDTH - 5));
+        let marks = format!("{}^^^^^", " ".repeat(WIDTH - 5));
+        assert_eq!(for_a_phone(&format!("{just}\n{marks} what")), format!("{just}\n{marks}\nwhat"));
     }
 
     #[test]
