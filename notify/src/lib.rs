@@ -2,7 +2,7 @@
 //!
 //! One process at a time sends, elected by the one partition of `actions`, so that order is kept and nothing is
 //! sent twice. Read in this order: [`message`] (which mail a report deserves), [`wording`], [`parts`] and `facts`
-//! (what it says), [`mistakes`] (on a phone), [`window`] and [`digest`] (what is told together), [`render`] (text, HTML, headers), [`hold`] and
+//! (what it says), [`mistakes`] (on a phone), [`window`] and [`digest`] (what is told together), [`render`] (text, HTML, headers), [`mailer`] and
 //! `session` (the loop), `delivery` and [`waiting`] (readers that are put off), [`letters`] (dead letters), [`notified`] (what has been sent).
 
 mod clean;

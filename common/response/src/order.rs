@@ -15,6 +15,10 @@ use super::urgency::Urgency;
 /// How many actions may wait for their turn before no further decision is taken in.
 const BACKLOG: usize = 256;
 
+/// How many actions may wait in all, whatever for. The decisions behind them are put aside, so that an urgent one among them
+/// is seen: less than the reader takes in before it pauses.
+const MOST: usize = 900;
+
 /// How many may wait until not even a decision that is pressing is taken in before its turn.
 const PRESSING: usize = 4 * BACKLOG;
 
@@ -77,8 +81,11 @@ impl Responder {
         if self.backlog.len() < BACKLOG {
             return true;
         }
+        if self.backlog.len() >= MOST {
+            return false;
+        }
         let jobs = self.backlog.in_turn().filter_map(|key| self.jobs.get(key));
-        jobs.filter(|job| !self.must_wait(job)).count() < BACKLOG
+        jobs.filter(|job| !self.must_wait(job)).take(BACKLOG).count() < BACKLOG
     }
 
     /// Has a new job wait for its turn.
@@ -143,7 +150,7 @@ impl Responder {
         let kind = job.entry.action.kind();
         is_busy
             || recording
-            || self.quotas.is_spent(kind, self.jobs.any_on_its_way(kind), &self.schedule)
+            || (!job.costs_no_read() && self.quotas.is_spent(kind, self.jobs.any_on_its_way(kind), &self.schedule))
             || self.is_before_its_turn(job)
             || self.follows_one_begun(job)
             || self.is_excluded(job)

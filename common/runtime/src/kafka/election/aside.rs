@@ -41,7 +41,9 @@ impl Aside {
         let offsets = self.waiting.get_mut(&rank)?;
         let first = *offsets.first()?;
         let batch: Vec<i64> = offsets.range(..first.saturating_add(SPAN)).take(BATCH).copied().collect();
-        offsets.retain(|offset| !batch.contains(offset));
+        for offset in &batch {
+            offsets.remove(offset);
+        }
         if offsets.is_empty() {
             self.waiting.remove(&rank);
         }
