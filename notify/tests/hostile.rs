@@ -10,7 +10,7 @@ use cordon_notify::render::Renderer;
 use cordon_records::{Action, ActionRecord, ActionState, IsolationType, NoticeKind, Report, Ruling};
 use mail_parser::MessageParser;
 use proptest::prelude::*;
-use support::actions::{STATES, approval, every_action};
+use support::actions::{approval, every_action};
 use support::{alert, machine, mail, message, notice, of, parties, step, verdict};
 
 static RENDERER: LazyLock<Renderer> = LazyLock::new(|| Renderer::new().unwrap());
@@ -121,7 +121,7 @@ proptest! {
 
     #[test]
     fn no_field_of_a_record_adds_a_header_a_line_or_a_tag(text in poison(), kind in 0_usize..15, state in 0_usize..16) {
-        let record = |text: &str| poisoned(every_action(text).remove(kind), STATES[state], text);
+        let record = |text: &str| poisoned(every_action(text).remove(kind), ActionState::ALL[state], text);
         if let Some(told) = support::told(&record(&text)) {
             prop_assert!(told.subject.chars().count() <= MAX_SUBJECT && !told.subject.contains(char::is_control));
             prop_assert_eq!(shape(&RENDERER, &told), shape(&RENDERER, &of(record("x"))));

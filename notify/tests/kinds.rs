@@ -10,7 +10,7 @@ use cordon_records::{
     Action, ActionKind, ActionRecord, ActionState, HELD_ALL_THE_SAME, HELD_TOO_LONG, Impact, Isolation,
     MachineActionId, OtherAction, Ruling,
 };
-use support::actions::{STATES, approval, every_action, left_alone, record};
+use support::actions::{approval, every_action, left_alone, record};
 use support::{of, of_the_machine, report, step_of, told, verdict};
 
 fn is_told(record: &ActionRecord) -> bool {
@@ -20,9 +20,15 @@ fn is_told(record: &ActionRecord) -> bool {
 #[test]
 fn gentle_kinds_are_told_when_they_fail_or_wait_and_disrupting_ones_at_every_step() {
     let states = |kind: ActionKind| -> Vec<&str> {
-        STATES.into_iter().filter(|state| is_told(&record(kind, *state))).map(ActionState::as_str).collect()
+        ActionState::ALL
+            .iter()
+            .copied()
+            .filter(|state| is_told(&record(kind, *state)))
+            .map(ActionState::as_str)
+            .collect()
     };
-    let all: Vec<&str> = STATES.into_iter().map(ActionState::as_str).filter(|state| *state != "covered").collect();
+    let all: Vec<&str> =
+        ActionState::ALL.iter().copied().map(ActionState::as_str).filter(|state| *state != "covered").collect();
     let outcomes: Vec<&str> = all.iter().copied().filter(|state| !["accepted", "in_doubt"].contains(state)).collect();
     let product = ["held", "succeeded", "failed", "timed_out", "needs_human"];
     let trouble = ["held", "failed", "timed_out", "needs_human"];
@@ -223,7 +229,7 @@ fn every_kind_in_every_state_speaks_of_itself_and_of_nothing_else() {
             *what = ActionKind::Scan;
         }
         let kind = action.kind();
-        for state in STATES {
+        for state in ActionState::ALL.iter().copied() {
             for attempt in [0, 1, 2] {
                 let mut record = step_of(action.clone(), state, "LAPTOP-ANNA");
                 (record.attempt, record.reason, record.conditions) = (attempt, "r".into(), Vec::new());
@@ -249,7 +255,7 @@ fn only_what_defender_confirmed_is_called_done_and_only_what_hurts_is_loud() {
     for action in every_action("pilot") {
         let done = step_of(action.clone(), ActionState::Succeeded, "LAPTOP-ANNA");
         let Some(done) = told(&done) else { continue };
-        for state in STATES.into_iter().filter(|state| *state != ActionState::Succeeded) {
+        for state in ActionState::ALL.iter().copied().filter(|state| *state != ActionState::Succeeded) {
             let Some(other) = told(&step_of(action.clone(), state, "LAPTOP-ANNA")) else { continue };
             assert_ne!(other.tone, Tone::Done, "{state:?}");
             assert!(!other.subject.contains(&done.headline), "{}", other.subject);

@@ -7,7 +7,7 @@ use cordon_notify::message::MAX_SUBJECT;
 use cordon_notify::wording::outcome;
 use cordon_records::{Action, ActionRecord, ActionState, MachineActionId, OtherAction, Severity};
 use proptest::prelude::*;
-use support::actions::{STATES, approval, every_action};
+use support::actions::{approval, every_action};
 use support::{machine, step, told};
 
 /// Stands for a name that others chose.
@@ -53,7 +53,7 @@ proptest! {
         attempt in prop_oneof![0_u32..3, Just(12), Just(u32::MAX)],
     ) {
         let (who, title, pc, severity) = names;
-        let state = STATES[state];
+        let state = ActionState::ALL[state];
         let mut record = named(every_action(&who).remove(kind), state, theirs, &who);
         record.alert.title = title;
         record.machine = Some(machine(&pc, "Windows11"));

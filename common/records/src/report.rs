@@ -9,6 +9,7 @@ use crate::command::Approval;
 use crate::facts::GuardFacts;
 use crate::ids::{ActionKey, IntentHash, MachineActionId, RuleId};
 use crate::machine::MachineSummary;
+use crate::words::words;
 use crate::{known_version, schema_version};
 
 /// What the reason of an expiry begins with where the tenant took us; the reason of the hold follows.
@@ -23,68 +24,43 @@ pub const CANCELLED_BY: &str = "cancelled by ";
 /// Stands in the reason of a hold between who approved it and why a guard held it all the same.
 pub const HELD_ALL_THE_SAME: &str = ", but held all the same: ";
 
-/// Where an action stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionState {
-    /// A guard forbids it, also with approval.
-    Refused,
-    /// A guard wants a person to decide.
-    Held,
-    /// It would have been done, but the mode is shadow.
-    Would,
-    /// Somebody's or our own isolation of the machine already stands or runs; nothing to do.
-    Covered,
-    /// The call's answer was lost; the list of machine actions will tell.
-    InDoubt,
-    /// Defender took the request. The machine is not isolated yet.
-    Accepted,
-    /// Defender says it is done.
-    Succeeded,
-    /// Defender refused the request, or says that it failed.
-    Failed,
-    /// Defender gave up waiting for the machine (about three days).
-    TimedOut,
-    /// A person cancelled it.
-    Cancelled,
-    /// A person must look: the rules or the call could not be judged.
-    NeedsHuman,
-    /// People closed the alert while the action was still on its way.
-    ClosedMeanwhile,
-    /// People approved what was held; guards and fresh facts are asked once more before anything is done.
-    Approved,
-    /// A person said no to what was held.
-    Denied,
-    /// Nobody said anything in time about what was held.
-    Expired,
-    /// Defender took the request, but names no end in time; it is still followed.
-    Overdue,
-}
-
-impl ActionState {
-    /// The stable name: part of record ids, of metrics and of reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Held => "held",
-            Self::Would => "would",
-            Self::Covered => "covered",
-            Self::InDoubt => "in_doubt",
-            Self::Accepted => "accepted",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::Cancelled => "cancelled",
-            Self::NeedsHuman => "needs_human",
-            Self::ClosedMeanwhile => "closed_meanwhile",
-            Self::Approved => "approved",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Overdue => "overdue",
-        }
+words!(
+    /// Where an action stands. Its name is part of record ids, of metrics and of reports.
+    ActionState {
+        /// A guard forbids it, also with approval.
+        Refused = "refused",
+        /// A guard wants a person to decide.
+        Held = "held",
+        /// It would have been done, but the mode is shadow.
+        Would = "would",
+        /// Somebody's or our own isolation of the machine already stands or runs; nothing to do.
+        Covered = "covered",
+        /// The call's answer was lost; the list of machine actions will tell.
+        InDoubt = "in_doubt",
+        /// Defender took the request. The machine is not isolated yet.
+        Accepted = "accepted",
+        /// Defender says it is done.
+        Succeeded = "succeeded",
+        /// Defender refused the request, or says that it failed.
+        Failed = "failed",
+        /// Defender gave up waiting for the machine (about three days).
+        TimedOut = "timed_out",
+        /// A person cancelled it.
+        Cancelled = "cancelled",
+        /// A person must look: the rules or the call could not be judged.
+        NeedsHuman = "needs_human",
+        /// People closed the alert while the action was still on its way.
+        ClosedMeanwhile = "closed_meanwhile",
+        /// People approved what was held; guards and fresh facts are asked once more before anything is done.
+        Approved = "approved",
+        /// A person said no to what was held.
+        Denied = "denied",
+        /// Nobody said anything in time about what was held.
+        Expired = "expired",
+        /// Defender took the request, but names no end in time; it is still followed.
+        Overdue = "overdue",
     }
-}
+);
 
 /// What a guard says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,25 +8,6 @@ use cordon_records::{
 
 use super::{instant, step_of, verdict};
 
-pub const STATES: [ActionState; 16] = [
-    ActionState::Refused,
-    ActionState::Held,
-    ActionState::Would,
-    ActionState::Covered,
-    ActionState::InDoubt,
-    ActionState::Accepted,
-    ActionState::Succeeded,
-    ActionState::Failed,
-    ActionState::TimedOut,
-    ActionState::Cancelled,
-    ActionState::NeedsHuman,
-    ActionState::ClosedMeanwhile,
-    ActionState::Approved,
-    ActionState::Denied,
-    ActionState::Expired,
-    ActionState::Overdue,
-];
-
 /// One action of each kind; `text` stands in every field that is free text.
 pub fn every_action(text: &str) -> Vec<Action> {
     let comment = text.to_owned();

@@ -14,26 +14,6 @@ const BITS: u32 = 12;
 /// How far a list grows at once, in eighths of its length: little of it is ever empty.
 const GROWTH: usize = 8;
 
-/// The states, by the number that stands for them.
-const STATES: [ActionState; 16] = [
-    ActionState::Refused,
-    ActionState::Held,
-    ActionState::Would,
-    ActionState::Covered,
-    ActionState::InDoubt,
-    ActionState::Accepted,
-    ActionState::Succeeded,
-    ActionState::Failed,
-    ActionState::TimedOut,
-    ActionState::Cancelled,
-    ActionState::NeedsHuman,
-    ActionState::ClosedMeanwhile,
-    ActionState::Approved,
-    ActionState::Denied,
-    ActionState::Expired,
-    ActionState::Overdue,
-];
-
 /// One closed action.
 #[derive(Debug, Clone, Copy)]
 struct Short {
@@ -43,7 +23,7 @@ struct Short {
     epoch: u32,
     day: u16,
     attempt: u8,
-    /// The state's number, and in the upper bits what else is said.
+    /// The state's place among all, and in the upper bits what else is said.
     state: u8,
 }
 
@@ -55,7 +35,7 @@ const AGAIN: u8 = 0x10;
 impl Short {
     /// `None` where something does not fit.
     fn of(closed: &ClosedEntry) -> Option<Self> {
-        let state = STATES.iter().position(|state| *state == closed.state)?;
+        let state = ActionState::ALL.iter().position(|state| *state == closed.state)?;
         let mut flags = u8::try_from(state).ok()?;
         let mut flag = |set: bool, bit: u8| flags |= if set { bit } else { 0 };
         flag(closed.alert.is_some(), HAS_ALERT);
@@ -85,7 +65,7 @@ impl Short {
         let id = if self.is(HAS_ID) { Some(MachineActionId::new(guid_text(self.id)).ok()?) } else { None };
         Some(ClosedEntry {
             key: key_of(self.key)?,
-            state: *STATES.get(usize::from(self.state & !(HAS_ALERT | HAS_ID | HAS_DAY | AGAIN)))?,
+            state: *ActionState::ALL.get(usize::from(self.state & !(HAS_ALERT | HAS_ID | HAS_DAY | AGAIN)))?,
             attempt: self.attempt.into(),
             id,
             alert: self.is(HAS_ALERT).then_some(AlertMark(self.alert)),
@@ -291,7 +271,7 @@ mod tests {
     fn closed(number: u64) -> ClosedEntry {
         ClosedEntry {
             key: key_of(number).unwrap(),
-            state: STATES[usize::try_from(number % 16).unwrap()],
+            state: ActionState::ALL[usize::try_from(number % 16).unwrap()],
             attempt: u32::try_from(number % 3).unwrap(),
             id: number.is_multiple_of(2).then(|| MachineActionId::new(guid_text([number, !number])).unwrap()),
             alert: number.is_multiple_of(3).then_some(AlertMark(number.wrapping_mul(0x9E37_79B9_7F4A_7C15))),

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-/// A tenant. Its lists may leave machines out.
+/// A tenant. Its lists may leave machines out. What a call takes is time of a paused clock ([`run`]): nobody waits for it.
 #[derive(Debug, Default)]
 struct Tenant {
     known: BTreeSet<usize>,
