@@ -207,7 +207,7 @@ impl LedgerState {
     }
 
     /// Everything that is known of this machine, in the order of the keys.
-    pub fn entries_on(&self, machine: &MachineId) -> impl Iterator<Item = &LedgerEntry> {
+    pub fn entries_on(&self, machine: &MachineId) -> impl Iterator<Item = &LedgerEntry> + Clone {
         self.on.get(machine).into_iter().flatten().filter_map(|key| self.entries.get(key))
     }
 

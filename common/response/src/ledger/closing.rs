@@ -15,13 +15,16 @@ const LOOKED_AT: SignedDuration = SignedDuration::from_hours(24);
 /// back in the last seven days.
 const CALLED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// So long a no that comes too late is still one: without it the next change of the alert would be judged anew.
+const MAY_BE_DENIED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// So long `cordon retry` takes what failed for a missing permission.
 const RETRIED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How far back the guards in force ask.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
-    /// The longest window in which attempts count.
+    /// The longest window in which attempts and rehearsals count.
     counted: SignedDuration,
     /// The longest window in which approvals count.
     approved: SignedDuration,
@@ -33,7 +36,7 @@ impl Reach {
     pub(crate) fn of(guards: &Guards) -> Self {
         let above = guards.approvals().two_people_above.iter().map(|(window_s, _)| *window_s).max();
         Self {
-            counted: seconds(guards.longest_window()).max(CALLED),
+            counted: seconds(guards.longest_window()),
             approved: seconds(above.unwrap_or_default()),
             released: seconds(guards.released_within()),
         }
@@ -47,10 +50,19 @@ pub(super) struct Around {
     pub under_way: bool,
     /// Something on its machine has not ended.
     pub machine_is_busy: bool,
-    /// When the isolation of its machine was begun that stands, or may.
-    pub isolated_since: Option<Timestamp>,
+    /// What cut its machine off, as far as it is known in full.
+    pub cut_off: Option<CutOff>,
     /// When the breaker latched, while it is on.
     pub latched: Option<Timestamp>,
+}
+
+/// The newest isolation of ours that stood, or may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CutOff {
+    /// When it was begun.
+    pub since: Timestamp,
+    /// A release of ours has let the machine back since.
+    pub let_back: bool,
 }
 
 /// Why an entry keeps its long form.
@@ -70,6 +82,8 @@ pub(super) enum Needed {
     Approved,
     /// It let a machine back, which holds the next isolation.
     Released,
+    /// A person may still say no to it.
+    MayBeDenied,
     /// A person may ask for it once more.
     MayBeRetried,
     /// It ended lately.
@@ -80,11 +94,10 @@ pub(super) enum Needed {
 pub(super) fn needed(entry: &LedgerEntry, around: &Around, reach: &Reach, now: Timestamp) -> Option<Needed> {
     let since = |at: Timestamp| now.duration_since(at);
     let has_ended = has_ended(entry) && entry.awaited().is_none() && !around.under_way;
-    let of_isolation = bears_on_isolation(&entry.action);
-    let stands = around.isolated_since.is_some_and(|since| begun(entry).max(entry.at) >= since);
+    let of_isolation = around.cut_off.is_some_and(|cut_off| is_of_isolation(entry, cut_off));
     let limits = entry.limits.iter().map(|(window_s, _)| seconds(*window_s)).max();
     let counted = reach.counted.max(limits.unwrap_or_default());
-    let called = entry.intents.iter().any(|at| since(*at) < counted);
+    let called = entry.intents.iter().any(|at| since(*at) < counted.max(CALLED));
     let rehearsed = would_have_passed(entry) && since(entry.at) < counted;
     let is_counted_yes = |at: Timestamp, notice: Option<&str>| {
         let by_this_breaker = notice.and_then(NoticeKind::latched_at).is_some_and(|at| Some(at) == around.latched);
@@ -92,14 +105,16 @@ pub(super) fn needed(entry: &LedgerEntry, around: &Around, reach: &Reach, now: T
     };
     let approved = entry.approvals.iter().any(|yes| is_counted_yes(yes.at, yes.notice.as_deref()));
     let releases = entry.action.kind() == ActionKind::Release;
+    let expired = entry.state == AttemptState::Reported(ActionState::Expired);
     let reasons = [
         (!has_ended, Needed::NotEnded),
         (entry.release_at.is_some(), Needed::Timer),
         (around.machine_is_busy, Needed::MachineIsBusy),
-        (of_isolation && stands, Needed::Isolation),
+        (of_isolation, Needed::Isolation),
         (called || rehearsed, Needed::Counted),
         (approved, Needed::Approved),
         (releases && since(entry.at) <= reach.released, Needed::Released),
+        (expired && since(entry.at) < MAY_BE_DENIED, Needed::MayBeDenied),
         (entry.lacked_permission() && since(entry.at) < RETRIED, Needed::MayBeRetried),
         (since(entry.at) < LOOKED_AT, Needed::Recent),
     ];
@@ -122,16 +137,27 @@ pub(super) fn short(entry: &LedgerEntry, now: Timestamp) -> Option<ClosedEntry> 
     })
 }
 
-/// When the isolation of a machine was begun that stands as far as the ledger knows, or may stand. `entries` are those of
-/// the machine.
-pub(super) fn isolated_since(entries: &[&LedgerEntry]) -> Option<Timestamp> {
-    let cuts_off = |entry: &&LedgerEntry| entry.action.kind() == ActionKind::Isolate && may_cut_off(entry);
-    let since = entries.iter().copied().filter(cuts_off).map(begun).max()?;
-    let lets_back = |entry: &&LedgerEntry| {
-        let done = entry.state == AttemptState::Reported(ActionState::Succeeded);
-        entry.action.kind() == ActionKind::Release && done && entry.at >= since
+/// The newest isolation of a machine that cut it off as far as the ledger knows, or may have. `entries` are those of the
+/// machine.
+pub(super) fn cut_off<'a>(entries: impl Iterator<Item = &'a LedgerEntry> + Clone) -> Option<CutOff> {
+    let isolations = entries.clone().filter(|entry| entry.action.kind() == ActionKind::Isolate && may_cut_off(entry));
+    let since = isolations.map(begun).max()?;
+    let let_back = entries.clone().any(|entry| lets_back(entry) && entry.at >= since);
+    Some(CutOff { since, let_back })
+}
+
+fn lets_back(entry: &LedgerEntry) -> bool {
+    entry.action.kind() == ActionKind::Release && entry.state == AttemptState::Reported(ActionState::Succeeded)
+}
+
+/// Whether this tells how the machine stands, beside its isolation: it bears on one that stands, or ended one that is known.
+fn is_of_isolation(entry: &LedgerEntry, cut_off: CutOff) -> bool {
+    let later = begun(entry).max(entry.at) >= cut_off.since;
+    let bears = match cut_off.let_back {
+        true => lets_back(entry),
+        false => bears_on_isolation(entry),
     };
-    (!entries.iter().any(lets_back)).then_some(since)
+    later && bears
 }
 
 /// Whether a new decision may judge this key again once it has ended so.
@@ -188,11 +214,12 @@ fn may_cut_off(entry: &LedgerEntry) -> bool {
     entry.leaves_doubt() || (!is_others && has_isolation(entry))
 }
 
-fn bears_on_isolation(action: &Action) -> bool {
-    let isolates = |kind: ActionKind| matches!(kind, ActionKind::Isolate | ActionKind::Release);
-    match action {
-        Action::Cancel { what, .. } => isolates(*what),
-        other => isolates(other.kind()),
+/// What came to nothing before a call, as a rehearsal or a refusal, leaves the machine as it is.
+fn bears_on_isolation(entry: &LedgerEntry) -> bool {
+    match &entry.action {
+        Action::Cancel { what, .. } => matches!(what, ActionKind::Isolate | ActionKind::Release),
+        Action::Isolate { .. } => has_isolation(entry) || entry.other_action.is_some(),
+        other => other.kind() == ActionKind::Release,
     }
 }
 
@@ -341,12 +368,22 @@ mod tests {
         ];
         for state in ends {
             let of = |hours| why(&ended(ActionKind::Scan, state, hours), Around::default());
-            let rests = if state == Would { (Some(Needed::Counted), 20 * 24) } else { (Some(Needed::Recent), 24) };
+            let rests = match state {
+                Would => (Some(Needed::Counted), 20 * 24),
+                Expired => (Some(Needed::MayBeDenied), 30 * 24),
+                _ => (Some(Needed::Recent), 24),
+            };
             assert_eq!((of(23), of(rests.1)), (rests.0, None), "{state:?}");
             // What Defender was called for, a cap counts for 20 days.
             let of = |hours| why(&called(ActionKind::Scan, state, hours), Around::default());
-            assert_eq!((of(20 * 24 - 1), of(20 * 24)), (Some(Needed::Counted), None), "{state:?}");
+            let then = (state == Expired).then_some(Needed::MayBeDenied);
+            assert_eq!((of(20 * 24 - 1), of(20 * 24)), (Some(Needed::Counted), then), "{state:?}");
         }
+        let reach = Reach::of(&Guards::built_in());
+        let as_shipped = |entry: &LedgerEntry| needed(entry, &Around::default(), &reach, now());
+        assert_eq!(as_shipped(&ended(ActionKind::Scan, Would, 24)), None, "the caps reach back a day");
+        let done = |hours| as_shipped(&called(ActionKind::Scan, Succeeded, hours));
+        assert_eq!((done(7 * 24 - 1), done(7 * 24)), (Some(Needed::Counted), None));
         let mut held_once = ended(ActionKind::Scan, Would, 24);
         held_once.guards =
             vec![GuardVerdict { guard: guard::CAPS.into(), ruling: Ruling::Hold, why: "the cap".into() }];
@@ -382,25 +419,38 @@ mod tests {
     #[test]
     fn nothing_that_bears_on_an_isolation_that_stands_is_closed() {
         let year = 24 * 365;
+        let stands = |hours| Some(CutOff { since: ago(hours), let_back: false });
         let isolation = called(ActionKind::Isolate, ActionState::Succeeded, year);
-        let since = isolated_since(&[&isolation]);
-        assert_eq!(since, Some(ago(year)));
-        let around = Around { isolated_since: since, ..Around::default() };
+        let since = cut_off([&isolation].into_iter());
+        assert_eq!(since, stands(year));
+        let around = Around { cut_off: since, ..Around::default() };
         assert_eq!(why(&isolation, around), Some(Needed::Isolation));
         let later = |kind, state| why(&ended(kind, state, year - 1), around);
         assert_eq!(later(ActionKind::Isolate, ActionState::Covered), Some(Needed::Isolation), "it wanted it, too");
         assert_eq!(later(ActionKind::Release, ActionState::Failed), Some(Needed::Isolation));
         assert_eq!(later(ActionKind::Cancel, ActionState::Failed), Some(Needed::Isolation));
         assert_eq!(later(ActionKind::Scan, ActionState::Succeeded), None);
+        for state in [ActionState::Would, ActionState::Refused, ActionState::Denied] {
+            assert_eq!(later(ActionKind::Isolate, state), None, "{state:?} left it as it was");
+        }
         assert_eq!(why(&called(ActionKind::Isolate, ActionState::Succeeded, year + 1), around), None, "an earlier one");
         let doubted = called(ActionKind::Isolate, ActionState::NeedsHuman, year);
-        assert_eq!(isolated_since(&[&doubted]), Some(ago(year)), "it may stand");
+        assert_eq!(cut_off([&doubted].into_iter()), stands(year), "it may stand");
         let failed = called(ActionKind::Isolate, ActionState::Failed, year);
-        assert_eq!(isolated_since(&[&failed]), None);
+        assert_eq!(cut_off([&failed].into_iter()), None);
         let release = |state| called(ActionKind::Release, state, year - 2);
-        assert_eq!(isolated_since(&[&isolation, &release(ActionState::Succeeded)]), None, "it was let back");
+        let back = release(ActionState::Succeeded);
+        let cut = cut_off([&isolation, &back].into_iter());
+        assert_eq!(cut, Some(CutOff { since: ago(year), let_back: true }), "it was let back");
+        let around = Around { cut_off: cut, ..Around::default() };
+        assert_eq!(
+            (why(&isolation, around), why(&back, around)),
+            (None, Some(Needed::Isolation)),
+            "the isolation goes first"
+        );
+        assert_eq!(why(&back, Around::default()), None);
         for state in [ActionState::Failed, ActionState::NeedsHuman, ActionState::Covered] {
-            assert_eq!(isolated_since(&[&isolation, &release(state)]), Some(ago(year)), "{state:?}");
+            assert_eq!(cut_off([&isolation, &release(state)].into_iter()), stands(year), "{state:?}");
         }
     }
 

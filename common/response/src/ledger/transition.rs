@@ -1,12 +1,13 @@
 //! What the holder changes. Here alone its epoch is put on a record, so that what is written is what this state says. Pure.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use cordon_records::{ActionKey, CommandId, LedgerEntry, LedgerRecord, StampedRecord};
 use jiff::Timestamp;
 
 use super::LedgerState;
-use super::closing::{Around, Reach, isolated_since, needed, short};
+use super::closing::{Around, Reach, cut_off, needed, short};
 
 /// A part of what was reported.
 #[derive(Debug, Clone)]
@@ -66,12 +67,15 @@ impl LedgerState {
         let due = self.reported.range((after, Bound::Unbounded)).take_while(|(at, _)| at <= until);
         let looked: Vec<&(Timestamp, ActionKey)> = due.take(*most).collect();
         let latched = self.breaker.as_ref().filter(|latch| latch.on).map(|latch| latch.at);
-        let short_of = |key: &ActionKey| {
+        // Of a machine with many entries they are asked once.
+        let mut of_machines = BTreeMap::new();
+        let mut short_of = |key: &ActionKey| {
             let entry = self.entries.get(key)?;
+            let machine = &entry.machine.id;
             let around = Around {
                 under_way: under_way(key),
-                machine_is_busy: self.open.contains_key(&entry.machine.id),
-                isolated_since: isolated_since(&self.entries_on(&entry.machine.id).collect::<Vec<_>>()),
+                machine_is_busy: self.open.contains_key(machine),
+                cut_off: *of_machines.entry(machine).or_insert_with(|| cut_off(self.entries_on(machine))),
                 latched,
             };
             if needed(entry, &around, reach, *now).is_some() { None } else { short(entry, *now) }

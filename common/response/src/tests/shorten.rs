@@ -124,11 +124,24 @@ fn what_is_held_or_on_its_way_is_never_closed() {
 }
 
 #[test]
+fn a_no_to_what_expired_weeks_ago_is_still_final() {
+    let mut world = held();
+    let key = asking("a1", "m1").planned[0].key.clone();
+    world.days(21);
+    assert_eq!(world.states().last(), Some(&ActionState::Expired));
+    world.says(ANN, Command::Deny { key }, "c-9");
+    super::people::comes_anew(&mut world);
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Denied));
+}
+
+#[test]
 fn what_expired_is_closed_and_judged_again_by_a_new_decision() {
     let mut world = held();
     let key = asking("a1", "m1").planned[0].key.clone();
     world.days(3);
     assert_eq!(world.states().last(), Some(&ActionState::Expired));
+    world.days(31);
     assert!(world.short(&key));
     let log = compacted(&world.stamped);
     let mut next = World::restored_from(config_of_the_office(), log, world.at.wall);
