@@ -131,7 +131,8 @@ impl World {
 
     /// Carries out one effect as a healthy world would; calls are answered by `answer`.
     pub fn step(&mut self, answer: &mut dyn FnMut(&ActionKey) -> Answer) -> bool {
-        let Some(effect) = self.waiting.pop_front() else { return false };
+        // Who is superseded does nothing more.
+        let Some(effect) = self.waiting.pop_front().filter(|_| !self.superseded) else { return false };
         match effect {
             Effect::Settle(offset, outcome) => self.settled.push((offset, outcome)),
             Effect::Superseded(_) => self.superseded = true,
