@@ -34,7 +34,8 @@ const POLL: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(100);
 /// Records between two looks at the limits.
 const GLANCE: u32 = 32;
-/// How long running work may take to end when its partition goes; never more than a third of the session.
+/// How long running work may take to end when its partition goes; never more than a third of the session, and of a
+/// holder's, which is shorter and holds up nobody but its successor, two thirds.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long closing the consumer may take. Without a broker it takes the whole session timeout, and sometimes for
 /// ever (rust-rdkafka #453, librdkafka #3740); all that matters is committed before.
@@ -84,7 +85,7 @@ impl Poller {
             Role::Elected => stop.clone(),
         };
         let (sender, events) = unbounded_channel();
-        let drain = drain_deadline(&config);
+        let drain = drain_deadline(&config, spec.role);
         let hooks = Hooks::new(Arc::clone(&registry), sender.clone(), context, (Arc::clone(&topic_name), spec.topic))
             .in_group(context.kafka.group(&spec.group))
             .ending_with(ending.clone(), drain)
@@ -134,9 +135,13 @@ impl Poller {
     }
 }
 
-fn drain_deadline(config: &ClientConfig) -> Duration {
+fn drain_deadline(config: &ClientConfig, role: Role) -> Duration {
     let session = config.get("session.timeout.ms").and_then(|text| text.parse().ok()).map(Duration::from_millis);
-    session.map_or(DRAIN, |session| DRAIN.min(session / 3))
+    let part = match role {
+        Role::Handler => 1,
+        Role::Elected => 2,
+    };
+    session.map_or(DRAIN, |session| DRAIN.min(session / 3 * part))
 }
 
 struct PollThread {
@@ -270,5 +275,18 @@ impl PollThread {
         if thread.is_err() || wait.recv_timeout(CLOSE).is_err() {
             tracing::warn!("leaving the group takes too long; going on without waiting");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_has_as_long_for_its_last_writes_as_under_a_long_session() {
+        let of = |session, role| drain_deadline(ClientConfig::new().set("session.timeout.ms", session), role).as_secs();
+        assert_eq!((of("9000", Role::Elected), of("6000", Role::Elected), of("30000", Role::Elected)), (6, 4, 10));
+        assert_eq!((of("15000", Role::Handler), of("45000", Role::Handler)), (5, 10));
+        assert_eq!(drain_deadline(&ClientConfig::new(), Role::Elected), DRAIN);
     }
 }

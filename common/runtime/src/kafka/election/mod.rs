@@ -75,7 +75,7 @@ impl Tenure {
         !self.lease.draining.is_cancelled()
     }
 
-    /// How long the holder may take to return once the tenure is lost: 10 s, or a third of a shorter session.
+    /// How long the holder may take to return once the tenure is lost: 10 s, or two thirds of a shorter session.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.patience
