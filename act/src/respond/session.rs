@@ -315,13 +315,16 @@ impl<T: Tenant> Session<T> {
                 Some(Arrival::Again(inbound)) => return Ok(self.decision(inbound)),
                 None => return Ok(None),
             };
+            if inbox.aside() == 0 && responder.has_room() {
+                return Ok(self.decision(inbound));
+            }
             // One that asks for nothing or cannot be read is done with at once.
             let urgency = inbound::urgency(&inbound, self.ceiling);
-            let has_room = || inbox.aside() == 0 && responder.has_room();
-            match urgency.filter(|urgency| !responder.may_go_first(*urgency)) {
-                Some(urgency) if !has_room() => inbox.put_aside(&inbound, urgency.rank())?,
-                Some(_) | None => return Ok(self.decision(inbound)),
-            }
+            let Some(later) = urgency.filter(|urgency| !responder.may_go_first(*urgency)) else {
+                return Ok(self.decision(inbound));
+            };
+            self.settler.sound();
+            inbox.put_aside(&inbound, later.rank())?;
             next = inbox.ready();
         }
         Ok(None)
