@@ -107,7 +107,6 @@ impl Responder {
         if spent {
             self.quotas.spend(entry.action.kind(), at.mono + after, &mut self.schedule);
         }
-        self.ledger.put(entry.clone());
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 
@@ -160,7 +159,6 @@ impl Responder {
         entry.facts = None;
         job.entry.facts = None;
         self.watch(key, at);
-        self.ledger.put(entry.clone());
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], then);
     }
 }

@@ -223,7 +223,6 @@ impl Responder {
         let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
         entry.alarmed = true;
         entry.epoch = self.epoch;
-        self.ledger.put(entry.clone());
         let mut told = entry.clone();
         told.at = at.wall;
         let taken = match &entry.other_action {
@@ -269,7 +268,6 @@ impl Responder {
             entry.release_at = release_at(&entry, at.wall);
             self.set_timer(&entry, at);
         }
-        self.ledger.put(entry.clone());
         let again = self.plan_retry(&entry, at);
         let mut report = report::of(&entry, state);
         report.link = link;

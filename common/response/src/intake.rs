@@ -157,7 +157,6 @@ impl Responder {
         reports.push(Report::Action(Box::new(report::of(&job.entry, state))));
         // The report has them now.
         (job.entry.facts, job.entry.rests_until) = (None, None);
-        self.ledger.put(job.entry.clone());
         let timed = job.entry.about.clone().filter(|_| asker(&job.entry) == Asker::Timer);
         ledger.push(LedgerRecord::Action(Box::new(job.entry)));
         if let Some(isolation) = timed {

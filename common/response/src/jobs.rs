@@ -9,6 +9,7 @@ use cordon_records::{ActionKey, ActionKind, LedgerEntry, MachineId};
 
 use super::event::OutOfPlace;
 use super::job::{Job, Question, State, Step};
+use super::ledger::take_from;
 use super::order::Place;
 use super::schedule::{Due, Schedule};
 use super::urgency::Reads;
@@ -108,7 +109,7 @@ impl Jobs {
     pub(super) fn remove(&mut self, key: &ActionKey, schedule: &mut Schedule) -> Option<Job> {
         let job = self.by_key.remove(key)?;
         self.unindex(&job, schedule);
-        take(&mut self.on, &job.place().0, key);
+        take_from(&mut self.on, &job.place().0, key);
         if let Some(question) = job.awaits() {
             *self.dropped.entry((key.clone(), question)).or_default() += 1;
         }
@@ -173,7 +174,7 @@ impl Jobs {
     fn unindex(&mut self, job: &Job, schedule: &mut Schedule) {
         let key = &job.entry.key;
         schedule.cancel(&Due::Job(key.clone()));
-        take(&mut self.places, job.place(), key);
+        take_from(&mut self.places, job.place(), key);
         if job.is_on_its_way() {
             let kind = job.entry.action.kind();
             match self.kinds.get_mut(&kind) {
@@ -192,13 +193,4 @@ impl Jobs {
 
 fn no_job(event: &'static str, key: &ActionKey) -> OutOfPlace {
     OutOfPlace { event, key: Some(key.clone()), state: "no job" }
-}
-
-fn take<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<ActionKey>>, of: &K, key: &ActionKey) {
-    if let Some(keys) = sets.get_mut(of) {
-        keys.remove(key);
-        if keys.is_empty() {
-            sets.remove(of);
-        }
-    }
 }

@@ -18,8 +18,8 @@ mod fold;
 mod transition;
 
 use closed::Closed;
-pub(crate) use closing::{Reach, has_isolation};
-use closing::{refused_as_closed, would_have_passed};
+pub(crate) use closing::{LOOKED_AT, Reach, has_isolation};
+use closing::{may_be_judged_again, would_have_passed};
 pub(crate) use transition::Part;
 
 /// The longest time that Microsoft counts calls in.
@@ -292,12 +292,7 @@ impl LedgerState {
     #[must_use]
     pub(crate) fn settled(&self, key: &ActionKey, mode: Mode, now: Timestamp) -> Option<&'static str> {
         if let Some(closed) = self.closed.get(key) {
-            return match (closed.state, closed.again) {
-                (ActionState::Would, true) => (mode == Mode::Shadow).then_some("would"),
-                (_, true) => None,
-                (ActionState::Refused, false) => Some("refused"),
-                (_, false) => Some("settled"),
-            };
+            return after_its_end(closed.state, closed.again, mode);
         }
         let entry = self.entries.get(key)?;
         let state = match entry.state {
@@ -308,6 +303,7 @@ impl LedgerState {
             ActionState::Accepted | ActionState::InDoubt | ActionState::Approved | ActionState::Overdue => {
                 Some("in_progress")
             }
+            ActionState::Held => entry.expires_at.is_none_or(|until| now < until).then_some("held"),
             ActionState::Succeeded
             | ActionState::Failed
             | ActionState::TimedOut
@@ -315,12 +311,10 @@ impl LedgerState {
             | ActionState::Covered
             | ActionState::NeedsHuman
             | ActionState::ClosedMeanwhile
-            | ActionState::Denied => Some("settled"),
-            // People may reopen an alert that was closed; every other refusal stands.
-            ActionState::Refused => (!refused_as_closed(entry)).then_some("refused"),
-            ActionState::Held => entry.expires_at.is_none_or(|until| now < until).then_some("held"),
-            ActionState::Expired => None,
-            ActionState::Would => (mode == Mode::Shadow).then_some("would"),
+            | ActionState::Denied
+            | ActionState::Refused
+            | ActionState::Expired
+            | ActionState::Would => after_its_end(state, may_be_judged_again(entry), mode),
         }
     }
 
@@ -379,13 +373,23 @@ impl LedgerState {
     }
 }
 
+/// Why a new decision changes nothing of what has ended so; `again` says whether one may judge it anew.
+fn after_its_end(state: ActionState, again: bool, mode: Mode) -> Option<&'static str> {
+    match (state, again) {
+        (ActionState::Would, true) => (mode == Mode::Shadow).then_some("would"),
+        (_, true) => None,
+        (ActionState::Refused, false) => Some("refused"),
+        (_, false) => Some("settled"),
+    }
+}
+
 /// Until when an entry waits for a person.
 fn waits_until(entry: &LedgerEntry) -> Option<Timestamp> {
     (entry.state == AttemptState::Reported(ActionState::Held)).then_some(entry.expires_at)?
 }
 
 /// Takes a key out of an index.
-fn take_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<ActionKey>>, of: &K, key: &ActionKey) {
+pub(crate) fn take_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<ActionKey>>, of: &K, key: &ActionKey) {
     if let Some(keys) = index.get_mut(of) {
         keys.remove(key);
         if keys.is_empty() {

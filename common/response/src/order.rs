@@ -168,7 +168,7 @@ impl Responder {
     /// Whether another action of the same lane was begun and has no outcome yet. It goes first: a guard may still
     /// stop it, and then it covers nobody. Of two that were begun, the one with the lower key goes first.
     fn follows_one_begun(&self, job: &Job) -> bool {
-        let (key, lane) = (&job.entry.key, place(&job.entry).1);
+        let (key, lane) = (&job.entry.key, &job.place().1);
         let is_begun = |entry: &LedgerEntry| {
             // What people approved or asked for is in the state, but not begun.
             entry.is_open() && entry.state != AttemptState::Reported(ActionState::Approved)
@@ -177,7 +177,7 @@ impl Responder {
         let others = self.ledger.open_on(&job.entry.machine.id, key).filter(|other| is_begun(other));
         // What a cancellation cancels is not in its way.
         let others = others.filter(|other| !cancels(&job.entry, other));
-        let mut others = others.filter(|other| Lane::of(&other.action, &other.alert.id) == lane);
+        let mut others = others.filter(|other| Lane::of(&other.action, &other.alert.id) == *lane);
         others.any(|other| self.jobs.contains(&other.key) && !(begun && *key < other.key))
     }
 

@@ -94,7 +94,6 @@ impl Responder {
         }
         (job.entry.rests_until, job.entry.epoch) = (until, epoch);
         let entry = job.entry.clone();
-        self.ledger.put(entry.clone());
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 

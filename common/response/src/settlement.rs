@@ -14,18 +14,15 @@ pub struct WriteId(u64);
 /// What happens once a write is durable.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct OnDurable {
-    settle: Option<(i64, RecordOutcome)>,
+    /// Of this decision one action is done with, and has led to a report.
+    settle: Option<i64>,
     follow: Option<ActionKey>,
 }
 
 impl OnDurable {
     /// Of the decision at this offset one action is done with, and has led to a report.
     pub(crate) const fn settle(offset: Option<i64>) -> Self {
-        let settle = match offset {
-            Some(offset) => Some((offset, RecordOutcome::Sent)),
-            None => None,
-        };
-        Self { settle, follow: None }
+        Self { settle: offset, follow: None }
     }
 
     /// The same, and what becomes of this action is followed.
@@ -93,7 +90,7 @@ impl Settlement {
             waiting.recording = waiting.recording.saturating_sub(1);
         }
         let settled = match then.settle {
-            Some((offset, outcome)) => self.one_done(offset, outcome)?,
+            Some(offset) => self.one_done(offset, RecordOutcome::Sent)?,
             None => None,
         };
         Ok(Durable { settled, follow: then.follow })
@@ -126,7 +123,7 @@ impl Settlement {
     }
 
     fn waiting(&mut self, then: &OnDurable) -> Option<&mut Waiting> {
-        then.settle.as_ref().and_then(|(offset, _)| self.decisions.get_mut(offset))
+        then.settle.and_then(|offset| self.decisions.get_mut(&offset))
     }
 }
 

@@ -6,7 +6,7 @@ use cordon_records::ActionKey;
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::Moment;
-use super::ledger::{Part, Reach};
+use super::ledger::{LOOKED_AT, Part, Reach};
 use super::responder::Responder;
 use super::schedule::Due;
 use super::settlement::OnDurable;
@@ -19,9 +19,6 @@ pub(super) const STEP: Duration = Duration::from_secs(1);
 
 /// How many are looked at in one step.
 const AT_ONCE: usize = 200;
-
-/// What ended later than this is not looked at: nothing of it may be closed.
-const LATEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// How far the wall clock may run from the monotonic one before it is not believed: what is closed by a clock that was set
 /// wrong stays closed when it is set right.
@@ -55,7 +52,8 @@ impl Responder {
             self.schedule.set(Due::Shorten, at.mono + WALK_AGAIN);
             return;
         }
-        let until = at.wall.checked_sub(LATEST).unwrap_or(Timestamp::MIN);
+        // What ended later may not be closed in any case.
+        let until = at.wall.checked_sub(LOOKED_AT).unwrap_or(Timestamp::MIN);
         let under_way = |key: &ActionKey| self.is_under_way(key);
         let part = Part { after: self.shortening.place.clone(), until, most: AT_ONCE, now: at.wall };
         let reach = Reach::of(&self.config.guards);

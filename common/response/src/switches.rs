@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Fleet, Trip, guard};
+use cordon_policy::{Trip, guard};
 use cordon_records::text::{exact_span, one_line};
 use cordon_records::{
     ActionKey, ActionState, AttemptState, CountedFleet, Counter, Impact, Latch, LedgerEntry, LedgerRecord, Mode,
@@ -95,7 +95,6 @@ impl Responder {
         self.guard_set = guards.hash();
         (self.config.guards, self.config.signers) = (guards, signers);
         if self.ledger.policy.as_ref() != Some(&standing) {
-            self.ledger.policy = Some(standing.clone());
             self.record(Vec::new(), vec![LedgerRecord::Policy(standing)], OnDurable::default());
         }
     }
@@ -103,8 +102,6 @@ impl Responder {
     pub(super) fn counted(&mut self, machines: Result<u64, Unreadable>, at: Moment) {
         self.schedule.set(Due::Count, at.mono + if machines.is_ok() { COUNT_EVERY } else { COUNT_AGAIN });
         if let Ok(machines) = machines {
-            let fleet = Fleet { machines, at: at.wall };
-            self.ledger.fleet = Some(fleet);
             let by = self.ledger.genesis.as_ref().map(|genesis| Counter { ledger: genesis.at, epoch: self.epoch });
             self.effects.push(Effect::PublishFleet(CountedFleet { machines, at: at.wall, by }));
             self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], OnDurable::default());

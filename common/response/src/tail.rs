@@ -84,24 +84,8 @@ impl Responder {
 
     /// Writes what we know of a key. Of a count that we have not made we know nothing: we shall write it when we have.
     fn write_again(&mut self, key: &str, at: Moment) {
-        let Some(mut record) = self.ledger.record(key).or_else(|| self.never_put_on(key, at)) else { return };
-        if let LedgerRecord::Action(entry) = &mut record {
-            entry.epoch = self.epoch;
-            self.ledger.put(entry.as_ref().clone());
-        }
+        let Some(record) = self.ledger.record(key).or_else(|| never_put_on(key, at)) else { return };
         self.record(Vec::new(), vec![record], OnDurable::default());
-    }
-
-    /// A switch that only a stale writer has put on, off.
-    fn never_put_on(&mut self, key: &str, at: Moment) -> Option<LedgerRecord> {
-        let why = "only a writer that another had taken over from had put it on".into();
-        let off = Latch { on: false, by: "respond".into(), why, at: at.wall, window_s: None };
-        match key {
-            "breaker" => self.ledger.breaker = Some(off),
-            "pause" => self.ledger.pause = Some(off),
-            _ => {}
-        }
-        self.ledger.record(key)
     }
 
     fn rewrite(&mut self, stale: LedgerEntry, written_under: &str, at: Moment) {
@@ -110,7 +94,6 @@ impl Responder {
         // What is closed stays so.
         let Some(mut entry) = self.ledger.get(&key).cloned() else { return self.write_again(written_under, at) };
         entry.epoch = self.epoch;
-        self.ledger.put(entry.clone());
         let offset = self.give_way(&entry);
         self.plan_retry(&entry, at);
         self.set_timer(&entry, at);
@@ -135,5 +118,16 @@ impl Responder {
             return None;
         }
         self.jobs.remove(&entry.key, &mut self.schedule)?.offset
+    }
+}
+
+/// A switch that only a stale writer has put on, off.
+fn never_put_on(key: &str, at: Moment) -> Option<LedgerRecord> {
+    let why = "only a writer that another had taken over from had put it on".into();
+    let off = Latch { on: false, by: "respond".into(), why, at: at.wall, window_s: None };
+    match key {
+        "breaker" => Some(LedgerRecord::Breaker(off)),
+        "pause" => Some(LedgerRecord::Pause(off)),
+        _ => None,
     }
 }

@@ -133,7 +133,6 @@ impl Responder {
         };
         entry.release_at = None;
         entry.epoch = self.epoch;
-        self.ledger.put(entry.clone());
         vec![LedgerRecord::Action(Box::new(entry))]
     }
 }

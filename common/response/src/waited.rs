@@ -54,7 +54,6 @@ impl Responder {
         job.entry.epoch = self.epoch;
         let entry = job.entry.clone();
         self.schedule.set(Due::Waited(key.clone()), next);
-        self.ledger.put(entry.clone());
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
 }

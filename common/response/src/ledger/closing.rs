@@ -9,7 +9,7 @@ use cordon_records::{
 use jiff::{SignedDuration, Timestamp};
 
 /// So long people look at what has ended, whatever it was.
-const LOOKED_AT: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const LOOKED_AT: SignedDuration = SignedDuration::from_hours(24);
 
 /// So long at least what Defender was called for: guards may get longer windows, and `cordon isolated` names who was let
 /// back in the last seven days.
@@ -161,7 +161,7 @@ fn is_of_isolation(entry: &LedgerEntry, cut_off: CutOff) -> bool {
 }
 
 /// Whether a new decision may judge this key again once it has ended so.
-fn may_be_judged_again(entry: &LedgerEntry) -> bool {
+pub(super) fn may_be_judged_again(entry: &LedgerEntry) -> bool {
     match entry.state {
         AttemptState::Reported(ActionState::Expired | ActionState::Would) => true,
         AttemptState::Reported(ActionState::Refused) => refused_as_closed(entry),
@@ -170,7 +170,7 @@ fn may_be_judged_again(entry: &LedgerEntry) -> bool {
 }
 
 /// People may reopen an alert that was closed; every other refusal stands.
-pub(super) fn refused_as_closed(entry: &LedgerEntry) -> bool {
+fn refused_as_closed(entry: &LedgerEntry) -> bool {
     entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Refuse).all(|verdict| verdict.guard == guard::CLOSED)
 }
 

@@ -1,4 +1,4 @@
-//! What the holder changes. Here alone its epoch is put on a record, so that what is written is what this state says. Pure.
+//! What the holder changes, and its epoch on what is written of that; only an INTENT takes its epoch where it is made. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
