@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CORDON_REQUIRE_KAFKA=1 CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never RUST_BACKTRACE=1
 out=${CORDON_NIGHTLY_OUT:-${CARGO_TARGET_DIR:-target}/nightly}
 read -r -a seeds <<<"${CORDON_SOAK_SEEDS:-$(date +%Y%m%d) $(date +%d%m%Y)}"
-# Longer than the longest of them takes (brokers, some 12 minutes).
+# Longer than the longest of them takes (brokers, 8 to 12 minutes).
 limit=1800
 rows=()
 failed=0
@@ -28,7 +28,8 @@ run() { # NAME COMMAND…
   shift
   echo "=== $name"
   timeout "$limit" "$@" >"$out/$name.log" 2>&1 || status=$?
-  said=$(grep -hE '^(test result:|p50|p99|bare|Cordon)' "$out/$name.log" | grep -v ' 0 passed' | tail -1)
+  said=$(grep -hoE '(visible to call|alert returned|50000 decisions|from the kill).*' "$out/$name.log" | paste -sd '|')
+  said=${said:-$(grep -hE '^(test result:|p50|p99|bare|Cordon)' "$out/$name.log" | grep -v ' 0 passed' | tail -1)}
   [[ $status == 0 ]] || failed=1
   rows+=("$(printf '%-18s %-8s %5d s  %s' "$name" "$([[ $status == 0 ]] && echo ok || echo "FAILED $status")" $((SECONDS - start)) "$said")")
   echo "${rows[-1]}"
@@ -49,7 +50,7 @@ for name in "$@"; do
       run latency-build cargo build --locked --release --workspace --bins
       run latency cargo bench --locked -p cordon-tests --bench latency
       ;;
-    *) run "$name" cargo test --locked --workspace --test "$name" -- --ignored ;;
+    *) run "$name" cargo test --locked --workspace --test "$name" -- --ignored --nocapture ;;
   esac
 done
 

@@ -244,7 +244,12 @@ async fn stand(
     shutdown: CancellationToken,
 ) -> Result<(), ActError> {
     loop {
-        let election = Election { topic: Topic::Decisions, group: respond::GROUP.into(), start: Start::Committed };
+        let election = Election {
+            topic: Topic::Decisions,
+            group: respond::GROUP.into(),
+            start: Start::Committed,
+            reads_past: true,
+        };
         let ended: Result<(), ActError> =
             kafka::elect(election, holder(), context, shutdown.clone()).await.map_err(ActError::from);
         let Err(error) = ended else { return Ok(()) };

@@ -78,7 +78,6 @@ impl ActMetrics {
 
     /// How much waits: decisions that are put aside, and actions in the queue.
     pub fn waiting(&self, aside: usize, actions: usize) {
-        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.aside.set(count(aside));
         self.waiting.set(count(actions));
     }
@@ -88,11 +87,14 @@ impl ActMetrics {
         let on = |latch: Option<&cordon_records::Latch>| i64::from(latch.is_some_and(|latch| latch.on));
         self.breaker.set(on(ledger.breaker.as_ref()));
         self.paused.set(on(ledger.pause.as_ref()));
-        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.open.set(count(ledger.open_count()));
         self.held.set(count(ledger.waiting().len()));
         self.timers.set(count(ledger.timers().len()));
     }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Which rules and guards are in force.

@@ -73,7 +73,8 @@ impl Stage for Ingest {
         let poller = poll::Poller::new(settings, context.clone()).map_err(ElectError::Holder)?;
         let api = poller.api();
         let token = watch_need(&context.health, "token", || api.ensure_token());
-        let election = Election { topic: Topic::Cursors, group: GROUP.to_owned(), start: Start::Earliest };
+        let election =
+            Election { topic: Topic::Cursors, group: GROUP.to_owned(), start: Start::Earliest, reads_past: false };
         tokio::select! {
             ended = elect(election, poller, &context, shutdown) => ended,
             never = token => match never {},

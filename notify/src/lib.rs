@@ -106,7 +106,8 @@ async fn send<T: Transport>(
     shutdown: CancellationToken,
 ) -> Result<(), NotifyError> {
     let mailer = Mailer::new(context.clone(), config, transport)?;
-    let election = Election { topic: Topic::Actions, group: GROUP.to_owned(), start: Start::Earliest };
+    let election =
+        Election { topic: Topic::Actions, group: GROUP.to_owned(), start: Start::Earliest, reads_past: false };
     elect(election, mailer, &context, shutdown).await.map_err(|error| match error {
         ElectError::Kafka(failure) => NotifyError::Kafka(failure),
         ElectError::Holder(error) => error,

@@ -22,6 +22,7 @@ pub mod mails;
 pub mod meddle;
 pub mod office;
 pub mod oracle;
+pub mod percentile;
 pub mod pipeline;
 pub mod processes;
 pub mod progress;

@@ -8,6 +8,7 @@ use cordon_records::{Clock as _, SystemClock};
 use cordon_simulator::{Options, SimAlert};
 use cordon_tests::chance::Chance;
 use cordon_tests::load::machines_of;
+use cordon_tests::percentile::percentile;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::wait::until;
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 const SAMPLES: u32 = 48;
 /// What lies between two of them, in ms: longer than two polls, and no multiple of them.
 const GAP: (u64, u64) = (3_000, 11_000);
-/// The limits of `design.md`'s table: the median, and what nine of ten keep.
+/// The goals: the median, and what nine of ten keep.
 const MEDIAN: Duration = Duration::from_millis(2_500);
 const NINE_OF_TEN: Duration = Duration::from_millis(4_000);
 
@@ -75,11 +76,6 @@ fn sorted(ways: &[Way], of: impl Fn(&Way) -> i64) -> Vec<i64> {
     let mut sorted: Vec<i64> = ways.iter().map(of).collect();
     sorted.sort_unstable();
     sorted
-}
-
-/// By nearest rank.
-fn percentile(sorted: &[i64], hundredths: usize) -> i64 {
-    sorted[(sorted.len() * hundredths).div_ceil(100).max(1) - 1]
 }
 
 fn figures(ways: &[Way]) -> String {

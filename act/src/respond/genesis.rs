@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// When the broker cannot be read or written, or the ledger already belongs to another cluster.
 pub async fn init_ledger(context: &Context) -> Result<(), ActError> {
     let cluster_id = kafka::cluster_id(&context.kafka).await?;
-    let ledger = read_book(context).await?;
+    let ledger = read_ledger(context).await?;
     if let Some(genesis) = &ledger.genesis {
         check_cluster(genesis, &cluster_id)?;
         // A group that rested for longer than the broker keeps offsets has lost its own.
@@ -73,7 +73,7 @@ fn check_cluster(genesis: &Genesis, cluster_id: &str) -> Result<(), ActError> {
 }
 
 /// Reads the ledger as a restore does: what a tombstone or a later record put right says nothing.
-async fn read_book(context: &Context) -> Result<LedgerState, ActError> {
+async fn read_ledger(context: &Context) -> Result<LedgerState, ActError> {
     let take = |restoring: &mut Restoring, record: kafka::Inbound| restoring.take(&record);
     Ok(kafka::fold_all(&context.kafka, Topic::Ledger, Restoring::new(), take).await?.finish()?.0)
 }

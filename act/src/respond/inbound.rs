@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use cordon_records::{
-    ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, MAX_COMMAND, Mode,
-    TenantId, Topic,
+    ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, MAX_COMMAND, TenantId,
+    Topic,
 };
-use cordon_response::{DecisionOutline, Event, LedgerState, Urgency};
+use cordon_response::{DecisionOutline, Event, LedgerState};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Inbound, StateLog, Undecodable};
 
@@ -44,9 +44,9 @@ pub fn decision(inbound: &Inbound, tenant: &TenantId) -> Result<DecisionRecord, 
     Ok(decision)
 }
 
-/// How urgent a decision is under this ceiling over the rules' modes; `None` where it asks for nothing, or cannot be read.
-pub fn urgency(inbound: &Inbound, ceiling: Mode) -> Option<Urgency> {
-    inbound.json::<DecisionOutline>().ok()?.urgency(ceiling)
+/// What says how urgent a decision is; `None` where it cannot be read.
+pub fn outline(inbound: &Inbound) -> Option<DecisionOutline> {
+    inbound.json().ok()
 }
 
 /// Reads a command. One that cannot be read does nothing but move the position, and is told.

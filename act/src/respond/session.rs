@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
 use cordon_records::{
-    ActionKey, AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Mode, Report,
-    StampedRecord, TenantId, Topic,
+    ActionKey, AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord,
+    TenantId, Topic,
 };
 use cordon_response::{Config, Effect, Event, Moment, OutOfPlace, Responder, SwitchSetRight, WriteId};
 use cordon_runtime::context::Context;
@@ -75,8 +75,6 @@ struct Session<T> {
     writes: Writes,
     doubts: Doubts,
     policy: watch::Receiver<LoadedPolicy>,
-    /// The ceiling over the rules' modes.
-    ceiling: Mode,
     /// The newest count of the fleet. What tells it to decide ends with this.
     fleet: watch::Sender<Option<CountedFleet>>,
 }
@@ -132,7 +130,6 @@ impl<T: Tenant> Respond<T> {
             writes: Writes::default(),
             doubts: Doubts::default(),
             policy,
-            ceiling: self.config.mode,
             fleet,
         };
         session.advance(&mut responder, Event::Policy(Box::new(standing.for_respond())))?;
@@ -319,7 +316,7 @@ impl<T: Tenant> Session<T> {
                 return Ok(self.decision(inbound));
             }
             // One that asks for nothing or cannot be read is done with at once.
-            let urgency = inbound::urgency(&inbound, self.ceiling);
+            let urgency = inbound::outline(&inbound).and_then(|decision| responder.urgency(&decision));
             let Some(later) = urgency.filter(|urgency| !responder.may_go_first(*urgency)) else {
                 return Ok(self.decision(inbound));
             };

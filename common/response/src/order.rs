@@ -8,6 +8,7 @@ use super::cancel::cancels;
 use super::event::Moment;
 use super::facts::is_narrower;
 use super::job::Job;
+use super::outline::DecisionOutline;
 use super::reconcile::ACCEPTED;
 use super::responder::Responder;
 use super::urgency::Urgency;
@@ -93,6 +94,12 @@ impl Responder {
         let key = job.entry.key.clone();
         self.jobs.insert(job, &mut self.schedule);
         self.enqueue(&key);
+    }
+
+    /// How urgent a decision is under the ceiling over the rules' modes; `None` where it asks for nothing.
+    #[must_use]
+    pub fn urgency(&self, decision: &DecisionOutline) -> Option<Urgency> {
+        decision.urgency(self.config.mode)
     }
 
     /// Whether a decision of this urgency may be taken in before all that came earlier and waits outside.

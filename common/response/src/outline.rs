@@ -33,8 +33,7 @@ struct ActionOutline {
 impl DecisionOutline {
     /// The most urgent of what it asks for under this ceiling over the rules' modes; `None` where it asks for nothing, so
     /// that it costs nothing either.
-    #[must_use]
-    pub fn urgency(&self, ceiling: Mode) -> Option<Urgency> {
+    pub(super) fn urgency(&self, ceiling: Mode) -> Option<Urgency> {
         let severity = &self.alert.severity;
         let planned = self
             .planned

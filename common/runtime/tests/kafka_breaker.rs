@@ -145,7 +145,8 @@ fn stand(kafka: &KafkaSettings) -> Elected {
     let (context, stop) = (process(kafka.clone()), CancellationToken::new());
     let (inside, token) = (context.clone(), stop.clone());
     let task = tokio::spawn(async move {
-        let election = Election { topic: Topic::Decisions, group: "act".into(), start: Start::Earliest };
+        let election =
+            Election { topic: Topic::Decisions, group: "act".into(), start: Start::Earliest, reads_past: false };
         elect(election, Sexton, &inside, token).await
     });
     Elected { context, stop, task }

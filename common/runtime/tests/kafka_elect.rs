@@ -80,13 +80,25 @@ impl Candidate {
     }
 
     fn stand_in(group: &str, kafka: &KafkaSettings, start: Start, habit: Habit) -> Self {
+        let election = Election { topic: Topic::Decisions, group: group.to_owned(), start, reads_past: false };
+        Self::with(kafka, election, |news| Clerk { habit, news })
+    }
+
+    fn skim(kafka: &KafkaSettings, settles: bool) -> Self {
+        let (topic, start) = (Topic::Decisions, Start::Earliest);
+        let election = Election { topic, group: "act".to_owned(), start, reads_past: true };
+        Self::with(kafka, election, |news| Skimmer { news, settles })
+    }
+
+    fn with<H: Holder<Error = GaveUp>>(
+        kafka: &KafkaSettings,
+        election: Election,
+        holder: impl FnOnce(UnboundedSender<News>) -> H,
+    ) -> Self {
         let (context, stop) = (process(kafka.clone()), CancellationToken::new());
         let (sender, news) = unbounded_channel();
-        let (inside, token, group) = (context.clone(), stop.clone(), group.to_owned());
-        let task = tokio::spawn(async move {
-            let election = Election { topic: Topic::Decisions, group, start };
-            elect(election, Clerk { habit, news: sender }, &inside, token).await
-        });
+        let (inside, token, holder) = (context.clone(), stop.clone(), holder(sender));
+        let task = tokio::spawn(async move { elect(election, holder, &inside, token).await });
         Self { context, stop, news, task }
     }
 
@@ -203,7 +215,8 @@ async fn a_holder_that_does_not_give_way_ends_the_process() {
     let (sender, mut begun) = unbounded_channel();
     let (inside, token) = (context.clone(), stop.clone());
     let task = tokio::spawn(async move {
-        let election = Election { topic: Topic::Decisions, group: "act".into(), start: Start::Earliest };
+        let election =
+            Election { topic: Topic::Decisions, group: "act".into(), start: Start::Earliest, reads_past: false };
         elect(election, Squatter(sender), &inside, token).await
     });
     tokio::time::timeout(PATIENCE, begun.recv()).await.unwrap().unwrap();
@@ -331,30 +344,13 @@ impl Holder for Skimmer {
     }
 }
 
-impl Candidate {
-    fn skim(kafka: &KafkaSettings, settles: bool) -> Self {
-        let (context, stop) = (process(kafka.clone()), CancellationToken::new());
-        let (sender, news) = unbounded_channel();
-        let (inside, token) = (context.clone(), stop.clone());
-        let task = tokio::spawn(async move {
-            let election = Election { topic: Topic::Decisions, group: "act".into(), start: Start::Earliest };
-            elect(election, Skimmer { news: sender, settles }, &inside, token).await
-        });
-        Self { context, stop, news, task }
-    }
-}
-
 /// So many records that can wait, and one at the end that cannot: more than may be worked on at once.
 const BEHIND: i64 = 2_500;
 
 async fn urgent_behind_many(kafka: &KafkaSettings) {
     let writer = process(kafka.clone());
-    let texts: Vec<String> = (0..BEHIND).map(|number| format!("later {number}")).collect();
-    for texts in texts.chunks(250) {
-        let all = texts.iter().map(|text| writer.producer.send(record(Topic::Decisions, "m", text)));
-        for sent in all.map(|sent| async move { sent.await.unwrap() }).collect::<Vec<_>>() {
-            sent.await;
-        }
+    for number in 0..BEHIND {
+        decide(&writer, &[&format!("later {number}")]).await;
     }
     decide(&writer, &["urgent"]).await;
 }

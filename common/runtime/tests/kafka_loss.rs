@@ -118,7 +118,8 @@ async fn a_stage_that_ends_where_records_are_lost_tells_of_them_before_it_ends_a
     overflow(&kafka, Topic::Decisions).await;
     for start in 0..3 {
         let context = process(kafka.clone());
-        let election = Election { topic: Topic::Decisions, group: "act".into(), start: Start::Committed };
+        let election =
+            Election { topic: Topic::Decisions, group: "act".into(), start: Start::Committed, reads_past: false };
         let ended = elect(election, Idle, &context, CancellationToken::new());
         let ended = tokio::time::timeout(PATIENCE + Duration::from_secs(10), ended).await.unwrap().unwrap_err();
         assert!(matches!(ended, ElectError::Kafka(KafkaFailure::NoOffset { .. })), "{ended}");

@@ -89,7 +89,12 @@ impl World {
         let until = shutdown.clone();
         let task = tokio::spawn(async move {
             let mailer = Mailer::new(context.clone(), config, transport).unwrap();
-            let election = Election { topic: Topic::Actions, group: "notify".to_owned(), start: Start::Earliest };
+            let election = Election {
+                topic: Topic::Actions,
+                group: "notify".to_owned(),
+                start: Start::Earliest,
+                reads_past: false,
+            };
             elect(election, mailer, &context, until).await.map_err(|error| error.to_string())
         });
         Running { task, shutdown, registry, health }

@@ -27,7 +27,7 @@ use cordon_tests::wait::until;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-/// The limits of `design.md`'s table.
+/// The goals.
 const RATE: f64 = 25_000.0;
 const MICROSECONDS: f64 = 40.0;
 const MEBIBYTES: u64 = 128;
@@ -46,8 +46,9 @@ fn main() -> ExitCode {
 async fn measure(records: usize) -> ExitCode {
     let pipeline = Pipeline::prepare("decide", Setup::default()).await.expect("the broker is there");
     let config = std::fs::read_to_string(pipeline.config()).expect("the configuration is there");
-    let config = config.replace("isolate-high.yaml", RULES);
-    std::fs::write(pipeline.config(), config).expect("the configuration is written");
+    let starter = config.replace("isolate-high.yaml", RULES);
+    assert_ne!(starter, config, "the rules are named in the configuration");
+    std::fs::write(pipeline.config(), starter).expect("the configuration is written");
     let topic = pipeline.kafka.topic(Topic::Enriched);
     let bytes = alerts::record(0).1.len();
     meddle::fill(&pipeline.kafka.bootstrap_servers, &topic, (0..records).map(alerts::record));

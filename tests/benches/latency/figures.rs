@@ -4,7 +4,9 @@ use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The limits of `design.md`'s table: against the bare chain, and in any case.
+use cordon_tests::percentile::percentile;
+
+/// The goals: against the bare chain, and in any case.
 const P50_TO_BARE: f64 = 1.5;
 const P99_TO_BARE: f64 = 2.0;
 const P99_AT_MOST: Duration = Duration::from_millis(150);
@@ -23,8 +25,7 @@ impl Figures {
 
     /// The time within which so many hundredths of the alerts were done, by nearest rank.
     fn percentile(&self, hundredths: usize) -> Duration {
-        let rank = (self.sorted.len() * hundredths).div_ceil(100).max(1);
-        self.sorted[rank - 1]
+        percentile(&self.sorted, hundredths)
     }
 }
 

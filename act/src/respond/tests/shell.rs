@@ -189,7 +189,8 @@ impl Stage {
             metrics: ActMetrics::new(&self.context.registry).unwrap(),
         };
         let (context, stop) = (self.context.clone(), self.stop.clone());
-        let election = Election { topic: Topic::Decisions, group: GROUP.into(), start: Start::Committed };
+        let election =
+            Election { topic: Topic::Decisions, group: GROUP.into(), start: Start::Committed, reads_past: true };
         self.running =
             Some(tokio::spawn(
                 async move { kafka::elect(election, holder, &context, stop).await.map_err(ActError::from) },

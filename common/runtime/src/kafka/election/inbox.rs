@@ -14,7 +14,7 @@ pub(super) const ASIDE: usize = 200_000;
 /// After so many new records in a row one that was fetched again goes first.
 const IN_A_ROW: u32 = 32;
 
-/// The partition's records, in order.
+/// The partition's records, in order, and those that were put aside once there is room for them.
 #[derive(Debug)]
 pub struct Inbox {
     records: UnboundedReceiver<Inbound>,
@@ -125,7 +125,7 @@ impl Inbox {
 
     fn came_again(&mut self, record: Inbound) -> Arrival {
         self.in_a_row = 0;
-        self.aside.came(record.offset);
+        self.aside.came();
         Arrival::Again(record)
     }
 }

@@ -27,9 +27,11 @@ use crate::kafka::settings::Role;
 
 pub use inbox::{Arrival, Inbox};
 
-/// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses. What is put aside counts
-/// for the span alone.
-const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 250_000 };
+/// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses.
+const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 5_000 };
+
+/// The span of a holder that puts records aside. They count for nothing else.
+const FAR: i64 = 250_000;
 
 /// What is elected on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Election {
     pub group: String,
     /// Where a group without committed offsets begins.
     pub start: Start,
+    /// Whether its holder puts records aside ([`Inbox::put_aside`]), so that a restart may begin far behind.
+    pub reads_past: bool,
 }
 
 /// Where a group without committed offsets begins.
@@ -169,8 +173,9 @@ pub async fn elect<H: Holder>(
         Start::Earliest => "earliest",
         Start::Committed => "error",
     };
+    let limits = if election.reads_past { Limits { span: FAR, ..LIMITS } } else { LIMITS };
     let (topic, group) = (election.topic, election.group);
-    let spec = PollSpec { topic, group, role: Role::Elected, reset, limits: LIMITS };
+    let spec = PollSpec { topic, group, role: Role::Elected, reset, limits };
     let mut poller = Poller::start(spec, context, &shutdown)?;
     let accounts = Arc::new(Accounts::new(context, Arc::clone(&poller.registry)));
     let ended = election_loop(&mut poller, &mut holder, &accounts, &shutdown).await;

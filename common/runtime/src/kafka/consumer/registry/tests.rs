@@ -93,7 +93,7 @@ fn no_watermark_is_handed_out_before_it_is_known_where_the_group_stood() {
 }
 
 #[test]
-fn a_full_board_has_room_again_only_below_half() {
+fn a_full_registry_has_room_again_only_below_half() {
     let registry = PartitionRegistry::new(LIMITS);
     let (lease, _records) = opened(&registry);
     for offset in 0..4 {
