@@ -39,9 +39,6 @@ const DEFENDER: &str = "defender";
 /// A loop with nothing to do turns this often, so that silence means stuck.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How many decisions are put aside in one go, before anything else is looked at.
-const SKIM: usize = 256;
-
 /// How long writes under way may take after the tenure has ended.
 const LAST_WRITES: Duration = Duration::from_secs(3);
 
@@ -298,33 +295,23 @@ impl<T: Tenant> Session<T> {
     }
 
     /// Takes a decision in, if its turn is now. Those for which there is no room are put aside, up to the first that is
-    /// pressing: it must not wait behind them.
+    /// pressing: it must not wait behind them. One that asks for nothing or cannot be read is done with at once.
     fn arrived(
         &mut self,
         arrival: Arrival,
         responder: &Responder,
         inbox: &mut Inbox,
     ) -> Result<Option<Event>, ActError> {
-        let mut next = Some(arrival);
-        for _ in 0..SKIM {
-            let inbound = match next {
-                Some(Arrival::New(inbound)) => inbound,
-                Some(Arrival::Again(inbound)) => return Ok(self.decision(inbound)),
-                None => return Ok(None),
-            };
-            if inbox.aside() == 0 && responder.has_room() {
-                return Ok(self.decision(inbound));
+        let waits = |record: &Inbound, aside: usize| {
+            if aside == 0 && responder.has_room() {
+                return None;
             }
-            // One that asks for nothing or cannot be read is done with at once.
-            let urgency = inbound::outline(&inbound).and_then(|decision| responder.urgency(&decision));
-            let Some(later) = urgency.filter(|urgency| !responder.may_go_first(*urgency)) else {
-                return Ok(self.decision(inbound));
-            };
-            self.settler.sound();
-            inbox.put_aside(&inbound, later.rank())?;
-            next = inbox.ready();
-        }
-        Ok(None)
+            let urgency = inbound::outline(record).and_then(|decision| responder.urgency(&decision))?;
+            (!responder.may_go_first(urgency)).then(|| urgency.rank())
+        };
+        Ok(inbox.skim(arrival, waits)?.and_then(|arrival| match arrival {
+            Arrival::New(record) | Arrival::Again(record) => self.decision(record),
+        }))
     }
 
     /// One that cannot be read goes to the dead letters beside this loop: a broker that is silent about them must keep

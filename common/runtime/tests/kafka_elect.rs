@@ -11,8 +11,8 @@ use std::time::Duration;
 use cordon_records::{Headers, RecordOutcome, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
-    Arrival, ElectError, Election, Holder, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog, Tenure, claim,
-    commit_end, elect, has_committed,
+    Arrival, ElectError, Election, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog,
+    Tenure, claim, commit_end, elect, has_committed,
 };
 use kafka_support::*;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -81,23 +81,23 @@ impl Candidate {
 
     fn stand_in(group: &str, kafka: &KafkaSettings, start: Start, habit: Habit) -> Self {
         let election = Election { topic: Topic::Decisions, group: group.to_owned(), start, reads_past: false };
-        Self::with(kafka, election, |news| Clerk { habit, news })
+        Self::with(kafka, election, |_, news| Clerk { habit, news })
     }
 
     fn skim(kafka: &KafkaSettings, settles: bool) -> Self {
         let (topic, start) = (Topic::Decisions, Start::Earliest);
         let election = Election { topic, group: "act".to_owned(), start, reads_past: true };
-        Self::with(kafka, election, |news| Skimmer { news, settles })
+        Self::with(kafka, election, |context, news| Skimmer { context: context.clone(), news, settles })
     }
 
     fn with<H: Holder<Error = GaveUp>>(
         kafka: &KafkaSettings,
         election: Election,
-        holder: impl FnOnce(UnboundedSender<News>) -> H,
+        holder: impl FnOnce(&Context, UnboundedSender<News>) -> H,
     ) -> Self {
         let (context, stop) = (process(kafka.clone()), CancellationToken::new());
         let (sender, news) = unbounded_channel();
-        let (inside, token, holder) = (context.clone(), stop.clone(), holder(sender));
+        let (inside, token, holder) = (context.clone(), stop.clone(), holder(&context, sender));
         let task = tokio::spawn(async move { elect(election, holder, &inside, token).await });
         Self { context, stop, news, task }
     }
@@ -311,9 +311,9 @@ async fn settling_out_of_order_commits_only_the_contiguous_part() {
     second.stop().await.unwrap();
 }
 
-/// Puts everything aside that is not urgent, until it has seen what is; takes what comes again, but settles none of it
-/// before it is told to.
+/// Puts everything aside that is not urgent, until it has seen what is; takes what comes again, and settles it or not.
 struct Skimmer {
+    context: Context,
     news: UnboundedSender<News>,
     settles: bool,
 }
@@ -324,15 +324,16 @@ impl Holder for Skimmer {
     async fn hold(&mut self, tenure: Tenure, mut inbox: Inbox) -> Result<(), GaveUp> {
         let settler = inbox.settler();
         let _ = self.news.send(News::Elected(tenure, settler.clone()));
+        // Many are there at once, as behind a holder that was busy.
+        let there = || holds(metric(&self.context, "cordon_records_in_flight") >= MANY, "fewer");
+        if self.settles {
+            until("many records", there).await;
+        }
         let mut has_room = false;
         while let Some(arrival) = inbox.arrival(has_room).await.expect("kafka works") {
-            let record = match arrival {
-                Arrival::New(record) if value(&record) != "urgent" => {
-                    inbox.put_aside(&record, 1).expect("a second reader");
-                    continue;
-                }
-                Arrival::New(record) | Arrival::Again(record) => record,
-            };
+            let waits = |record: &Inbound, _| (value(record) != "urgent").then_some(1);
+            let arrival = inbox.skim(arrival, waits).expect("a second reader");
+            let Some(Arrival::New(record) | Arrival::Again(record)) = arrival else { continue };
             has_room = true;
             if self.settles || value(&record) == "urgent" {
                 settler.settle(record.offset, RecordOutcome::Sent);
@@ -343,6 +344,9 @@ impl Holder for Skimmer {
         Ok(())
     }
 }
+
+/// More than are put aside in one go.
+const MANY: i64 = 900;
 
 /// So many records that can wait, and one at the end that cannot: more than may be worked on at once.
 const BEHIND: i64 = 2_500;

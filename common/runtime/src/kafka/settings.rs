@@ -149,10 +149,7 @@ impl KafkaSettings {
                 .set("max.poll.interval.ms", "300000")
                 .set("session.timeout.ms", "15000")
                 .set("queued.min.messages", "1000")
-                .set("queued.max.messages.kbytes", "16384")
-                // What one fetch brings is compressed, and unpacked as a whole: many times as much of every partition.
-                .set("max.partition.fetch.bytes", "262144")
-                .set("fetch.max.bytes", "1048576"),
+                .set("queued.max.messages.kbytes", "16384"),
             // A killed holder is missed for this long, and then for a round of the group. One that only slept longer lost a
             // tenure and no more: its successor's claim keeps it from doing anything. Brokers allow 6 s and more by default.
             Role::Elected => config
@@ -233,6 +230,9 @@ impl KafkaSettings {
             .set("fetch.queue.backoff.ms", "100")
             .set("fetch.error.backoff.ms", "100")
             .set("fetch.wait.max.ms", wait)
+            // What one fetch brings is compressed, and unpacked as a whole: many times as much of every partition.
+            .set("max.partition.fetch.bytes", "262144")
+            .set("fetch.max.bytes", "1048576")
             .set("fetch.min.bytes", "1")
             .set("check.crcs", "true")
             .set("allow.auto.create.topics", "false")

@@ -11,6 +11,9 @@ use crate::kafka::records::Inbound;
 /// How many records may be aside before reading pauses. Each takes a few dozen bytes.
 pub(super) const ASIDE: usize = 200_000;
 
+/// How many are put aside in one go.
+const SKIM: usize = 256;
+
 /// After so many new records in a row one that was fetched again goes first.
 const IN_A_ROW: u32 = 32;
 
@@ -74,8 +77,28 @@ impl Inbox {
         }
     }
 
-    /// The next new record, if it is there. For a holder that skims through many.
-    pub fn ready(&mut self) -> Option<Arrival> {
+    /// Puts this record and those after it aside for which there is a rank, and gives the first for which there is none.
+    /// Nothing when there are no more for now, or so many were put aside that the holder should look at other things.
+    ///
+    /// # Errors
+    /// When no second reader can be made.
+    pub fn skim(
+        &mut self,
+        first: Arrival,
+        rank: impl Fn(&Inbound, usize) -> Option<u8>,
+    ) -> Result<Option<Arrival>, KafkaFailure> {
+        let (mut arrival, mut left) = (Some(first), SKIM);
+        while let Some(Arrival::New(record)) = &arrival
+            && let Some(rank) = rank(record, self.aside())
+        {
+            self.put_aside(record, rank)?;
+            left -= 1;
+            arrival = if left == 0 { None } else { self.ready() };
+        }
+        Ok(arrival)
+    }
+
+    fn ready(&mut self) -> Option<Arrival> {
         if self.settler.lease.draining.is_cancelled() || self.aside.len() >= ASIDE {
             return None;
         }
@@ -83,15 +106,14 @@ impl Inbox {
     }
 
     /// Keeps of this record only where it stands, until [`Inbox::arrival`] has it again. It stays unsettled, so that a
-    /// restart begins with it. Lower ranks come again first.
-    ///
-    /// # Errors
-    /// When no second reader can be made.
-    pub fn put_aside(&mut self, record: &Inbound, rank: u8) -> Result<(), KafkaFailure> {
+    /// restart begins with it. Lower ranks come again first. Who ranks it could read it, which the breaker of dead letters is
+    /// told.
+    fn put_aside(&mut self, record: &Inbound, rank: u8) -> Result<(), KafkaFailure> {
         if self.again.is_none() {
             self.again = Some(FetchAgain::start(self.settler.accounts.context(), record.topic)?);
         }
         if self.settler.accounts.put_aside(&self.settler.lease, record.offset) {
+            self.settler.sound();
             self.aside.put(rank, record.offset);
         }
         Ok(())

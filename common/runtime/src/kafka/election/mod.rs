@@ -42,7 +42,7 @@ pub struct Election {
     pub group: String,
     /// Where a group without committed offsets begins.
     pub start: Start,
-    /// Whether its holder puts records aside ([`Inbox::put_aside`]), so that a restart may begin far behind.
+    /// Whether its holder puts records aside ([`Inbox::skim`]), so that a restart may begin far behind.
     pub reads_past: bool,
 }
 
