@@ -1,6 +1,5 @@
 //! One call for machines, and what it came to.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use cordon_defender::FleetPage;
@@ -14,8 +13,8 @@ use crate::metrics::{ApiCall, Metrics};
 pub enum Came {
     /// The machine that was asked for before lists were, or why not.
     One(MachineId, Answer),
-    /// What a filter brought, by lower-cased id, of these.
-    Filter(Vec<MachineId>, Result<HashMap<String, Verbatim>, LookupError>),
+    /// What a filter brought of these, each with the id as the list spells it.
+    Filter(Vec<MachineId>, Result<Vec<(String, Verbatim)>, LookupError>),
     /// The machine that lists did not bring, or why not.
     Unlisted(MachineId, Answer),
     /// A page of the fleet.
@@ -52,9 +51,9 @@ pub async fn fetch<L: MachineLookup>(lookup: Arc<L>, metrics: Metrics, ask: Ask)
         }
         Ask::Filter(ids) => {
             let listed = match lookup.machines(&ids).await {
-                Ok(listed) => Ok(by_id(listed)),
+                Ok(listed) => Ok(listed),
                 // The list answers 404 when it knows no machine, and 400 when it does not take the filter.
-                Err(LookupError::Unknown | LookupError::Rejected(_)) => Ok(HashMap::new()),
+                Err(LookupError::Unknown | LookupError::Rejected(_)) => Ok(Vec::new()),
                 Err(failure @ (LookupError::Failed(_) | LookupError::Refused(_) | LookupError::Busy { .. })) => {
                     Err(failure)
                 }
@@ -63,9 +62,4 @@ pub async fn fetch<L: MachineLookup>(lookup: Arc<L>, metrics: Metrics, ask: Ask)
         }
         Ask::Page(walk) => Came::Page(walk, lookup.fleet_page(walk.skip).await),
     }
-}
-
-/// Machines by their lower-cased id: the list may spell it otherwise than the alert does.
-fn by_id(machines: Vec<(String, Verbatim)>) -> HashMap<String, Verbatim> {
-    machines.into_iter().map(|(id, raw)| (id.to_ascii_lowercase(), raw)).collect()
 }

@@ -44,7 +44,7 @@ impl MachineCache {
     /// Starts the cache on the present runtime.
     pub fn start<L: MachineLookup>(lookup: Arc<L>, ttl: Duration, metrics: Metrics) -> Self {
         let (questions, inbox) = mpsc::channel(QUEUE);
-        let desk = CacheActor {
+        let actor = CacheActor {
             lookup,
             metrics,
             memory: Memory::new(ttl),
@@ -53,7 +53,7 @@ impl MachineCache {
             calls: JoinSet::new(),
             asked: HashMap::new(),
         };
-        tokio::spawn(desk.run(inbox));
+        tokio::spawn(actor.run(inbox));
         Self { questions }
     }
 
@@ -167,7 +167,9 @@ impl<L: MachineLookup> CacheActor<L> {
         }
     }
 
-    fn filter_came(&mut self, ids: Vec<MachineId>, mut brought: HashMap<String, Verbatim>) {
+    fn filter_came(&mut self, ids: Vec<MachineId>, brought: Vec<(String, Verbatim)>) {
+        let mut brought: HashMap<String, Verbatim> =
+            brought.into_iter().map(|(id, machine)| (key_of(&id), machine)).collect();
         let mut absent = Vec::new();
         for id in ids {
             match brought.remove(&key_of(id.as_str())) {

@@ -245,7 +245,7 @@ impl Driver {
         Ok(page)
     }
 
-    /// Asks in the server's capabilities; a 400 makes the question simpler, and what worked is remembered.
+    /// Asks for what the server is able to give; a 400 makes the question simpler, and what worked is remembered.
     async fn ask_normally(&mut self, ask: Ask, round: &mut Round) -> Result<AlertPage, ApiError> {
         let mut capabilities = self.capabilities;
         let page = loop {

@@ -48,7 +48,7 @@ impl Fallback {
         *self = Self::default();
     }
 
-    /// The server failed on the normal question, in this capabilities and with so many items per page. Returns what to try.
+    /// The server failed on the normal question, with these capabilities and with so many items per page. Returns what to try.
     pub fn failed(&mut self, capabilities: ServerCapabilities, page: u32) -> Option<Variant> {
         self.failures = self.failures.saturating_add(1);
         let variants = variants(capabilities, page);

@@ -172,12 +172,12 @@ impl Watch<'_> {
 
     /// A round, or what the last one put off.
     async fn round(&mut self, pace: &Pace) -> Result<(), IngestError> {
-        let api = self.poller.api.clone();
+        let poller = self.poller;
         let (begun, ended) = match self.unconfirmed.take() {
             Some((begun, unconfirmed)) => (begun, self.driver.confirm(unconfirmed).await),
             None => {
                 let begun = self.begin();
-                let puts_off = || pace.puts_off(api.alert_list_room(1));
+                let puts_off = || pace.puts_off(poller.api.alert_list_room(1));
                 (begun, self.driver.round(begun.window, puts_off).await)
             }
         };

@@ -126,7 +126,7 @@ enum PagingMode {
 }
 
 /// A page's facts, without its items.
-struct RoundFacts {
+struct PageFacts {
     full: bool,
     link: Link,
     oldest: Option<Timestamp>,
@@ -211,7 +211,7 @@ impl Round {
         step.next = if surprised && self.ask.since > self.plan.since {
             self.start_over()
         } else {
-            self.after(&RoundFacts { full, link, oldest, newest, unseen: !step.news.is_empty() })
+            self.after(&PageFacts { full, link, oldest, newest, unseen: !step.news.is_empty() })
         };
         step
     }
@@ -255,7 +255,7 @@ impl Round {
         Next::Ask(self.ask)
     }
 
-    fn after(&mut self, page: &RoundFacts) -> Next {
+    fn after(&mut self, page: &PageFacts) -> Next {
         match self.way {
             PagingMode::Boundary if page.full || page.link != Link::None => self.beyond_a_full_page(page),
             PagingMode::Boundary => self.beyond_a_short_page(page),
@@ -265,7 +265,7 @@ impl Round {
 
     /// The boundary moves only behind a page that shows the server's order: a page of a single stamp may as well
     /// be the newest end of a list that the server sorts the other way round.
-    fn beyond_a_full_page(&mut self, page: &RoundFacts) -> Next {
+    fn beyond_a_full_page(&mut self, page: &PageFacts) -> Next {
         let in_order = self.sorted && page.oldest < page.newest;
         if let Some(newest) = page.newest.filter(|newest| in_order && *newest > self.ask.since) {
             self.ask.since = newest;
@@ -284,7 +284,7 @@ impl Round {
 
     /// A short page is normally the end. If it brought news, or ends before what earlier rounds have seen, the
     /// server may have cut it short without saying so: one more question, from its end, tells.
-    fn beyond_a_short_page(&mut self, page: &RoundFacts) -> Next {
+    fn beyond_a_short_page(&mut self, page: &PageFacts) -> Next {
         let Some(newest) = page.newest.filter(|newest| *newest > self.ask.since) else {
             return Next::Complete;
         };
@@ -295,7 +295,7 @@ impl Round {
         if page.unseen { Next::Confirm(self.ask) } else { Next::Ask(self.ask) }
     }
 
-    fn along_links(&mut self, page: &RoundFacts, pass: u32, followed: u32) -> Next {
+    fn along_links(&mut self, page: &PageFacts, pass: u32, followed: u32) -> Next {
         match page.link {
             Link::Usable if followed < MAX_LINKS => {
                 self.way = PagingMode::Links(pass, followed + 1);

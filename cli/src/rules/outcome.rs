@@ -4,7 +4,7 @@ use cordon_policy::TestOutcome;
 
 use super::step::{self, line};
 
-/// Why it does not hold.
+/// Why it does not hold: what was expected and found, and the condition on the test's record.
 pub fn why(outcome: &TestOutcome) -> String {
     let tree = outcome.why.as_ref().map(|step| step::tree(step, 6)).unwrap_or_default();
     format!(

@@ -61,7 +61,6 @@ fn lines(outcome: &TestOutcome) -> String {
     if outcome.holds() { first } else { first + &why(outcome) }
 }
 
-/// What was expected and found, and the condition on the test's record.
 fn document(outcomes: &[TestOutcome]) -> Value {
     let failed = outcomes.iter().filter(|outcome| !outcome.holds()).count();
     let tests = outcomes.iter().map(|outcome| {

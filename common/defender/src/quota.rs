@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::endpoint::{Endpoint, Limits};
 use crate::settings::QuotaSettings;
 
-/// Who asks. Ordinary reads leave a fifth of each bucket to the calls of the responder.
+/// Who asks. Ordinary reads leave a fifth of each bucket to the calls of the responder, but for the alert list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Priority {
     /// Polling and enriching.
@@ -43,20 +43,10 @@ struct Window {
     refill: i128,
     /// How many restarts in this time stay within the limit.
     restarts: i128,
-    /// Whether ordinary reads leave a part to the responder.
-    shared: bool,
 }
 
-const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 25, restarts: 3, shared: true };
-const HOUR: Window = Window { length: Duration::from_secs(3_600), refill: 40, restarts: 16, shared: true };
-/// Those of the alert list. It is asked at a steady pace, by nobody but the poll: nothing of it is kept for the responder.
-const STEADY_MINUTE: Window = Window { shared: false, ..MINUTE };
-const STEADY_HOUR: Window = Window { shared: false, ..HOUR };
-
-/// The minute and the hour in which calls of a path template are counted.
-const fn windows_of(endpoint: Endpoint) -> (Window, Window) {
-    if matches!(endpoint, Endpoint::AlertList) { (STEADY_MINUTE, STEADY_HOUR) } else { (MINUTE, HOUR) }
-}
+const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 25, restarts: 3 };
+const HOUR: Window = Window { length: Duration::from_secs(3_600), refill: 40, restarts: 16 };
 
 impl Window {
     /// In which time one call of a limit flows back, rounded up.
@@ -83,7 +73,8 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(limit: u32, window: Window, now: Duration) -> Self {
+    /// `shared`: whether ordinary reads leave a part to the responder.
+    fn new((limit, window): (u32, Window), shared: bool, now: Duration) -> Self {
         let limit = i128::from(limit.max(1));
         let length = nanos(window.length);
         let call = UNITS * length;
@@ -94,7 +85,7 @@ impl Bucket {
         // holds less than limit + 1 calls: one, the refill, and the two thirds of the room.
         let capacity = (room - window.restarts * initial).max(call);
         // At least a whole call, or the responder could not use it.
-        let reserve = if window.shared { (capacity / 5).max(call).min(capacity - call) } else { 0 };
+        let reserve = if shared { (capacity / 5).max(call).min(capacity - call) } else { 0 };
         let per_nano = window.refill * limit;
         let kept = (initial / 5).min(reserve);
         Self { window: window.length, call, capacity, reserve, per_nano, level: initial, kept, at: now }
@@ -173,10 +164,12 @@ impl Account {
     /// A fresh account of a path template with these limits, of a process that started at `now`: any monotonic time; later
     /// calls use the same clock.
     pub(crate) fn new(endpoint: Endpoint, limits: Limits, now: Duration) -> Self {
-        let (minute, hour) = windows_of(endpoint);
+        // The alert list is asked at a steady pace by the poll. respond asks it only where the server has no `alerts/{id}`,
+        // and waits then as the poll does.
+        let shared = !matches!(endpoint, Endpoint::AlertList);
         Self {
-            minute: Bucket::new(limits.per_minute, minute, now),
-            hour: Bucket::new(limits.per_hour, hour, now),
+            minute: Bucket::new((limits.per_minute, MINUTE), shared, now),
+            hour: Bucket::new((limits.per_hour, HOUR), shared, now),
             blocked_until: now,
             refusals: 0,
         }
@@ -246,7 +239,7 @@ impl QuotaSettings {
     /// windows: calls that are further apart can go on for ever.
     pub(crate) fn time_per_alert_list(&self) -> Duration {
         let limits = self.limits(Endpoint::AlertList);
-        MINUTE.per_call(limits.per_minute).max(STEADY_HOUR.per_call(limits.per_hour))
+        MINUTE.per_call(limits.per_minute).max(HOUR.per_call(limits.per_hour))
     }
 }
 

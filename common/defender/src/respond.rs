@@ -45,9 +45,9 @@ impl<'a> Body<'a> {
             | Action::UnrestrictCode { .. }
             | Action::CollectPackage { .. }
             | Action::Investigate { .. }
-            | Action::Offboard { .. } => plain,
-            // None of them has this body: each is asked for elsewhere, with its own.
-            Action::Tag { .. }
+            | Action::Offboard { .. }
+            // None of those that follow has this body: each is asked for elsewhere, with its own.
+            | Action::Tag { .. }
             | Action::SetDeviceValue { .. }
             | Action::UpdateAlert(_)
             | Action::Indicator(_)

@@ -62,7 +62,7 @@ pub fn decide(
 ) -> Result<DecisionRecord, DecideError> {
     let alert = alert(record)?;
     let machine = machine(record, &alert);
-    Ok(decided(rules, record, (&alert, &machine.as_ref().map_err(Clone::clone)), (id, now)))
+    Ok(decided(rules, record, (&alert, machine.as_ref().map_err(String::as_str)), (id, now)))
 }
 
 /// The same on a record that was read in one pass.
@@ -75,18 +75,18 @@ pub fn decide_read(
 ) -> DecisionRecord {
     let alert = &record.alert;
     let machine = named(record, alert).and_then(|(machine, wanted)| the_one(machine, wanted));
-    decided(rules, record, (alert, &machine), (id, now))
+    decided(rules, record, (alert, machine.as_ref().copied().map_err(String::as_str)), (id, now))
 }
 
 fn decided<A, M>(
     rules: &RuleSet,
     record: &EnrichedRecord<A, M>,
-    (alert, machine): (&Alert, &Result<&Machine, String>),
+    (alert, machine): (&Alert, Result<&Machine, &str>),
     (id, now): (String, Timestamp),
 ) -> DecisionRecord {
-    let facts = RecordFacts::new(alert, machine.as_ref().ok().copied(), record.enriched_at).without(&record.cut);
+    let facts = RecordFacts::new(alert, machine.ok(), record.enriched_at).without(&record.cut);
     let stands: Vec<RuleEvaluation> = rules.rules().iter().map(|rule| stand(rule, &facts, machine)).collect();
-    let target = machine.as_ref().ok().map(|machine| &machine.id);
+    let target = machine.ok().map(|machine| &machine.id);
     let conclusion = conclude(&stands, record, alert, target);
     let summary = summary(record, alert);
     DecisionRecord {
@@ -94,7 +94,7 @@ fn decided<A, M>(
         id,
         tenant: record.tenant.clone(),
         alert: summary,
-        machine: machine.as_ref().ok().map(|machine| machine.summary()).or_else(|| alert.machine_summary()),
+        machine: machine.ok().map(Machine::summary).or_else(|| alert.machine_summary()),
         verdict: conclusion.verdict,
         reason: conclusion.reason,
         matched: stands.iter().filter_map(matched).collect(),
@@ -146,9 +146,9 @@ fn the_one<'r>(machine: &'r Machine, wanted: &MachineId) -> Result<&'r Machine, 
 }
 
 /// Judges one rule. A rule that matches and acts on a machine needs that machine.
-pub fn stand<'a>(rule: &'a Rule, facts: &RecordFacts, machine: &Result<&Machine, String>) -> RuleEvaluation<'a> {
+pub fn stand<'a>(rule: &'a Rule, facts: &RecordFacts, machine: Result<&Machine, &str>) -> RuleEvaluation<'a> {
     let judged = match (rule.condition.judge(facts), machine) {
-        (Judged::True, Err(why)) if !rule.actions.is_empty() => Judged::Unknown(why.clone()),
+        (Judged::True, Err(why)) if !rule.actions.is_empty() => Judged::Unknown(why.to_owned()),
         (Judged::Unknown(problem) | Judged::Cut(problem), Err(why)) => Judged::Unknown(format!("{problem} ({why})")),
         (judged, _) => judged,
     };

@@ -26,12 +26,12 @@ pub struct RuleExplanation<'a> {
 pub fn explain<'a>(rules: &'a RuleSet, record: &EnrichedRecord) -> Result<Vec<RuleExplanation<'a>>, DecideError> {
     let alert: Alert = decide::alert(record)?;
     let machine = decide::machine(record, &alert);
-    let machine = machine.as_ref().map_err(Clone::clone);
-    let facts = RecordFacts::new(&alert, machine.as_ref().ok().copied(), record.enriched_at).without(&record.cut);
+    let machine = machine.as_ref().map_err(String::as_str);
+    let facts = RecordFacts::new(&alert, machine.ok(), record.enriched_at).without(&record.cut);
     let explained = rules.rules().iter().filter_map(|rule| {
         // A rule that was loaded has no mistakes.
         let explanation = condition::explain(&rule.condition, &rule.when, &facts).ok()?;
-        let judged = decide::stand(rule, &facts, &machine).judged;
+        let judged = decide::stand(rule, &facts, machine).judged;
         Some(RuleExplanation { rule, judged, condition: explanation.root })
     });
     Ok(explained.collect())

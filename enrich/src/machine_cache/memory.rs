@@ -85,7 +85,7 @@ impl Memory {
         }
     }
 
-    /// Makes room for a quarter: what was remembered first goes first.
+    /// Makes room for a quarter: what holds for the shortest time goes first.
     fn forget_the_oldest(&mut self) {
         let mut oldest: Vec<(Instant, String)> =
             self.known.iter().map(|(key, known)| (known.until, key.clone())).collect();

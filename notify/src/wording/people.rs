@@ -9,16 +9,13 @@ use cordon_settings::format_duration;
 
 use super::guards::decides;
 use super::phrases::Phrases;
-use super::trouble::{WHO as SHORT_WHO, lower, trouble, trouble_badge};
+use super::trouble::{WHO as SHORT_WHO, WHY, lower, trouble, trouble_badge};
 use super::{Tone, Wording, around};
 use crate::clean;
 use crate::clean::MAX_LINE;
 
 /// The longest name of a person in a sentence, in characters.
 const WHO: usize = 60;
-
-/// The longest reason of a person in a headline, in characters.
-const WHY: usize = 60;
 
 /// Who called an action off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +35,7 @@ pub fn canceller(record: &ActionRecord) -> Option<Canceller> {
     }
     let reason = record.reason.as_str();
     let told = |who: &str, why: &str| Canceller { who: clean::line(who, WHO), why: clean::foreign(why, MAX_LINE) };
-    if let Some((_, by)) = reason.split_once("(cancelled by ") {
+    if let Some((_, by)) = reason.split_once(&format!("({CANCELLED_BY}")) {
         return Some(told(by.strip_suffix(')').unwrap_or(by), ""));
     }
     if let Some(by) = reason.strip_prefix(CANCELLED_BY) {

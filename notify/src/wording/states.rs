@@ -5,13 +5,11 @@ use cordon_records::{Action, ActionRecord, ActionState, Ruling};
 use super::digests::CHECK;
 use super::people::{self, called_off, if_you_agree};
 use super::phrases::Phrases;
-use super::trouble::{WHO, approvers, lower, trouble, trouble_badge};
+use super::trouble::{WHO, WHY, approvers, lower, trouble, trouble_badge};
 use super::{Step, Tone, Wording, around, expiry, others};
 use crate::clean;
 use crate::facts::{self, instant};
 
-/// The longest reason of a person in a headline, in characters.
-const WHY: usize = 60;
 /// Louder than what was done.
 const NOT: &str = "NOT";
 /// Above what is on its way.

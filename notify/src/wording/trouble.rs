@@ -7,6 +7,8 @@ use crate::clean;
 
 /// The longest name of a person in a headline, in characters.
 pub const WHO: usize = 40;
+/// The longest reason of a person in a headline, in characters.
+pub const WHY: usize = 60;
 
 /// How loud it is that something did not happen.
 pub fn trouble(record: &ActionRecord) -> Tone {

@@ -1,6 +1,6 @@
 //! The explanation for scripts.
 
-use cordon_policy::{Judged as RuleEvaluation, RuleExplanation};
+use cordon_policy::{Judged as OfCondition, RuleExplanation};
 use serde_json::{Value, json};
 
 use super::Explained;
@@ -28,9 +28,9 @@ pub fn document(explained: &Explained<'_>) -> Value {
 
 fn of_rule(explained: &RuleExplanation<'_>) -> Value {
     let (stand, why) = match &explained.judged {
-        RuleEvaluation::True => ("matches", None),
-        RuleEvaluation::False => ("does_not_match", None),
-        RuleEvaluation::Unknown(why) | RuleEvaluation::Cut(why) => ("cannot_be_told", Some(why)),
+        OfCondition::True => ("matches", None),
+        OfCondition::False => ("does_not_match", None),
+        OfCondition::Unknown(why) | OfCondition::Cut(why) => ("cannot_be_told", Some(why)),
     };
     json!({
         "rule": explained.rule.id,

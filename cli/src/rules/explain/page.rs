@@ -1,6 +1,6 @@
 //! The explanation for people.
 
-use cordon_policy::{Judged as RuleEvaluation, RuleExplanation};
+use cordon_policy::{Judged as OfCondition, RuleExplanation};
 use cordon_records::{Machine, Mode, Ruling, Verdict as Verdicts};
 
 use super::Explained;
@@ -45,9 +45,9 @@ fn head(explained: &Explained<'_>) -> String {
 
 fn of_rule(explained: &RuleExplanation<'_>) -> String {
     let stand = match &explained.judged {
-        RuleEvaluation::True => "MATCHES".to_owned(),
-        RuleEvaluation::False => "does not match".to_owned(),
-        RuleEvaluation::Unknown(why) | RuleEvaluation::Cut(why) => format!("CANNOT BE TOLD: {}", line(why)),
+        OfCondition::True => "MATCHES".to_owned(),
+        OfCondition::False => "does not match".to_owned(),
+        OfCondition::Unknown(why) | OfCondition::Cut(why) => format!("CANNOT BE TOLD: {}", line(why)),
     };
     let rule = explained.rule;
     format!("rule {} ({}) {stand}\n{}", rule.id, rule.mode.as_str(), step::tree(&explained.condition, 2))

@@ -13,7 +13,7 @@ impl History {
     /// No window of that length, both ends included, holds more calls than the limit, and `initial` more for each
     /// restart in it beyond those that the bucket provides for. None is provided for when it is `rebuilt`.
     fn keeps(&self, limit: u32, window: Window, rebuilt: bool) -> Result<(), TestCaseError> {
-        let fresh = Bucket::new(limit, window, Duration::ZERO);
+        let fresh = Bucket::new((limit, window), true, Duration::ZERO);
         let mut first = 0;
         for (last, at) in self.sent.iter().enumerate() {
             let start = at.saturating_sub(window.length);
@@ -116,9 +116,8 @@ proptest! {
     ) {
         let limits = Limits { per_minute, per_hour: per_minute * factor };
         let history = live(&lives, |now, _| Account::new(endpoint, limits, now));
-        let (minute, hour) = windows_of(endpoint);
-        history.keeps(limits.per_minute, minute, false)?;
-        history.keeps(limits.per_hour, hour, false)?;
+        history.keeps(limits.per_minute, MINUTE, false)?;
+        history.keeps(limits.per_hour, HOUR, false)?;
     }
 
     #[test]
@@ -132,9 +131,8 @@ proptest! {
             account.charge(now, &sent.iter().map(age).collect::<Vec<_>>());
             account
         });
-        let (minute, hour) = windows_of(endpoint);
-        history.keeps(limits.per_minute, minute, true)?;
-        history.keeps(limits.per_hour, hour, true)?;
+        history.keeps(limits.per_minute, MINUTE, true)?;
+        history.keeps(limits.per_hour, HOUR, true)?;
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Guard {
     #[rustfmt::skip]
     const fn row(self) -> [bool; 7] {
         match self {
-            //                       isolate  disrupting  indicator  gentle  alert  freeing  ending
+            //                       isolate  disruptive  indicator  low     alert  restores ending
             Self::Pause          => [Y,       Y,          Y,         Y,      Y,     Y,       Y],
             Self::Breaker        => [Y,       Y,          Y,         Y,      Y,     N,       N],
             Self::Mode           => [Y,       Y,          Y,         Y,      Y,     Y,       Y],
@@ -199,14 +199,14 @@ impl Guard {
             Self::Retired if kind.retired().is_none() => return false,
             _ => {}
         }
-        let [isolate, disrupting, indicator, gentle, alert, freeing, ending] = self.row();
+        let [isolate, disruptive, indicator, low_impact, alert, restoring, ending] = self.row();
         match column(kind, asker) {
             Column::Isolate => isolate,
-            Column::Disruptive => disrupting,
+            Column::Disruptive => disruptive,
             Column::Indicator => indicator,
-            Column::LowImpact => gentle,
+            Column::LowImpact => low_impact,
             Column::Alert => alert,
-            Column::Restoring => freeing,
+            Column::Restoring => restoring,
             Column::Ending => ending,
         }
     }

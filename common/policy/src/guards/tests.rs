@@ -21,7 +21,7 @@ mod retired;
 
 /// A case that the built-in guards pass; tests change what they are about.
 #[derive(Debug, Clone)]
-struct RecordFacts {
+struct CaseFacts {
     action: Action,
     mode: Mode,
     asker: Asker,
@@ -55,11 +55,11 @@ fn rule(id: &str) -> RuleId {
     RuleId::new(id).unwrap()
 }
 
-fn facts() -> RecordFacts {
+fn facts() -> CaseFacts {
     let alert = r#"{"id":"a1","severity":"High","status":"New","newest_moment":"2027-01-15T07:59:00Z"}"#;
     let machine =
         r#"{"id":"m1","name":"PC1.corp.example","os":"Windows11","group":"Clients","value":"Normal","tags":["lab"]}"#;
-    RecordFacts {
+    CaseFacts {
         action: Action::Isolate { isolation: IsolationType::Full, comment: "c".to_owned(), release: None },
         mode: Mode::Auto,
         asker: Asker::Rules,
@@ -85,7 +85,7 @@ fn facts() -> RecordFacts {
     }
 }
 
-impl RecordFacts {
+impl CaseFacts {
     fn case(&self) -> Case<'_> {
         Case {
             action: &self.action,
@@ -179,7 +179,7 @@ fn against(judgement: &Judgement) -> Vec<(&str, Ruling)> {
 }
 
 #[track_caller]
-fn expect(yaml: &str, expected: &[(&str, Ruling)], change: impl FnOnce(&mut RecordFacts)) {
+fn expect(yaml: &str, expected: &[(&str, Ruling)], change: impl FnOnce(&mut CaseFacts)) {
     let mut facts = facts();
     change(&mut facts);
     let judgement = facts.judge(&guards(yaml));
@@ -344,7 +344,7 @@ fn a_reached_cap_holds_and_trips_but_only_when_nothing_else_stands_against() {
 
 #[test]
 fn a_rules_limit_holds_without_tripping_and_counts_that_rule_only() {
-    let limited = |f: &mut RecordFacts| (f.limits, f.attempts) = (vec![(3_600, 2)], attempts(2, 1_000));
+    let limited = |f: &mut CaseFacts| (f.limits, f.attempts) = (vec![(3_600, 2)], attempts(2, 1_000));
     expect("", &[(guard::RULE_LIMITS, Ruling::Hold)], limited);
     let mut tripped = facts();
     limited(&mut tripped);

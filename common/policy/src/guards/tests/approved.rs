@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn approved(change: impl FnOnce(&mut RecordFacts)) -> RecordFacts {
+fn approved(change: impl FnOnce(&mut CaseFacts)) -> CaseFacts {
     let mut facts = facts();
     facts.approved = true;
     change(&mut facts);
@@ -53,7 +53,7 @@ fn an_approval_lifts_what_a_person_may_decide_and_says_so() {
 
 #[test]
 fn an_approval_lifts_no_switch_no_refusal_and_no_missing_fact() {
-    let stays = |yaml: &str, guard: &str, ruling: Ruling, change: fn(&mut RecordFacts)| {
+    let stays = |yaml: &str, guard: &str, ruling: Ruling, change: fn(&mut CaseFacts)| {
         let judgement = approved(change).judge(&guards(yaml));
         assert!(against(&judgement).contains(&(guard, ruling)), "{guard}: {:#?}", judgement.verdicts);
     };
@@ -72,7 +72,7 @@ fn an_approval_lifts_no_switch_no_refusal_and_no_missing_fact() {
     stays("", guard::RELEASED, Ruling::Hold, |f| f.isolation = Isolation::Unknown);
     stays("caps: {per_device_group: {1h: 9}}", guard::PER_DEVICE_GROUP, Ruling::Hold, |f| f.machine().group = None);
     stays("", guard::FLEET_SHARE, Ruling::Hold, |f| (f.fleet, f.attempts) = (None, attempts(10, 1)));
-    let running = |f: &mut RecordFacts| f.isolation = Isolation::Running { id: MachineActionId::new("x1").unwrap() };
+    let running = |f: &mut CaseFacts| f.isolation = Isolation::Running { id: MachineActionId::new("x1").unwrap() };
     stays("", guard::ISOLATION, Ruling::Covered, running);
 }
 
@@ -119,7 +119,7 @@ fn what_is_said_about_approvals_is_read() {
 }
 
 /// The breaker is latched, and all that it holds was approved.
-fn approved_by_notice(change: impl FnOnce(&mut RecordFacts)) -> RecordFacts {
+fn approved_by_notice(change: impl FnOnce(&mut CaseFacts)) -> CaseFacts {
     let mut facts = facts();
     facts.breaker = latched(true);
     facts.by_notice = facts.breaker.as_ref().map(|latch| latch.at);
@@ -129,10 +129,10 @@ fn approved_by_notice(change: impl FnOnce(&mut RecordFacts)) -> RecordFacts {
 
 #[test]
 fn an_approval_by_notice_lifts_that_breaker_the_mode_and_the_age_and_nothing_else() {
-    let lifted = |change: fn(&mut RecordFacts)| approved_by_notice(change).judge(&Guards::built_in());
+    let lifted = |change: fn(&mut CaseFacts)| approved_by_notice(change).judge(&Guards::built_in());
     let both = lifted(|f| (f.mode, f.alert.newest_moment) = (Mode::Approve, Some(at(-90_000))));
     assert_eq!(both.ruling, Ruling::Pass, "{:#?}", both.verdicts);
-    let stays = |yaml: &str, guard: &str, change: fn(&mut RecordFacts)| {
+    let stays = |yaml: &str, guard: &str, change: fn(&mut CaseFacts)| {
         let judgement = approved_by_notice(change).judge(&guards(yaml));
         assert_eq!(against(&judgement), [(guard, Ruling::Hold)], "{:#?}", judgement.verdicts);
     };

@@ -20,7 +20,7 @@ fn of_impact(impact: Impact) -> Vec<ActionKind> {
 }
 
 /// What would stop an isolation for all eternity.
-fn everything_against(facts: &mut RecordFacts) {
+fn everything_against(facts: &mut CaseFacts) {
     facts.mode = Mode::Auto;
     facts.alert.status = cordon_records::AlertStatus::Resolved;
     facts.alert.newest_moment = None;
@@ -136,7 +136,7 @@ fn a_timer_gives_back_whatever_stands_against_but_waits_while_all_is_paused() {
 
 #[test]
 fn what_rules_give_back_stays_inside_the_pilot_and_the_maintenance_windows() {
-    let release = |f: &mut RecordFacts| {
+    let release = |f: &mut CaseFacts| {
         (f.action, f.isolation, f.ours) = (action(ActionKind::Release), isolated(), true);
     };
     expect("scope: {tags: [cordon-pilot]}", &[(guard::SCOPE, Ruling::Hold)], release);

@@ -39,7 +39,7 @@ fn a_name_a_group_and_a_value_that_are_blank_hold_as_null_does() {
 #[test]
 fn a_blank_beside_other_tags_is_no_tag() {
     for blank in BLANKS {
-        let tags = |f: &mut RecordFacts| f.machine().tags = Some(vec!["Sales".to_owned(), blank.to_owned()]);
+        let tags = |f: &mut CaseFacts| f.machine().tags = Some(vec!["Sales".to_owned(), blank.to_owned()]);
         expect("{scope: {tags: [sales]}, hold: {tags: [VIP]}}", &[], tags);
         expect("scope: {tags: [lab]}", &[(guard::SCOPE, Ruling::Hold)], tags);
         expect("hold: {tags: [sales]}", &[(guard::HOLD_TAGS, Ruling::Hold)], tags);
@@ -50,7 +50,7 @@ fn a_blank_beside_other_tags_is_no_tag() {
 
 #[test]
 fn a_hit_is_told_before_a_blank_beside_it() {
-    let tags = |f: &mut RecordFacts| f.machine().tags = Some(vec!["\t".to_owned(), "cordon-never".to_owned()]);
+    let tags = |f: &mut CaseFacts| f.machine().tags = Some(vec!["\t".to_owned(), "cordon-never".to_owned()]);
     expect("", &[(guard::NEVER_LIST, Ruling::Refuse)], tags);
 }
 

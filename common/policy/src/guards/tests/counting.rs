@@ -39,7 +39,7 @@ fn the_cap_on_each_device_group_counts_its_group_and_those_that_are_not_known() 
 
 #[test]
 fn a_rules_limit_counts_each_kind_of_its_actions_by_itself() {
-    let limited = |f: &mut RecordFacts| f.limits = vec![(3_600, 2)];
+    let limited = |f: &mut CaseFacts| f.limits = vec![(3_600, 2)];
     let scans = || (0..2).map(|_| attempt_of(ActionKind::Scan, -1)).collect::<Vec<_>>();
     expect("", &[], |f| (limited(f), f.attempts = scans()).1);
     let held = &[(guard::RULE_LIMITS, Ruling::Hold)];
@@ -65,7 +65,7 @@ fn only_caps_over_all_rules_and_the_share_of_the_fleet_latch_the_breaker() {
 }
 
 /// Ten thousand machines at once, through one memory of attempts and one breaker, as respond has them.
-fn flood(guards: &Guards, change: impl Fn(&mut RecordFacts)) -> (usize, Vec<Trip>, RecordFacts) {
+fn flood(guards: &Guards, change: impl Fn(&mut CaseFacts)) -> (usize, Vec<Trip>, CaseFacts) {
     let mut facts = facts();
     let (mut passed, mut trips) = (0, Vec::new());
     for number in 0..10_000 {
@@ -96,7 +96,7 @@ fn a_flood_of_ten_thousand_machines_passes_exactly_the_cap_and_latches_the_break
 
 #[test]
 fn a_flood_of_gentle_actions_passes_exactly_their_cap_and_isolations_go_on() {
-    let scan = |facts: &mut RecordFacts| facts.action = action(ActionKind::Scan);
+    let scan = |facts: &mut CaseFacts| facts.action = action(ActionKind::Scan);
     let (passed, trips, mut facts) = flood(&Guards::built_in(), scan);
     assert_eq!((passed, trips), (100, vec![]));
     facts.action = action(ActionKind::Isolate);

@@ -13,7 +13,7 @@ fn machine(fields: &str) -> MachineSummary {
     serde_json::from_str::<Machine>(&wire).unwrap().summary()
 }
 
-fn said(guard: &str, change: impl FnOnce(&mut RecordFacts)) -> (Ruling, String) {
+fn said(guard: &str, change: impl FnOnce(&mut CaseFacts)) -> (Ruling, String) {
     let mut facts = facts();
     change(&mut facts);
     let judged = facts.judge(&Guards::built_in());
@@ -27,7 +27,7 @@ fn a_machine_that_was_merged_into_another_is_held_and_the_other_is_named() {
     let (ruling, why) = said(guard::MACHINE_FACTS, |facts| facts.machine = Some(merged.clone()));
     assert_eq!(ruling, Ruling::Hold);
     assert_eq!(why, "PC1.corp.example was merged into machine m2: a person decides which is meant");
-    let approved = |facts: &mut RecordFacts| (facts.machine, facts.approved) = (Some(merged.clone()), true);
+    let approved = |facts: &mut CaseFacts| (facts.machine, facts.approved) = (Some(merged.clone()), true);
     assert_eq!(said(guard::MACHINE_FACTS, approved).0, Ruling::Pass, "a person may decide that it is meant");
 }
 
@@ -105,7 +105,7 @@ fn an_alert_that_has_an_isolation_on_another_machine_is_held_for_a_person_and_th
         "alert a1 has an isolation on PC0.corp.example already: a person decides whether this machine is meant, too"
     );
     let id = MachineActionId::new("x1").unwrap();
-    let covered = |facts: &mut RecordFacts| {
+    let covered = |facts: &mut CaseFacts| {
         (facts.elsewhere, facts.isolation) = (Some("PC0.corp.example"), Isolation::Isolated { id })
     };
     assert_eq!(said(guard::ISOLATION, covered).0, Ruling::Covered, "it is isolated: nothing is left to decide");
@@ -113,7 +113,7 @@ fn an_alert_that_has_an_isolation_on_another_machine_is_held_for_a_person_and_th
 
 #[test]
 fn whoever_isolated_the_machine_is_named_whatever_is_asked() {
-    let stands = |facts: &mut RecordFacts| {
+    let stands = |facts: &mut CaseFacts| {
         facts.isolated_by = Some("analyst@example.com (Selective)");
         facts.isolation = Isolation::Isolated { id: MachineActionId::new("x1").unwrap() };
     };

@@ -17,7 +17,7 @@ fn indicator(kind: IndicatorType, value: &str) -> Action {
 
 /// The verdict of the guard, and what all of them come to, with every way of saying yes.
 fn judged(action: &Action) -> Vec<(Option<Ruling>, Ruling)> {
-    let yeses: [fn(&mut RecordFacts); 3] =
+    let yeses: [fn(&mut CaseFacts); 3] =
         [|_| {}, |f| f.approved = true, |f| (f.breaker, f.by_notice) = (latched(true), Some(at(-5)))];
     let judged = yeses.map(|yes| {
         let mut facts = facts();

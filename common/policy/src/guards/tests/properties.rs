@@ -35,7 +35,7 @@ prop_compose! {
         fleet in proptest::option::of((0u64..10_000, 0i64..100_000)),
         (paused, latched_, known) in (any::<bool>(), any::<bool>(), any::<bool>()),
         limits in proptest::collection::vec((1u64..90_000, 1u32..20), 0..2),
-    ) -> RecordFacts {
+    ) -> CaseFacts {
         let mut facts = facts();
         (facts.mode, facts.action, facts.approved) = (mode, action(kind), approved);
         let machine = facts.machine();

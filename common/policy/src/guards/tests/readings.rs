@@ -167,7 +167,7 @@ proptest! {
         (there.machine, there.polled) = (Some(one.clone()), Some(other.clone()));
         let mut back = facts();
         (back.machine, back.polled) = (Some(other), Some(one));
-        let refused = |facts: &RecordFacts| facts.judge(&guards(LISTS)).ruling == Ruling::Refuse;
+        let refused = |facts: &CaseFacts| facts.judge(&guards(LISTS)).ruling == Ruling::Refuse;
         prop_assert_eq!(refused(&there), refused(&back));
     }
 }

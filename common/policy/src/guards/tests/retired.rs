@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_kind_that_microsoft_no_longer_takes_is_refused_also_where_people_approved_it_and_what_takes_its_place_is_named() {
-    let yeses: [fn(&mut RecordFacts); 3] =
+    let yeses: [fn(&mut CaseFacts); 3] =
         [|_| {}, |f| f.approved = true, |f| (f.breaker, f.by_notice) = (latched(true), Some(at(-5)))];
     for yes in yeses {
         let mut facts = facts();
