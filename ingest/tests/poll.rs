@@ -5,8 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use cordon_ingest::IngestSettings;
-use cordon_records::{Change, Topic, dead_letter_header as header};
+use cordon_defender::QuotaSettings;
+use cordon_ingest::{IngestSettings, PollInterval};
+use cordon_records::{Change, CursorRecord, Topic, dead_letter_header as header};
 use cordon_simulator::{ALL_ROLES, App, CLIENT_ID, CLIENT_SECRET, Fault, FaultKind, Quirks, SimAlert};
 use serde_json::json;
 use support::{Bench, WrongClock, metric, until};
@@ -31,6 +32,36 @@ async fn every_alert_served_arrives_exactly_once_and_its_updates_too() {
     assert_eq!(bench.counts().await.len(), 138);
     assert_accounts_balance(&context);
     assert_eq!(metric(&context, "cordon_records_sent_total", ""), 138);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_round_brings_goes_on_at_once_and_is_covered_only_by_the_question_that_the_quota_put_off() {
+    let bench = Bench::start(Quirks::default());
+    let mut settings = bench.settings();
+    // A call every 4 s once the first three are spent: the second question of a round has to wait.
+    settings.defender.quota = QuotaSettings { share: 1.0, per_minute: Some(30), per_hour: Some(100_000) };
+    settings.poll_interval = PollInterval::Auto(Duration::from_millis(200));
+    let poller = bench.poller_with(settings);
+    for _ in 0..3 {
+        bench.until_covered().await;
+    }
+    let added = bench.tenant.now();
+    let id = bench.tenant.add_alert(SimAlert::default());
+    bench.until_produced(std::slice::from_ref(&id)).await;
+    bench.until_covered().await;
+    let brought = bench.tenant.first_listed(&id).unwrap();
+    let requests = bench.tenant.requests();
+    let lists = requests.iter().filter(|request| request.path.starts_with("/api/alerts?"));
+    let confirmed = lists.map(|request| request.at).find(|at| *at > brought).unwrap();
+    let records = bench.records(Topic::Cursors).await;
+    let written = records.iter().find_map(|record| match record.json().unwrap() {
+        CursorRecord::Poll(cursor) if cursor.covered_until >= added => record.timestamp,
+        CursorRecord::Poll(_) | CursorRecord::Claim(_) => None,
+    });
+    assert!(written.unwrap().as_millisecond() >= confirmed.as_millisecond(), "{written:?} {confirmed}");
+    let on_the_topic = bench.records(Topic::Alerts).await[0].timestamp.unwrap();
+    assert!(on_the_topic < confirmed, "{on_the_topic} {confirmed}");
+    poller.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
