@@ -279,14 +279,14 @@ mod tests {
     proptest! {
         #[test]
         fn every_field_reads_what_its_value_says_and_nothing_of_another_type(value in any_json()) {
-            // A number is what its digits are read as.
-            let value: Value = serde_json::from_str(&value.to_string()).unwrap();
-            let text = as_text(&value);
             let alert = json!({
                 "id": "a", "title": value, "incidentId": value, "lastEventTime": value, "evidence": value,
                 "mitreTechniques": value, "loggedOnUsers": value,
             });
-            let machine = json!({"id": "m", "isExcluded": value});
+            // A number is what its digits are read as, which may print otherwise: the model reads the same digits.
+            let value = serde_json::from_str::<Value>(&alert.to_string()).unwrap()["title"].take();
+            let text = as_text(&value);
+            let machine = json!({"id": "m", "isExcluded": alert["title"]});
             let read: Alert = from_str(&alert.to_string()).unwrap();
             prop_assert_eq!(&read.title, &text);
             prop_assert_eq!(read.incident_id, text.as_deref().and_then(|text| text.parse().ok()));
