@@ -7,7 +7,7 @@
 //! The parts of an action's way, in order: `intake.rs`, `order.rs`, `preflight.rs`, `attempt.rs`, `reconcile.rs`, `follow.rs`,
 //! `refused.rs`, `retry.rs`; whose turn it is: `urgency.rs`; whose an action is: `ours.rs`, `others.rs`; of single kinds: `batch.rs`, `cancel.rs`, `link.rs`,
 //! `release.rs`, `timer.rs`. What people say comes in through `people/`: `command.rs` takes it, `authority.rs` says
-//! whether it counts, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
+//! whether it counts, `done.rs` says what comes of it, `approval.rs` decides what is held, `bulk.rs` what one word asks for many.
 //! What may come where one action stands is the table of `job.rs`; all that are on their way are in `jobs.rs`, and everything
 //! that has a time in the one queue of `schedule.rs`. An event that cannot come where its action stands changes nothing and
 //! is told ([`Effect::OutOfPlace`]).

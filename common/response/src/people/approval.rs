@@ -15,8 +15,8 @@ use super::super::report;
 use super::super::responder::Responder;
 use super::super::schedule::Due;
 use super::super::settlement::OnDurable;
-use super::authority::Person;
-use super::command::{CommandOutput, Done, NotDone, words};
+use super::authority::{Person, words};
+use super::done::{CommandOutput, Done, NotDone};
 
 /// How much is ended in one turn of the responder: after a flood thousands expire at the same instant.
 const EXPIRE_AT_ONCE: usize = 200;

@@ -8,7 +8,9 @@ use cordon_signing::{AllowedSigners, InvalidSignature, Signer};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::ledger::Applied;
-use super::command::words;
+
+/// The longest word of a person's that is taken over, in characters.
+const WORDS: usize = 1_000;
 
 /// How far a command may lie in the future: clocks of well-kept machines differ by less (Kerberos allows as much).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -148,4 +150,9 @@ pub(crate) fn person(
         return Err(Ignored::TooLong(format_duration(allowed)));
     }
     Ok(Person { name: signer.principal, key: signer.fingerprint, why: words(&record.why), command })
+}
+
+/// A person's text as far as it is taken over. The signature is over all of it.
+pub(crate) fn words(text: &str) -> String {
+    text.chars().take(WORDS).collect()
 }

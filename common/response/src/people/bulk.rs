@@ -16,17 +16,10 @@ use super::super::responder::Responder;
 use super::super::room::room_for;
 use super::super::switches::waits_for_the_breaker;
 use super::authority::Person;
-use super::command::{CommandOutput, Done};
+use super::done::{CommandOutput, Done, LeftOut};
 
 /// So many may one person approve by one notice of the breaker.
 const ALONE: usize = 10;
-
-/// What a command named, and is not done for it after all.
-#[derive(Debug)]
-pub(super) struct LeftOut {
-    pub key: ActionKey,
-    pub why: String,
-}
 
 /// Whether the list is what the signer saw.
 ///

@@ -6,86 +6,18 @@
 
 use cordon_records::{
     ActionKey, ActionState, AttemptState, Command, CommandPlace, CommandRecord, Latch, LedgerEntry, LedgerRecord,
-    NoticeKind, RefusalCause, Report,
+    NoticeKind, RefusalCause,
 };
 
 use super::super::event::{Effect, Moment};
 use super::super::job::{Attempt, Job};
 use super::super::ledger::Applied;
 use super::super::reconcile::with_what_is_unseen;
-use super::super::report;
 use super::super::responder::Responder;
 use super::super::settlement::OnDurable;
-use super::super::switches::{notice, refusal};
-use super::authority::{self, Before, Ignored, Person};
-use super::bulk::LeftOut;
-
-/// The longest word of a person's that is taken over, in characters.
-const WORDS: usize = 1_000;
-
-/// What a command leads to, to be written in this order.
-#[derive(Debug, Default)]
-pub(crate) struct CommandOutput {
-    pub reports: Vec<Report>,
-    pub ledger: Vec<LedgerRecord>,
-}
-
-impl CommandOutput {
-    /// An entry as it stands now.
-    pub(crate) fn entry(entry: LedgerEntry) -> Self {
-        Self { reports: Vec::new(), ledger: vec![LedgerRecord::Action(Box::new(entry))] }
-    }
-
-    /// What was ended by a write of its own, once more: two writes of one key follow each other, so that the command is
-    /// done with only when what it ended is durable.
-    pub(crate) fn again<'a>(ended: impl IntoIterator<Item = &'a LedgerEntry>) -> Self {
-        let ledger = ended.into_iter().map(|entry| LedgerRecord::Action(Box::new(entry.clone())));
-        Self { reports: Vec::new(), ledger: ledger.collect() }
-    }
-
-    /// What follows upon this.
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        self.reports.extend(other.reports);
-        self.ledger.extend(other.ledger);
-        self
-    }
-
-    /// An entry, and the report that says so.
-    pub(crate) fn told(entry: LedgerEntry, state: ActionState) -> Self {
-        let report = Report::Action(Box::new(report::of(&entry, state)));
-        Self { reports: vec![report], ..Self::entry(entry) }
-    }
-}
-
-/// What is done with a command, or why nothing is.
-pub(crate) type Done = Result<CommandOutput, NotDone>;
-
-/// Why nothing is done with a command.
-#[derive(Debug)]
-pub(crate) struct NotDone {
-    cause: RefusalCause,
-    why: String,
-}
-
-impl NotDone {
-    /// What it asks for is so already, or what it is about has ended.
-    pub(crate) const fn needless(why: String) -> Self {
-        Self { cause: RefusalCause::NothingToDo, why }
-    }
-}
-
-/// A command that counts, and cannot be done as things stand.
-impl From<String> for NotDone {
-    fn from(why: String) -> Self {
-        Self { cause: RefusalCause::NotPossible, why }
-    }
-}
-
-impl From<Ignored> for NotDone {
-    fn from(ignored: Ignored) -> Self {
-        Self { cause: ignored.cause(), why: ignored.to_string() }
-    }
-}
+use super::super::switches::notice;
+use super::authority::{self, Before, Person, words};
+use super::done::{CommandOutput, Done, NotDone, does_nothing, one_refused, refused};
 
 impl Responder {
     /// Takes the command at this place, or what could not be read there. What is not new was read before.
@@ -224,28 +156,4 @@ impl Responder {
     pub(crate) fn knows(&self, key: &ActionKey) -> bool {
         self.jobs.contains(key) || self.ledger.knows(key)
     }
-}
-
-/// A command that does nothing, told once.
-fn does_nothing(place: CommandPlace, said: (RefusalCause, String), at: Moment) -> CommandOutput {
-    CommandOutput { reports: vec![refusal(place.refusal(None), said, at)], ledger: Vec::new() }
-}
-
-/// The same of one that could be read. Who gave it is what it says of itself.
-fn refused(place: CommandPlace, record: &CommandRecord, NotDone { cause, why }: NotDone, at: Moment) -> CommandOutput {
-    let (command, by) = (record.command.as_str(), words(&record.by));
-    does_nothing(place, (cause, format!("{command} by {by} was refused: {why}")), at)
-}
-
-/// One action that a command names, and that nothing is done with for it. The notice is named by both.
-fn one_refused((place, record): (CommandPlace, &CommandRecord), one: &LeftOut, at: Moment) -> CommandOutput {
-    let (command, by) = (record.command.as_str(), words(&record.by));
-    let text = format!("{command} by {by} was refused for {}: {}", one.key, one.why);
-    let id = place.refusal(Some(&one.key));
-    CommandOutput { reports: vec![refusal(id, (RefusalCause::NotPossible, text), at)], ledger: Vec::new() }
-}
-
-/// A person's text as far as it is taken over. The signature is over all of it.
-pub(crate) fn words(text: &str) -> String {
-    text.chars().take(WORDS).collect()
 }

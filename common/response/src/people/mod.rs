@@ -4,6 +4,7 @@ mod approval;
 mod authority;
 mod bulk;
 mod command;
+mod done;
 
 pub(super) use authority::Person;
-pub(super) use command::{CommandOutput, Done, NotDone};
+pub(super) use done::{CommandOutput, Done, NotDone};
