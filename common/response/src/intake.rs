@@ -59,12 +59,27 @@ impl Responder {
         for (planned, urgency) in decision.planned.iter().zip(urgencies(decision, self.config.mode)) {
             let after = before.replace(planned.key.clone());
             let mode = planned.mode.min(self.config.mode);
+            self.end_weaker(&planned.key, mode);
             if self.jobs.contains(&planned.key) || self.ledger.settled(&planned.key, mode, at.wall).is_some() {
                 self.one_done(offset, RecordOutcome::Skipped("known"));
                 continue;
             }
             let entry = self.entry(decision, planned, machine, at);
             self.begin_job(Job::planned(entry, urgency, (offset, after)));
+        }
+    }
+
+    /// Ends a job of this key that waits for its turn and would only rehearse, or ask, what is now planned in a mode that
+    /// goes further: the same alert has become worse meanwhile.
+    fn end_weaker(&mut self, key: &ActionKey, mode: Mode) {
+        let is_weaker = |job: &&Job| job.entry.mode < mode && job.costs_no_read() && job.has_not_begun();
+        if self.jobs.get(key).filter(is_weaker).is_none() {
+            return;
+        }
+        self.backlog.remove(key);
+        let ended = self.jobs.remove(key, &mut self.schedule);
+        if let Some(offset) = ended.and_then(|job| job.offset) {
+            self.one_done(offset, RecordOutcome::Skipped("replaced"));
         }
     }
 

@@ -348,6 +348,21 @@ impl Job {
         (self.entry.mode == Mode::Shadow || asks) && is_plain(&self.entry)
     }
 
+    /// Whether it waits for its turn: neither the tenant nor the broker was asked for anything.
+    pub(super) const fn has_not_begun(&self) -> bool {
+        match self.state {
+            State::Queued(_) => true,
+            State::Reading(_)
+            | State::IntentSent(_)
+            | State::IntentAt(..)
+            | State::Gathering(_)
+            | State::Calling
+            | State::Resting(..)
+            | State::InDoubt(..)
+            | State::Looking(..) => false,
+        }
+    }
+
     /// Whether it has begun and waits for nothing but its own reads and calls.
     pub(super) const fn is_on_its_way(&self) -> bool {
         match self.state {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordon_records::{
-    Action, ActionKind, ActionState, AlertChanges, AlertStatus, IsolationType, RecordOutcome, ScanType,
+    Action, ActionKind, ActionState, AlertChanges, AlertStatus, IsolationType, Mode, RecordOutcome, ScanType,
 };
 
 use super::samples::{an, pending};
@@ -265,5 +265,26 @@ fn an_alert_that_our_own_rule_closed_raises_no_alarm_about_what_was_begun_before
         world.run();
         let told = world.states().into_iter().filter(|state| *state == ActionState::ClosedMeanwhile).count();
         assert_eq!(told, alarms, "{:?}", world.reasons());
+    }
+}
+
+#[test]
+fn a_plan_that_acts_takes_the_place_of_a_rehearsal_of_the_same_action_that_waits_for_its_turn() {
+    for weaker in [Mode::Shadow, Mode::Approve] {
+        let mut world = World::new();
+        world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+        let stricter = plan("a2", "m1", vec![an(ActionKind::Isolate)]);
+        let mut rehearsed = stricter.clone();
+        rehearsed.planned[0].mode = weaker;
+        world.decide(rehearsed);
+        world.decide(stricter.clone());
+        let first = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
+        world.run_with(&mut |key| {
+            if *key == first { Answer::Rejected("400".into()) } else { Answer::Accepted(pending(key)) }
+        });
+        let called: Vec<_> = world.orders.iter().map(|order| order.key.clone()).collect();
+        assert_eq!(called, [first, stricter.planned[0].key.clone()], "{weaker:?}");
+        world.settled.sort_unstable_by_key(|(offset, _)| *offset);
+        assert_eq!(world.settled.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 1, 2], "{weaker:?}");
     }
 }
