@@ -17,7 +17,7 @@ pub struct IsolatedArgs {
     /// Ask Cordon's own ledger alone: no credential is needed, and what others isolated is not in it
     #[arg(long)]
     pub mine: bool,
-    /// How far back machines are named that were let back
+    /// How far back machines are named that were let back; the ledger alone knows 30 days
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = parse_duration)]
     pub let_back: Duration,
     /// How to print

@@ -12,9 +12,11 @@ mod steps;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cordon_defender::{Defender, IsolationSteps};
 use cordon_records::{Clock as _, SystemClock, Topic};
+use cordon_response::CONNECTION_KEPT;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::escape;
@@ -86,8 +88,20 @@ async fn mine(args: &IsolatedArgs) -> anyhow::Result<Looked> {
         unreadable.push(format!("{topic} has no beginning: Cordon has never acted here, or the prefix is mistaken"));
     }
     eprintln!("from {topic} alone: what others isolated or released is not in it");
+    if let Some(note) = beyond_the_ledger(args.let_back) {
+        eprintln!("{note}");
+    }
     let standings = mine::standings(&ledger.ledger);
     Ok(Looked { source: "Cordon's ledger alone", standings, unreadable })
+}
+
+/// What to say of a time further back than the ledger keeps who was let back.
+fn beyond_the_ledger(asked: Duration) -> Option<String> {
+    let kept = Duration::try_from(CONNECTION_KEPT).unwrap_or(Duration::MAX);
+    (asked > kept).then(|| {
+        let days = kept.as_secs() / 86_400;
+        format!("note: the ledger names for {days} days who was let back; without --mine Defender's list says more")
+    })
 }
 
 /// Who is cut off or may be, the longest first; and who was let back lately, the last first.

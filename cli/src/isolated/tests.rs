@@ -380,3 +380,11 @@ fn a_note_stands_whole_below_its_machine_with_the_cause_at_its_end() {
         note.as_str()
     );
 }
+
+#[test]
+fn who_asks_the_ledger_for_longer_than_it_keeps_who_was_let_back_is_told() {
+    let day = std::time::Duration::from_secs(86_400);
+    assert_eq!(super::beyond_the_ledger(30 * day), None);
+    let note = super::beyond_the_ledger(31 * day).unwrap();
+    assert_eq!(note, "note: the ledger names for 30 days who was let back; without --mine Defender's list says more");
+}

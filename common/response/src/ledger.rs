@@ -18,6 +18,7 @@ mod fold;
 mod transition;
 
 use closed::Closed;
+pub use closing::CONNECTION_KEPT;
 pub(crate) use closing::{LOOKED_AT, Reach, has_isolation};
 use closing::{may_be_judged_again, would_have_passed};
 pub(crate) use transition::Part;

@@ -56,7 +56,7 @@ mod urgency;
 mod waited;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
-pub use ledger::LedgerState;
+pub use ledger::{CONNECTION_KEPT, LedgerState};
 pub use outline::DecisionOutline;
 pub use responder::{Config, Responder};
 pub use retry::Retry;

@@ -11,9 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 /// So long people look at what has ended, whatever it was.
 pub(crate) const LOOKED_AT: SignedDuration = SignedDuration::from_hours(24);
 
-/// So long at least what Defender was called for: guards may get longer windows, and `cordon isolated` names who was let
-/// back in the last seven days.
+/// So long at least what Defender was called for, since guards may get longer windows.
 const CALLED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// So long at least what has cut a machine off or let one back. There are few of them, and `cordon isolated` names who was
+/// let back.
+pub const CONNECTION_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// So long a no that comes too late is still one: without it the next change of the alert would be judged anew.
 const MAY_BE_DENIED: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -97,7 +100,8 @@ pub(super) fn needed(entry: &LedgerEntry, around: &Around, reach: &Reach, now: T
     let of_isolation = around.cut_off.is_some_and(|cut_off| is_of_isolation(entry, cut_off));
     let limits = entry.limits.iter().map(|(window_s, _)| seconds(*window_s)).max();
     let counted = reach.counted.max(limits.unwrap_or_default());
-    let called = entry.intents.iter().any(|at| since(*at) < counted.max(CALLED));
+    let kept = if entry.action.kind().is_about_connection() { CONNECTION_KEPT } else { CALLED };
+    let called = entry.intents.iter().any(|at| since(*at) < counted.max(kept));
     let rehearsed = would_have_passed(entry) && since(entry.at) < counted;
     let is_counted_yes = |at: Timestamp, notice: Option<&str>| {
         let by_this_breaker = notice.and_then(NoticeKind::latched_at).is_some_and(|at| Some(at) == around.latched);
@@ -384,6 +388,14 @@ mod tests {
         assert_eq!(as_shipped(&ended(ActionKind::Scan, Would, 24)), None, "the caps reach back a day");
         let done = |hours| as_shipped(&called(ActionKind::Scan, Succeeded, hours));
         assert_eq!((done(7 * 24 - 1), done(7 * 24)), (Some(Needed::Counted), None));
+        for kind in [ActionKind::Isolate, ActionKind::Release] {
+            let done = |hours| as_shipped(&called(kind, Succeeded, hours));
+            assert_eq!(
+                (done(30 * 24 - 1), done(30 * 24)),
+                (Some(Needed::Counted), None),
+                "{kind}: who was let back is named"
+            );
+        }
         let mut held_once = ended(ActionKind::Scan, Would, 24);
         held_once.guards =
             vec![GuardVerdict { guard: guard::CAPS.into(), ruling: Ruling::Hold, why: "the cap".into() }];
