@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use cordon_records::{ActionKey, ActionState, AttemptState, FailureCause, LedgerEntry, LedgerRecord, Report};
 
 use super::asker::asker;
-use super::cancel::cancelled_kind;
 use super::event::{Answer, Effect, Moment, Order};
 use super::facts::ActionSnapshot;
 use super::job::{State, Step};
+use super::lane::cancelled_kind;
 use super::ours;
 use super::responder::Responder;
 use super::settlement::OnDurable;
-use super::{batch, reconcile, report};
+use super::unseen::where_to_look;
+use super::{batch, report};
 
 impl Responder {
     pub(super) fn intent_written(&mut self, key: &ActionKey, offset: i64, at: Moment) {
@@ -136,7 +137,7 @@ impl Responder {
         if entry.action.kind().is_machine_action() {
             self.doubt(key, why, at);
         } else {
-            let why = format!("nobody knows whether it was done ({why}); {}", reconcile::where_to_look(entry));
+            let why = format!("nobody knows whether it was done ({why}); {}", where_to_look(entry));
             self.finish(key, ActionState::NeedsHuman, why, at);
         }
     }

@@ -1,34 +1,15 @@
 //! Cancelling our own action: what has not been called yet ends here, what Defender has taken is cancelled there. Pure.
 
 use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, CANCELLED_BY, LedgerEntry, MachineActionId,
-    Mode, RuleId,
+    Action, ActionKey, ActionState, AlertId, AttemptState, CANCELLED_BY, LedgerEntry, MachineActionId, Mode, RuleId,
 };
 
 use super::event::Moment;
 use super::job::Job;
+use super::lane::{cancelled_kind, cancels};
 use super::people::{CommandOutput, Done, NotDone, Person};
-use super::reconcile::where_to_look;
-use super::release::was_called;
 use super::responder::Responder;
-
-/// The words that tell what a job cancels.
-pub(super) fn cancelled_kind(action: &Action) -> Option<ActionKind> {
-    if let Action::Cancel { what, .. } = action { Some(*what) } else { None }
-}
-
-/// Whether `other` is what this job cancels: the very action that a person named, or, for rules, one of that kind for the
-/// same alert and machine.
-pub(super) fn cancels(entry: &LedgerEntry, other: &LedgerEntry) -> bool {
-    if cancelled_kind(&entry.action) != Some(other.action.kind()) || entry.machine.id != other.machine.id {
-        return false;
-    }
-    match &entry.about {
-        Some(about) => *about == other.key,
-        // What a person asked for, rules do not call back.
-        None => entry.alert.id == other.alert.id && other.requested_by.is_none(),
-    }
-}
+use super::unseen::{was_called, where_to_look};
 
 impl Responder {
     /// A person wants this action stopped. What has not been called ends at once; what may have been called is cancelled

@@ -10,12 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::ActionSnapshot;
-use super::reconcile::with_what_is_unseen;
 use super::report;
 use super::responder::Responder;
 use super::schedule::{Due, Schedule};
 use super::settlement::OnDurable;
 use super::timer::release_at;
+use super::unseen::with_what_is_unseen;
+
+/// Defender has taken it, and names no end yet.
+pub(super) const ACCEPTED: AttemptState = AttemptState::Reported(ActionState::Accepted);
 
 /// Defender itself gives up after about three days; an hour later nobody will answer any more.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(73);

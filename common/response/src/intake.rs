@@ -12,10 +12,10 @@ use super::cancel::NOTHING;
 use super::event::{Effect, Moment};
 use super::facts::FreshFacts;
 use super::job::{Job, Step};
-use super::reconcile::with_what_is_unseen;
 use super::report;
 use super::responder::Responder;
 use super::settlement::OnDurable;
+use super::unseen::with_what_is_unseen;
 use super::urgency::urgencies;
 
 impl Responder {

@@ -16,12 +16,11 @@
 use std::time::Instant;
 
 use cordon_policy::Asker;
-use cordon_records::{ActionKey, LedgerEntry, Mode};
+use cordon_records::{ActionKey, ActionKind, LedgerEntry, Mode};
 
 use super::asker::{asker, is_approved};
 use super::event::OutOfPlace;
-use super::order::{Place, place};
-use super::preflight::is_plain;
+use super::lane::{Place, place};
 use super::urgency::Urgency;
 use super::waited::Watched;
 
@@ -345,7 +344,14 @@ impl Job {
     /// is found out when its turn comes.
     pub(super) fn costs_no_read(&self) -> bool {
         let asks = self.entry.mode == Mode::Approve && asker(&self.entry) == Asker::Rules && !is_approved(&self.entry);
-        (self.entry.mode == Mode::Shadow || asks) && is_plain(&self.entry)
+        (self.entry.mode == Mode::Shadow || asks) && self.is_plain()
+    }
+
+    /// Whether the facts of the decision may be enough for more than a switch that is on. An earlier call of it may be found by
+    /// the read, and so may an end of what the tenant refuses us. A release is about the isolation that stands, which nothing but
+    /// the machine's list of actions tells.
+    pub(super) fn is_plain(&self) -> bool {
+        self.entry.attempt == 0 && !self.entry.tenant_refuses && self.entry.action.kind() != ActionKind::Release
     }
 
     /// Whether it waits for its turn: neither the tenant nor the broker was asked for anything.

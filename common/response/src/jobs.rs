@@ -9,8 +9,8 @@ use cordon_records::{ActionKey, ActionKind, LedgerEntry, MachineId};
 
 use super::event::OutOfPlace;
 use super::job::{Job, Question, State, Step};
+use super::lane::Place;
 use super::ledger::take_from;
-use super::order::Place;
 use super::schedule::{Due, Schedule};
 use super::urgency::Reads;
 

@@ -27,6 +27,7 @@ mod follow;
 mod intake;
 mod job;
 mod jobs;
+mod lane;
 mod ledger;
 mod link;
 mod order;
@@ -52,6 +53,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod unseen;
 mod urgency;
 mod waited;
 
@@ -60,7 +62,6 @@ pub use ledger::{CONNECTION_KEPT, LedgerState};
 pub use outline::DecisionOutline;
 pub use responder::{Config, Responder};
 pub use retry::Retry;
-pub use room::{Room, room_for};
+pub use room::{Room, room_for, waits_for_the_breaker};
 pub use settlement::WriteId;
-pub use switches::waits_for_the_breaker;
 pub use urgency::Urgency;

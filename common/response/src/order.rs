@@ -1,15 +1,12 @@
 //! Which action may begin when: what excludes what on one machine, and the order within one decision. Pure.
 
-use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AlertId, AttemptState, LedgerEntry, MachineId, ScanType, Target,
-};
+use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry};
 
-use super::cancel::cancels;
 use super::event::Moment;
-use super::facts::is_narrower;
+use super::follow::ACCEPTED;
 use super::job::Job;
+use super::lane::{Lane, cancels, covers};
 use super::outline::DecisionOutline;
-use super::reconcile::ACCEPTED;
 use super::responder::Responder;
 use super::urgency::Urgency;
 
@@ -25,51 +22,6 @@ const PRESSING: usize = 4 * BACKLOG;
 
 /// How many writes may be on their way to the broker before no further decision is taken in: each keeps its records in memory.
 const WRITES: usize = 512;
-
-/// What goes one at a time on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lane {
-    /// Whether the machine is connected: isolate, release, and whatever cancels one of them.
-    Connection,
-    /// A change of this alert. It touches no machine, so only another change of the same alert is in its way.
-    Alert(AlertId),
-    /// Every other kind queues behind its own.
-    Kind(ActionKind),
-}
-
-impl Lane {
-    /// The lane of an action for this alert.
-    pub(super) fn of(action: &Action, alert: &AlertId) -> Self {
-        let kind = if let Action::Cancel { what, .. } = action { *what } else { action.kind() };
-        match kind.row().target {
-            Target::Connection => Self::Connection,
-            Target::Alert => Self::Alert(alert.clone()),
-            Target::Machine | Target::Tenant => Self::Kind(action.kind()),
-        }
-    }
-}
-
-/// A lane of a machine.
-pub(super) type Place = (MachineId, Lane);
-
-pub(super) fn place(entry: &LedgerEntry) -> Place {
-    (entry.machine.id.clone(), Lane::of(&entry.action, &entry.alert.id))
-}
-
-/// Whether what is running has the effect of what is wanted: then nothing is left to do.
-fn covers(running: &Action, wanted: &Action) -> bool {
-    let same = running.kind() == wanted.kind() && running.detail() == wanted.detail();
-    same && match (running, wanted) {
-        (Action::Scan { scan: running, .. }, Action::Scan { scan: wanted, .. }) => {
-            *running == ScanType::Full || running == wanted
-        }
-        (Action::Isolate { isolation: running, .. }, Action::Isolate { .. }) => !is_narrower(Some(*running), wanted),
-        (Action::LiveResponse { commands: running, .. }, Action::LiveResponse { commands: wanted, .. }) => {
-            running == wanted
-        }
-        _ => true,
-    }
-}
 
 impl Responder {
     /// Whether another decision may be taken in. What only waits for its own machine, or for the action before it,

@@ -148,9 +148,9 @@ impl Responder {
 
     /// Whether these facts of the decision are enough, since no fresh read could make a call of it.
     pub(super) fn needs_no_read(&self, key: &ActionKey, known: &FreshFacts, now: Timestamp) -> bool {
-        let Some(Job { entry, .. }) = self.jobs.get(key) else { return false };
-        let is_plain = is_plain(entry);
-        if entry.mode == Mode::Shadow {
+        let Some(job) = self.jobs.get(key) else { return false };
+        let is_plain = job.is_plain();
+        if job.entry.mode == Mode::Shadow {
             return is_plain;
         }
         let on =
@@ -240,13 +240,6 @@ impl Responder {
         self.ledger.put(entry.clone());
         self.effects.push(Effect::WriteIntent(Box::new(entry)));
     }
-}
-
-/// Whether the facts of the decision may be enough for more than a switch that is on. An earlier call of it may be found by
-/// the read, and so may an end of what the tenant refuses us. A release is about the isolation that stands, which nothing but
-/// the machine's list of actions tells.
-pub(super) fn is_plain(entry: &LedgerEntry) -> bool {
-    entry.attempt == 0 && !entry.tenant_refuses && entry.action.kind() != ActionKind::Release
 }
 
 /// What the guards were told of this case, for the record.

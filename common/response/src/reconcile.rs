@@ -2,23 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use cordon_records::{
-    Action, ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineAction,
-};
+use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineAction};
 
 use super::asker::asker;
 use super::event::{Effect, Moment, Unreadable};
 use super::facts::{ActionSnapshot, in_effect};
-use super::job::{Attempt, Job, Question, Sought, Step};
+use super::follow::ACCEPTED;
+use super::job::{Attempt, Job, Question, Sought, State, Step};
 use super::ours::{Asked, Listed, find_ours, misapplied};
 use super::responder::Responder;
+use super::schedule::Due;
 use super::settlement::OnDurable;
+use super::waited::Watched;
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that such an action is already running";
-
-/// Defender has taken it, and names no end yet.
-pub(super) const ACCEPTED: AttemptState = AttemptState::Reported(ActionState::Accepted);
 
 /// Why what another process left as INTENT is in doubt.
 const ENDED: &str = "the process that was about to do it ended";
@@ -225,69 +223,36 @@ impl Responder {
     }
 }
 
+impl Responder {
+    /// This action is in doubt, and watched from now on.
+    pub(super) fn watch(&mut self, key: &ActionKey, at: Moment) {
+        let watched = Watched::from(at.mono);
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.watched = Some(watched);
+            self.schedule.set(Due::Waited(key.clone()), watched.next());
+        }
+    }
+
+    /// Writes down what was waited, as long as it is waited for. More than the settle time is of no use to anybody.
+    pub(super) fn write_what_was_waited(&mut self, key: &ActionKey, at: Moment) {
+        let settle = self.config.settle.as_secs();
+        let waits = |job: &&mut Job| matches!(job.state(), State::InDoubt(..)) && job.entry.waited_s < settle;
+        // Its list is being read by now, or it is not in doubt any more, or has waited long enough.
+        let Some(job) = self.jobs.get_mut(key).filter(waits) else { return };
+        // What waits for another action to be listed is not watched.
+        let Some(watched) = &mut job.watched else { return };
+        let passed = watched.take(at.mono);
+        let next = watched.next();
+        job.entry.waited_s = job.entry.waited_s.saturating_add(passed).min(settle);
+        job.entry.epoch = self.epoch;
+        let entry = job.entry.clone();
+        self.schedule.set(Due::Waited(key.clone()), next);
+        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
+    }
+}
+
 /// Whether a lost attempt that the list does not know is made anew. Of the others a second one might do harm, and
 /// nobody is cut off without it.
 const fn is_repeated(kind: ActionKind) -> bool {
     matches!(kind, ActionKind::Isolate | ActionKind::Release)
-}
-
-/// How an action ends, as far as nobody knows what came of a call of it. Where people, a guard, time or a cancellation end
-/// it, a person has to look; where its newest attempt failed, the reason says what is not known of those before.
-pub(super) fn with_what_is_unseen(
-    entry: &LedgerEntry,
-    (state, reason): (ActionState, String),
-) -> (ActionState, String) {
-    match state {
-        ActionState::Cancelled
-        | ActionState::Denied
-        | ActionState::Expired
-        | ActionState::Refused
-        | ActionState::Would
-            if entry.leaves_doubt() =>
-        {
-            let why = "no further attempt is made, but nobody knows what came of an earlier one";
-            (ActionState::NeedsHuman, format!("{reason}; {why}: {}", where_to_look(entry)))
-        }
-        ActionState::Failed | ActionState::TimedOut if entry.doubts_earlier() => {
-            (state, format!("{reason}; nobody knows what came of an earlier attempt: {}", where_to_look(entry)))
-        }
-        ActionState::Cancelled
-        | ActionState::Denied
-        | ActionState::Expired
-        | ActionState::Refused
-        | ActionState::Would
-        | ActionState::Failed
-        | ActionState::TimedOut
-        | ActionState::Held
-        | ActionState::Approved
-        | ActionState::Covered
-        | ActionState::InDoubt
-        | ActionState::Accepted
-        | ActionState::Overdue
-        | ActionState::Succeeded
-        | ActionState::NeedsHuman
-        | ActionState::ClosedMeanwhile => (state, reason),
-    }
-}
-
-/// Where a person finds out whether it was done.
-pub(super) fn where_to_look(entry: &LedgerEntry) -> String {
-    match &entry.action {
-        Action::Tag { tag, .. } => format!("look at the machine's tags for {tag}"),
-        Action::SetDeviceValue { .. } => "look at the machine's device value".into(),
-        Action::UpdateAlert(_) => format!("look at alert {}", entry.alert.id),
-        Action::Indicator(indicator) => format!("look for {} among the indicators", indicator.value),
-        Action::Investigate { .. } => "look at the machine's automated investigations".into(),
-        Action::Cancel { what, .. } => format!("look at the {what} in the machine's action center"),
-        Action::Isolate { .. } | Action::Release { .. } => {
-            "look at the machine's action center, or at `cordon isolated`".into()
-        }
-        Action::RestrictCode { .. }
-        | Action::UnrestrictCode { .. }
-        | Action::Scan { .. }
-        | Action::CollectPackage { .. }
-        | Action::StopFile { .. }
-        | Action::LiveResponse { .. }
-        | Action::Offboard { .. } => "look at the machine's action center".into(),
-    }
 }

@@ -17,6 +17,7 @@ use super::job::Job;
 use super::ledger::has_isolation;
 use super::people::{CommandOutput, Done, Person};
 use super::responder::Responder;
+use super::unseen::was_called;
 
 /// How many alerts a reason names.
 const NAMED: usize = 10;
@@ -270,11 +271,6 @@ pub(super) struct Stopped {
     pub may_stand: bool,
     /// Whether Defender was called for one of them.
     pub called: bool,
-}
-
-/// Whether Defender was called for it, whatever came of that.
-pub(super) fn was_called(entry: &LedgerEntry) -> bool {
-    !entry.intents.is_empty()
 }
 
 /// Whether this is a person's word that the machine is to be connected, and not one that came to nothing.

@@ -1,8 +1,12 @@
-//! From a ledger entry to the report about it. Pure.
+//! From a ledger entry to the report about it, and notices of what is about none. Pure.
 
 use cordon_policy::Guards;
-use cordon_records::{ActionKind, ActionRecord, ActionState, LedgerEntry, Report, SCHEMA_VERSION};
+use cordon_records::{
+    ActionKind, ActionRecord, ActionState, LedgerEntry, Notice, NoticeKind, RefusalCause, Report, SCHEMA_VERSION,
+};
 use jiff::Timestamp;
+
+use super::event::Moment;
 
 /// The report of one step.
 #[must_use]
@@ -64,4 +68,22 @@ pub(crate) fn in_doubt(entry: &LedgerEntry) -> ActionRecord {
         record.reason = format!("{}; it rests until {until}, then Defender's list of actions is read", record.reason);
     }
     record
+}
+
+/// The id of a notice that is named by the instant of its happening.
+pub(super) fn notice_id(kind: NoticeKind, at: Timestamp) -> String {
+    format!("{}@{at}", kind.as_str())
+}
+
+/// A notice that is named by the instant of its happening.
+pub(super) fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
+    let id = notice_id(kind, at.wall);
+    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: None, at: at.wall })
+}
+
+/// The notice of a command that does nothing, or does nothing with one action. Its id is of the command's place on its
+/// topic, so that it is told once.
+pub(super) fn refusal(id: String, (cause, text): (RefusalCause, String), at: Moment) -> Report {
+    let kind = NoticeKind::CommandRefused;
+    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: Some(cause), at: at.wall })
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use cordon_policy::{Attempt, Case, Consent, Guards, Isolation, within_caps};
-use cordon_records::{LedgerEntry, Mode};
+use cordon_policy::{Attempt, Case, Consent, Guards, Isolation, guard, within_caps};
+use cordon_records::{ActionState, AttemptState, LedgerEntry, Mode, Ruling};
 use jiff::{SignedDuration, Timestamp};
 
 use super::asker::asker;
@@ -39,6 +39,27 @@ pub fn room_for<'a>(ledger: &LedgerState, guards: &Guards, entries: &[&'a Ledger
         }
     }
     room
+}
+
+/// Whether this waits for a person because that breaker latched, and for nothing else.
+#[must_use]
+pub fn waits_for_the_breaker(entry: &LedgerEntry, latched: Timestamp) -> bool {
+    let counting = [
+        guard::BREAKER,
+        guard::RULE_LIMITS,
+        guard::PER_RULE,
+        guard::PER_DEVICE_GROUP,
+        guard::GENTLE_CAPS,
+        guard::CAPS,
+        guard::FLEET_SHARE,
+    ];
+    let holds = entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Hold);
+    let names: Vec<&str> = holds.map(|verdict| verdict.guard.as_str()).collect();
+    let is_its = names.iter().any(|name| [guard::BREAKER, guard::CAPS, guard::FLEET_SHARE].contains(name));
+    entry.state == AttemptState::Reported(ActionState::Held)
+        && entry.at >= latched
+        && is_its
+        && names.iter().all(|name| counting.contains(name))
 }
 
 /// What it would count as.

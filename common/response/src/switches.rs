@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use cordon_policy::{Trip, guard};
+use cordon_policy::Trip;
 use cordon_records::text::{exact_span, one_line};
-use cordon_records::{
-    ActionKey, ActionState, AttemptState, CountedFleet, Counter, Impact, Latch, LedgerEntry, LedgerRecord, Mode,
-    Notice, NoticeKind, RefusalCause, Report, Ruling, SCHEMA_VERSION,
-};
-use jiff::Timestamp;
+use cordon_records::{ActionKey, CountedFleet, Counter, Impact, Latch, LedgerRecord, Mode, NoticeKind, Report};
 
 use super::event::{ActivePolicy, Effect, Moment, Unreadable};
+use super::report::{notice, notice_id};
 use super::responder::Responder;
 use super::schedule::Due;
 use super::settlement::OnDurable;
@@ -109,44 +106,6 @@ impl Responder {
     }
 }
 
-/// Whether this waits for a person because that breaker latched, and for nothing else.
-#[must_use]
-pub fn waits_for_the_breaker(entry: &LedgerEntry, latched: Timestamp) -> bool {
-    let counting = [
-        guard::BREAKER,
-        guard::RULE_LIMITS,
-        guard::PER_RULE,
-        guard::PER_DEVICE_GROUP,
-        guard::GENTLE_CAPS,
-        guard::CAPS,
-        guard::FLEET_SHARE,
-    ];
-    let holds = entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Hold);
-    let names: Vec<&str> = holds.map(|verdict| verdict.guard.as_str()).collect();
-    let is_its = names.iter().any(|name| [guard::BREAKER, guard::CAPS, guard::FLEET_SHARE].contains(name));
-    entry.state == AttemptState::Reported(ActionState::Held)
-        && entry.at >= latched
-        && is_its
-        && names.iter().all(|name| counting.contains(name))
-}
-
-fn lifted<'a>(latch: Option<&'a Latch>, kind: NoticeKind, notice_id: &str) -> Option<&'a Latch> {
-    latch.filter(|latch| latch.on && notice_id == id(kind, latch.at))
-}
-
-fn id(kind: NoticeKind, at: jiff::Timestamp) -> String {
-    format!("{}@{at}", kind.as_str())
-}
-
-/// A notice that is named by the instant of its happening.
-pub(super) fn notice(kind: NoticeKind, text: String, at: Moment) -> Report {
-    let id = id(kind, at.wall);
-    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: None, at: at.wall })
-}
-
-/// The notice of a command that does nothing, or does nothing with one action. Its id is of the command's place on its
-/// topic, so that it is told once.
-pub(super) fn refusal(id: String, (cause, text): (RefusalCause, String), at: Moment) -> Report {
-    let kind = NoticeKind::CommandRefused;
-    Report::Notice(Notice { schema_version: SCHEMA_VERSION, id, kind, text, cause: Some(cause), at: at.wall })
+fn lifted<'a>(latch: Option<&'a Latch>, kind: NoticeKind, notice: &str) -> Option<&'a Latch> {
+    latch.filter(|latch| latch.on && notice == notice_id(kind, latch.at))
 }

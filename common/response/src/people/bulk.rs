@@ -13,8 +13,7 @@ use jiff::Timestamp;
 
 use super::super::event::Moment;
 use super::super::responder::Responder;
-use super::super::room::room_for;
-use super::super::switches::waits_for_the_breaker;
+use super::super::room::{room_for, waits_for_the_breaker};
 use super::authority::Person;
 use super::done::{CommandOutput, Done, LeftOut};
 

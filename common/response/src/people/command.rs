@@ -12,10 +12,10 @@ use cordon_records::{
 use super::super::event::{Effect, Moment};
 use super::super::job::{Attempt, Job};
 use super::super::ledger::Applied;
-use super::super::reconcile::with_what_is_unseen;
+use super::super::report::notice;
 use super::super::responder::Responder;
 use super::super::settlement::OnDurable;
-use super::super::switches::notice;
+use super::super::unseen::with_what_is_unseen;
 use super::authority::{self, Before, Person, words};
 use super::done::{CommandOutput, Done, NotDone, does_nothing, one_refused, refused};
 

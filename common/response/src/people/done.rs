@@ -5,8 +5,7 @@ use cordon_records::{
 };
 
 use super::super::event::Moment;
-use super::super::report;
-use super::super::switches::refusal;
+use super::super::report::{self, refusal};
 use super::authority::{Ignored, words};
 
 /// What a command leads to, to be written in this order.

@@ -12,7 +12,7 @@ use super::office::{ANN, config_of_the_office, machine, signed};
 use super::samples::{an, decision, pending};
 use super::world::{World, plan};
 use crate::event::{Answer, Effect, Event};
-use crate::order::Lane;
+use crate::lane::Lane;
 use crate::{Config, Retry};
 
 #[test]
