@@ -1,21 +1,14 @@
-//! Accepted actions are followed to their end, with one list call for all that are due. Pure.
+//! Which accepted actions are followed, and when: one list call serves all that are due. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use cordon_records::{
-    ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, LedgerEntry, LedgerRecord, MachineActionId, Report,
-};
+use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, MachineActionId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::{Effect, Moment, Unreadable};
+use super::event::{Effect, Moment};
 use super::facts::ActionSnapshot;
-use super::report;
-use super::responder::Responder;
 use super::schedule::{Due, Schedule};
-use super::settlement::OnDurable;
-use super::timer::release_at;
-use super::unseen::with_what_is_unseen;
 
 /// Defender has taken it, and names no end yet.
 pub(super) const ACCEPTED: AttemptState = AttemptState::Reported(ActionState::Accepted);
@@ -54,12 +47,13 @@ impl FollowUp {
 }
 
 /// One action after a look at the list.
-struct LookedAt {
-    key: ActionKey,
-    id: MachineActionId,
-    alarm: bool,
+pub(super) struct LookedAt {
+    pub key: ActionKey,
+    pub id: MachineActionId,
+    /// People are to be told that the end stays out.
+    pub alarm: bool,
     /// Nobody will answer any more.
-    given_up: bool,
+    pub given_up: bool,
 }
 
 /// Which accepted actions are followed, and those of which a look is due.
@@ -134,7 +128,7 @@ impl FollowUps {
     }
 
     /// Nobody looks at this action any more.
-    fn forget(&mut self, key: &ActionKey, schedule: &mut Schedule) {
+    pub(super) fn forget(&mut self, key: &ActionKey, schedule: &mut Schedule) {
         self.open.remove(key);
         self.due.remove(key);
         schedule.cancel(&Due::Look(key.clone()));
@@ -162,7 +156,7 @@ impl FollowUps {
 
     /// Moves everything that was due to its next look, and gives back what it was. `read` says whether this look told
     /// anything: one that did not is no reason to give up, but many of them are. `None` where no look is under way.
-    fn advance(&mut self, read: bool, schedule: &mut Schedule, at: Moment) -> Option<Vec<LookedAt>> {
+    pub(super) fn advance(&mut self, read: bool, schedule: &mut Schedule, at: Moment) -> Option<Vec<LookedAt>> {
         let Look { asked_at, about } = self.under_way.take()?;
         let mut looked_at = Vec::new();
         for key in about {
@@ -190,114 +184,10 @@ fn distance(first: Duration, step: u32) -> Duration {
     }
 }
 
-impl Responder {
-    pub(super) fn followed(&mut self, standings: Result<Vec<ActionSnapshot>, Unreadable>, at: Moment) {
-        let Some(looked_at) = self.follow.advance(standings.is_ok(), &mut self.schedule, at) else {
-            return self.out_of_place("list of accepted actions", None, "no look is under way");
-        };
-        for LookedAt { key, id, alarm, given_up } in looked_at {
-            // A list that could not be read says of no action that it has an end, or none.
-            let standing = match &standings {
-                Ok(standings) => standings.iter().find(|standing| standing.id == id),
-                Err(_) => None,
-            };
-            if let Some((state, reason)) = standing.and_then(ended) {
-                let by_an_app = standing.is_some_and(ActionSnapshot::is_cancelled_by_no_person);
-                let ours = by_an_app.then(|| self.called_off(&key)).flatten();
-                self.end(&key, state, ours.unwrap_or(reason), at);
-            } else if given_up {
-                let why = "Defender names no outcome after 73 hours; look at the machine".into();
-                self.end(&key, ActionState::NeedsHuman, why, at);
-            } else if alarm {
-                let found = match (&standings, standing) {
-                    (Err(failure), _) => format!("its list cannot be read: {}", failure.why),
-                    (Ok(_), None) => "its list does not show it".into(),
-                    (Ok(_), Some(standing)) => standing.status.as_str().to_owned(),
-                };
-                self.alarm(&key, &found, at);
-            }
-        }
-    }
-
-    /// Tells people, once for each attempt, that Defender names no end. The action stays accepted and is followed.
-    fn alarm(&mut self, key: &ActionKey, found: &str, at: Moment) {
-        // A stale writer may have brought it further since.
-        let Some(mut entry) = self.ledger.get(key).filter(|entry| entry.awaited().is_some()).cloned() else { return };
-        let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
-        entry.alarmed = true;
-        entry.epoch = self.epoch;
-        let mut told = entry.clone();
-        told.at = at.wall;
-        let taken = match &entry.other_action {
-            Some(other) => format!("Defender answered with the action of {other}"),
-            None => "Defender took the request".to_owned(),
-        };
-        told.reason =
-            format!("{taken} {minutes} min ago and names no end yet ({found}); Cordon looks on, look at the machine");
-        let reports = vec![Report::Action(Box::new(report::of(&told, ActionState::Overdue)))];
-        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
-    }
-
-    fn end(&mut self, key: &ActionKey, state: ActionState, reason: String, at: Moment) {
-        self.follow.forget(key, &mut self.schedule);
-        let Some(entry) = self.ledger.get(key) else { return self.not_in_the_ledger("end", key) };
-        match &entry.machine_action_id {
-            Some(id) if state == ActionState::Succeeded && entry.action.kind() == ActionKind::CollectPackage => {
-                self.fetch_link(key, id.clone(), reason, at);
-            }
-            Some(_) => self.end_with(key, (state, reason), None, at),
-            None => {
-                let whose = entry.other_action.as_ref().map(|other| format!("the action of {other}: {reason}"));
-                self.end_with(key, (state, whose.unwrap_or(reason)), None, at);
-            }
-        }
-    }
-
-    /// Records the end of an accepted action, with the link to its outcome if there is one.
-    pub(super) fn end_with(
-        &mut self,
-        key: &ActionKey,
-        (state, reason): (ActionState, String),
-        link: Option<String>,
-        at: Moment,
-    ) {
-        let Some(mut entry) = self.ledger.get(key).cloned() else { return self.not_in_the_ledger("end", key) };
-        let (state, reason) = with_what_is_unseen(&entry, (state, reason));
-        entry.state = AttemptState::Reported(state);
-        entry.reason = if state == ActionState::Succeeded { reason + &self.ends_besides(&entry) } else { reason };
-        entry.at = at.wall;
-        entry.epoch = self.epoch;
-        if state == ActionState::Succeeded {
-            entry.release_at = release_at(&entry, at.wall);
-            self.set_timer(&entry, at);
-        }
-        let again = self.plan_retry(&entry, at);
-        let mut report = report::of(&entry, state);
-        report.link = link;
-        if again {
-            report.reason += &format!("; a new attempt is due in {} s", self.config.retry.after.as_secs());
-        }
-        let reports = vec![Report::Action(Box::new(report))];
-        self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
-    }
-}
-
-fn ended(standing: &ActionSnapshot) -> Option<(ActionState, String)> {
-    let detail = |text: &str| match &standing.detail {
-        Some(detail) => format!("{text} ({detail})"),
-        None => text.to_owned(),
-    };
-    match &standing.status {
-        ActionStatus::Succeeded => Some((ActionState::Succeeded, "Defender says Succeeded".into())),
-        ActionStatus::Failed => Some((ActionState::Failed, detail("Defender says Failed"))),
-        ActionStatus::TimeOut => Some((ActionState::TimedOut, detail("Defender gave up waiting for the machine"))),
-        ActionStatus::Cancelled => Some((ActionState::Cancelled, detail("the action was cancelled"))),
-        ActionStatus::Pending | ActionStatus::InProgress | ActionStatus::Other(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use cordon_records::{ActionStatus, LedgerRecord};
+
     use super::*;
 
     #[test]

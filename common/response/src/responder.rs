@@ -10,23 +10,44 @@ use cordon_policy::Guards;
 use cordon_records::{ActionKey, CommandPlace, LedgerRecord, Mode, RecordOutcome, Report, TenantId};
 use cordon_signing::AllowedSigners;
 
-use super::batch::Gathering;
 use super::event::{Effect, Event, Moment, OutOfPlace};
 use super::follow::FollowUps;
 use super::job::{Question, Sought, State, Step};
 use super::jobs::Jobs;
 use super::ledger::LedgerState;
-use super::link::Links;
 use super::quota::Quotas;
-use super::refused::Refusals;
-use super::remove::Removal;
 use super::report::say_how_long_it_stays;
-use super::retry::Retry;
 use super::schedule::{Due, Schedule};
 use super::settlement::{Durable, NotWaiting, OnDurable, Settlement, WriteId};
-use super::shorten::{self, Shortening};
-use super::timer::Timers;
 use super::urgency::Backlog;
+
+mod approval;
+mod attempt;
+mod bulk;
+mod cancel;
+mod command;
+mod follow;
+#[cfg(test)]
+pub(crate) mod forgotten;
+mod intake;
+mod order;
+mod others;
+mod preflight;
+mod reconcile;
+mod refused;
+mod release;
+mod retry;
+mod switches;
+mod tail;
+mod timer;
+mod upkeep;
+
+use attempt::Gathering;
+use follow::Links;
+use refused::Refusals;
+pub use retry::Retry;
+use timer::Timers;
+use upkeep::Upkeep;
 
 /// What the responder must know beside the ledger.
 #[derive(Debug, Clone)]
@@ -56,25 +77,24 @@ pub struct Config {
 /// The state machine.
 #[derive(Debug)]
 pub struct Responder {
-    pub(super) config: Config,
+    config: Config,
     /// Hash of the guards in force.
-    pub(super) guard_set: String,
-    pub(super) ledger: LedgerState,
-    pub(super) epoch: u64,
-    pub(super) jobs: Jobs,
-    pub(super) backlog: Backlog,
-    pub(super) settlement: Settlement,
-    pub(super) tailed_to: i64,
-    pub(super) follow: FollowUps,
-    pub(super) timers: Timers,
-    pub(super) refusals: Refusals,
-    pub(super) links: Links,
-    pub(super) gathering: Gathering,
-    pub(super) quotas: Quotas,
-    pub(super) schedule: Schedule,
-    pub(super) shortening: Shortening,
-    pub(super) removal: Removal,
-    pub(super) effects: Vec<Effect>,
+    guard_set: String,
+    ledger: LedgerState,
+    epoch: u64,
+    jobs: Jobs,
+    backlog: Backlog,
+    settlement: Settlement,
+    tailed_to: i64,
+    follow: FollowUps,
+    timers: Timers,
+    refusals: Refusals,
+    links: Links,
+    gathering: Gathering,
+    quotas: Quotas,
+    schedule: Schedule,
+    upkeep: Upkeep,
+    effects: Vec<Effect>,
 }
 
 impl Responder {
@@ -101,14 +121,13 @@ impl Responder {
             gathering: Gathering::default(),
             quotas: Quotas::default(),
             schedule: Schedule::default(),
-            shortening: Shortening::new(at),
-            removal: Removal::default(),
+            upkeep: Upkeep::new(at),
             effects: Vec::new(),
         };
         responder.ledger.hold(epoch);
         responder.schedule.set(Due::Count, at.mono);
-        responder.schedule.set(Due::Shorten, at.mono + shorten::STEP);
-        responder.schedule.set(Due::Remove, at.mono + shorten::STEP);
+        responder.schedule.set(Due::Shorten, at.mono + upkeep::STEP);
+        responder.schedule.set(Due::Remove, at.mono + upkeep::STEP);
         responder.write_again_what_is_astray(at);
         responder.resume_open(at);
         responder.resume_retries(at);
@@ -202,7 +221,7 @@ impl Responder {
     }
 
     /// Has a job wait for its turn.
-    pub(super) fn wait(&mut self, key: &ActionKey) {
+    fn wait(&mut self, key: &ActionKey) {
         if self.step(key, Step::Wait) {
             self.enqueue(key);
         }
@@ -210,7 +229,7 @@ impl Responder {
 
     /// Has a job take a step. Where it cannot come that is said, and nothing else may follow.
     #[must_use]
-    pub(super) fn step(&mut self, key: &ActionKey, step: Step) -> bool {
+    fn step(&mut self, key: &ActionKey, step: Step) -> bool {
         match self.jobs.step(key, step, &mut self.schedule) {
             Ok(()) => true,
             Err(what) => {
@@ -222,7 +241,7 @@ impl Responder {
 
     /// Whether this answer is one that a job waits for. Nobody waits for it where its job was taken out, or was begun anew,
     /// since it was asked for; what was never asked for is out of place.
-    pub(super) fn is_awaited(&mut self, key: &ActionKey, question: Question) -> bool {
+    fn is_awaited(&mut self, key: &ActionKey, question: Question) -> bool {
         match self.jobs.awaits(key, question) {
             Ok(awaited) => awaited,
             Err(what) => {
@@ -233,12 +252,12 @@ impl Responder {
     }
 
     /// Says that this cannot come where the job of this key stands.
-    pub(super) fn misplaced(&mut self, event: &'static str, key: &ActionKey) {
+    fn misplaced(&mut self, event: &'static str, key: &ActionKey) {
         self.effects.push(Effect::OutOfPlace(self.jobs.out_of_place(event, key)));
     }
 
     /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.
-    pub(super) fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: OnDurable) {
+    fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: OnDurable) {
         reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.config.guards));
         let write = self.settlement.write(then);
         let ledger = ledger.into_iter().map(|change| self.ledger.transition(change)).collect();
@@ -256,7 +275,7 @@ impl Responder {
     }
 
     /// One of the actions of the decision at `offset` is done with; the decision itself once all are.
-    pub(super) fn one_done(&mut self, offset: i64, outcome: RecordOutcome) {
+    fn one_done(&mut self, offset: i64, outcome: RecordOutcome) {
         match self.settlement.one_done(offset, outcome) {
             Ok(settled) => self.effects.extend(settled.map(Effect::from)),
             Err(NotWaiting) => self.out_of_place("action done", None, "its decision waits for nothing"),
@@ -264,12 +283,12 @@ impl Responder {
     }
 
     /// Says that this cannot come to an action of which the ledger knows nothing.
-    pub(super) fn not_in_the_ledger(&mut self, event: &'static str, key: &ActionKey) {
+    fn not_in_the_ledger(&mut self, event: &'static str, key: &ActionKey) {
         self.out_of_place(event, Some(key), "not in the ledger");
     }
 
     /// Says that something came where it cannot come. It changes nothing; it is a mistake of ours, or of the shell.
-    pub(super) fn out_of_place(&mut self, event: &'static str, key: Option<&ActionKey>, state: &'static str) {
+    fn out_of_place(&mut self, event: &'static str, key: Option<&ActionKey>, state: &'static str) {
         self.effects.push(Effect::OutOfPlace(OutOfPlace { event, key: key.cloned(), state }));
     }
 }

@@ -8,7 +8,6 @@ mod clocks;
 mod crash;
 mod elsewhere;
 mod expiry;
-mod forgotten;
 mod index;
 mod job;
 #[path = "../../signing/tests/support/mod.rs"]

@@ -74,18 +74,18 @@ impl From<Ignored> for NotDone {
 
 /// What a command named, and is not done for it after all.
 #[derive(Debug)]
-pub(super) struct LeftOut {
+pub(crate) struct LeftOut {
     pub key: ActionKey,
     pub why: String,
 }
 
 /// A command that does nothing, told once.
-pub(super) fn does_nothing(place: CommandPlace, said: (RefusalCause, String), at: Moment) -> CommandOutput {
+pub(crate) fn does_nothing(place: CommandPlace, said: (RefusalCause, String), at: Moment) -> CommandOutput {
     CommandOutput { reports: vec![refusal(place.refusal(None), said, at)], ledger: Vec::new() }
 }
 
 /// The same of one that could be read. Who gave it is what it says of itself.
-pub(super) fn refused(
+pub(crate) fn refused(
     place: CommandPlace,
     record: &CommandRecord,
     NotDone { cause, why }: NotDone,
@@ -96,7 +96,7 @@ pub(super) fn refused(
 }
 
 /// One action that a command names, and that nothing is done with for it. The notice is named by both.
-pub(super) fn one_refused((place, record): (CommandPlace, &CommandRecord), one: &LeftOut, at: Moment) -> CommandOutput {
+pub(crate) fn one_refused((place, record): (CommandPlace, &CommandRecord), one: &LeftOut, at: Moment) -> CommandOutput {
     let (command, by) = (record.command.as_str(), words(&record.by));
     let text = format!("{command} by {by} was refused for {}: {}", one.key, one.why);
     let id = place.refusal(Some(&one.key));

@@ -1,10 +1,4 @@
-//! What people say: read from `commands`, counted or not, and what is held for them.
+//! What people say: whether it counts, and what comes of it.
 
-mod approval;
-mod authority;
-mod bulk;
-mod command;
-mod done;
-
-pub(super) use authority::Person;
-pub(super) use done::{CommandOutput, Done, NotDone};
+pub(crate) mod authority;
+pub(crate) mod done;

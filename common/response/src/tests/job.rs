@@ -2,18 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use cordon_records::ActionKind;
+use cordon_records::{ActionKind, Command, DecisionRecord, LedgerEntry};
 
-use super::samples::{an, decision, pending};
+use super::office::{ANN, config_of_the_office};
+use super::samples::{an, decision, pending, start};
 use super::world::{World, plan};
 use crate::event::{Answer, Effect, Event, OutOfPlace, Unreadable};
 use crate::job::{Attempt, Job, Sought, Step};
 
 /// A job of an isolation that has not begun.
 fn job() -> Job {
-    let mut world = World::new();
-    world.decide(decision("a1", "m1"));
-    let entry = world.responder.jobs.all().next().unwrap().entry.clone();
+    let DecisionRecord { alert, machine, mut planned, .. } = decision("a1", "m1");
+    let planned = planned.remove(0);
+    let entry = LedgerEntry::new((planned.key, 1), planned.action, (alert, machine.unwrap()), start());
     Job::new(entry, Attempt::New)
 }
 
@@ -130,10 +131,10 @@ fn an_event_that_nobody_waits_for_is_named_with_what_stands_there_and_does_nothi
 
 #[test]
 fn an_answer_to_a_question_whose_job_was_stopped_meanwhile_is_late_once_and_then_out_of_place() {
-    let mut world = World::new();
+    let mut world = World::restored(config_of_the_office(), Vec::new());
     world.decide(plan("a1", "m1", vec![an(ActionKind::Scan)]));
     let Some(Effect::Read { key, .. }) = world.waiting.pop_back() else { panic!("no read") };
-    world.responder.finish(&key, cordon_records::ActionState::Cancelled, "stopped".into(), world.at);
+    world.says(ANN, Command::Cancel { key: key.clone() }, "c-1");
     let late = || Event::Looked(key.clone(), Ok(Vec::new()));
     assert_eq!(said(&mut world, late()).len(), 1, "a list was never asked for");
     let late = || {

@@ -12,7 +12,6 @@ use super::shorten::hours_pass;
 use super::stale::compacted;
 use super::world::{World, plan};
 use crate::Config;
-use crate::schedule::Due;
 
 /// Something happens.
 #[derive(Debug, Clone)]
@@ -85,7 +84,7 @@ impl Both {
             full: World::restored(config(), Vec::new()),
             commands: 0,
         };
-        both.full.responder.schedule.cancel(&Due::Shorten);
+        both.full.responder.keep_in_full();
         both
     }
 
@@ -119,7 +118,7 @@ impl Both {
             Happening::Restart(is_compacted) => {
                 self.short = restarted(&self.short, *is_compacted);
                 self.full = restarted(&self.full, *is_compacted);
-                self.full.responder.schedule.cancel(&Due::Shorten);
+                self.full.responder.keep_in_full();
             }
         }
     }

@@ -8,7 +8,8 @@ use super::samples::{config, decision, start};
 use super::world::World;
 use crate::event::{ActivePolicy, Event};
 
-fn in_force(guards: &str) -> ActivePolicy {
+/// These guards, and nobody whose signature counts.
+pub fn in_force(guards: &str) -> ActivePolicy {
     let guards = Guards::load("guards.yaml", guards).unwrap();
     let standing = PolicyStanding { rule_set: "rules".into(), rules: 0, refused: None, at: start() };
     ActivePolicy { guards, signers: AllowedSigners::default(), standing }

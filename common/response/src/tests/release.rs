@@ -186,7 +186,7 @@ fn what_a_person_released_stays_released_for_a_day_and_is_isolated_after_it() {
     world.pass(Duration::from_secs(24 * 3_600 + 60));
     world.run();
     // The pure world reads alerts of its start; the age guard is not what is tested here.
-    world.responder.config.guards = cordon_policy::Guards::load("g", "hold: {alert_older_than: 365d}").unwrap();
+    world.give(Event::Policy(Box::new(super::policy::in_force("hold: {alert_older_than: 365d}"))));
     assert_eq!(held(&mut world, "a5"), Some(ActionState::Accepted), "{:?}", world.reasons());
 }
 

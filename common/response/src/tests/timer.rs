@@ -12,6 +12,7 @@ use super::office::{ANN, config_of_the_office, machine, unsigned};
 use super::samples::pending;
 use super::world::{World, plan};
 use crate::Config;
+use crate::event::{Effect, Event, Unreadable};
 
 const FOUR_HOURS: Duration = Duration::from_secs(4 * 3_600);
 
@@ -200,7 +201,7 @@ fn the_timer_of_one_isolation_ends_no_other_that_is_pending_though_it_is_ours_to
     wait(&mut world, FOUR_HOURS - Duration::from_secs(60));
     let mut later = isolation("a2", None);
     later.alert.newest_moment = Some(world.at.wall);
-    world.responder.config.guards = cordon_policy::Guards::load("g", "hold: {alert_older_than: 365d}").unwrap();
+    world.give(Event::Policy(Box::new(super::policy::in_force("hold: {alert_older_than: 365d}"))));
     world.decide(later);
     world.run();
     assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Isolate], "{:?}", world.reasons());
@@ -211,7 +212,6 @@ fn the_timer_of_one_isolation_ends_no_other_that_is_pending_though_it_is_ours_to
 
 #[test]
 fn a_pause_that_catches_a_release_half_way_only_delays_it() {
-    use crate::event::{Effect, Event, Unreadable};
     let mut world = isolated(false);
     world.pass(FOUR_HOURS);
     let read = world.waiting.iter().position(|effect| matches!(effect, Effect::Read { .. })).expect("a fresh read");

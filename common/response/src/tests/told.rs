@@ -97,9 +97,8 @@ fn a_fact_that_could_not_be_had_is_told_from_one_that_says_no() {
 
 #[test]
 fn what_a_pause_holds_says_that_nothing_was_read_for_it() {
-    let mut world = World::new();
-    world.responder.ledger.pause =
-        Some(Latch { on: true, by: "anna".into(), why: "w".into(), at: start(), window_s: None });
+    let pause = Latch { on: true, by: "anna".into(), why: "w".into(), at: start(), window_s: None };
+    let mut world = World::restored(config(), vec![LedgerRecord::Pause(pause)]);
     world.decide(decision("a1", "m1"));
     world.run();
     let report = reports(&world).remove(0);

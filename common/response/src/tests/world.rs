@@ -14,7 +14,7 @@ use super::samples::{config, decision, laptop, pending, start, summary};
 use crate::event::{Answer, Effect, Event, Moment, Order, SwitchSetRight, Unreadable};
 use crate::facts::{ActionSnapshot, FreshFacts};
 use crate::ledger::LedgerState;
-use crate::responder::{Config, Responder};
+use crate::responder::{Config, Responder, forgotten};
 
 /// A decision that plans these actions, in this order, by one rule in mode auto.
 pub fn plan(alert: &str, machine: &str, actions: Vec<Action>) -> DecisionRecord {
@@ -113,7 +113,7 @@ impl World {
 
     pub fn give(&mut self, event: Event) {
         let effects = self.responder.on(event, self.at);
-        super::forgotten::nothing(&self.responder);
+        forgotten::nothing(&self.responder);
         self.waiting.extend(effects);
     }
 

@@ -10,20 +10,20 @@ use jiff::Timestamp;
 
 use super::super::asker::names;
 use super::super::event::Moment;
-use super::super::refused::cause_of_refusal;
+use super::super::people::authority::{Person, words};
+use super::super::people::done::{CommandOutput, Done, NotDone};
 use super::super::report;
-use super::super::responder::Responder;
 use super::super::schedule::Due;
 use super::super::settlement::OnDurable;
-use super::authority::{Person, words};
-use super::done::{CommandOutput, Done, NotDone};
+use super::Responder;
+use super::refused::cause_of_refusal;
 
 /// How much is ended in one turn of the responder: after a flood thousands expire at the same instant.
 const EXPIRE_AT_ONCE: usize = 200;
 
 impl Responder {
     /// A person says yes to exactly what is held. With enough of them it is begun: fresh facts and guards come first.
-    pub(crate) fn approve(&mut self, key: &ActionKey, intent: &IntentHash, person: &Person, at: Moment) -> Done {
+    pub(super) fn approve(&mut self, key: &ActionKey, intent: &IntentHash, person: &Person, at: Moment) -> Done {
         let Some(entry) = self.ledger.get(key) else { return Err(self.not_in_full(key)) };
         if entry.approvals.iter().any(|yes| yes.command == person.command) {
             return Ok(CommandOutput::default());
@@ -116,7 +116,7 @@ impl Responder {
     }
 
     /// Anybody may say no.
-    pub(crate) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
+    pub(super) fn deny(&mut self, key: &ActionKey, record: &CommandRecord, at: Moment) -> Done {
         let Some(entry) = self.ledger.get(key) else { return Err(self.not_in_full(key)) };
         let reason = format!("{DENIED_BY}{}: {}", words(&record.by), words(&record.why));
         // The same word, read again: a person was asked to look at an earlier call.
@@ -138,7 +138,7 @@ impl Responder {
     }
 
     /// Ends what nobody decided in time.
-    pub(crate) fn expire_when_due(&mut self, at: Moment) {
+    pub(super) fn expire_when_due(&mut self, at: Moment) {
         // What a newer decision has taken up is on its way, whatever it was before.
         let waiting = self.ledger.waiting().iter().filter(|(_, key)| !self.jobs.contains(key));
         let due = waiting.take_while(|(until, _)| *until <= at.wall).take(EXPIRE_AT_ONCE);

@@ -12,10 +12,10 @@ use cordon_records::{
 use jiff::Timestamp;
 
 use super::super::event::Moment;
-use super::super::responder::Responder;
+use super::super::people::authority::Person;
+use super::super::people::done::{CommandOutput, Done, LeftOut};
 use super::super::room::{room_for, waits_for_the_breaker};
-use super::authority::Person;
-use super::done::{CommandOutput, Done, LeftOut};
+use super::Responder;
 
 /// So many may one person approve by one notice of the breaker.
 const ALONE: usize = 10;

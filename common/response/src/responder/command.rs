@@ -12,16 +12,16 @@ use cordon_records::{
 use super::super::event::{Effect, Moment};
 use super::super::job::{Attempt, Job};
 use super::super::ledger::Applied;
+use super::super::people::authority::{self, Before, Person, words};
+use super::super::people::done::{CommandOutput, Done, NotDone, does_nothing, one_refused, refused};
 use super::super::report::notice;
-use super::super::responder::Responder;
 use super::super::settlement::OnDurable;
 use super::super::unseen::with_what_is_unseen;
-use super::authority::{self, Before, Person, words};
-use super::done::{CommandOutput, Done, NotDone, does_nothing, one_refused, refused};
+use super::Responder;
 
 impl Responder {
     /// Takes the command at this place, or what could not be read there. What is not new was read before.
-    pub(crate) fn apply_command(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
+    pub(super) fn apply_command(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
         let CommandPlace { offset, written_at } = place;
         let newest = self.ledger.commands_newest;
         self.ledger.commands_newest = newest.max(written_at);
@@ -118,7 +118,7 @@ impl Responder {
     }
 
     /// Ends an entry that no job is about; a person has to look where a call of it is in doubt.
-    pub(crate) fn settle_entry(
+    pub(super) fn settle_entry(
         &mut self,
         mut entry: LedgerEntry,
         (state, reason): (ActionState, String),
@@ -134,7 +134,7 @@ impl Responder {
     }
 
     /// Puts an action that a person or a timer asks for in its queue.
-    pub(crate) fn queue(&mut self, entry: LedgerEntry) {
+    pub(super) fn queue(&mut self, entry: LedgerEntry) {
         // An attempt that a person asked for anew has its number from the start.
         let numbered = entry.asked_again.is_some() && entry.intents.len() < usize::try_from(entry.attempt).unwrap_or(0);
         let attempt = if numbered { Attempt::Numbered } else { Attempt::New };
@@ -142,7 +142,7 @@ impl Responder {
     }
 
     /// Why nothing can be done with an action of which nothing is known in full.
-    pub(crate) fn not_in_full(&self, key: &ActionKey) -> NotDone {
+    pub(super) fn not_in_full(&self, key: &ActionKey) -> NotDone {
         match self.ledger.closed(key) {
             Some(closed) => {
                 let state = closed.state.as_str();
@@ -153,7 +153,7 @@ impl Responder {
     }
 
     /// Whether the action is under way or was ever written down.
-    pub(crate) fn knows(&self, key: &ActionKey) -> bool {
+    pub(super) fn knows(&self, key: &ActionKey) -> bool {
         self.jobs.contains(key) || self.ledger.knows(key)
     }
 }

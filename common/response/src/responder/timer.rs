@@ -11,11 +11,11 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::asker::asker;
-use super::event::Moment;
-use super::responder::Responder;
-use super::schedule::Due;
-use super::settlement::OnDurable;
+use super::super::asker::asker;
+use super::super::event::Moment;
+use super::super::schedule::Due;
+use super::super::settlement::OnDurable;
+use super::Responder;
 
 /// The isolations whose time is over while everything is paused: dealt with once the pause is.
 #[derive(Debug, Default)]

@@ -7,9 +7,9 @@
 
 use cordon_records::{Latch, LedgerEntry, LedgerRecord, StampedRecord};
 
-use super::event::{Effect, Moment, SwitchSetRight};
-use super::responder::Responder;
-use super::settlement::OnDurable;
+use super::super::event::{Effect, Moment, SwitchSetRight};
+use super::super::settlement::OnDurable;
+use super::Responder;
 
 impl Responder {
     /// Takes a record that was read back. Own ones prove that an INTENT stands with no higher claim before it.

@@ -5,10 +5,10 @@
 use cordon_policy::Isolation;
 use cordon_records::{ActionKey, ActionKind, ActionState, ActionStatus, LedgerEntry, MachineAction};
 
-use super::event::Moment;
-use super::facts::{ActionSnapshot, FreshFacts, in_effect};
-use super::ours::{mark_in, other};
-use super::responder::Responder;
+use super::super::event::Moment;
+use super::super::facts::{ActionSnapshot, FreshFacts, in_effect};
+use super::super::ours::{mark_in, other};
+use super::Responder;
 
 /// The longest comment of somebody else's that a reason repeats, in characters.
 const THEIR_WORDS: usize = 200;

@@ -2,13 +2,13 @@
 
 use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry};
 
-use super::event::Moment;
-use super::follow::ACCEPTED;
-use super::job::Job;
-use super::lane::{Lane, cancels, covers};
-use super::outline::DecisionOutline;
-use super::responder::Responder;
-use super::urgency::Urgency;
+use super::super::event::Moment;
+use super::super::follow::ACCEPTED;
+use super::super::job::Job;
+use super::super::lane::{Lane, cancels, covers};
+use super::super::outline::DecisionOutline;
+use super::super::urgency::Urgency;
+use super::Responder;
 
 /// How many actions may wait for their turn before no further decision is taken in.
 const BACKLOG: usize = 256;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry};
 use jiff::Timestamp;
 
-use super::event::Moment;
-use super::facts::FreshFacts;
-use super::responder::Responder;
-use super::schedule::Due;
+use super::super::event::Moment;
+use super::super::facts::FreshFacts;
+use super::super::schedule::Due;
+use super::Responder;
 
 /// How long until the next look whether the tenant takes us again.
 const AGAIN: Duration = Duration::from_secs(60);

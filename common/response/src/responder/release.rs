@@ -10,14 +10,15 @@ use cordon_records::{
     LedgerEntry, MachineAction, MachineId, MachineSummary, Mode, Severity,
 };
 
-use super::asker::names;
-use super::event::Moment;
-use super::facts;
-use super::job::Job;
-use super::ledger::has_isolation;
-use super::people::{CommandOutput, Done, Person};
-use super::responder::Responder;
-use super::unseen::was_called;
+use super::super::asker::names;
+use super::super::event::Moment;
+use super::super::facts;
+use super::super::job::Job;
+use super::super::ledger::has_isolation;
+use super::super::people::authority::Person;
+use super::super::people::done::{CommandOutput, Done};
+use super::super::unseen::was_called;
+use super::Responder;
 
 /// How many alerts a reason names.
 const NAMED: usize = 10;

@@ -8,12 +8,13 @@ use std::time::Duration;
 use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry};
 use jiff::SignedDuration;
 
-use super::event::Moment;
-use super::job::{Attempt, Job};
-use super::people::{CommandOutput, Done, Person};
-use super::responder::Responder;
-use super::schedule::Due;
-use super::settlement::OnDurable;
+use super::super::event::Moment;
+use super::super::job::{Attempt, Job};
+use super::super::people::authority::Person;
+use super::super::people::done::{CommandOutput, Done};
+use super::super::schedule::Due;
+use super::super::settlement::OnDurable;
+use super::Responder;
 
 /// A new attempt that is late by more than this, because nobody held the ledger, is not made any more: what people saw
 /// fail yesterday they have dealt with.

@@ -4,12 +4,13 @@ use cordon_records::{
     Action, ActionKey, ActionState, AlertId, AttemptState, CANCELLED_BY, LedgerEntry, MachineActionId, Mode, RuleId,
 };
 
-use super::event::Moment;
-use super::job::Job;
-use super::lane::{cancelled_kind, cancels};
-use super::people::{CommandOutput, Done, NotDone, Person};
-use super::responder::Responder;
-use super::unseen::{was_called, where_to_look};
+use super::super::event::Moment;
+use super::super::job::Job;
+use super::super::lane::{cancelled_kind, cancels};
+use super::super::people::authority::Person;
+use super::super::people::done::{CommandOutput, Done, NotDone};
+use super::super::unseen::{was_called, where_to_look};
+use super::Responder;
 
 impl Responder {
     /// A person wants this action stopped. What has not been called ends at once; what may have been called is cancelled

@@ -6,11 +6,11 @@ use cordon_policy::Trip;
 use cordon_records::text::{exact_span, one_line};
 use cordon_records::{ActionKey, CountedFleet, Counter, Impact, Latch, LedgerRecord, Mode, NoticeKind, Report};
 
-use super::event::{ActivePolicy, Effect, Moment, Unreadable};
-use super::report::{notice, notice_id};
-use super::responder::Responder;
-use super::schedule::Due;
-use super::settlement::OnDurable;
+use super::super::event::{ActivePolicy, Effect, Moment, Unreadable};
+use super::super::report::{notice, notice_id};
+use super::super::schedule::Due;
+use super::super::settlement::OnDurable;
+use super::Responder;
 
 /// How often the fleet is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);

@@ -1,8 +1,8 @@
 //! Whatever waits for a time is in the schedule: asked after every event of every test of the responder.
 
-use crate::job::State;
-use crate::responder::Responder;
-use crate::schedule::Due;
+use super::super::job::State;
+use super::super::schedule::Due;
+use super::Responder;
 
 /// Fails if something waits for a time that nobody has set, or the other way round.
 pub fn nothing(responder: &Responder) {
@@ -28,4 +28,11 @@ pub fn nothing(responder: &Responder) {
         assert!(schedule.has(&Due::Release(key)) || paused || is_asked_for(), "timer of {isolation}");
     }
     assert!(responder.tenant_refuses().is_none() || schedule.has(&Due::ReadAgain), "nobody tries the tenant again");
+}
+
+impl Responder {
+    /// Has everything that has ended kept in full, for a comparison with what is kept in short.
+    pub(crate) fn keep_in_full(&mut self) {
+        self.schedule.cancel(&Due::Shorten);
+    }
 }

@@ -7,16 +7,16 @@ use cordon_records::{
     Verdict,
 };
 
-use super::asker::asker;
+use super::super::asker::asker;
+use super::super::event::{Effect, Moment};
+use super::super::facts::FreshFacts;
+use super::super::job::{Job, Step};
+use super::super::report;
+use super::super::settlement::OnDurable;
+use super::super::unseen::with_what_is_unseen;
+use super::super::urgency::urgencies;
+use super::Responder;
 use super::cancel::NOTHING;
-use super::event::{Effect, Moment};
-use super::facts::FreshFacts;
-use super::job::{Job, Step};
-use super::report;
-use super::responder::Responder;
-use super::settlement::OnDurable;
-use super::unseen::with_what_is_unseen;
-use super::urgency::urgencies;
 
 impl Responder {
     pub(super) fn take_in(&mut self, offset: i64, decision: &DecisionRecord, at: Moment) {

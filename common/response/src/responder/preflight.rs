@@ -9,11 +9,11 @@ use cordon_records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::asker::{asker, is_approved, names};
-use super::event::{Effect, Moment, Unreadable};
-use super::facts::FreshFacts;
-use super::job::{Attempt, Job, Question, Sought, Step};
-use super::responder::Responder;
+use super::super::asker::{asker, is_approved, names};
+use super::super::event::{Effect, Moment, Unreadable};
+use super::super::facts::FreshFacts;
+use super::super::job::{Attempt, Job, Question, Sought, Step};
+use super::Responder;
 
 /// What is added to a reason that rests on what the decision says, because nothing was read afresh.
 const ON_THE_RECORD: &str = " (on the record's facts)";

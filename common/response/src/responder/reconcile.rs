@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{ActionKey, ActionKind, ActionState, AttemptState, LedgerEntry, LedgerRecord, MachineAction};
 
-use super::asker::asker;
-use super::event::{Effect, Moment, Unreadable};
-use super::facts::{ActionSnapshot, in_effect};
-use super::follow::ACCEPTED;
-use super::job::{Attempt, Job, Question, Sought, State, Step};
-use super::ours::{Asked, Listed, find_ours, misapplied};
-use super::responder::Responder;
-use super::schedule::Due;
-use super::settlement::OnDurable;
-use super::waited::Watched;
+use super::super::asker::asker;
+use super::super::event::{Effect, Moment, Unreadable};
+use super::super::facts::{ActionSnapshot, in_effect};
+use super::super::follow::ACCEPTED;
+use super::super::job::{Attempt, Job, Question, Sought, State, Step};
+use super::super::ours::{Asked, Listed, find_ours, misapplied};
+use super::super::schedule::Due;
+use super::super::settlement::OnDurable;
+use super::super::waited::Watched;
+use super::Responder;
 
 /// What Defender's `ActiveRequestAlreadyExists` says.
 const RUNNING: &str = "Defender says that such an action is already running";

@@ -1,0 +1,130 @@
+//! What has ended is kept in short, a little at a time, so that the ledger does not grow with what was done; and what nobody
+//! can ask for any more leaves it: closed actions, once no decision and no alert about them can come again, and commands
+//! whose time is over. Pure.
+//!
+//! A tombstone has no value that could say who wrote it, and compaction would let that of a stale holder erase what its
+//! successor has written since. So, first, one is written only within the lease of a claim of ours that was written again for
+//! it and read back with no higher one before it, as a call is made. Second, it names its epoch in a header, so that whoever
+//! restores the log knows those of a stale holder. Third, a key under which something is known is written again wherever
+//! such a tombstone is read, live or at a restart; Cordon's topics are compacted no sooner than after a day.
+
+use std::time::{Duration, Instant};
+
+use cordon_records::{ActionKey, Cleanup, ClosedEntry, LedgerRecord, Topic};
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::event::{Effect, Moment};
+use super::super::ledger::{LOOKED_AT, Part, Reach};
+use super::super::schedule::Due;
+use super::super::settlement::OnDurable;
+use super::Responder;
+
+/// How long until the next walk through what has ended, and until anybody looks again for what may go where there is nothing.
+const AGAIN: Duration = Duration::from_secs(3_600);
+
+/// How long between two steps.
+pub(super) const STEP: Duration = Duration::from_secs(1);
+
+/// How many are looked at in one step of the walk.
+const LOOKED_AT_ONCE: usize = 200;
+
+/// How many are removed at once.
+const REMOVED_AT_ONCE: usize = 100;
+
+/// How far the wall clock may run from the monotonic one before it is not believed: what is closed by a clock that was set
+/// wrong stays closed when it is set right.
+const DRIFT: SignedDuration = SignedDuration::from_mins(10);
+
+/// For so long Defender serves an alert, and may change it.
+const ALERTS_SERVED: Duration = Duration::from_secs(180 * 86_400);
+
+/// How long a command is kept after its end: clocks of well-kept machines differ by less.
+const COMMAND_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a closed action is kept: a decision may come again as long as its topic is kept, and its alert as long as it is
+/// served.
+fn kept() -> Duration {
+    let decisions = match Topic::Decisions.spec().cleanup {
+        Cleanup::Delete(kept) => kept,
+        Cleanup::Compact => Duration::MAX,
+    };
+    decisions.saturating_add(ALERTS_SERVED)
+}
+
+/// How far the ledger's upkeep has come.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    /// When the tenure began.
+    began: Moment,
+    /// How far this walk through what has ended has come.
+    place: Option<(Timestamp, ActionKey)>,
+    /// What is about to be removed, once our claim is read back.
+    removal: Option<(Instant, Vec<String>)>,
+}
+
+impl Upkeep {
+    pub(super) const fn new(at: Moment) -> Self {
+        Self { began: at, place: None, removal: None }
+    }
+
+    /// Whether the wall clock has gone on as time has since the tenure began.
+    fn believes(&self, at: Moment) -> bool {
+        let passed = SignedDuration::try_from(at.mono.saturating_duration_since(self.began.mono)).unwrap_or_default();
+        let drift = at.wall.duration_since(self.began.wall).checked_sub(passed).unwrap_or(SignedDuration::MAX);
+        drift.abs() <= DRIFT
+    }
+}
+
+impl Responder {
+    /// Closes some of what nobody asks any more for.
+    pub(super) fn shorten(&mut self, at: Moment) {
+        if !self.upkeep.believes(at) {
+            self.schedule.set(Due::Shorten, at.mono + AGAIN);
+            return;
+        }
+        // What ended later may not be closed in any case.
+        let until = at.wall.checked_sub(LOOKED_AT).unwrap_or(Timestamp::MIN);
+        let under_way = |key: &ActionKey| self.is_under_way(key);
+        let part = Part { after: self.upkeep.place.clone(), until, most: LOOKED_AT_ONCE, now: at.wall };
+        let reach = Reach::of(&self.config.guards);
+        let (closed, place) = self.ledger.closable(&part, &reach, under_way);
+        self.schedule.set(Due::Shorten, at.mono + if place.is_some() { STEP } else { AGAIN });
+        self.upkeep.place = place;
+        if !closed.is_empty() {
+            self.record(Vec::new(), closed, OnDurable::default());
+        }
+    }
+
+    /// Whether something waits for this action, beside what its entry says.
+    fn is_under_way(&self, key: &ActionKey) -> bool {
+        let waits = [Due::Retry(key.clone()), Due::Link(key.clone()), Due::Look(key.clone())];
+        self.jobs.contains(key) || waits.iter().any(|due| self.schedule.has(due))
+    }
+
+    /// Looks for what nobody can ask for any more, and writes our claim again, to know that we still hold the ledger.
+    pub(super) fn remove_some(&mut self, at: Moment) {
+        self.schedule.set(Due::Remove, at.mono + AGAIN);
+        if !self.upkeep.believes(at) {
+            return;
+        }
+        let old = SignedDuration::try_from(kept()).unwrap_or(SignedDuration::MAX);
+        let day = at.wall.checked_sub(old).map_or(0, ClosedEntry::day_of);
+        let ended = at.wall.checked_sub(COMMAND_KEPT).unwrap_or(Timestamp::MIN);
+        let keys = self.ledger.removable((day, ended), REMOVED_AT_ONCE);
+        let Some(claim) = self.ledger.claim.clone().filter(|_| !keys.is_empty()) else { return };
+        self.upkeep.removal = Some((at.mono, keys));
+        self.record(Vec::new(), vec![LedgerRecord::Claim(claim)], OnDurable::default());
+    }
+
+    /// Our claim was read back, and none stood before it that is higher.
+    pub(super) fn claim_read_back(&mut self, at: Moment) {
+        let Some((since, keys)) = self.upkeep.removal.take() else { return };
+        let until = since + self.config.lease;
+        if at.mono >= until {
+            return;
+        }
+        let keys: Vec<String> = keys.into_iter().filter(|key| self.ledger.remove(key)).collect();
+        self.schedule.set(Due::Remove, at.mono + STEP);
+        self.effects.push(Effect::Remove { keys, epoch: self.epoch, until });
+    }
+}
