@@ -1,6 +1,6 @@
 //! How far the poll has come, folded from the records on `cursors`.
 
-use cordon_records::{Claim, CursorRecord, Headers, PollCursor};
+use cordon_records::{CursorRecord, Headers, PollCursor};
 use cordon_runtime::kafka::Inbound;
 use jiff::Timestamp;
 
@@ -41,39 +41,21 @@ impl Cursors {
     }
 }
 
-/// The epoch of a claim record; absent for any other record.
-#[must_use]
-pub fn claimed_epoch(record: &Inbound) -> Option<u64> {
-    match record.json::<CursorRecord>() {
-        Ok(CursorRecord::Claim(claim)) => Some(claim.epoch),
-        Ok(CursorRecord::Poll(_)) | Err(_) => None,
-    }
-}
-
-/// A claim, ready for the log: key, headers and value.
-#[must_use]
-pub fn claim(epoch: u64, owner: &str, at: Timestamp) -> (String, Headers, Vec<u8>) {
-    encode(&CursorRecord::Claim(Claim { epoch, owner: owner.to_owned(), at }), epoch, at)
-}
-
 /// A cursor, ready for the log: key, headers and value.
 #[must_use]
 pub fn poll(cursor: &PollCursor, at: Timestamp) -> (String, Headers, Vec<u8>) {
-    encode(&CursorRecord::Poll(cursor.clone()), cursor.epoch, at)
-}
-
-fn encode(record: &CursorRecord, epoch: u64, at: Timestamp) -> (String, Headers, Vec<u8>) {
-    let key = record.key();
+    let record = CursorRecord::Poll(cursor.clone());
+    let (key, epoch) = (record.key(), cursor.epoch);
     let headers = Headers::event("ingest", &format!("cursor.{key}"), &format!("{key}@{epoch}@{at}"), at, key);
     // Text, numbers and instants are always JSON; an empty value would be left aside by every reader.
-    (key.to_owned(), headers, serde_json::to_vec(record).unwrap_or_default())
+    (key.to_owned(), headers, serde_json::to_vec(&record).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use cordon_records::Topic;
+    use cordon_records::{Claim, ClaimRecord, Topic};
 
     use super::*;
 
@@ -112,14 +94,9 @@ mod tests {
     #[test]
     fn claims_and_rubbish_do_not_move_the_cursor() {
         let mut cursors = Cursors::default();
-        cursors.fold(&record(claim(7, "me", at(0))));
+        let claim = ClaimRecord::Claim(Claim { epoch: 7, owner: "me".into(), at: at(0) });
+        cursors.fold(&record((Claim::KEY.into(), Headers::default(), serde_json::to_vec(&claim).unwrap())));
         cursors.fold(&record(("poll".into(), Headers::default(), b"{}".to_vec())));
         assert_eq!(cursors.newest(), None);
-    }
-
-    #[test]
-    fn only_a_claim_has_an_epoch_to_beat() {
-        assert_eq!(claimed_epoch(&record(claim(7, "me", at(0)))), Some(7));
-        assert_eq!(claimed_epoch(&record(poll(&cursor(9, 1), at(0)))), None);
     }
 }

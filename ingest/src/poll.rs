@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, PollCursor, RecordOutcome};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Holder, Inbox, StateLog, Tenure};
+use cordon_runtime::kafka::{Claimed, Holder, Inbox, Tenure};
 use cordon_runtime::telemetry::metrics::register;
 use jiff::Timestamp;
 use tokio::time::sleep;
@@ -57,15 +57,14 @@ impl Poller {
 
     /// Polls until something fatal happens; dropped when the tenure is lost.
     async fn poll(&self, tenure: &Tenure) -> Result<(), IngestError> {
-        let Restored { log, epoch, cursor, watermark, reach, seen } = self.restore().await?;
+        let Restored { log, cursor, watermark, reach, seen } = self.restore().await?;
         if let Some(cursor) = &cursor {
             self.metrics.covered(cursor.covered_until);
         }
         let publisher = Publisher::new(&self.context, self.settings.defender.tenant_id.clone());
         let page_size = self.settings.page_size;
         let driver = Driver::new(self.api.clone(), publisher, self.context.metrics.clone(), seen, page_size);
-        let mut watch =
-            Watch { poller: self, tenure, log, epoch, watermark, reach, driver, unconfirmed: None, failures: 0 };
+        let mut watch = Watch { poller: self, tenure, log, watermark, reach, driver, unconfirmed: None, failures: 0 };
         let mut pace = Pace::new(self.settings.poll_interval, self.api.alert_list_room(CALLS_OF_A_ROUND).refusals);
         tracing::info!(interval = %self.settings.poll_interval, "polling");
         loop {
@@ -138,8 +137,7 @@ async fn settle_all(mut inbox: Inbox) {
 struct Watch<'a> {
     poller: &'a Poller,
     tenure: &'a Tenure,
-    log: StateLog,
-    epoch: u64,
+    log: Claimed,
     watermark: Timestamp,
     reach: LookBack,
     driver: Driver,
@@ -223,7 +221,7 @@ impl Watch<'_> {
             return Ok(());
         }
         let from = Some(self.reach.from);
-        let cursor = PollCursor { watermark, covered_until: started, from, epoch: self.epoch };
+        let cursor = PollCursor { watermark, covered_until: started, from, epoch: self.log.epoch() };
         let (key, headers, value) = cursor::poll(&cursor, self.poller.context.clock.now());
         self.log.append(&key, headers, value).await?;
         self.watermark = watermark;

@@ -2,11 +2,11 @@
 
 use cordon_records::{AlertId, AlertRecord, PollCursor, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Inbound, StateLog, claim, fold_since};
+use cordon_runtime::kafka::{Claimed, Inbound, fold_since};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::IngestSettings;
-use crate::cursor::{self, Cursors};
+use crate::cursor::Cursors;
 use crate::error::IngestError;
 use crate::item::{Asked, Item};
 use crate::look_back::{LookBack, earlier};
@@ -17,10 +17,8 @@ const SKEW: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a new holder of the poll starts from.
 pub struct Restored {
-    /// The cursor log, claimed.
-    pub log: StateLog,
-    /// The epoch of the claim.
-    pub epoch: u64,
+    /// The cursor log.
+    pub log: Claimed,
     /// The newest cursor; absent on the very first start.
     pub cursor: Option<PollCursor>,
     /// The newest `lastUpdateTime` received so far; on the very first start, where the look-back begins.
@@ -36,10 +34,8 @@ pub struct Restored {
 /// # Errors
 /// Those of reading and writing the cursor log, and of reading `alerts`.
 pub async fn restore(context: &Context, settings: &IngestSettings) -> Result<Restored, IngestError> {
-    let mut log = StateLog::open(context, Topic::Cursors).await?;
     let mut cursors = Cursors::default();
-    let make = |epoch| cursor::claim(epoch, &context.owner, context.clock.now());
-    let epoch = claim(&mut log, make, cursor::claimed_epoch, |record| cursors.fold(&record)).await?;
+    let log = Claimed::take(context, Topic::Cursors, |record, _| cursors.fold(&record)).await?;
     let cursor = cursors.newest();
     let watermark = match &cursor {
         Some(cursor) => cursor.watermark,
@@ -49,8 +45,8 @@ pub async fn restore(context: &Context, settings: &IngestSettings) -> Result<Res
     let from = first.unwrap_or_else(|| earlier(watermark, settings.overlap));
     let reach = LookBack::new((settings.overlap, settings.sweep_interval, settings.sweep_window), from);
     let seen = recall(context, reach.sweep(watermark, context.clock.now())).await?;
-    tracing::info!(epoch, %watermark, first_start = cursor.is_none(), remembered = seen.len(), "holding the poll");
-    Ok(Restored { log, epoch, cursor, watermark, reach, seen })
+    tracing::info!(epoch = log.epoch(), %watermark, first_start = cursor.is_none(), remembered = seen.len(), "holding the poll");
+    Ok(Restored { log, cursor, watermark, reach, seen })
 }
 
 /// Reads what is on `alerts` since then, record by record: a day of a large tenant is hundreds of megabytes.

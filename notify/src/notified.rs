@@ -14,9 +14,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cordon_records::{Claim, Cleanup, Headers, Topic};
+use cordon_records::{Cleanup, Headers, Topic};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{Inbound, KafkaFailure, Outbound, StateLog, claim};
+use cordon_runtime::kafka::{Claimed, Inbound, KafkaFailure, Outbound};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -28,9 +28,7 @@ pub use record::{
     MailRecord, NextLetter, NotifiedRecord, Planned, Reader, SEEN_KEY, Seen, Sent, Stored, Tells, Waiting,
 };
 
-/// The Kafka key of claims. A mail's key never is this: it begins with `mail/`.
-const CLAIM_KEY: &str = "claim";
-/// Before the notification key in the Kafka key of a mail.
+/// Before the notification key in the Kafka key of a mail; no other record has it.
 const MAIL: &str = "mail/";
 
 /// How far dead letters are told, of each partition: as that mail says which tells of the newest of them. The record of an
@@ -66,8 +64,6 @@ impl ToldLetters {
 /// What the topic says, read in its order. Keys of mails are kept as hashes: there may be a million.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// The highest epoch of the claims so far.
-    claimed: u64,
     known: HashSet<[u8; 16]>,
     unfinished: HashMap<String, (i64, Unfinished)>,
     dead_letters: ToldLetters,
@@ -84,14 +80,13 @@ pub enum Unfinished {
 }
 
 impl Memory {
-    /// Takes the next record; those of mails that were sent before `horizon` are to be forgotten. The Kafka key of a mail
-    /// counts also where the value is of a later version; a tombstone is no mail.
-    fn fold(&mut self, record: &Inbound, horizon: Timestamp) {
-        self.claimed = self.claimed.max(epoch_of(record).unwrap_or_default());
+    /// Takes the next record, with the highest epoch up to it; those of mails that were sent before `horizon` are to be
+    /// forgotten. The Kafka key of a mail counts also where the value is of a later version; a tombstone is no mail.
+    fn fold(&mut self, (record, claimed): (&Inbound, u64), horizon: Timestamp) {
         let Some(key) = mail_key(record).map(str::to_owned) else { return };
         let read = record.json();
         if let Ok(NotifiedRecord::Planned(planned)) = &read
-            && planned.epoch < self.claimed
+            && planned.epoch < claimed
         {
             return self.pass_over(key);
         }
@@ -152,11 +147,8 @@ impl Memory {
 
 /// The holder's view of `notified`.
 pub struct Notified {
-    log: StateLog,
+    log: Claimed,
     memory: Memory,
-    epoch: u64,
-    /// The newest offset that was read.
-    read: i64,
 }
 
 impl Notified {
@@ -165,28 +157,22 @@ impl Notified {
     /// # Errors
     /// [`KafkaFailure`] when the topic cannot be read or written.
     pub async fn claim(context: &Context) -> Result<Self, KafkaFailure> {
-        let mut log = StateLog::open(context, Topic::Notified).await?;
         let horizon = horizon(context.clock.now());
         let mut memory = Memory::default();
-        let make = |epoch| claim_record(context, epoch);
-        let mut read = -1;
-        let fold = |record: Inbound| {
-            read = record.offset;
-            memory.fold(&record, horizon);
-        };
-        let epoch = claim(&mut log, make, epoch_of, fold).await?;
+        let fold = |record: Inbound, claimed| memory.fold((&record, claimed), horizon);
+        let log = Claimed::take(context, Topic::Notified, fold).await?;
         for key in std::mem::take(&mut memory.outdated) {
             let key = Some(format!("{MAIL}{key}"));
             let headers = Headers::default();
             context.producer.send(Outbound { topic: Topic::Notified, key, headers, value: None }).await?;
         }
-        Ok(Self { log, memory, epoch, read })
+        Ok(Self { log, memory })
     }
 
     /// The epoch of the claim.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.log.epoch()
     }
 
     /// As [`Memory::knows`].
@@ -221,18 +207,12 @@ impl Notified {
         Ok(self.log.append(&format!("{MAIL}{key}"), headers, value).await?)
     }
 
-    /// Reads the topic up to what was written at `offset`: `false` when somebody with a higher epoch has claimed it before
-    /// that, so that what was written counts for nothing. Waits for as long as the topic cannot be read.
+    /// As [`Claimed::stands`]: whether a plan counts that was written at `offset`.
     ///
     /// # Errors
-    /// [`NotifyError`] when it cannot be read for good.
+    /// [`NotifyError`] when the topic cannot be read for good.
     pub async fn stands(&mut self, offset: i64) -> Result<bool, NotifyError> {
-        while self.read < offset {
-            let record = self.log.next().await?;
-            self.read = record.offset;
-            self.memory.claimed = self.memory.claimed.max(epoch_of(&record).unwrap_or_default());
-        }
-        Ok(self.memory.claimed <= self.epoch)
+        Ok(self.log.stands(offset).await?)
     }
 
     /// Remembers a mail that was written down, and what it tells.
@@ -258,24 +238,6 @@ fn hash(key: &str) -> [u8; 16] {
     let mut short = [0; 16];
     short.iter_mut().zip(Sha256::digest(key.as_bytes())).for_each(|(to, byte)| *to = byte);
     short
-}
-
-fn claim_record(context: &Context, epoch: u64) -> (String, Headers, Vec<u8>) {
-    let at = context.clock.now();
-    let claim = Claim { epoch, owner: context.owner.clone(), at };
-    let id = format!("claim#{epoch}#{}", context.owner);
-    let headers = Headers::event("notify", "mail.claim", &id, at, CLAIM_KEY);
-    // A claim is made of a number, a text and a time: it always has a JSON form.
-    let value = serde_json::to_vec(&NotifiedRecord::Claim(claim)).unwrap_or_default();
-    (CLAIM_KEY.to_owned(), headers, value)
-}
-
-/// The epoch, if the record is a claim.
-fn epoch_of(record: &Inbound) -> Option<u64> {
-    match record.json().ok()? {
-        NotifiedRecord::Claim(claim) => Some(claim.epoch),
-        NotifiedRecord::Sent(_) | NotifiedRecord::Planned(_) | NotifiedRecord::Seen(_) => None,
-    }
 }
 
 /// The notification key, if the record tells of a mail. The Kafka key alone counts, so that a record of a later
@@ -309,7 +271,7 @@ mod tests {
             value: Some(serde_json::to_vec(&NotifiedRecord::Sent(sent)).unwrap()),
             timestamp: None,
         };
-        memory.fold(&record, Timestamp::MIN);
+        memory.fold((&record, 1), Timestamp::MIN);
     }
 
     #[test]

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use cordon_records::{
-    ActionKey, Claim, CommandRecord, DeadLetterReason, DecisionRecord, Headers, LedgerRecord, MAX_COMMAND, TenantId,
-    Topic,
-};
+use cordon_records::{ActionKey, CommandRecord, DeadLetterReason, DecisionRecord, MAX_COMMAND, TenantId, Topic};
 use cordon_response::{DecisionOutline, Event, LedgerState};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{self, Inbound, StateLog, Undecodable};
+use cordon_runtime::kafka::{self, Claimed, Inbound, Undecodable};
 
 use super::genesis;
 use crate::error::ActError;
@@ -114,31 +111,15 @@ impl Restoring {
     }
 }
 
-/// Claims the ledger and folds it up to the own claim.
+/// Claims the ledger and folds it up to the own claim. Gives the log, the ledger, and the offset to which it goes.
 ///
 /// # Errors
 /// Those of Kafka, and [`ActError::Ledger`].
-pub async fn restore(log: &mut StateLog, context: &Context) -> Result<(LedgerState, u64, i64), ActError> {
+pub async fn restore(context: &Context) -> Result<(Claimed, LedgerState, i64), ActError> {
     let mut restoring = Restoring::new();
-    let make = |epoch| {
-        let claim = LedgerRecord::Claim(Claim { epoch, owner: context.owner.clone(), at: context.clock.now() });
-        let headers = Headers::event("act", "ledger.claim", &format!("claim-{epoch}"), context.clock.now(), "claim");
-        (claim.key(), headers, serde_json::to_vec(&claim).unwrap_or_default())
-    };
-    let epoch = kafka::claim(log, make, epoch_of, |inbound| restoring.take(&inbound)).await?;
+    let log = Claimed::take(context, Topic::Ledger, |inbound, _| restoring.take(&inbound)).await?;
     let (ledger, tailed_to) = restoring.finish()?;
-    Ok((ledger, epoch, tailed_to))
-}
-
-/// The epoch of any record, also of one that says what this build cannot read: a claim that was lost must not make its
-/// epoch free for another holder.
-fn epoch_of(inbound: &Inbound) -> Option<u64> {
-    #[derive(serde::Deserialize)]
-    struct Stamp {
-        #[serde(default)]
-        epoch: Option<u64>,
-    }
-    inbound.json::<Stamp>().ok()?.epoch
+    Ok((log, ledger, tailed_to))
 }
 
 /// What people said until now. It is obeyed before the first decision: a pause that was written while nobody held the
@@ -153,7 +134,7 @@ pub async fn earlier_commands(context: &Context) -> Result<Vec<Event>, ActError>
 
 #[cfg(test)]
 mod tests {
-    use cordon_records::{Genesis, LedgerEntry, PlannedAction};
+    use cordon_records::{Genesis, Headers, LedgerEntry, LedgerRecord, PlannedAction};
 
     use super::super::tests::samples;
     use super::*;

@@ -14,7 +14,9 @@ use cordon_records::{
 };
 use cordon_response::{Config, Effect, Event, Moment, OutOfPlace, Responder, SwitchSetRight, WriteId};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{self, Arrival, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure};
+use cordon_runtime::kafka::{
+    self, Arrival, Claimed, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure,
+};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -94,15 +96,11 @@ impl<T: Tenant> Holder for Respond<T> {
 
 impl<T: Tenant> Respond<T> {
     async fn serve(&self, tenure: Tenure, inbox: Inbox) -> Result<(), ActError> {
-        let mut log = StateLog::open(&self.context, Topic::Ledger).await?;
         let commands = StateLog::open(&self.context, Topic::Commands).await?;
         let restored = async {
-            Ok::<_, ActError>((
-                inbound::restore(&mut log, &self.context).await?,
-                inbound::earlier_commands(&self.context).await?,
-            ))
+            Ok::<_, ActError>((inbound::restore(&self.context).await?, inbound::earlier_commands(&self.context).await?))
         };
-        let ((ledger, epoch, tailed_to), said) = tokio::select! {
+        let ((log, ledger, tailed_to), said) = tokio::select! {
             restored = restored => restored?,
             () = tenure.lost() => return Ok(()),
         };
@@ -110,6 +108,7 @@ impl<T: Tenant> Respond<T> {
         self.context.health.set_ready("ledger", true, "");
         let mut policy = self.policy.clone();
         let standing = policy.borrow_and_update().clone();
+        let epoch = log.epoch();
         announce(&standing.policy.guards, &self.config, epoch);
         let at = self.moment();
         self.tenant.acted_before(&ledger.calls_of_the_last_hour(self.config.lease, at.wall));
@@ -201,7 +200,7 @@ impl<T: Tenant> Session<T> {
     async fn run(
         mut self,
         mut responder: Responder,
-        mut log: StateLog,
+        mut log: Claimed,
         mut commands: StateLog,
         mut inbox: Inbox,
     ) -> Result<(), ActError> {
@@ -216,7 +215,7 @@ impl<T: Tenant> Session<T> {
     async fn turns(
         &mut self,
         responder: &mut Responder,
-        (log, commands): (&mut StateLog, &mut StateLog),
+        (log, commands): (&mut Claimed, &mut StateLog),
         inbox: &mut Inbox,
     ) -> Result<(), ActError> {
         loop {

@@ -56,7 +56,7 @@ mod tests {
         let trials = [
             trial(Operation::Read, &alerts, TrialOutcome::Held),
             trial(Operation::DescribeConfigs, &alerts, TrialOutcome::Held),
-            trial(Operation::Read, &cursors, TrialOutcome::Failed(missing)),
+            trial(Operation::Read, &cursors, TrialOutcome::Failed(missing.into())),
             trial(Operation::Write, &alerts, TrialOutcome::Untried),
             trial(Operation::Write, &cursors, TrialOutcome::Untried),
             trial(Operation::Read, &group, TrialOutcome::Untried),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::Claim;
+use crate::claim::Claim;
 
 /// A record on `cursors`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ impl CursorRecord {
     #[must_use]
     pub const fn key(&self) -> &'static str {
         match self {
-            Self::Claim(_) => "claim",
+            Self::Claim(_) => Claim::KEY,
             Self::Poll(_) => "poll",
         }
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Mode};
 use crate::alert::AlertSummary;
+use crate::claim::Claim;
 use crate::command::Approval;
 use crate::facts::GuardFacts;
 use crate::ids::{ActionKey, CommandId, IntentHash, MachineActionId, RuleId};
@@ -85,7 +86,7 @@ impl LedgerRecord {
     pub fn key(&self) -> String {
         match self {
             Self::Genesis(_) => "genesis".into(),
-            Self::Claim(_) => "claim".into(),
+            Self::Claim(_) => Claim::KEY.into(),
             Self::Action(entry) => action_key(&entry.key),
             Self::Closed(closed) => action_key(&closed.key),
             Self::Breaker(_) => "breaker".into(),
@@ -143,17 +144,6 @@ pub struct Genesis {
     /// The cluster's id.
     pub cluster_id: String,
     /// When the ledger was made.
-    pub at: Timestamp,
-}
-
-/// "I write from here on." A higher epoch beats a lower one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// One more than the highest epoch before it.
-    pub epoch: u64,
-    /// Who: host, process and a random part.
-    pub owner: String,
-    /// When.
     pub at: Timestamp,
 }
 

@@ -7,6 +7,7 @@
 
 mod action;
 mod alert;
+mod claim;
 mod clock;
 mod command;
 mod cursor;
@@ -41,6 +42,7 @@ pub use action::{
     KindRow, Listed, LiveCommand, Mode, ReleaseTerms, Retired, ScanType, TagChange, Target,
 };
 pub use alert::{Alert, AlertSummary, Evidence, LoggedOnUser, RelatedUser};
+pub use claim::{Claim, ClaimRecord};
 pub use clock::{Clock, SystemClock};
 pub use command::{
     Approval, Command, CommandPlace, CommandRecord, MAX_COMMAND, MAX_NAMED, NamedApproval, NamedIsolation,
@@ -58,8 +60,8 @@ pub use health::{HEALTH_COUNTS_FOR, HEALTH_REPEATED_EVERY, StageHealth, Wait, Wa
 pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionId, MachineId, RuleId, Sha1, TenantId};
 pub use known::known;
 pub use ledger::{
-    AlertMark, AttemptState, Claim, ClosedEntry, FailureCause, Genesis, Latch, LedgerEntry, LedgerRecord,
-    PolicyStanding, StampedRecord,
+    AlertMark, AttemptState, ClosedEntry, FailureCause, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding,
+    StampedRecord,
 };
 pub use machine::{Machine, MachineSummary};
 pub use machine_action::{ActionStatus, ActionType, MachineAction};

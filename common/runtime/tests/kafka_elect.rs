@@ -11,8 +11,8 @@ use std::time::Duration;
 use cordon_records::{Headers, RecordOutcome, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
-    Arrival, ElectError, Election, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Settler, Start, StateLog,
-    Tenure, claim, commit_end, elect, has_committed,
+    Arrival, Claimed, ElectError, Election, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Settler, Start,
+    StateLog, Tenure, commit_end, elect, has_committed,
 };
 use kafka_support::*;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -225,45 +225,40 @@ async fn a_holder_that_does_not_give_way_ends_the_process() {
     assert!(matches!(failure, ElectError::Kafka(KafkaFailure::DidNotYield { .. })), "{failure}");
 }
 
-async fn claim_once(context: Context, owner: &'static str) -> (u64, i64, StateLog, Vec<String>) {
-    let mut log = StateLog::open(&context, Topic::Ledger).await.unwrap();
+/// Takes the log over, and gives what was read on the way, each with the highest epoch up to it.
+async fn claim_once(context: Context) -> (Claimed, Vec<(String, u64)>) {
     let (mut folded, mut last) = (Vec::new(), -1);
-    let epoch = claim(
-        &mut log,
-        |epoch| ("claim".to_owned(), Headers::default(), format!("{owner} {epoch}").into_bytes()),
-        |input| value(input).split_once(' ')?.1.parse().ok(),
-        |input| {
-            assert_eq!(input.offset, last + 1, "a record was left out");
-            last = input.offset;
-            folded.push(value(&input));
-        },
-    )
-    .await
-    .unwrap();
-    (epoch, last, log, folded)
+    let fold = |input: Inbound, highest| {
+        assert_eq!(input.offset, last + 1, "a record was left out");
+        last = input.offset;
+        folded.push((value(&input), highest));
+    };
+    let log = Claimed::take(&context, Topic::Ledger, fold).await.unwrap();
+    (log, folded)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn owners_that_race_for_the_log_get_distinct_epochs_and_see_who_won() {
+async fn owners_that_race_for_the_log_get_distinct_epochs_above_all_that_is_named_and_see_who_won() {
     let broker = broker().await;
     let context = process(broker.settings());
     context.producer.send(record(Topic::Ledger, "other", "unrelated")).await.unwrap();
-    context.producer.send(record(Topic::Ledger, "claim", "past 7")).await.unwrap();
-    let racers = ["one", "two", "three"].map(|owner| tokio::spawn(claim_once(context.clone(), owner)));
+    // Its claim was lost: what it wrote names the epoch all the same.
+    context.producer.send(record(Topic::Ledger, "state", r#"{"entry":"of a later build","epoch":7}"#)).await.unwrap();
+    let racers = [(); 3].map(|()| tokio::spawn(claim_once(context.clone())));
     let mut won = Vec::new();
     for racer in racers {
         won.push(tokio::time::timeout(PATIENCE, racer).await.unwrap().unwrap());
     }
-    let epochs: BTreeSet<u64> = won.iter().map(|(epoch, ..)| *epoch).collect();
+    let epochs: BTreeSet<u64> = won.iter().map(|(log, _)| log.epoch()).collect();
     assert!(epochs.len() == 3 && epochs.iter().all(|epoch| *epoch > 7), "{epochs:?}");
     let highest = *epochs.last().unwrap();
-    for (epoch, _, mut log, mut folded) in won {
-        assert_eq!(folded.first().map(String::as_str), Some("unrelated"));
-        // Whoever did not win finds the higher claim when reading on.
-        while !folded.iter().any(|text| text.ends_with(&format!(" {highest}"))) {
-            assert_ne!(epoch, highest);
-            folded.push(value(&tokio::time::timeout(PATIENCE, log.next()).await.unwrap().unwrap()));
-        }
+    for (mut log, folded) in won {
+        assert_eq!(folded[0], ("unrelated".to_owned(), 0));
+        assert_eq!(folded[1].1, 7);
+        assert_eq!(folded.last().unwrap().1, log.epoch(), "nothing as high stands before the own claim");
+        let offset = log.append("k", Headers::default(), b"mine".to_vec()).await.unwrap();
+        let stands = tokio::time::timeout(PATIENCE, log.stands(offset)).await.unwrap().unwrap();
+        assert_eq!(stands, log.epoch() == highest, "whoever did not win finds the higher claim when reading on");
     }
 }
 

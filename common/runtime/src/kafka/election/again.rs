@@ -3,28 +3,20 @@
 //! The group's consumer reads on meanwhile. To set that one back instead would make it read everything behind once more,
 //! and what it tells of lost records would not be true.
 
-use std::cmp::Ordering;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use cordon_records::Topic;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 
 use crate::context::Context;
-use crate::kafka::connection::Connection;
-use crate::kafka::connection::right::{Needs, Operation};
-use crate::kafka::error::{KafkaFailure, is_fatal, is_forbidden};
+use crate::kafka::error::KafkaFailure;
+use crate::kafka::reader::{Look, Reader};
 use crate::kafka::records::Inbound;
-use crate::kafka::settings::READERS;
 
 /// Fetched records that wait for the holder.
 const BUFFER: usize = 128;
-const POLL: Duration = Duration::from_millis(100);
 /// Without a request for so long, nothing more is fetched ahead.
 const IDLE: Duration = Duration::from_secs(5);
 /// Reading on over so many records is cheaper than a new start.
@@ -40,14 +32,9 @@ pub(super) struct FetchAgain {
 impl FetchAgain {
     /// Starts the thread; nothing is read before something is asked for.
     pub(super) fn start(context: &Context, topic: Topic) -> Result<Self, KafkaFailure> {
-        let config = context.kafka.reader(context.stage)?;
-        let client = |answer| KafkaFailure::Client { what: "reader", answer };
-        let consumer = config.create_with_context(Connection::of(&context.kafka)).map_err(client)?;
-        let topic_name: Arc<str> = context.kafka.topic(topic).into();
-        let needs = Needs::topic(Operation::Read, &topic_name);
-        let needs = needs.and_group(Operation::Describe, context.kafka.group(READERS));
+        let reader = Reader::new(context, topic)?;
         let ((requests, asked), (sender, records)) = (channel(), mpsc::channel(BUFFER));
-        let fetching = Fetching { consumer, topic, topic_name, needs, asked, sender, next: None };
+        let fetching = Fetching { reader, asked, sender, next: None };
         std::thread::Builder::new().name("kafka-again".to_owned()).spawn(move || fetching.run())?;
         Ok(Self { requests, records })
     }
@@ -71,10 +58,7 @@ impl FetchAgain {
 }
 
 struct Fetching {
-    consumer: BaseConsumer<Connection>,
-    topic: Topic,
-    topic_name: Arc<str>,
-    needs: Needs,
+    reader: Reader,
     asked: Receiver<Vec<i64>>,
     sender: mpsc::Sender<Result<Inbound, KafkaFailure>>,
     /// The offset that comes next; `None` while nothing is assigned.
@@ -102,17 +86,12 @@ impl Fetching {
         self.go_to(*first)?;
         let mut wanted = offsets.iter().peekable();
         while let Some(offset) = wanted.peek().filter(|_| !self.sender.is_closed()) {
-            let record = match self.consumer.poll(POLL) {
-                None | Some(Err(KafkaError::PartitionEOF(_))) => continue,
-                Some(Ok(message)) if message.offset() < **offset => continue,
-                Some(Ok(message)) => Inbound::detach(&message, self.topic, &self.topic_name),
-                Some(Err(error)) => match self.judge(&error) {
-                    Some(failure) => return Err(failure),
-                    None => continue,
-                },
+            let record = match self.reader.look()? {
+                Look::Record(record) if record.offset >= **offset => record,
+                Look::Record(_) | Look::End | Look::Nothing => continue,
             };
             self.next = Some(record.offset.saturating_add(1));
-            if record.offset.cmp(offset) == Ordering::Greater {
+            if record.offset > **offset {
                 return Err(self.gone(**offset));
             }
             wanted.next();
@@ -127,10 +106,7 @@ impl Fetching {
         if self.next.is_some_and(|next| (next..next.saturating_add(NEAR)).contains(&first)) {
             return Ok(());
         }
-        let client = |answer| KafkaFailure::Client { what: "reader", answer };
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic_name, 0, Offset::Offset(first)).map_err(client)?;
-        self.consumer.assign(&list).map_err(client)?;
+        self.reader.go_to(Offset::Offset(first))?;
         self.next = Some(first);
         Ok(())
     }
@@ -138,25 +114,14 @@ impl Fetching {
     /// Reads nothing ahead while nothing is asked for.
     fn rest(&mut self) -> Result<(), KafkaFailure> {
         if self.next.take().is_some() {
-            let client = |answer| KafkaFailure::Client { what: "reader", answer };
-            self.consumer.unassign().map_err(client)?;
+            self.reader.rest()?;
         }
         Ok(())
     }
 
     /// It was deleted before it was handled. Whoever starts again finds the gap from the committed offset on, and tells.
     fn gone(&self, offset: i64) -> KafkaFailure {
-        let position = format!("{}/0/{offset}", self.topic_name);
+        let position = format!("{}/0/{offset}", self.reader.topic_name());
         KafkaFailure::Dead(format!("{position} was put aside, and deleted before it could be read again"))
-    }
-
-    fn judge(&self, error: &KafkaError) -> Option<KafkaFailure> {
-        let dead = |code| is_fatal(code) || is_forbidden(code);
-        if matches!(error, KafkaError::MessageConsumptionFatal(_)) || error.rdkafka_error_code().is_some_and(dead) {
-            let what = format!("read {} again", self.topic_name);
-            return Some(self.consumer.context().request(what, &self.needs, error.clone()));
-        }
-        tracing::debug!(%error, topic = %self.topic_name, "reading again reports an error; trying on");
-        None
     }
 }

@@ -1,5 +1,18 @@
 //! Who owns the log: the pure half of claiming. The log's order decides; nobody's clock or broker answer does.
 
+use crate::kafka::records::Inbound;
+
+/// The epoch that a record names, be it a claim or not, and be it one that this build cannot read: a claim that was lost
+/// must not make its epoch free for another owner.
+pub(super) fn epoch_of(record: &Inbound) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Stamp {
+        #[serde(default)]
+        epoch: Option<u64>,
+    }
+    record.json::<Stamp>().ok()?.epoch
+}
+
 /// What one owner knows of the claims on a log.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
@@ -12,7 +25,7 @@ pub(super) struct Claims {
 struct Mine {
     offset: i64,
     epoch: u64,
-    /// A claim of somebody else with at least this epoch came before ours.
+    /// A record of somebody else with at least this epoch came before ours.
     beaten: bool,
 }
 
@@ -26,6 +39,11 @@ pub(super) enum Step {
 }
 
 impl Claims {
+    /// The highest epoch read so far.
+    pub(super) const fn highest(&self) -> u64 {
+        self.highest
+    }
+
     /// The epoch to claim next: above all that was read.
     pub(super) fn next_epoch(&self) -> u64 {
         self.highest.saturating_add(1)
@@ -37,7 +55,7 @@ impl Claims {
         self.mine = Some(Mine { offset, epoch, beaten: false });
     }
 
-    /// A record was read; `epoch` if it is a claim.
+    /// A record was read; `epoch` if it names one.
     pub(super) fn observe(&mut self, offset: i64, epoch: Option<u64>) -> Step {
         self.highest = self.highest.max(epoch.unwrap_or(0));
         let Some(mine) = &mut self.mine else { return Step::ReadOn };

@@ -1,12 +1,15 @@
 //! The rights of a client, tried out: what can be asked of a broker without changing anything there is asked. Whether a client
 //! may write, make a topic or join a group shows only when it does so, and is therefore not tried.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use cordon_records::Topic;
 
 use super::snapshot::read_newest;
 use super::{describe, has_committed, is_there};
 use crate::kafka::access::Access;
-use crate::kafka::connection::right::{Operation, Resource};
+use crate::kafka::connection::right::{Operation, Resource, Right};
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::settings::{KafkaSettings, READERS};
 
@@ -16,16 +19,16 @@ pub enum Outcome {
     /// The broker let us.
     Held,
     /// It did not, or could not be asked.
-    Failed(KafkaFailure),
+    Failed(Arc<KafkaFailure>),
     /// It cannot be tried without changing something.
     Untried,
 }
 
 impl Outcome {
-    fn of<T>(answer: Result<T, KafkaFailure>) -> Self {
+    fn of<T, E: Into<Arc<KafkaFailure>>>(answer: Result<T, E>) -> Self {
         match answer {
             Ok(_) => Self::Held,
-            Err(failure) => Self::Failed(failure),
+            Err(failure) => Self::Failed(failure.into()),
         }
     }
 }
@@ -45,37 +48,54 @@ pub struct Trial {
 pub async fn try_rights(kafka: &KafkaSettings, access: &[Access]) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (resource, operations) in Access::rights(access, kafka) {
+        let there = presence(kafka, &resource, &operations).await;
         for operation in operations {
-            let outcome = outcome(kafka, access, (&resource, operation)).await;
+            let outcome = match &resource {
+                Resource::Topic(name) => on_topic(kafka, name, &there, operation).await,
+                Resource::Group(id) => on_group(kafka, access, id, operation).await,
+                Resource::Cluster => Outcome::Untried,
+            };
             trials.push(Trial { operation, resource: resource.clone(), outcome });
         }
     }
     trials
 }
 
-async fn outcome(kafka: &KafkaSettings, access: &[Access], (resource, operation): (&Resource, Operation)) -> Outcome {
-    match (resource, operation) {
-        (Resource::Topic(name), operation) => on_topic(kafka, name, operation).await,
-        (Resource::Group(id), Operation::Read | Operation::Describe) => {
-            let asked = offsets(kafka, access, id).await;
-            if operation == Operation::Read { as_implied(asked, operation) } else { asked }
+/// What the broker says when it is asked whether a topic is there; asked once for all that hangs on it.
+enum Presence {
+    NotAsked,
+    Asked(Result<bool, Arc<KafkaFailure>>),
+}
+
+async fn presence(kafka: &KafkaSettings, resource: &Resource, operations: &BTreeSet<Operation>) -> Presence {
+    let hangs = |it: &Operation| matches!(it, Operation::Describe | Operation::Write | Operation::DescribeConfigs);
+    match resource {
+        Resource::Topic(name) if operations.iter().any(hangs) => {
+            Presence::Asked(is_there(kafka, name).await.map_err(Arc::new))
         }
-        (Resource::Group(_), Operation::Write | Operation::Create | Operation::DescribeConfigs)
-        | (Resource::Cluster, _) => Outcome::Untried,
+        Resource::Topic(_) | Resource::Group(_) | Resource::Cluster => Presence::NotAsked,
+    }
+}
+
+async fn on_group(kafka: &KafkaSettings, access: &[Access], id: &str, operation: Operation) -> Outcome {
+    match operation {
+        Operation::Read => as_implied(offsets(kafka, access, id).await, operation),
+        Operation::Describe => offsets(kafka, access, id).await,
+        Operation::Write | Operation::Create | Operation::DescribeConfigs => Outcome::Untried,
     }
 }
 
 /// Each right by a question that takes no other one, so that one that is missing is told once.
-async fn on_topic(kafka: &KafkaSettings, name: &str, operation: Operation) -> Outcome {
-    match operation {
-        Operation::Read => match Topic::ALL.into_iter().find(|topic| kafka.topic(*topic) == name) {
+async fn on_topic(kafka: &KafkaSettings, name: &str, there: &Presence, operation: Operation) -> Outcome {
+    match (operation, there) {
+        (Operation::Read, _) => match Topic::ALL.into_iter().find(|topic| kafka.topic(*topic) == name) {
             Some(topic) => read(kafka, topic).await,
             None => Outcome::Untried,
         },
-        Operation::Describe => Outcome::of(is_there(kafka, name).await),
-        Operation::Write => as_implied(Outcome::of(is_there(kafka, name).await), operation),
-        Operation::DescribeConfigs => look(kafka, name).await,
-        Operation::Create => Outcome::Untried,
+        (Operation::Describe, Presence::Asked(there)) => Outcome::of(there.clone()),
+        (Operation::Write, Presence::Asked(there)) => as_implied(Outcome::of(there.clone()), operation),
+        (Operation::DescribeConfigs, Presence::Asked(there)) => look(kafka, name, there).await,
+        (Operation::Create, _) | (_, Presence::NotAsked) => Outcome::Untried,
     }
 }
 
@@ -85,10 +105,11 @@ async fn read(kafka: &KafkaSettings, topic: Topic) -> Outcome {
 }
 
 /// Asks how it is set. The answer is as empty for a topic that is not there as for one whose settings are denied.
-async fn look(kafka: &KafkaSettings, name: &str) -> Outcome {
-    let is_there = is_there(kafka, name).await;
-    match (is_there, describe(kafka, &[name]).await) {
-        (Ok(false), _) | (Err(KafkaFailure::Forbidden { .. }), Err(KafkaFailure::Forbidden { .. })) => Outcome::Untried,
+async fn look(kafka: &KafkaSettings, name: &str, there: &Result<bool, Arc<KafkaFailure>>) -> Outcome {
+    let is_denied = there.as_ref().is_err_and(|failure| matches!(**failure, KafkaFailure::Forbidden { .. }));
+    match (there, describe(kafka, &[name]).await) {
+        (Ok(false), _) => Outcome::Untried,
+        (Err(_), Err(KafkaFailure::Forbidden { .. })) if is_denied => Outcome::Untried,
         (Ok(true) | Err(_), settings) => Outcome::of(settings),
     }
 }
@@ -111,10 +132,12 @@ async fn offsets(kafka: &KafkaSettings, access: &[Access], id: &str) -> Outcome 
 fn as_implied(asked: Outcome, operation: Operation) -> Outcome {
     match asked {
         Outcome::Held | Outcome::Untried => Outcome::Untried,
-        Outcome::Failed(KafkaFailure::Forbidden { what, mut right }) => {
-            right.operation = operation;
-            Outcome::Failed(KafkaFailure::Forbidden { what, right })
-        }
-        Outcome::Failed(other) => Outcome::Failed(other),
+        Outcome::Failed(failure) => match &*failure {
+            KafkaFailure::Forbidden { what, right } => {
+                let right = Box::new(Right { operation, ..(**right).clone() });
+                Outcome::Failed(Arc::new(KafkaFailure::Forbidden { what: what.clone(), right }))
+            }
+            _ => Outcome::Failed(failure),
+        },
     }
 }
