@@ -8,7 +8,6 @@
 pub mod config;
 pub mod error;
 pub mod expand;
-mod fetch;
 mod handler;
 pub mod lookup;
 pub mod machine_cache;

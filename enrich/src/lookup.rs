@@ -1,11 +1,15 @@
-//! The port to the API: what enrich asks of it, and how an answer can fail. Defender's client is one implementation;
-//! tests bring their own.
+//! The port to the API: what enrich asks of it, how an answer can fail, and one call with what it came to. Defender's client
+//! is one implementation; tests bring their own.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_defender::{ApiError, Defender, FleetPage};
 use cordon_records::{Classified, ErrorClass, MachineId, Verbatim};
+
+use crate::machine_cache::planner::{Ask, Walk};
+use crate::metrics::{ApiCall, Metrics};
 
 /// Why a lookup brought nothing. It goes to everybody who asked for the same, so it can be copied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,5 +86,60 @@ impl MachineLookup for Defender {
 
     async fn fleet_page(&self, skip: usize) -> Result<FleetPage, LookupError> {
         Ok(Self::fleet_page(self, skip).await?)
+    }
+}
+
+/// What a call came to.
+pub(crate) enum Came {
+    /// The machine that was asked for before lists were, or why not.
+    One(MachineId, Answer),
+    /// What a filter brought of these, each with the id as the list spells it.
+    Filter(Vec<MachineId>, Result<Vec<(String, Verbatim)>, LookupError>),
+    /// The machine that lists did not bring, or why not.
+    Unlisted(MachineId, Answer),
+    /// A page of the fleet.
+    Page(Walk, Result<FleetPage, LookupError>),
+}
+
+impl Came {
+    /// What a call came to that went wrong altogether.
+    pub(crate) fn failed(ask: Ask, failure: LookupError) -> Self {
+        match ask {
+            Ask::One(id) => Self::One(id, Err(failure)),
+            Ask::Filter(ids) => Self::Filter(ids, Err(failure)),
+            Ask::Unlisted(id) => Self::Unlisted(id, Err(failure)),
+            Ask::Page(walk) => Self::Page(walk, Err(failure)),
+        }
+    }
+}
+
+/// Makes the call.
+pub(crate) async fn fetch<L: MachineLookup>(lookup: Arc<L>, metrics: Metrics, ask: Ask) -> Came {
+    metrics.call(match &ask {
+        Ask::One(_) | Ask::Unlisted(_) => ApiCall::Get,
+        Ask::Filter(_) => ApiCall::List,
+        Ask::Page(_) => ApiCall::Page,
+    });
+    match ask {
+        Ask::One(id) => {
+            let answer = lookup.machine(&id).await;
+            Came::One(id, answer)
+        }
+        Ask::Unlisted(id) => {
+            let answer = lookup.machine(&id).await;
+            Came::Unlisted(id, answer)
+        }
+        Ask::Filter(ids) => {
+            let listed = match lookup.machines(&ids).await {
+                Ok(listed) => Ok(listed),
+                // The list answers 404 when it knows no machine, and 400 when it does not take the filter.
+                Err(LookupError::Unknown | LookupError::Rejected(_)) => Ok(Vec::new()),
+                Err(failure @ (LookupError::Failed(_) | LookupError::Refused(_) | LookupError::Busy { .. })) => {
+                    Err(failure)
+                }
+            };
+            Came::Filter(ids, listed)
+        }
+        Ask::Page(walk) => Came::Page(walk, lookup.fleet_page(walk.skip).await),
     }
 }

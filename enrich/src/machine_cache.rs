@@ -18,8 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::fetch::{Came, fetch};
-use crate::lookup::{Answer, LookupError, MachineLookup};
+use crate::lookup::{Answer, Came, LookupError, MachineLookup, fetch};
 use crate::metrics::{Metrics, Origin};
 use memory::Memory;
 use planner::Planner;

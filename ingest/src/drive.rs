@@ -13,7 +13,7 @@ use crate::capabilities::ServerCapabilities;
 use crate::error::IngestError;
 use crate::fallback::{Fallback, Variant};
 use crate::item::{Asked, Item};
-use crate::publisher::Publisher;
+use crate::outgoing::Publisher;
 use crate::round::{Ask, Link, MAX_PAGE, News, Next, Plan, Round, Stall};
 use crate::seen::Seen;
 

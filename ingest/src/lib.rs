@@ -16,7 +16,6 @@ mod metrics;
 mod outgoing;
 pub mod pace;
 mod poll;
-mod publisher;
 mod restore;
 pub mod round;
 pub mod seen;

@@ -1,25 +1,80 @@
-//! What an item becomes on Kafka: a record on `alerts`, or a dead letter.
+//! What an item becomes on Kafka, a record on `alerts` or a dead letter, and how it is brought there.
+
+use std::sync::Arc;
 
 use cordon_records::cut::Cut;
 use cordon_records::{
-    AlertId, AlertRecord, Change, DeadLetterReason, Headers, SCHEMA_VERSION, Source, TenantId, Topic, cut,
-    dead_letter_header as header, schema_version_of,
+    AlertId, AlertRecord, Change, Clock, DeadLetterReason, Headers, RecordOutcome, SCHEMA_VERSION, Source, TenantId,
+    Topic, cut, dead_letter_header as header, schema_version_of,
 };
-use cordon_runtime::kafka::Outbound;
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::{KafkaFailure, Outbound, Producer};
 use jiff::Timestamp;
 
-use crate::item::{Asked, Fingerprint, Item};
+use crate::error::IngestError;
+use crate::item::{Asked, Fingerprint, Item, Reading};
+use crate::round::News;
 
 /// The longest detail in a dead letter's headers, in bytes.
 const MAX_DETAIL: usize = 512;
 /// What is kept of an item that the broker finds too large.
 const MAX_KEPT: usize = 64 * 1024;
 
+/// Writes alerts and dead letters; copies share the producer.
+#[derive(Clone)]
+pub struct Publisher {
+    producer: Producer,
+    clock: Arc<dyn Clock>,
+    tenant: TenantId,
+}
+
+impl Publisher {
+    /// A publisher for the alerts of one tenant.
+    #[must_use]
+    pub fn new(context: &Context, tenant: TenantId) -> Self {
+        Self { producer: context.producer.clone(), clock: Arc::clone(&context.clock), tenant }
+    }
+
+    /// Writes one item and waits until the broker has it.
+    ///
+    /// # Errors
+    /// When the delivery is not confirmed. The record may be there all the same: a repetition has the same id.
+    pub async fn deliver(&self, news: &News) -> Result<RecordOutcome, IngestError> {
+        match &news.item.reading {
+            Reading::Alert(id) => self.alert(&news.item, id, news.change).await,
+            Reading::Unreadable(why) => self.dead_letter(&news.item, DeadLetterReason::Decode, why).await,
+        }
+    }
+
+    async fn alert(&self, item: &Item, id: &AlertId, change: Change) -> Result<RecordOutcome, IngestError> {
+        let record = alert_record(item, id, change, &self.tenant, self.clock.now())?;
+        match self.producer.send(record).await {
+            Ok(_) => Ok(RecordOutcome::Sent),
+            Err(refused @ KafkaFailure::Refused { .. }) => {
+                self.dead_letter(item, DeadLetterReason::Oversize, &refused.to_string()).await
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn dead_letter(
+        &self,
+        item: &Item,
+        reason: DeadLetterReason,
+        detail: &str,
+    ) -> Result<RecordOutcome, IngestError> {
+        let alert = item.alert_id().map(AlertId::as_str);
+        tracing::warn!(alert, reason = reason.as_str(), detail, "an item of the alert list goes to the dead letters");
+        self.producer.send(dead_letter(item, reason, detail, self.clock.now())).await?;
+        Ok(RecordOutcome::DeadLettered(reason))
+    }
+}
+
 /// The record of an alert seen, keyed by its id. One that would be too large for a record is cut, and says so.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
-pub fn alert(
+fn alert_record(
     item: &Item,
     id: &AlertId,
     change: Change,
@@ -64,8 +119,7 @@ fn record_id(item: &Item, id: &AlertId) -> String {
 
 /// The dead letter of an item that is no alert, or too large for a record. It comes from no topic, so the headers name
 /// none; the key is the content's fingerprint, which tells repetitions apart from other items.
-#[must_use]
-pub fn dead_letter(item: &Item, reason: DeadLetterReason, detail: &str, now: Timestamp) -> Outbound {
+fn dead_letter(item: &Item, reason: DeadLetterReason, detail: &str, now: Timestamp) -> Outbound {
     let fingerprint = Fingerprint::of(item.raw.get()).to_string();
     let key = item.alert_id().map_or(fingerprint.clone(), ToString::to_string);
     let mut headers = Headers::event("ingest", "alert.unreadable", &fingerprint, now, &key);
@@ -98,7 +152,7 @@ mod tests {
         let json = r#"{ "id":"da1_2",  "lastUpdateTime":"2026-01-01T00:00:00.84Z","unknown":[1.0] }"#;
         let id = AlertId::new("da1_2").unwrap();
         let tenant = TenantId::new("t").unwrap();
-        let out = alert(&item(json), &id, Change::New, &tenant, Timestamp::UNIX_EPOCH).unwrap();
+        let out = alert_record(&item(json), &id, Change::New, &tenant, Timestamp::UNIX_EPOCH).unwrap();
         let record: AlertRecord = serde_json::from_slice(out.value.as_deref().unwrap()).unwrap();
         assert_eq!(record.raw.get(), json);
         assert_eq!(record.id, "da1_2@2026-01-01T00:00:00.84Z");
@@ -112,7 +166,7 @@ mod tests {
         let json = format!(r#"{{"id":"da1_2","machineId":"m","evidence":[{}],"severity":"High"}}"#, files.join(","));
         assert!(json.len() > 1_200_000);
         let (id, tenant) = (AlertId::new("da1_2").unwrap(), TenantId::new("t".repeat(256)).unwrap());
-        let out = alert(&item(&json), &id, Change::New, &tenant, Timestamp::UNIX_EPOCH).unwrap();
+        let out = alert_record(&item(&json), &id, Change::New, &tenant, Timestamp::UNIX_EPOCH).unwrap();
         let bytes = out.value.unwrap();
         assert!(bytes.len() <= MAX_ALERT_RECORD, "{}", bytes.len());
         let record: AlertRecord = serde_json::from_slice(&bytes).unwrap();

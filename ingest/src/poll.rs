@@ -17,8 +17,8 @@ use crate::error::IngestError;
 use crate::item::Asked;
 use crate::look_back::{LookBack, later};
 use crate::metrics::{Metrics, RoundEnd};
+use crate::outgoing::Publisher;
 use crate::pace::{CALLS_OF_A_ROUND, Pace};
-use crate::publisher::Publisher;
 use crate::restore::{Restored, restore};
 
 /// Failed rounds in a row after which the stage is no longer ready.
