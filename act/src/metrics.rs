@@ -85,8 +85,8 @@ impl ActMetrics {
     /// The switches and the open actions, as the state has them.
     pub fn observe(&self, ledger: &LedgerState) {
         let on = |latch: Option<&cordon_records::Latch>| i64::from(latch.is_some_and(|latch| latch.on));
-        self.breaker.set(on(ledger.breaker.as_ref()));
-        self.paused.set(on(ledger.pause.as_ref()));
+        self.breaker.set(on(ledger.breaker()));
+        self.paused.set(on(ledger.pause()));
         self.open.set(count(ledger.open_count()));
         self.held.set(count(ledger.waiting().len()));
         self.timers.set(count(ledger.timers().len()));

@@ -25,13 +25,13 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub async fn init_ledger(context: &Context) -> Result<(), ActError> {
     let cluster_id = kafka::cluster_id(&context.kafka).await?;
     let ledger = read_ledger(context).await?;
-    if let Some(genesis) = &ledger.genesis {
+    if let Some(genesis) = ledger.genesis() {
         check_cluster(genesis, &cluster_id)?;
         // A group that rested for longer than the broker keeps offsets has lost its own.
         return commit_end_of_decisions(context).await;
     }
     commit_end_of_decisions(context).await?;
-    let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() }).stamped(ledger.epoch);
+    let record = LedgerRecord::Genesis(Genesis { cluster_id, at: context.clock.now() }).stamped(ledger.epoch());
     context.producer.send(outbound(&record, context)?).await?;
     tracing::info!("ledger initialised: respond starts at the present end of decisions");
     Ok(())
@@ -62,7 +62,7 @@ async fn commit_end_of_decisions(context: &Context) -> Result<(), ActError> {
 /// # Errors
 /// [`ActError::NoGenesis`] or [`ActError::OtherCluster`].
 pub fn check(ledger: &LedgerState, cluster_id: &str) -> Result<(), ActError> {
-    ledger.genesis.as_ref().map_or(Err(ActError::NoGenesis), |genesis| check_cluster(genesis, cluster_id))
+    ledger.genesis().map_or(Err(ActError::NoGenesis), |genesis| check_cluster(genesis, cluster_id))
 }
 
 fn check_cluster(genesis: &Genesis, cluster_id: &str) -> Result<(), ActError> {

@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(read(&decision, "tenant"), Err(DeadLetterReason::Decode));
         let DecisionRecord { alert, machine, mut planned, .. } = samples::decision("a1", "m1");
         let PlannedAction { key, action, .. } = planned.remove(0);
-        let mut entry = LedgerEntry::new((key, 1), action, (alert, machine.unwrap()), samples::start());
+        let mut entry = LedgerEntry::new(key, action, (alert, machine.unwrap()), samples::start());
         entry.schema_version += 2;
         let value = serde_json::to_vec(&LedgerRecord::Action(Box::new(entry))).unwrap();
         let refused = tail(&inbound("action/k", Some(value.clone()))).map(|_| ()).unwrap_err().to_string();

@@ -349,7 +349,7 @@ impl<T: Tenant> Session<T> {
                 }
                 Effect::OutOfPlace(what) => say_out_of_place(&what),
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
-                Effect::WriteIntent(entry) => self.write_intent(*entry)?,
+                Effect::WriteIntent(key, record) => self.write_intent(key, &record)?,
                 Effect::Record { write, reports, ledger } => self.write(write, &reports, &ledger)?,
                 Effect::Act { order, until } => {
                     self.work.spawn(self.calls.act(*order, until));
@@ -380,12 +380,10 @@ impl<T: Tenant> Session<T> {
         Ok(())
     }
 
-    fn write_intent(&mut self, entry: cordon_records::LedgerEntry) -> Result<(), ActError> {
+    fn write_intent(&mut self, key: ActionKey, record: &StampedRecord) -> Result<(), ActError> {
         #[cfg(feature = "failpoints")]
         failpoint::hit(Point::C0);
-        let key = entry.key.clone();
-        let record = StampedRecord::from(LedgerRecord::Action(Box::new(entry)));
-        let outbound = genesis::outbound(&record, &self.context)?;
+        let outbound = genesis::outbound(record, &self.context)?;
         let mut turn = self.writes.turn([record.record().key()]);
         let producer = self.context.producer.clone();
         self.work.spawn(async move {

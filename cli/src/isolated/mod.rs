@@ -84,7 +84,7 @@ async fn mine(args: &IsolatedArgs) -> anyhow::Result<Looked> {
     // Names the topic, since a mistaken prefix looks like good news.
     let topic = ledger.kafka.topic(Topic::Ledger);
     let mut unreadable = ledger.left_out;
-    if ledger.ledger.genesis.is_none() {
+    if ledger.ledger.genesis().is_none() {
         unreadable.push(format!("{topic} has no beginning: Cordon has never acted here, or the prefix is mistaken"));
     }
     eprintln!("from {topic} alone: what others isolated or released is not in it");

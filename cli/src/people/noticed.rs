@@ -34,7 +34,7 @@ pub fn of<'a>(
     now: Timestamp,
 ) -> Result<Noticed<'a>, String> {
     let named = |at: Timestamp| format!("{}@{at}", NoticeKind::BreakerLatched.as_str());
-    let latch = ledger.breaker.as_ref().filter(|latch| latch.on && named(latch.at) == notice);
+    let latch = ledger.breaker().filter(|latch| latch.on && named(latch.at) == notice);
     let Some(latch) = latch else {
         return Err("it is not the breaker that holds now: approve each by its key".to_owned());
     };
@@ -101,7 +101,7 @@ fn row(entry: &LedgerEntry) -> [String; 6] {
 #[cfg(test)]
 mod tests {
     use cordon_policy::guard;
-    use cordon_records::{ActionKey, GuardVerdict, Latch, Ruling};
+    use cordon_records::{ActionKey, GuardVerdict, Latch, LedgerRecord, Ruling};
 
     use super::super::ledger::tests::{entry, ledger};
     use super::*;
@@ -123,7 +123,8 @@ mod tests {
             entries.iter().zip(1..).map(|(group, number)| held(number, group, latched)).collect();
         let mut ledger = ledger(&entries);
         let why = "all_rules 10m reached".to_owned();
-        ledger.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        let latch = Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) };
+        ledger.apply(LedgerRecord::Breaker(latch).stamped(1));
         let guards = Guards::load("guards.yaml", "caps: {per_device_group: {10m: 1}}").unwrap();
         let notice = format!("breaker_latched@{latched}");
         let now = latched + jiff::SignedDuration::from_mins(1);
@@ -143,11 +144,16 @@ mod tests {
     #[test]
     fn more_than_one_command_names_are_cut_and_the_cause_is_the_command_not_who_asked() {
         let latched: Timestamp = "2026-11-22T22:41:08Z".parse().unwrap();
-        let unlimited = |number| LedgerEntry { limits: Vec::new(), ..held(number, "Clients", latched) };
+        let unlimited = |number| {
+            let mut entry = held(number, "Clients", latched);
+            entry.limits.clear();
+            entry
+        };
         let entries: Vec<LedgerEntry> = (1..=502).map(unlimited).collect();
         let mut ledger = ledger(&entries);
         let why = "all_rules 10m reached".to_owned();
-        ledger.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        let latch = Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) };
+        ledger.apply(LedgerRecord::Breaker(latch).stamped(1));
         let none = "{caps: {all_rules: {10m: 1000}, fleet_share: {1d: 100%, floor: 1000}}}";
         let guards = Guards::load("guards.yaml", none).unwrap();
         let notice = format!("breaker_latched@{latched}");
@@ -169,7 +175,8 @@ mod tests {
         entries[1].tenant_refuses = true;
         let mut ledger = ledger(&entries);
         let why = "all_rules 10m reached".to_owned();
-        ledger.breaker = Some(Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) });
+        let latch = Latch { on: true, by: "breaker".into(), why, at: latched, window_s: Some(600) };
+        ledger.apply(LedgerRecord::Breaker(latch).stamped(1));
         let guards = Guards::load("guards.yaml", "{}").unwrap();
         let notice = format!("breaker_latched@{latched}");
         let noticed = of(&ledger, &guards, (&notice, None), latched + jiff::SignedDuration::from_mins(1)).unwrap();

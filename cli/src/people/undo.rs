@@ -68,7 +68,7 @@ pub fn of<'a>(ledger: &'a LedgerState, which: &Which, now: Timestamp) -> Result<
 
 /// From when to when the attempts counted that made the breaker latch.
 fn window(ledger: &LedgerState, notice: &str) -> Result<(Timestamp, Timestamp), String> {
-    let latch = ledger.breaker.as_ref();
+    let latch = ledger.breaker();
     let named = |at: Timestamp| format!("{}@{at}", NoticeKind::BreakerLatched.as_str());
     let Some(latch) = latch.filter(|latch| named(latch.at) == notice) else {
         return Err("it is not the newest notice of the breaker: give --rule and --since instead".to_owned());

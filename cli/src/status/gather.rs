@@ -66,7 +66,7 @@ async fn ledger(kafka: &KafkaSettings) -> Looked<Ledger> {
         StampedRecord::read(value).into_iter().for_each(|record| ledger.apply(record));
     };
     let ledger = told(kafka::fold_all(kafka, Topic::Ledger, LedgerState::default(), take).await)?;
-    Ok(Ledger::of(ledger, SystemClock.now()))
+    Ok(Ledger::of(&ledger, SystemClock.now()))
 }
 
 async fn cursor(kafka: &KafkaSettings) -> Looked<Option<cordon_records::PollCursor>> {

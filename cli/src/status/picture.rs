@@ -278,11 +278,11 @@ impl Ledger {
     pub fn read(records: impl IntoIterator<Item = cordon_records::StampedRecord>, now: Timestamp) -> Self {
         let mut ledger = LedgerState::default();
         records.into_iter().for_each(|record| ledger.apply(record));
-        Self::of(ledger, now)
+        Self::of(&ledger, now)
     }
 
     /// What of it people look at.
-    pub fn of(ledger: LedgerState, now: Timestamp) -> Self {
+    pub fn of(ledger: &LedgerState, now: Timestamp) -> Self {
         let waits = |expires_at: Option<Timestamp>| expires_at.is_none_or(|until| now < until);
         let held = ledger
             .entries()
@@ -302,13 +302,13 @@ impl Ledger {
             timers: ledger.timers().first().map(|(next, _)| (ledger.timers().len(), *next)),
             open: ledger.open_count(),
             overdue: ledger.open().filter(|entry| entry.alarmed).count(),
-            fleet: ledger.fleet.map(|fleet| (fleet.machines, fleet.at)),
-            commands_next: ledger.commands_next,
-            commands_newest: ledger.commands_newest,
-            claim: ledger.claim,
-            policy: ledger.policy,
-            breaker: ledger.breaker,
-            pause: ledger.pause,
+            fleet: ledger.fleet().map(|fleet| (fleet.machines, fleet.at)),
+            commands_next: ledger.commands_next(),
+            commands_newest: ledger.commands_newest(),
+            claim: ledger.claim().cloned(),
+            policy: ledger.policy().cloned(),
+            breaker: ledger.breaker().cloned(),
+            pause: ledger.pause().cloned(),
         }
     }
 }

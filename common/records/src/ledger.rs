@@ -193,8 +193,8 @@ pub struct LedgerEntry {
     pub schema_version: u32,
     /// The action.
     pub key: ActionKey,
-    /// The epoch of the claim under which this was written.
-    pub epoch: u64,
+    /// The epoch of the claim under which this was written; 0 before it was.
+    epoch: u64,
     /// Number of the newest attempt, from 1; 0 when none was made.
     pub attempt: u32,
     /// Where it stands.
@@ -290,10 +290,10 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
-    /// An action of which nothing is known yet but what is to be done; `epoch` is the writer's claim.
+    /// An action of which nothing is known yet but what is to be done, and which nobody has written.
     #[must_use]
     pub fn new(
-        (key, epoch): (ActionKey, u64),
+        key: ActionKey,
         action: Action,
         (alert, machine): (AlertSummary, MachineSummary),
         at: Timestamp,
@@ -301,7 +301,7 @@ impl LedgerEntry {
         Self {
             schema_version: crate::SCHEMA_VERSION,
             key,
-            epoch,
+            epoch: 0,
             attempt: 0,
             state: AttemptState::Reported(ActionState::Would),
             intents: Vec::new(),
@@ -336,9 +336,15 @@ impl LedgerEntry {
         }
     }
 
+    /// The epoch of the claim under which this was written; 0 before it was. Only [`LedgerRecord::stamped`] gives it one.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Makes this what the holder of the claim of `epoch` writes: under that epoch, and in the version that a reader must
     /// know to get it right.
-    pub fn stamp(&mut self, epoch: u64) {
+    fn stamp(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.schema_version =
             if self.is_bulk_and_not_ended() { crate::BULK_SCHEMA_VERSION } else { crate::SCHEMA_VERSION };

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
 use cordon_records::{
-    Action, ActionKey, AlertId, CommandRecord, CountedFleet, DecisionRecord, Latch, LedgerEntry, MachineAction,
-    MachineActionId, MachineId, PolicyStanding, RecordOutcome, Report, StampedRecord,
+    Action, ActionKey, AlertId, CommandRecord, CountedFleet, DecisionRecord, Latch, MachineAction, MachineActionId,
+    MachineId, PolicyStanding, RecordOutcome, Report, StampedRecord,
 };
 use cordon_signing::AllowedSigners;
 use jiff::Timestamp;
@@ -189,8 +189,8 @@ pub enum Effect {
         /// The machine.
         machine: MachineId,
     },
-    /// Append the INTENT to the ledger and report the offset.
-    WriteIntent(Box<LedgerEntry>),
+    /// Append the INTENT of this action to the ledger and report the offset.
+    WriteIntent(ActionKey, Box<StampedRecord>),
     /// Carry out the order, unless `until` has passed or the tenure is lost.
     Act {
         /// What to do.

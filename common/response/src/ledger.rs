@@ -30,25 +30,25 @@ const HOUR: Duration = Duration::from_secs(3_600);
 #[derive(Debug, Clone, Default)]
 pub struct LedgerState {
     /// Which cluster the ledger belongs to.
-    pub genesis: Option<Genesis>,
+    genesis: Option<Genesis>,
     /// The highest epoch read.
-    pub epoch: u64,
+    epoch: u64,
     /// The highest claim read.
-    pub claim: Option<Claim>,
+    claim: Option<Claim>,
     /// The breaker.
-    pub breaker: Option<Latch>,
+    breaker: Option<Latch>,
     /// The pause switch.
-    pub pause: Option<Latch>,
+    pause: Option<Latch>,
     /// The number of onboarded machines.
-    pub fleet: Option<Fleet>,
+    fleet: Option<Fleet>,
     /// The next offset to read of `commands`.
-    pub commands_next: i64,
+    commands_next: i64,
     /// When the newest of `commands` that was read was written there.
-    pub commands_newest: Option<Timestamp>,
+    commands_newest: Option<Timestamp>,
     /// Signed commands that were applied.
     applied: BTreeMap<CommandId, Applied>,
     /// Which rules and guards the writer had in force.
-    pub policy: Option<PolicyStanding>,
+    policy: Option<PolicyStanding>,
     entries: BTreeMap<ActionKey, LedgerEntry>,
     /// What has ended for good and is kept in short.
     closed: Closed,
@@ -162,6 +162,60 @@ impl LedgerState {
         true
     }
 
+    /// Which cluster the ledger belongs to.
+    #[must_use]
+    pub const fn genesis(&self) -> Option<&Genesis> {
+        self.genesis.as_ref()
+    }
+
+    /// The highest epoch read.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The highest claim read.
+    #[must_use]
+    pub const fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    /// The breaker.
+    #[must_use]
+    pub const fn breaker(&self) -> Option<&Latch> {
+        self.breaker.as_ref()
+    }
+
+    /// The pause switch.
+    #[must_use]
+    pub const fn pause(&self) -> Option<&Latch> {
+        self.pause.as_ref()
+    }
+
+    /// The number of onboarded machines.
+    #[must_use]
+    pub const fn fleet(&self) -> Option<Fleet> {
+        self.fleet
+    }
+
+    /// The next offset to read of `commands`.
+    #[must_use]
+    pub const fn commands_next(&self) -> i64 {
+        self.commands_next
+    }
+
+    /// When the newest of `commands` that was read was written there.
+    #[must_use]
+    pub const fn commands_newest(&self) -> Option<Timestamp> {
+        self.commands_newest
+    }
+
+    /// Which rules and guards the writer had in force.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&PolicyStanding> {
+        self.policy.as_ref()
+    }
+
     /// Whether anything is known of a key.
     #[must_use]
     pub(crate) fn knows(&self, key: &ActionKey) -> bool {
@@ -255,12 +309,6 @@ impl LedgerState {
     #[must_use]
     pub(crate) fn applied(&self, id: &CommandId) -> Option<Applied> {
         self.applied.get(id).copied()
-    }
-
-    /// Remembers that a command was applied.
-    pub(crate) fn apply_command(&mut self, id: CommandId, applied: Applied) {
-        self.not_applied.remove(&id);
-        self.applied.insert(id, applied);
     }
 
     /// The open entries of this machine, other than `but`.

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
-use cordon_records::{ActionKey, CommandPlace, LedgerRecord, Mode, RecordOutcome, Report, TenantId};
+use cordon_records::{ActionKey, CommandPlace, LedgerRecord, Mode, RecordOutcome, Report, StampedRecord, TenantId};
 use cordon_signing::AllowedSigners;
 
 use super::event::{Effect, Event, Moment, OutOfPlace};
@@ -165,7 +165,7 @@ impl Responder {
     /// Whether a person has paused all actions.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.ledger.pause.as_ref().is_some_and(|latch| latch.on)
+        self.ledger.pause().is_some_and(|latch| latch.on)
     }
 
     /// The ledger, for reports about the whole.
@@ -256,11 +256,17 @@ impl Responder {
         self.effects.push(Effect::OutOfPlace(self.jobs.out_of_place(event, key)));
     }
 
-    /// Hands reports and ledger records to the shell, every record under our epoch; `then` happens once they are durable.
-    fn record(&mut self, mut reports: Vec<Report>, ledger: Vec<LedgerRecord>, then: OnDurable) {
+    /// Makes these changes of the ledger, and hands reports and what is to be written to the shell; `then` happens once both are
+    /// durable.
+    fn record(&mut self, reports: Vec<Report>, changes: Vec<LedgerRecord>, then: OnDurable) {
+        let ledger = changes.into_iter().map(|change| self.ledger.transition(change)).collect();
+        self.write(reports, ledger, then);
+    }
+
+    /// Hands reports and what the ledger wants written to the shell; `then` happens once both are durable.
+    fn write(&mut self, mut reports: Vec<Report>, ledger: Vec<StampedRecord>, then: OnDurable) {
         reports.iter_mut().for_each(|report| say_how_long_it_stays(report, &self.config.guards));
         let write = self.settlement.write(then);
-        let ledger = ledger.into_iter().map(|change| self.ledger.transition(change)).collect();
         self.effects.push(Effect::Record { write, reports, ledger });
     }
 

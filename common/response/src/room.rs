@@ -93,7 +93,7 @@ fn case<'a>(ledger: &'a LedgerState, entry: &'a LedgerEntry, attempts: &'a [Atte
         elsewhere: None,
         now,
         attempts,
-        fleet: ledger.fleet,
+        fleet: ledger.fleet(),
         breaker: None,
         pause: None,
     }

@@ -137,7 +137,7 @@ pub(super) fn short(entry: &LedgerEntry, now: Timestamp) -> Option<ClosedEntry> 
         alert: isolated.then(|| AlertMark::of(&entry.alert.id)),
         again: may_be_judged_again(entry),
         day: Some(ClosedEntry::day_of(now)),
-        epoch: entry.epoch,
+        epoch: entry.epoch(),
     })
 }
 
@@ -332,7 +332,8 @@ mod tests {
             assert_eq!(why(&entry, Around::default()), Some(Needed::NotEnded), "{state:?}");
         }
         for state in [AttemptState::Intent, AttemptState::InDoubt] {
-            let entry = LedgerEntry { state, ..ended(ActionKind::Scan, Held, year) };
+            let mut entry = ended(ActionKind::Scan, Held, year);
+            entry.state = state;
             assert_eq!(why(&entry, Around::default()), Some(Needed::NotEnded), "{state:?}");
             assert_eq!(short(&entry, now()), None);
         }

@@ -1,4 +1,5 @@
-//! What the holder changes, and its epoch on what is written of that; only an INTENT takes its epoch where it is made. Pure.
+//! What the holder changes, and its epoch on what is written of that: there is no other way to change what is known, or to
+//! stamp a record. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -44,14 +45,32 @@ impl LedgerState {
         written
     }
 
-    /// Takes over an entry that is written by and by, or as it stands then.
-    pub(crate) fn put(&mut self, entry: LedgerEntry) {
-        let _written_later = self.transition(LedgerRecord::Action(Box::new(entry)));
+    /// The same of an entry.
+    #[must_use = "what is not written is forgotten by the next holder"]
+    pub(crate) fn enter(&mut self, entry: LedgerEntry) -> StampedRecord {
+        self.transition(LedgerRecord::Action(Box::new(entry)))
     }
 
-    /// Takes over what another writer did, as it says so.
-    pub(crate) fn learn(&mut self, entry: LedgerEntry) {
+    /// What is known of these, as it is to be written once more.
+    #[must_use = "it is written to follow an earlier write"]
+    pub(crate) fn again<'a>(&mut self, keys: impl IntoIterator<Item = &'a ActionKey>) -> Vec<StampedRecord> {
+        let known = keys.into_iter().filter_map(|key| self.entries.get(key).cloned());
+        let known: Vec<LedgerEntry> = known.collect();
+        known.into_iter().map(|entry| self.enter(entry)).collect()
+    }
+
+    /// Takes over what another writer did, as it says so, and gives what is to be written of it: what is known by now.
+    /// Nothing where the action is closed, and stays so.
+    #[must_use = "compaction keeps the other's record"]
+    pub(crate) fn learn(&mut self, entry: LedgerEntry) -> Option<StampedRecord> {
+        let key = entry.key.clone();
         self.merge(entry);
+        self.again([&key]).pop()
+    }
+
+    /// A command was read that was written there at this instant, whether it is new or not.
+    pub(crate) fn has_read(&mut self, written_at: Option<Timestamp>) {
+        self.commands_newest = self.commands_newest.max(written_at);
     }
 
     /// Looks at a part of what was reported, in the order in which it was: what may be closed, as its short form, and where

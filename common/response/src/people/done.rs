@@ -1,31 +1,23 @@
 //! What comes of a command: what is to be written for it, or why nothing is done. Pure.
 
-use cordon_records::{
-    ActionKey, ActionState, CommandPlace, CommandRecord, LedgerEntry, LedgerRecord, RefusalCause, Report,
-};
+use cordon_records::{ActionKey, ActionRecord, CommandPlace, CommandRecord, RefusalCause, Report, StampedRecord};
 
 use super::super::event::Moment;
-use super::super::report::{self, refusal};
+use super::super::report::refusal;
 use super::authority::{Ignored, words};
 
 /// What a command leads to, to be written in this order.
 #[derive(Debug, Default)]
 pub(crate) struct CommandOutput {
     pub reports: Vec<Report>,
-    pub ledger: Vec<LedgerRecord>,
+    pub ledger: Vec<StampedRecord>,
 }
 
 impl CommandOutput {
-    /// An entry as it stands now.
-    pub(crate) fn entry(entry: LedgerEntry) -> Self {
-        Self { reports: Vec::new(), ledger: vec![LedgerRecord::Action(Box::new(entry))] }
-    }
-
-    /// What was ended by a write of its own, once more: two writes of one key follow each other, so that the command is
-    /// done with only when what it ended is durable.
-    pub(crate) fn again<'a>(ended: impl IntoIterator<Item = &'a LedgerEntry>) -> Self {
-        let ledger = ended.into_iter().map(|entry| LedgerRecord::Action(Box::new(entry.clone())));
-        Self { reports: Vec::new(), ledger: ledger.collect() }
+    /// What the ledger wants written, in this order. Of what was ended by a write of its own that is the same once more: two
+    /// writes of one key follow each other, so that the command is done with only when what it ended is durable.
+    pub(crate) const fn written(ledger: Vec<StampedRecord>) -> Self {
+        Self { reports: Vec::new(), ledger }
     }
 
     /// What follows upon this.
@@ -35,10 +27,9 @@ impl CommandOutput {
         self
     }
 
-    /// An entry, and the report that says so.
-    pub(crate) fn told(entry: LedgerEntry, state: ActionState) -> Self {
-        let report = Report::Action(Box::new(report::of(&entry, state)));
-        Self { reports: vec![report], ..Self::entry(entry) }
+    /// The same, and the report that says so.
+    pub(crate) fn told(report: ActionRecord, written: StampedRecord) -> Self {
+        Self { reports: vec![Report::Action(Box::new(report))], ledger: vec![written] }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cordon_records::{
     ActionKey, ActionKind, ActionState, Approval, AttemptState, CommandRecord, DENIED_BY, HELD_TOO_LONG, IntentHash,
-    LedgerEntry, Report,
+    LedgerEntry,
 };
 use jiff::Timestamp;
 
@@ -76,14 +76,11 @@ impl Responder {
     ) -> CommandOutput {
         let intent = entry.intent();
         entry.approvals.push(yes(person, (&intent, notice), at.wall));
-        entry.epoch = self.epoch;
         if entry.approvals.len() < needed {
-            self.ledger.put(entry.clone());
             let mut told = report::of(&entry, ActionState::Held);
             told.at = at.wall;
             told.reason = format!("approved by {}; it takes {needed} people, so another must approve too", person.name);
-            let reports = vec![Report::Action(Box::new(told))];
-            return CommandOutput { reports, ..CommandOutput::entry(entry) };
+            return CommandOutput::told(told, self.ledger.enter(entry));
         }
         let key = entry.key.clone();
         entry.expires_at = None;
@@ -132,7 +129,7 @@ impl Responder {
         let entry = entry.clone();
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.finish(key, ActionState::Denied, reason, at);
-            return Ok(CommandOutput::again(self.ledger.get(key)));
+            return Ok(CommandOutput::written(self.ledger.again([key])));
         }
         Ok(self.settle_entry(entry, (ActionState::Denied, reason), at))
     }
@@ -151,7 +148,7 @@ impl Responder {
                 None => format!("{HELD_TOO_LONG}{}", entry.reason),
             };
             let CommandOutput { reports, ledger } = self.settle_entry(entry, (ActionState::Expired, reason), at);
-            self.record(reports, ledger, OnDurable::default());
+            self.write(reports, ledger, OnDurable::default());
         }
         let until = |next: Timestamp| std::time::Duration::try_from(next.duration_since(at.wall)).unwrap_or_default();
         let next = self.ledger.waiting().iter().find(|(_, key)| !self.jobs.contains(key));

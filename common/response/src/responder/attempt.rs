@@ -175,7 +175,6 @@ impl Responder {
         job.entry.reason = why;
         job.entry.rests_until = at.wall.checked_add(self.config.settle).ok();
         job.entry.at = at.wall;
-        job.entry.epoch = self.epoch;
         let mut entry = job.entry.clone();
         let then = OnDurable::settle(job.offset.take());
         let reports = vec![Report::Action(Box::new(report::in_doubt(&entry)))];

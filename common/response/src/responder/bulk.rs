@@ -74,7 +74,7 @@ impl Responder {
         let isolation = self.ledger.get(&named.key).filter(|entry| is_of(entry, &named.machine)).cloned();
         let mut release = self.release_entry((key, &named.machine), isolation.as_ref(), person, at)?;
         release.about = Some(named.key.clone());
-        let written = CommandOutput::again(stopped.keys.iter().filter_map(|key| self.ledger.get(key)));
+        let written = CommandOutput::written(self.ledger.again(&stopped.keys));
         let ended = if isolation.is_none() {
             let why = format!("the ledger has no isolation {} of this machine: nothing is taken back", named.key);
             Some((ActionState::Refused, why))
@@ -152,7 +152,7 @@ impl Responder {
     /// When the breaker latched that this notice told of, if it is the one that holds now.
     fn latched_by(&self, notice: &str) -> Option<Timestamp> {
         let at = NoticeKind::latched_at(notice);
-        self.ledger.breaker.as_ref().filter(|latch| latch.on && at == Some(latch.at)).map(|latch| latch.at)
+        self.ledger.breaker().filter(|latch| latch.on && at == Some(latch.at)).map(|latch| latch.at)
     }
 
     /// How many people these take: two above ten under one notice, however they are portioned out and however the notice's

@@ -39,10 +39,10 @@ impl Responder {
         }
         if self.jobs.get(key).is_some_and(|job| !job.is_under_way()) {
             self.stop(key, &why, at);
-            return Ok(CommandOutput::again(self.ledger.get(key)));
+            return Ok(CommandOutput::written(self.ledger.again([key])));
         }
         if self.drop_retry(key, &why, at).is_some() {
-            return Ok(CommandOutput::again(self.ledger.get(key)));
+            return Ok(CommandOutput::written(self.ledger.again([key])));
         }
         if entry.state == AttemptState::Reported(ActionState::Held) {
             return Ok(self.settle_entry(entry, (ActionState::Cancelled, why), at));
@@ -55,16 +55,16 @@ impl Responder {
         if !entry.is_open() {
             return Err(NotDone::needless(format!("{key} has ended: there is nothing to cancel")));
         }
-        let mut cancelling = LedgerEntry::new((cancel, self.epoch), action, (entry.alert, entry.machine), at.wall);
+        let mut cancelling = LedgerEntry::new(cancel, action, (entry.alert, entry.machine), at.wall);
         cancelling.state = AttemptState::Reported(ActionState::Approved);
         cancelling.mode = Mode::Auto;
         cancelling.reason = format!("asked for by {}: {}", person.name, person.why);
         cancelling.decision = format!("command {}", person.command);
         cancelling.requested_by = Some(person.name.clone());
         cancelling.about = Some(entry.key);
-        self.ledger.put(cancelling.clone());
-        self.queue(cancelling.clone());
-        Ok(CommandOutput::entry(cancelling))
+        let written = self.ledger.enter(cancelling.clone());
+        self.queue(cancelling);
+        Ok(CommandOutput::written(vec![written]))
     }
 
     /// Whether what this job cancels is being called, or in doubt. Both are in the state by then.

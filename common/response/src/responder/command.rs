@@ -11,10 +11,9 @@ use cordon_records::{
 
 use super::super::event::{Effect, Moment};
 use super::super::job::{Attempt, Job};
-use super::super::ledger::Applied;
 use super::super::people::authority::{self, Before, Person, words};
 use super::super::people::done::{CommandOutput, Done, NotDone, does_nothing, one_refused, refused};
-use super::super::report::notice;
+use super::super::report::{self, notice};
 use super::super::settlement::OnDurable;
 use super::super::unseen::with_what_is_unseen;
 use super::Responder;
@@ -23,13 +22,13 @@ impl Responder {
     /// Takes the command at this place, or what could not be read there. What is not new was read before.
     pub(super) fn apply_command(&mut self, place: CommandPlace, command: Result<CommandRecord, String>, at: Moment) {
         let CommandPlace { offset, written_at } = place;
-        let newest = self.ledger.commands_newest;
-        self.ledger.commands_newest = newest.max(written_at);
-        if !place.is_new(self.ledger.commands_next, newest) {
+        let (next, newest) = (self.ledger.commands_next(), self.ledger.commands_newest());
+        self.ledger.has_read(written_at);
+        if !place.is_new(next, newest) {
             return;
         }
-        if offset < self.ledger.commands_next {
-            self.effects.push(Effect::CommandsMadeAnew(self.ledger.commands_next));
+        if offset < next {
+            self.effects.push(Effect::CommandsMadeAnew(next));
         }
         let mut written = match command {
             Ok(record) => self.take_command(place, &record, at).unwrap_or_else(|why| refused(place, &record, why, at)),
@@ -38,10 +37,9 @@ impl Responder {
                 does_nothing(place, (RefusalCause::NotGenuine, text), at)
             }
         };
-        self.ledger.commands_next = offset + 1;
-        let newest = self.ledger.commands_newest;
-        written.ledger.push(LedgerRecord::CommandsPosition { next: offset + 1, newest });
-        self.record(written.reports, written.ledger, OnDurable::default());
+        let (next, newest) = (offset + 1, self.ledger.commands_newest());
+        written.ledger.push(self.ledger.transition(LedgerRecord::CommandsPosition { next, newest }));
+        self.write(written.reports, written.ledger, OnDurable::default());
     }
 
     fn take_command(&mut self, place: CommandPlace, record: &CommandRecord, at: Moment) -> Done {
@@ -72,8 +70,8 @@ impl Responder {
         // Also what was refused is done with: a copy of it must not find a better moment.
         let mut written = done.unwrap_or_else(|why| refused(place, record, why, at));
         if let (Some(id), Some(until), None) = (record.id.clone(), record.expires_at, applied) {
-            self.ledger.apply_command(id.clone(), Applied { until, offset });
-            written.ledger.push(LedgerRecord::Applied { id, until, offset, set_aside: false });
+            let applied = LedgerRecord::Applied { id, until, offset, set_aside: false };
+            written.ledger.push(self.ledger.transition(applied));
         }
         Ok(written)
     }
@@ -101,8 +99,8 @@ impl Responder {
         let (by, why) = (words(&record.by), words(&record.why));
         let text = format!("{by} paused all actions: {why}");
         let latch = Latch { on: true, by, why, at: at.wall, window_s: None };
-        self.ledger.pause = Some(latch.clone());
-        CommandOutput { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![LedgerRecord::Pause(latch)] }
+        let written = self.ledger.transition(LedgerRecord::Pause(latch));
+        CommandOutput { reports: vec![notice(NoticeKind::Paused, text, at)], ledger: vec![written] }
     }
 
     fn resume_for(&mut self, lifted: &str, person: &Person, at: Moment) -> Done {
@@ -128,9 +126,8 @@ impl Responder {
         entry.state = AttemptState::Reported(state);
         entry.reason = reason;
         entry.at = at.wall;
-        entry.epoch = self.epoch;
-        self.ledger.put(entry.clone());
-        CommandOutput::told(entry, state)
+        let report = report::of(&entry, state);
+        CommandOutput::told(report, self.ledger.enter(entry))
     }
 
     /// Puts an action that a person or a timer asks for in its queue.

@@ -86,7 +86,6 @@ impl Responder {
         let Some(mut entry) = self.ledger.get(key).filter(|entry| entry.awaited().is_some()).cloned() else { return };
         let minutes = at.wall.duration_since(entry.at).as_secs() / 60;
         entry.alarmed = true;
-        entry.epoch = self.epoch;
         let mut told = entry.clone();
         told.at = at.wall;
         let taken = match &entry.other_action {
@@ -127,7 +126,6 @@ impl Responder {
         entry.state = AttemptState::Reported(state);
         entry.reason = if state == ActionState::Succeeded { reason + &self.ends_besides(&entry) } else { reason };
         entry.at = at.wall;
-        entry.epoch = self.epoch;
         if state == ActionState::Succeeded {
             entry.release_at = release_at(&entry, at.wall);
             self.set_timer(&entry, at);

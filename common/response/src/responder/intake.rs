@@ -93,7 +93,7 @@ impl Responder {
         let matched = decision.matched.iter().filter(|rule| planned.rules.contains(&rule.rule));
         let known = self.ledger.get(&planned.key);
         let about = (decision.alert.clone(), machine.clone());
-        let mut entry = LedgerEntry::new((planned.key.clone(), self.epoch), planned.action.clone(), about, at.wall);
+        let mut entry = LedgerEntry::new(planned.key.clone(), planned.action.clone(), about, at.wall);
         // Of what is kept in short no call is in doubt.
         let closed = self.ledger.closed(&planned.key);
         entry.attempt = known.map_or(closed.as_ref().map_or(0, |closed| closed.attempt), |entry| entry.attempt);
@@ -167,7 +167,6 @@ impl Responder {
         job.entry.reason = reason;
         job.entry.tenant_refuses &= state == ActionState::Held;
         job.entry.at = at.wall;
-        job.entry.epoch = self.epoch;
         let follows = job.entry.awaited().is_some();
         reports.push(Report::Action(Box::new(report::of(&job.entry, state))));
         // The report has them now.

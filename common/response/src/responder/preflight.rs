@@ -131,9 +131,9 @@ impl Responder {
             elsewhere: elsewhere.as_deref(),
             now,
             attempts: &attempts,
-            fleet: self.ledger.fleet,
-            breaker: self.ledger.breaker.as_ref(),
-            pause: self.ledger.pause.as_ref(),
+            fleet: self.ledger.fleet(),
+            breaker: self.ledger.breaker(),
+            pause: self.ledger.pause(),
         };
         let judgement = judge(&self.config.guards, &case);
         let stands_unread = stands_unread(&judgement, &case);
@@ -153,8 +153,7 @@ impl Responder {
         if job.entry.mode == Mode::Shadow {
             return is_plain;
         }
-        let on =
-            [&self.ledger.breaker, &self.ledger.pause].into_iter().any(|latch| latch.as_ref().is_some_and(|l| l.on));
+        let on = [self.ledger.breaker(), self.ledger.pause()].into_iter().flatten().any(|latch| latch.on);
         if !is_plain && !on {
             return false;
         }
@@ -208,7 +207,7 @@ impl Responder {
     /// Counts the attempt and sends the INTENT. From here on the state knows of it, so that the next ruling sees
     /// the cap as used.
     pub(super) fn write_intent(&mut self, key: &ActionKey, reason: String, at: Moment) {
-        let (epoch, attempt) = (self.epoch, self.jobs.get(key).map(Job::attempt));
+        let attempt = self.jobs.get(key).map(Job::attempt);
         if !self.step(key, Step::Intend(at.mono)) {
             return;
         }
@@ -235,10 +234,8 @@ impl Responder {
         job.entry.reason = reason;
         job.entry.at = at.wall;
         job.entry.expires_at = None;
-        job.entry.stamp(epoch);
-        let entry = job.entry.clone();
-        self.ledger.put(entry.clone());
-        self.effects.push(Effect::WriteIntent(Box::new(entry)));
+        let written = self.ledger.enter(job.entry.clone());
+        self.effects.push(Effect::WriteIntent(key.clone(), Box::new(written)));
     }
 }
 

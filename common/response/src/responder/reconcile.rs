@@ -83,14 +83,13 @@ impl Responder {
     /// Writes down that an action is in doubt, and until when it rests: whoever looks at the ledger sees it.
     fn rest(&mut self, key: &ActionKey, rests: Duration, at: Moment) {
         let until = at.wall.checked_add(rests).ok();
-        let epoch = self.epoch;
         let Some(job) = self.jobs.get_mut(key) else { return self.misplaced("rest", key) };
         if job.entry.state == AttemptState::Intent {
             job.entry.state = AttemptState::InDoubt;
             ENDED.clone_into(&mut job.entry.reason);
             job.entry.at = at.wall;
         }
-        (job.entry.rests_until, job.entry.epoch) = (until, epoch);
+        job.entry.rests_until = until;
         let entry = job.entry.clone();
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());
     }
@@ -244,7 +243,6 @@ impl Responder {
         let passed = watched.take(at.mono);
         let next = watched.next();
         job.entry.waited_s = job.entry.waited_s.saturating_add(passed).min(settle);
-        job.entry.epoch = self.epoch;
         let entry = job.entry.clone();
         self.schedule.set(Due::Waited(key.clone()), next);
         self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());

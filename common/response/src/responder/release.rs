@@ -34,7 +34,7 @@ impl Responder {
         let stopped = self.stop_isolations(machine, |_| true, &why, at);
         let isolation = self.newest_isolation(machine).cloned();
         let release = self.release_entry((key, machine), isolation.as_ref(), person, at)?;
-        let written = CommandOutput::again(stopped.keys.iter().filter_map(|key| self.ledger.get(key)));
+        let written = CommandOutput::written(self.ledger.again(&stopped.keys));
         Ok(written.and(self.begin_release(release)))
     }
 
@@ -59,7 +59,7 @@ impl Responder {
             .newest_on(machine)
             .map_or_else(|| MachineSummary::unknown(machine.clone()), |entry| entry.machine.clone());
         let action = Action::Release { comment: person.why.clone() };
-        let mut entry = LedgerEntry::new((key, self.epoch), action, (alert, summary), at.wall);
+        let mut entry = LedgerEntry::new(key, action, (alert, summary), at.wall);
         entry.state = AttemptState::Reported(ActionState::Approved);
         entry.mode = Mode::Auto;
         entry.reason = format!("asked for by {}: {}", person.name, person.why);
@@ -69,9 +69,9 @@ impl Responder {
     }
 
     pub(super) fn begin_release(&mut self, release: LedgerEntry) -> CommandOutput {
-        self.ledger.put(release.clone());
-        self.queue(release.clone());
-        CommandOutput::entry(release)
+        let written = self.ledger.enter(release.clone());
+        self.queue(release);
+        CommandOutput::written(vec![written])
     }
 
     /// Ends those of these isolations of this machine of which no call is under way, and gives back what that was.
@@ -170,7 +170,7 @@ impl Responder {
     fn cancelling(&self, key: ActionKey, isolation: LedgerEntry, release: &LedgerEntry, at: Moment) -> LedgerEntry {
         let action = Action::Cancel { what: ActionKind::Isolate, comment: release.action.comment().to_owned() };
         let about = (isolation.alert, release.machine.clone());
-        let mut entry = LedgerEntry::new((key, self.epoch), action, about, at.wall);
+        let mut entry = LedgerEntry::new(key, action, about, at.wall);
         entry.mode = release.mode;
         entry.rules.clone_from(&release.rules);
         entry.decision.clone_from(&release.decision);

@@ -92,10 +92,10 @@ impl Responder {
         entry.asked_again = Some(person.command.clone());
         entry.machine_action_id = None;
         entry.reason = format!("asked for again by {}: {}", person.name, person.why);
-        (entry.epoch, entry.at) = (self.epoch, at.wall);
-        self.ledger.put(entry.clone());
-        self.queue(entry.clone());
-        Ok(CommandOutput::entry(entry))
+        entry.at = at.wall;
+        let written = self.ledger.enter(entry.clone());
+        self.queue(entry);
+        Ok(CommandOutput::written(vec![written]))
     }
 
     /// Everything is asked anew: fresh facts, all guards, an INTENT of its own. The attempt has its number from the
@@ -110,7 +110,6 @@ impl Responder {
         entry.give_up();
         entry.attempt += 1;
         entry.mode = entry.mode.min(self.config.mode);
-        entry.epoch = self.epoch;
         entry.machine_action_id = None;
         self.begin_job(Job::new(entry, Attempt::Numbered));
     }
@@ -127,7 +126,7 @@ impl Responder {
         // The id was that of the attempt that failed.
         entry.machine_action_id = None;
         let CommandOutput { reports, ledger } = self.settle_entry(entry, (ActionState::Cancelled, why.into()), at);
-        self.record(reports, ledger, OnDurable::default());
+        self.write(reports, ledger, OnDurable::default());
         Some(is_known)
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cordon_policy::Trip;
 use cordon_records::text::{exact_span, one_line};
-use cordon_records::{ActionKey, CountedFleet, Counter, Impact, Latch, LedgerRecord, Mode, NoticeKind, Report};
+use cordon_records::{
+    ActionKey, CountedFleet, Counter, Impact, Latch, LedgerRecord, Mode, NoticeKind, Report, StampedRecord,
+};
 
 use super::super::event::{ActivePolicy, Effect, Moment, Unreadable};
 use super::super::report::{notice, notice_id};
@@ -29,7 +31,7 @@ impl Responder {
         trip: &Trip,
         at: Moment,
     ) -> (Vec<Report>, Vec<LedgerRecord>) {
-        if self.ledger.breaker.as_ref().is_some_and(|latch| latch.on) {
+        if self.ledger.breaker().is_some_and(|latch| latch.on) {
             return (Vec::new(), Vec::new());
         }
         let waiting = self.waiting_now(key);
@@ -41,7 +43,6 @@ impl Responder {
         );
         let latch =
             Latch { on: true, by: "breaker".into(), why: why.clone(), at: at.wall, window_s: Some(trip.window_s) };
-        self.ledger.breaker = Some(latch.clone());
         let text = format!("{why}. Every further action is held until a person resumes.{waiting}");
         (vec![notice(NoticeKind::BreakerLatched, text, at)], vec![LedgerRecord::Breaker(latch)])
     }
@@ -66,24 +67,18 @@ impl Responder {
         let ledger = self.lift(notice_id, "operator");
         if !ledger.is_empty() {
             let text = format!("actions go on: {notice_id} was lifted at the start of cordon-act");
-            self.record(vec![notice(NoticeKind::Resumed, text, at)], ledger, OnDurable::default());
+            self.write(vec![notice(NoticeKind::Resumed, text, at)], ledger, OnDurable::default());
         }
         std::mem::take(&mut self.effects)
     }
 
     /// Takes the switch off that the happening of this notice put on.
-    pub(super) fn lift(&mut self, notice_id: &str, by: &str) -> Vec<LedgerRecord> {
-        let mut ledger = Vec::new();
+    pub(super) fn lift(&mut self, notice_id: &str, by: &str) -> Vec<StampedRecord> {
         let off = |latch: &Latch| Latch { on: false, by: by.into(), why: notice_id.into(), ..latch.clone() };
-        if let Some(latch) = lifted(self.ledger.breaker.as_ref(), NoticeKind::BreakerLatched, notice_id).map(off) {
-            self.ledger.breaker = Some(latch.clone());
-            ledger.push(LedgerRecord::Breaker(latch));
-        }
-        if let Some(latch) = lifted(self.ledger.pause.as_ref(), NoticeKind::Paused, notice_id).map(off) {
-            self.ledger.pause = Some(latch.clone());
-            ledger.push(LedgerRecord::Pause(latch));
-        }
-        ledger
+        let breaker = lifted(self.ledger.breaker(), NoticeKind::BreakerLatched, notice_id).map(off);
+        let pause = lifted(self.ledger.pause(), NoticeKind::Paused, notice_id).map(off);
+        let changes = breaker.map(LedgerRecord::Breaker).into_iter().chain(pause.map(LedgerRecord::Pause));
+        changes.map(|change| self.ledger.transition(change)).collect()
     }
 
     /// What comes from now on is judged by these guards; what is under way keeps its ruling up to the next fresh read.
@@ -91,7 +86,7 @@ impl Responder {
         let ActivePolicy { guards, signers, standing } = policy;
         self.guard_set = guards.hash();
         (self.config.guards, self.config.signers) = (guards, signers);
-        if self.ledger.policy.as_ref() != Some(&standing) {
+        if self.ledger.policy() != Some(&standing) {
             self.record(Vec::new(), vec![LedgerRecord::Policy(standing)], OnDurable::default());
         }
     }
@@ -99,7 +94,7 @@ impl Responder {
     pub(super) fn counted(&mut self, machines: Result<u64, Unreadable>, at: Moment) {
         self.schedule.set(Due::Count, at.mono + if machines.is_ok() { COUNT_EVERY } else { COUNT_AGAIN });
         if let Ok(machines) = machines {
-            let by = self.ledger.genesis.as_ref().map(|genesis| Counter { ledger: genesis.at, epoch: self.epoch });
+            let by = self.ledger.genesis().map(|genesis| Counter { ledger: genesis.at, epoch: self.epoch });
             self.effects.push(Effect::PublishFleet(CountedFleet { machines, at: at.wall, by }));
             self.record(Vec::new(), vec![LedgerRecord::FleetSize { machines, at: at.wall }], OnDurable::default());
         }

@@ -73,8 +73,8 @@ impl Responder {
     /// A switch that holds everything, or lets it go, is not put right in silence.
     fn tell_set_right(&mut self, switch: &str, found: Option<Latch>) {
         let stands = match switch {
-            "breaker" => self.ledger.breaker.clone(),
-            "pause" => self.ledger.pause.clone(),
+            "breaker" => self.ledger.breaker().cloned(),
+            "pause" => self.ledger.pause().cloned(),
             _ => None,
         };
         if let Some(stands) = stands {
@@ -90,15 +90,16 @@ impl Responder {
 
     fn rewrite(&mut self, stale: LedgerEntry, written_under: &str, at: Moment) {
         let key = stale.key.clone();
-        self.ledger.learn(stale);
+        let written = self.ledger.learn(stale);
         // What is closed stays so.
-        let Some(mut entry) = self.ledger.get(&key).cloned() else { return self.write_again(written_under, at) };
-        entry.epoch = self.epoch;
+        let (Some(written), Some(entry)) = (written, self.ledger.get(&key).cloned()) else {
+            return self.write_again(written_under, at);
+        };
         let offset = self.give_way(&entry);
         self.plan_retry(&entry, at);
         self.set_timer(&entry, at);
         let then = OnDurable::settle(offset);
-        self.record(Vec::new(), vec![LedgerRecord::Action(Box::new(entry.clone()))], then);
+        self.write(Vec::new(), vec![written], then);
         if entry.is_open() && !self.jobs.contains(&key) {
             self.resume(&entry, at);
         }

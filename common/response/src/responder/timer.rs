@@ -105,7 +105,7 @@ impl Responder {
             return;
         }
         let about = (isolation.alert.clone(), isolation.machine.clone());
-        let mut entry = LedgerEntry::new((release, self.epoch), action, about, at.wall);
+        let mut entry = LedgerEntry::new(release, action, about, at.wall);
         entry.mode = if config.ask || wanted.is_some() { Mode::Approve } else { Mode::Auto }.min(self.config.mode);
         entry.rules = isolation.rules;
         entry.decision = isolation.decision;
@@ -132,7 +132,6 @@ impl Responder {
             return Vec::new();
         };
         entry.release_at = None;
-        entry.epoch = self.epoch;
         vec![LedgerRecord::Action(Box::new(entry))]
     }
 }

@@ -111,7 +111,7 @@ impl Responder {
         let day = at.wall.checked_sub(old).map_or(0, ClosedEntry::day_of);
         let ended = at.wall.checked_sub(COMMAND_KEPT).unwrap_or(Timestamp::MIN);
         let keys = self.ledger.removable((day, ended), REMOVED_AT_ONCE);
-        let Some(claim) = self.ledger.claim.clone().filter(|_| !keys.is_empty()) else { return };
+        let Some(claim) = self.ledger.claim().cloned().filter(|_| !keys.is_empty()) else { return };
         self.upkeep.removal = Some((at.mono, keys));
         self.record(Vec::new(), vec![LedgerRecord::Claim(claim)], OnDurable::default());
     }

@@ -182,10 +182,10 @@ fn the_breaker_remembers_which_window_was_full() {
         world.decide(decision(&format!("a{n}"), &format!("m{n}")));
         world.run();
     }
-    let latch = world.responder.ledger().breaker.clone().unwrap();
+    let latch = world.responder.ledger().breaker().cloned().unwrap();
     assert_eq!((latch.on, latch.window_s), (true, Some(600)));
     world.says(BOB, Command::Resume { notice: format!("breaker_latched@{}", latch.at) }, "c-1");
-    let latch = world.responder.ledger().breaker.clone().unwrap();
+    let latch = world.responder.ledger().breaker().cloned().unwrap();
     assert_eq!((latch.on, latch.window_s), (false, Some(600)), "also after it was lifted");
 }
 
@@ -347,7 +347,7 @@ fn a_crash_after_any_write_of_it_releases_each_machine_exactly_once() {
         for name in &done {
             next.isolated.insert(machine(name), Isolation::None);
         }
-        if next.responder.ledger().commands_next == 0 {
+        if next.responder.ledger().commands_next() == 0 {
             next.give(Event::Command(0, None, Ok(command.clone())));
         }
         for _ in 0..3 {

@@ -147,7 +147,7 @@ fn what_ended_between_intent_and_call_is_not_cancelled_any_more() {
     world.pass(Duration::from_secs(5));
     let Some(Effect::Follow { .. }) = world.waiting.pop_front() else { panic!("no look") };
     world.decide(cancel(ActionKind::Isolate));
-    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(..))) {
         assert!(world.step(&mut |_| unreachable!()));
     }
     let mut end = pending(&world.calls[0].0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_records::{ActionState, LedgerRecord};
+use cordon_records::ActionState;
 use jiff::SignedDuration;
 
 use super::samples::decision;
@@ -15,7 +15,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 fn before_the_intent() -> World {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
-    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(..))) {
         assert!(world.step(&mut |_| unreachable!("no call yet")));
     }
     world
@@ -23,9 +23,8 @@ fn before_the_intent() -> World {
 
 /// The INTENT is written and read back; says whether that permits the call.
 fn read_back(world: &mut World) -> bool {
-    let Some(Effect::WriteIntent(entry)) = world.waiting.pop_front() else { unreachable!() };
-    let key = entry.key.clone();
-    let offset = world.append(LedgerRecord::Action(entry));
+    let Some(Effect::WriteIntent(key, record)) = world.waiting.pop_front() else { unreachable!() };
+    let offset = world.append_stamped(*record);
     world.give(Event::IntentWritten(key, offset));
     world.waiting.iter().any(|effect| matches!(effect, Effect::Act { .. }))
 }

@@ -58,13 +58,12 @@ fn an_intent_found_after_a_restart_is_in_doubt_and_calls_nothing_before_the_sett
 fn a_process_that_wakes_after_its_lease_calls_nothing_under_the_old_intent() {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
-    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(..))) {
         world.step(&mut |_| unreachable!());
     }
-    let Some(Effect::WriteIntent(entry)) = world.waiting.pop_front() else { unreachable!() };
-    let key = entry.key.clone();
+    let Some(Effect::WriteIntent(key, record)) = world.waiting.pop_front() else { unreachable!() };
     world.at.mono += Duration::from_secs(31);
-    let offset = world.append(LedgerRecord::Action(entry));
+    let offset = world.append_stamped(*record);
     world.give(Event::IntentWritten(key, offset));
     assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Act { .. })), "{:?}", world.waiting);
 }
@@ -73,7 +72,7 @@ fn a_process_that_wakes_after_its_lease_calls_nothing_under_the_old_intent() {
 fn a_higher_claim_before_the_intent_is_read_back_ends_the_tenure_without_a_call() {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
-    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(..))) {
         world.step(&mut |_| unreachable!());
     }
     world.append(LedgerRecord::Claim(Claim { epoch: 9, owner: "other".into(), at: start() }));
@@ -86,13 +85,12 @@ fn what_a_stale_writer_touched_is_written_again_and_never_undoes_a_later_state()
     world.decide(decision("a1", "m1"));
     world.run();
     let mut stale = world.responder.ledger().get(&world.calls[0].0).unwrap().clone();
-    stale.epoch = 0;
     stale.state = AttemptState::Intent;
-    world.append(LedgerRecord::Action(Box::new(stale)));
+    world.append_stamped(LedgerRecord::Action(Box::new(stale)).stamped(0));
     world.run();
     let Some(LedgerRecord::Action(last)) = world.log.last() else { panic!("nothing was rewritten") };
     assert_eq!(last.state, AttemptState::Reported(ActionState::Accepted));
-    assert_eq!(last.epoch, 1);
+    assert_eq!(last.epoch(), 1);
 }
 
 #[derive(Debug, Clone, Copy)]

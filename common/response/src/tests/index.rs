@@ -48,7 +48,7 @@ proptest! {
     fn attempts_and_open_entries_are_those_of_a_walk_over_all_entries(writes in writes(), since in -1i64..50) {
         let mut ledger = LedgerState::default();
         for written in writes {
-            ledger.put(entry(written));
+            let _written = ledger.enter(entry(written));
         }
         let all: Vec<&LedgerEntry> = (0..4).filter_map(|number| ledger.get(&key(number))).collect();
         for mode in [Mode::Auto, Mode::Shadow] {

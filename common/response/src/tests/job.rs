@@ -14,7 +14,7 @@ use crate::job::{Attempt, Job, Sought, Step};
 fn job() -> Job {
     let DecisionRecord { alert, machine, mut planned, .. } = decision("a1", "m1");
     let planned = planned.remove(0);
-    let entry = LedgerEntry::new((planned.key, 1), planned.action, (alert, machine.unwrap()), start());
+    let entry = LedgerEntry::new(planned.key, planned.action, (alert, machine.unwrap()), start());
     Job::new(entry, Attempt::New)
 }
 

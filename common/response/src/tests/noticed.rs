@@ -21,7 +21,7 @@ fn config(caps: &str) -> Config {
 /// A world in which this cap is used up, and so many machines wait for the breaker.
 fn latched(caps: &str, waiting: u32) -> (World, String) {
     let mut world = World::restored(config(caps), Vec::new());
-    while world.responder.ledger().breaker.is_none() {
+    while world.responder.ledger().breaker().is_none() {
         let n = world.settled.len();
         world.decide(decision(&format!("first-{n}"), &format!("first-{n}")));
         world.run();
@@ -30,14 +30,14 @@ fn latched(caps: &str, waiting: u32) -> (World, String) {
         world.decide(decision(&format!("a{n}"), &format!("m{n}")));
         world.run();
     }
-    let notice = format!("breaker_latched@{}", world.responder.ledger().breaker.as_ref().unwrap().at);
+    let notice = format!("breaker_latched@{}", world.responder.ledger().breaker().unwrap().at);
     (world, notice)
 }
 
 /// What waits, the longest waiting first.
 fn waiting(world: &World) -> Vec<LedgerEntry> {
     let ledger = world.responder.ledger();
-    let latched = ledger.breaker.as_ref().unwrap().at;
+    let latched = ledger.breaker().unwrap().at;
     let mut held: Vec<LedgerEntry> =
         ledger.entries().filter(|entry| waits_for_the_breaker(entry, latched)).cloned().collect();
     held.sort_by_key(|entry| entry.at);

@@ -67,5 +67,5 @@ fn the_ledger_tells_once_what_is_in_force_and_what_was_refused_also_after_a_rest
     world.give(Event::Policy(Box::new(policy)));
     world.run();
     assert_eq!(told(&world), 2);
-    assert_eq!(world.responder.ledger().policy.as_ref().unwrap().refused.as_deref(), Some("rules/a.yaml:1:1: no"));
+    assert_eq!(world.responder.ledger().policy().unwrap().refused.as_deref(), Some("rules/a.yaml:1:1: no"));
 }

@@ -88,7 +88,7 @@ fn every_kind_of_action_and_every_state_stands_as_it_was_recorded() {
     assert_eq!(ledger.timers().len(), 1, "the isolation of PC-2 ends by itself");
     let notices: Vec<String> = ledger.holding().iter().map(|it| it.split('@').next().unwrap().to_owned()).collect();
     assert_eq!(notices, ["breaker_latched", "paused"]);
-    assert_eq!((ledger.commands_next, ledger.genesis.is_some(), ledger.epoch), (6, true, 2));
+    assert_eq!((ledger.commands_next(), ledger.genesis().is_some(), ledger.epoch()), (6, true, 2));
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn killed_after_any_record_the_release_is_made_once_and_the_isolation_never_agai
         for cut in before..=world.log.len() {
             let mut next = World::restored_at(config_of_the_office(), world.log[..cut].to_vec(), world.at.wall);
             next.isolated.clone_from(&isolated);
-            if next.responder.ledger().commands_next == 0 {
+            if next.responder.ledger().commands_next() == 0 {
                 next.give(Event::Command(0, None, Ok(command.clone())));
             }
             for _ in 0..4 {

@@ -52,8 +52,8 @@ fn fold(log: &[StampedRecord]) -> LedgerState {
 
 /// Which switches are on: breaker, pause.
 fn on(ledger: &LedgerState) -> (bool, bool) {
-    let is_on = |latch: &Option<Latch>| latch.as_ref().is_some_and(|latch| latch.on);
-    (is_on(&ledger.breaker), is_on(&ledger.pause))
+    let is_on = |latch: Option<&Latch>| latch.is_some_and(|latch| latch.on);
+    (is_on(ledger.breaker()), is_on(ledger.pause()))
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_stale_record_that_is_further_on_in_an_actions_life_is_taken_and_one_that_is
         for ledger in [world.responder.ledger(), &next] {
             let entry = ledger.get(&key).unwrap();
             assert_eq!(entry.state, AttemptState::Reported(ActionState::Accepted));
-            assert_eq!(entry.epoch, 3, "the holder's own word");
+            assert_eq!(entry.epoch(), 3, "the holder's own word");
         }
     }
 }
@@ -369,7 +369,7 @@ fn what_a_stale_writer_closed_late_is_not_closed_at_a_restart_however_the_log_is
         let key = decision("a1", "m1").planned[0].key.clone();
         let mut ours = world.responder.ledger().get(&key).cloned().expect("the holder's");
         ours.release_at = Some(start() + jiff::SignedDuration::from_hours(4));
-        assert_eq!(ours.epoch, 2);
+        assert_eq!(ours.epoch(), 2);
         let entry = LedgerRecord::Action(Box::new(ours.clone())).stamped(2);
         for attempt in [ours.attempt, 9] {
             let closed = closed_as(&key, ActionState::Denied, (attempt, 1));

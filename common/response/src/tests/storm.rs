@@ -52,7 +52,7 @@ fn resuming_lifts_the_breaker_that_the_notice_named_and_no_other() {
         })
         .unwrap();
     assert!(world.responder.resume_switch("breaker_latched@2020-01-01T00:00:00Z", world.at).is_empty());
-    assert!(world.responder.ledger().breaker.as_ref().unwrap().on);
+    assert!(world.responder.ledger().breaker().unwrap().on);
     world.responder.resume_switch(&notice, world.at);
-    assert!(!world.responder.ledger().breaker.as_ref().unwrap().on);
+    assert!(!world.responder.ledger().breaker().unwrap().on);
 }

@@ -39,7 +39,7 @@ fn nothing_is_called_before_the_intent_is_read_back() {
     world.decide(decision("a1", "m1"));
     let key = decision("a1", "m1").planned[0].key.clone();
     // The fleet count and the read are done; the INTENT is confirmed by the broker but not yet read back.
-    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(..))) {
         assert!(world.step(&mut |_| unreachable!("no call yet")));
     }
     world.waiting.clear();
@@ -270,7 +270,7 @@ fn the_fresh_read_cannot_turn_the_action_to_another_spelling_of_the_machine() {
 fn a_pause_between_the_intent_and_the_call_stops_the_call() {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
-    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(_))) {
+    while !matches!(world.waiting.front(), Some(Effect::WriteIntent(..))) {
         assert!(world.step(&mut |_| unreachable!("no call yet")));
     }
     let pause = CommandRecord::unsigned(Command::Pause, "anna".into(), "drill".into(), start());
@@ -320,17 +320,17 @@ fn what_people_say_on_a_topic_that_was_made_anew_counts_and_what_was_read_before
         world.give(Event::Command(offset, after(offset), Ok(pause(by))));
     }
     world.run();
-    let by = |world: &World| world.responder.ledger().pause.as_ref().map(|latch| latch.by.clone());
+    let by = |world: &World| world.responder.ledger().pause().map(|latch| latch.by.clone());
     for mut world in [world.restarted(config()), world] {
         // From a backup, or because the end of the topic was lost: read again from its beginning.
         world.give(Event::Command(0, after(0), Ok(pause("anna"))));
         world.run();
-        assert_eq!((by(&world), world.responder.ledger().commands_next), (Some("bob".to_owned()), 2));
+        assert_eq!((by(&world), world.responder.ledger().commands_next()), (Some("bob".to_owned()), 2));
         // On a topic that was made anew, at offsets that had been read.
         for (offset, who) in [(0, "carl"), (1, "dora")] {
             world.give(Event::Command(offset, after(offset + 5), Ok(pause(who))));
             world.run();
-            assert_eq!((by(&world), world.responder.ledger().commands_next), (Some(who.to_owned()), offset + 1));
+            assert_eq!((by(&world), world.responder.ledger().commands_next()), (Some(who.to_owned()), offset + 1));
         }
     }
 }

@@ -79,7 +79,7 @@ impl World {
     pub fn restored_from(config: Config, mut stamped: Vec<StampedRecord>, wall: Timestamp) -> Self {
         let mut ledger = LedgerState::default();
         stamped.iter().cloned().for_each(|record| ledger.apply(record));
-        let (epoch, next_command) = (ledger.epoch + 1, ledger.commands_next);
+        let (epoch, next_command) = (ledger.epoch() + 1, ledger.commands_next());
         let claim = StampedRecord::from(LedgerRecord::Claim(Claim { epoch, owner: "test".into(), at: start() }));
         ledger.apply(claim.clone());
         stamped.push(claim);
@@ -146,9 +146,8 @@ impl World {
                 };
                 self.give(Event::Facts(key, Ok(Box::new(facts))));
             }
-            Effect::WriteIntent(entry) => {
-                let key = entry.key.clone();
-                let offset = self.append(LedgerRecord::Action(entry));
+            Effect::WriteIntent(key, record) => {
+                let offset = self.append_stamped(*record);
                 self.give(Event::IntentWritten(key, offset));
             }
             Effect::Record { write, reports, ledger } => {
