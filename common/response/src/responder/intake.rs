@@ -134,9 +134,9 @@ impl Responder {
         // Nothing was read: that there is nothing to release is not known either.
         let unread = if entry.action.kind() == ActionKind::Release { Isolation::Unknown } else { Isolation::None };
         let known = FreshFacts::of_the_record(entry.alert.clone(), entry.machine.clone(), unread);
-        if self.needs_no_read(key, &known, at.wall) {
+        if let Some(judged) = self.judged_unread(key, &known, at.wall) {
             if !self.stays_refused(key, at) {
-                self.rule(key, known, at);
+                self.do_as_judged(key, &known, judged, at);
             }
             return false;
         }

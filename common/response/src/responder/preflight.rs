@@ -19,7 +19,7 @@ use super::Responder;
 const ON_THE_RECORD: &str = " (on the record's facts)";
 
 /// What the guards say of a case.
-struct Judged {
+pub(super) struct Judged {
     judgement: Judgement,
     /// What they were told.
     told: GuardFacts,
@@ -65,10 +65,16 @@ impl Responder {
         if let Some(entry) = self.jobs.entry_mut(key) {
             read_afresh(entry, &facts);
         }
-        let judged = self.judge(key, &facts, at.wall);
-        let (Some(Judged { mut judgement, told, .. }), Some(job)) = (judged, self.jobs.get_mut(key)) else {
-            return self.misplaced("guards", key);
-        };
+        match self.judge(key, &facts, at.wall) {
+            Some(judged) => self.do_as_judged(key, &facts, judged, at),
+            None => self.misplaced("guards", key),
+        }
+    }
+
+    /// Does what follows from what the guards said of these facts.
+    pub(super) fn do_as_judged(&mut self, key: &ActionKey, facts: &FreshFacts, judged: Judged, at: Moment) {
+        let Judged { mut judgement, told, .. } = judged;
+        let Some(job) = self.jobs.get_mut(key) else { return self.misplaced("guards", key) };
         if facts.is_of_the_record() {
             judgement.reason.push_str(ON_THE_RECORD);
         }
@@ -81,7 +87,7 @@ impl Responder {
             }
             (Ruling::Covered, mode) => {
                 if mode != Mode::Shadow {
-                    self.note_others(key, &facts);
+                    self.note_others(key, facts);
                 }
                 self.finish(key, ActionState::Covered, judgement.reason, at);
             }
@@ -146,22 +152,23 @@ impl Responder {
         Some(Judged { judgement, told, stands_unread })
     }
 
-    /// Whether these facts of the decision are enough, since no fresh read could make a call of it.
-    pub(super) fn needs_no_read(&self, key: &ActionKey, known: &FreshFacts, now: Timestamp) -> bool {
-        let Some(job) = self.jobs.get(key) else { return false };
-        let is_plain = job.is_plain();
-        if job.entry.mode == Mode::Shadow {
-            return is_plain;
-        }
+    /// What the guards say of these facts of the decision, where that is enough, since no fresh read could make a call of it.
+    pub(super) fn judged_unread(&self, key: &ActionKey, known: &FreshFacts, now: Timestamp) -> Option<Judged> {
+        let job = self.jobs.get(key)?;
+        let (is_plain, is_rehearsed) = (job.is_plain(), job.entry.mode == Mode::Shadow);
         let on = [self.ledger.breaker(), self.ledger.pause()].into_iter().flatten().any(|latch| latch.on);
-        if !is_plain && !on {
-            return false;
+        if !is_plain && (is_rehearsed || !on) {
+            return None;
         }
+        let judged = self.judge(key, known, now)?;
         let by_switch = |verdict: &GuardVerdict| {
             matches!(verdict.guard.as_str(), guard::PAUSE | guard::BREAKER) && verdict.ruling == Ruling::Hold
         };
-        self.judge(key, known, now)
-            .is_some_and(|judged| judged.judgement.verdicts.iter().any(by_switch) || (is_plain && judged.stands_unread))
+        let is_enough = match is_plain {
+            true => is_rehearsed || judged.stands_unread,
+            false => judged.judgement.verdicts.iter().any(by_switch),
+        };
+        is_enough.then_some(judged)
     }
 
     /// Where the longest window of any cap or limit begins.
