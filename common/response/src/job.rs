@@ -21,7 +21,7 @@ use cordon_records::{ActionKey, ActionKind, LedgerEntry, Mode};
 use super::asker::{asker, is_approved};
 use super::event::OutOfPlace;
 use super::lane::{Place, place};
-use super::urgency::Urgency;
+use super::urgency::{Cost, Urgency};
 use super::waited::Watched;
 
 /// What the next INTENT of an action is.
@@ -347,6 +347,11 @@ impl Job {
         (self.entry.mode == Mode::Shadow || asks) && self.is_plain()
     }
 
+    /// What its turn costs.
+    pub(super) fn cost(&self) -> Cost {
+        if self.costs_no_read() { Cost::Nothing } else { Cost::Read(self.urgency.weight) }
+    }
+
     /// Whether the facts of the decision may be enough for more than a switch that is on. An earlier call of it may be found by
     /// the read, and so may an end of what the tenant refuses us. A release is about the isolation that stands, which nothing but
     /// the machine's list of actions tells.
@@ -392,6 +397,11 @@ impl Job {
     /// Whether a call may be out, or comes out at any moment: nobody can say yet what there is to cancel.
     pub(super) const fn is_under_way(&self) -> bool {
         self.is_intended() || matches!(self.state, State::InDoubt(..) | State::Looking(..))
+    }
+
+    /// Whether this step can come where it stands.
+    pub(super) fn may(&self, step: &Step) -> bool {
+        self.after(step).is_some()
     }
 
     /// Takes a step from where it stands.

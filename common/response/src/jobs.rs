@@ -1,4 +1,5 @@
-//! The actions on their way, found by key, machine and lane, and by what they wait for. Pure.
+//! The actions on their way, found by key, machine and lane, and by what they wait for; those that wait for their turn, in
+//! its order. Pure.
 //!
 //! Where a job stands, when it is due and where it is found change together here, so that no job that rests is forgotten and
 //! no turn walks over all jobs.
@@ -12,7 +13,7 @@ use super::job::{Job, Question, State, Step};
 use super::lane::Place;
 use super::ledger::take_from;
 use super::schedule::{Due, Schedule};
-use super::urgency::Reads;
+use super::urgency::{Backlog, Reads, Turn};
 
 /// The actions on their way.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(super) struct Jobs {
     /// INTENTs that are to be read back, by their offset.
     written: BTreeSet<(i64, ActionKey)>,
     reads: Reads,
+    /// Those that wait for their turn.
+    backlog: Backlog,
     /// Questions whose answer nobody waits for any more: their job was taken out, or has begun anew.
     dropped: BTreeMap<(ActionKey, Question), usize>,
 }
@@ -54,8 +57,38 @@ impl Jobs {
         self.by_key.values()
     }
 
-    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut LedgerEntry> {
-        self.by_key.values_mut().map(|job| &mut job.entry)
+    /// The tenant refuses us nothing any more: none of them is held for that, and whatever holds one next has the whole time.
+    pub(super) fn taken_again(&mut self) {
+        for (key, job) in self.by_key.iter_mut().filter(|(_, job)| job.entry.tenant_refuses) {
+            (job.entry.tenant_refuses, job.entry.expires_at) = (false, None);
+            self.backlog.costs(key, job.cost());
+        }
+    }
+
+    /// How many wait for their turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// Those that wait for their turn, in no order.
+    pub(super) fn queued(&self) -> impl Iterator<Item = &Job> {
+        self.backlog.all().filter_map(|(key, _)| self.by_key.get(key))
+    }
+
+    /// How many have come to wait so far.
+    pub(super) const fn arrivals(&self) -> u64 {
+        self.backlog.arrivals()
+    }
+
+    /// The next after this one in turn, of those that came before so many arrivals, which may read if it has to.
+    pub(super) fn next_in_turn(&self, after: Option<Turn>, arrivals: u64) -> Option<(Turn, &Job)> {
+        let (turn, key) = self.backlog.next(after, arrivals, |cost| self.reads.has_room(cost))?;
+        self.by_key.get(key).map(|job| (turn, job))
+    }
+
+    /// Where this one stands among those that wait, if it does.
+    pub(super) fn turn_of(&self, key: &ActionKey) -> Option<Turn> {
+        self.backlog.turn_of(key)
     }
 
     /// Those of this machine, in the order of their keys.
@@ -71,11 +104,6 @@ impl Jobs {
     /// Whether one of this kind has begun and waits for nothing but its own reads and calls.
     pub(super) fn any_on_its_way(&self, kind: ActionKind) -> bool {
         self.kinds.contains_key(&kind)
-    }
-
-    /// The fresh reads that are under way.
-    pub(super) const fn reads(&self) -> &Reads {
-        &self.reads
     }
 
     /// Those whose INTENT is at or before this offset and has not been read back, in the order of their keys.
@@ -98,9 +126,15 @@ impl Jobs {
     /// There is no such job, or the step cannot come where it stands.
     pub(super) fn step(&mut self, key: &ActionKey, step: Step, schedule: &mut Schedule) -> Result<(), OutOfPlace> {
         let Some(mut job) = self.by_key.remove(key) else { return Err(no_job(step.name(), key)) };
-        self.unindex(&job, schedule);
+        // One that stays where it is keeps its turn.
+        let moves = job.may(&step);
+        if moves {
+            self.unindex(&job, schedule);
+        }
         let taken = job.on(step);
-        self.index(&job, schedule);
+        if moves {
+            self.index(&job, schedule);
+        }
         self.by_key.insert(key.clone(), job);
         taken
     }
@@ -150,6 +184,8 @@ impl Jobs {
         self.all().for_each(|job| anew.insert(job.clone(), &mut schedule));
         assert_eq!((&anew.on, &anew.places, &anew.kinds), (&self.on, &self.places, &self.kinds));
         assert_eq!((&anew.written, &anew.reads), (&self.written, &self.reads));
+        let waiting = |jobs: &Self| jobs.backlog.all().map(|(key, cost)| (key.clone(), cost)).collect::<Vec<_>>();
+        assert_eq!(waiting(&anew), waiting(self));
     }
 
     fn index(&mut self, job: &Job, schedule: &mut Schedule) {
@@ -157,7 +193,9 @@ impl Jobs {
         if let Some(until) = job.state().until() {
             schedule.set(Due::Job(key.clone()), until);
         }
-        if !matches!(job.state(), State::Queued(_)) {
+        if matches!(job.state(), State::Queued(_)) {
+            self.backlog.push(key.clone(), job.urgency, job.cost());
+        } else {
             self.places.entry(job.place().clone()).or_default().insert(key.clone());
         }
         if job.is_on_its_way() {
@@ -175,6 +213,7 @@ impl Jobs {
         let key = &job.entry.key;
         schedule.cancel(&Due::Job(key.clone()));
         take_from(&mut self.places, job.place(), key);
+        self.backlog.remove(key);
         if job.is_on_its_way() {
             let kind = job.entry.action.kind();
             match self.kinds.get_mut(&kind) {

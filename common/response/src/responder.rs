@@ -19,7 +19,6 @@ use super::quota::Quotas;
 use super::report::say_how_long_it_stays;
 use super::schedule::{Due, Schedule};
 use super::settlement::{Durable, NotWaiting, OnDurable, Settlement, WriteId};
-use super::urgency::Backlog;
 
 mod approval;
 mod attempt;
@@ -83,7 +82,6 @@ pub struct Responder {
     ledger: LedgerState,
     epoch: u64,
     jobs: Jobs,
-    backlog: Backlog,
     settlement: Settlement,
     tailed_to: i64,
     follow: FollowUps,
@@ -111,7 +109,6 @@ impl Responder {
             ledger,
             epoch,
             jobs: Jobs::default(),
-            backlog: Backlog::default(),
             settlement: Settlement::default(),
             tailed_to,
             follow,
@@ -222,9 +219,7 @@ impl Responder {
 
     /// Has a job wait for its turn.
     fn wait(&mut self, key: &ActionKey) {
-        if self.step(key, Step::Wait) {
-            self.enqueue(key);
-        }
+        _ = self.step(key, Step::Wait);
     }
 
     /// Has a job take a step. Where it cannot come that is said, and nothing else may follow.

@@ -1,6 +1,7 @@
 //! Which action goes first: what takes effect and is severe, before what only asks, looks or is rehearsed. Pure.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use cordon_policy::Asker;
 use cordon_records::{ActionKey, ActionKind, DecisionRecord, Impact, LedgerEntry, Mode, PlannedAction, Severity};
@@ -104,42 +105,88 @@ const fn rank(severity: &Severity) -> u8 {
     }
 }
 
-/// The actions that wait for their turn, each once.
+/// What the turn of a waiting action costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cost {
+    /// No fresh read for sure.
+    Nothing,
+    /// A fresh read of what is as urgent as this.
+    Read(Weight),
+}
+
+/// Where an action stands among those that wait: the most urgent first, of two alike the one that came first.
+pub(super) type Turn = (Urgency, u64);
+
+/// The actions that wait for their turn, each once, by what it costs: of those that nobody could read now none is looked at.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    waiting: BTreeMap<(Urgency, u64), ActionKey>,
-    places: BTreeMap<ActionKey, (Urgency, u64)>,
+    waiting: BTreeMap<Cost, BTreeMap<Turn, ActionKey>>,
+    places: BTreeMap<ActionKey, (Cost, Turn)>,
     arrivals: u64,
 }
 
 impl Backlog {
     /// One more comes; one that waits already comes anew.
-    pub(super) fn push(&mut self, key: ActionKey, urgency: Urgency) {
+    pub(super) fn push(&mut self, key: ActionKey, urgency: Urgency, cost: Cost) {
         self.remove(&key);
-        let place = (urgency, self.arrivals);
+        let turn = (urgency, self.arrivals);
         self.arrivals += 1;
-        self.places.insert(key.clone(), place);
-        self.waiting.insert(place, key);
+        self.put(key, cost, turn);
     }
 
     /// Its turn has come, or it is not wanted any more.
     pub(super) fn remove(&mut self, key: &ActionKey) {
-        if let Some(place) = self.places.remove(key) {
-            self.waiting.remove(&place);
+        if let Some((cost, turn)) = self.places.remove(key)
+            && let Some(alike) = self.waiting.get_mut(&cost)
+        {
+            alike.remove(&turn);
         }
     }
 
-    /// The most urgent first, of two alike the one that came first.
-    pub(super) fn in_turn(&self) -> impl Iterator<Item = &ActionKey> {
-        self.waiting.values()
+    /// Its turn costs this from now on; one that does not wait has none.
+    pub(super) fn costs(&mut self, key: &ActionKey, cost: Cost) {
+        if let Some((_, turn)) = self.places.get(key).copied() {
+            self.remove(key);
+            self.put(key.clone(), cost, turn);
+        }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    fn put(&mut self, key: ActionKey, cost: Cost, turn: Turn) {
+        self.places.insert(key.clone(), (cost, turn));
+        self.waiting.entry(cost).or_default().insert(turn, key);
+    }
+
+    /// The next in turn after this one that has come before so many arrivals and whose cost there is room for.
+    pub(super) fn next(
+        &self,
+        after: Option<Turn>,
+        arrivals: u64,
+        has_room: impl Fn(Cost) -> bool,
+    ) -> Option<(Turn, &ActionKey)> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let came_before = |(turn, _): &(&Turn, &ActionKey)| turn.1 < arrivals;
+        let payable = self.waiting.iter().filter(|(cost, _)| has_room(**cost));
+        let firsts = payable.filter_map(|(_, alike)| alike.range((after, Bound::Unbounded)).find(came_before));
+        firsts.min().map(|(turn, key)| (*turn, key))
+    }
+
+    /// Where an action stands, if it waits.
+    pub(super) fn turn_of(&self, key: &ActionKey) -> Option<Turn> {
+        self.places.get(key).map(|(_, turn)| *turn)
+    }
+
+    /// All of them, each with what its turn costs, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&ActionKey, Cost)> {
+        self.places.iter().map(|(key, (cost, _))| (key, *cost))
+    }
+
+    /// How many have come so far.
+    pub(super) const fn arrivals(&self) -> u64 {
+        self.arrivals
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.places.len()
     }
 }
 
@@ -166,8 +213,9 @@ impl Reads {
         }
     }
 
-    /// Whether one more of this weight may begin.
-    pub(super) const fn has_room(&self, weight: Weight) -> bool {
+    /// Whether there is room for what this costs.
+    pub(super) const fn has_room(&self, cost: Cost) -> bool {
+        let Cost::Read(weight) = cost else { return true };
         match weight {
             Weight::Effect | Weight::Question => self.pressing < READS_AT_ONCE,
             Weight::LowImpact | Weight::Rehearsal => self.low < LOW_READS_AT_ONCE,
@@ -204,40 +252,70 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        Push(u8, Urgency),
+        Push(u8, Urgency, Cost),
         Remove(u8),
+        Costs(u8, Cost),
+        Turns(u64, bool, bool),
+    }
+
+    fn any_cost() -> impl Strategy<Value = Cost> {
+        prop_oneof![Just(Cost::Nothing), any_urgency().prop_map(|urgency| Cost::Read(urgency.weight))]
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            3 => (0_u8..12, any_urgency()).prop_map(|(number, urgency)| Step::Push(number, urgency)),
+            3 => (0_u8..12, any_urgency(), any_cost()).prop_map(|(number, urgency, cost)| Step::Push(number, urgency, cost)),
             1 => (0_u8..12).prop_map(Step::Remove),
+            1 => (0_u8..12, any_cost()).prop_map(|(number, cost)| Step::Costs(number, cost)),
+            3 => (0_u64..4, any::<bool>(), any::<bool>()).prop_map(|(late, pressing, low)| Step::Turns(late, pressing, low)),
         ]
     }
 
     proptest! {
+        /// The model is a list of all that wait in the order in which they came, sorted and searched for each turn.
         #[test]
-        fn whatever_comes_and_goes_the_most_urgent_is_first_and_of_two_alike_the_one_that_came_first(
+        fn whatever_comes_and_goes_the_most_urgent_that_can_be_paid_is_next_and_of_two_alike_the_one_that_came_first(
             steps in prop::collection::vec(step(), 0..60),
         ) {
-            let (mut backlog, mut naive): (Backlog, Vec<(u8, Urgency)>) = (Backlog::default(), Vec::new());
+            let (mut backlog, mut naive): (Backlog, Vec<(u8, Urgency, Cost, u64)>) = (Backlog::default(), Vec::new());
+            let mut arrivals = 0;
             for step in steps {
                 match step {
-                    Step::Push(number, urgency) => {
-                        naive.retain(|(other, _)| *other != number);
-                        naive.push((number, urgency));
-                        backlog.push(key(number), urgency);
+                    Step::Push(number, urgency, cost) => {
+                        naive.retain(|(other, ..)| *other != number);
+                        naive.push((number, urgency, cost, arrivals));
+                        arrivals += 1;
+                        backlog.push(key(number), urgency, cost);
                     }
                     Step::Remove(number) => {
-                        naive.retain(|(other, _)| *other != number);
+                        naive.retain(|(other, ..)| *other != number);
                         backlog.remove(&key(number));
                     }
+                    Step::Costs(number, cost) => {
+                        naive.iter_mut().filter(|(other, ..)| *other == number).for_each(|it| it.2 = cost);
+                        backlog.costs(&key(number), cost);
+                    }
+                    Step::Turns(late, pressing, low) => {
+                        let has_room = |cost: Cost| match cost {
+                            Cost::Nothing => true,
+                            Cost::Read(Weight::Effect | Weight::Question) => pressing,
+                            Cost::Read(Weight::LowImpact | Weight::Rehearsal) => low,
+                        };
+                        let before = arrivals.saturating_sub(late);
+                        let mut expected: Vec<_> =
+                            naive.iter().filter(|(_, _, cost, came)| has_room(*cost) && *came < before).collect();
+                        expected.sort_by_key(|(_, urgency, ..)| *urgency);
+                        let expected: Vec<ActionKey> = expected.into_iter().map(|(number, ..)| key(*number)).collect();
+                        let (mut found, mut last) = (Vec::new(), None);
+                        while let Some((turn, next)) = backlog.next(last, before, has_room) {
+                            prop_assert_eq!(backlog.turn_of(next), Some(turn));
+                            found.push(next.clone());
+                            last = Some(turn);
+                        }
+                        prop_assert_eq!(found, expected);
+                    }
                 }
-                let mut expected = naive.clone();
-                expected.sort_by_key(|(_, urgency)| *urgency);
-                let expected: Vec<ActionKey> = expected.into_iter().map(|(number, _)| key(number)).collect();
-                prop_assert_eq!(backlog.len(), expected.len());
-                prop_assert_eq!(backlog.in_turn().cloned().collect::<Vec<_>>(), expected);
+                prop_assert_eq!((backlog.len(), backlog.arrivals()), (naive.len(), arrivals));
             }
         }
     }

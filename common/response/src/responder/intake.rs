@@ -76,7 +76,6 @@ impl Responder {
         if self.jobs.get(key).filter(is_weaker).is_none() {
             return;
         }
-        self.backlog.remove(key);
         let ended = self.jobs.remove(key, &mut self.schedule);
         if let Some(offset) = ended.and_then(|job| job.offset) {
             self.one_done(offset, RecordOutcome::Skipped("replaced"));

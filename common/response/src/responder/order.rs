@@ -1,6 +1,6 @@
 //! Which action may begin when: what excludes what on one machine, and the order within one decision. Pure.
 
-use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry};
+use cordon_records::{ActionState, AttemptState, LedgerEntry};
 
 use super::super::event::Moment;
 use super::super::follow::ACCEPTED;
@@ -31,21 +31,18 @@ impl Responder {
         if self.settlement.under_way() >= WRITES {
             return false;
         }
-        if self.backlog.len() < BACKLOG {
+        if self.jobs.waiting() < BACKLOG {
             return true;
         }
-        if self.backlog.len() >= MOST {
+        if self.jobs.waiting() >= MOST {
             return false;
         }
-        let jobs = self.backlog.in_turn().filter_map(|key| self.jobs.get(key));
-        jobs.filter(|job| !self.must_wait(job)).take(BACKLOG).count() < BACKLOG
+        self.jobs.queued().filter(|job| !self.must_wait(job)).take(BACKLOG).count() < BACKLOG
     }
 
     /// Has a new job wait for its turn.
     pub(super) fn begin_job(&mut self, job: Job) {
-        let key = job.entry.key.clone();
         self.jobs.insert(job, &mut self.schedule);
-        self.enqueue(&key);
     }
 
     /// How urgent a decision is under the ceiling over the rules' modes; `None` where it asks for nothing.
@@ -57,48 +54,33 @@ impl Responder {
     /// Whether a decision of this urgency may be taken in before all that came earlier and waits outside.
     #[must_use]
     pub fn may_go_first(&self, urgency: Urgency) -> bool {
-        urgency.is_pressing() && self.backlog.len() < PRESSING
+        urgency.is_pressing() && self.jobs.waiting() < PRESSING
     }
 
     /// How many actions wait for their turn.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.backlog.len()
-    }
-
-    /// Puts a job in its queue.
-    pub(super) fn enqueue(&mut self, key: &ActionKey) {
-        if let Some(job) = self.jobs.get(key) {
-            self.backlog.push(key.clone(), job.urgency);
-        }
+        self.jobs.waiting()
     }
 
     /// Starts as many queued jobs as may read at once, the most urgent first, and whatever needs no read.
     pub(super) fn start_queued(&mut self, at: Moment) {
-        if self.backlog.is_empty() {
-            return;
-        }
         // What ends at once may make room for what was passed over, and bring others.
         while self.start_in_turn(at) {}
     }
 
-    /// Looks at each queued job once. Says whether one of them ended at once.
+    /// Looks once at each queued job for whose cost there is room. Says whether one of them ended at once.
     fn start_in_turn(&mut self, at: Moment) -> bool {
-        let mut one_ended = false;
-        let in_turn: Vec<ActionKey> = self.backlog.in_turn().cloned().collect();
-        for key in in_turn {
-            // What was ended while it waited for its turn is no job any more.
-            let Some(job) = self.jobs.get(&key) else {
-                self.backlog.remove(&key);
-                continue;
-            };
-            let weight = job.urgency.weight;
-            if !(self.jobs.reads().has_room(weight) || job.costs_no_read()) || self.must_wait(job) {
+        // What comes to wait meanwhile has its turn the next time.
+        let (arrivals, mut last, mut one_ended) = (self.jobs.arrivals(), None, false);
+        while let Some((turn, job)) = self.jobs.next_in_turn(last, arrivals) {
+            last = Some(turn);
+            if self.must_wait(job) {
                 continue;
             }
-            self.backlog.remove(&key);
+            let key = job.entry.key.clone();
             let reads = self.start(&key, at);
-            one_ended |= !reads;
+            one_ended |= !reads && self.jobs.turn_of(&key) != last;
         }
         one_ended
     }

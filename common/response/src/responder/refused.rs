@@ -69,9 +69,7 @@ impl Responder {
         }
         self.refusals.why = None;
         self.read_again(usize::MAX, at);
-        for entry in self.jobs.entries_mut().filter(|entry| entry.tenant_refuses) {
-            (entry.tenant_refuses, entry.expires_at) = (false, None);
-        }
+        self.jobs.taken_again();
     }
 
     /// A switch holds this one before it was read again: it stays held for the refusal, since no read was answered, and
