@@ -1,21 +1,32 @@
-//! The facts of a record as rows for people, and the links into Microsoft's portal.
+//! The facts of a record as rows for people, its action's settings among them, and the links: into Microsoft's portal, and to
+//! what an action has brought.
 
-mod settings;
+use std::time::Duration;
 
-mod outcome;
-
-use cordon_records::{ActionRecord, AlertStatus, AlertSummary, Approval, MachineSummary, OtherAction, Severity};
+use cordon_records::text::exact_span;
+use cordon_records::{
+    Action, ActionRecord, AlertChanges, AlertStatus, AlertSummary, Approval, Indicator, LiveCommand, MachineSummary,
+    OtherAction, ReleaseTerms, Severity, TagChange,
+};
 use jiff::Timestamp;
 use serde::Serialize;
+use url::{Host, Url};
 
 use crate::clean::{MAX_LINE, foreign, line};
-
-pub use outcome::download;
 
 /// Where alerts and machines are looked at. The page addresses are those that the portal itself shows.
 const PORTAL: &str = "https://security.microsoft.com";
 /// More names than this are counted instead of listed.
 const MAX_NAMES: usize = 10;
+/// More commands than this are counted instead of listed.
+const MAX_COMMANDS: usize = 10;
+/// Longer addresses and hosts than any that Defender gives are not shown, in characters. A host is always shown whole:
+/// a shortened one could hide where the link leads.
+const MAX_ADDRESS: usize = 2_000;
+const MAX_HOST: usize = 100;
+
+/// Name and value.
+type Fact = (&'static str, String);
 
 /// A titled group of facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,7 +117,7 @@ fn action(record: &ActionRecord) -> Section {
     match &record.other_action {
         // What was asked for is not what was done.
         Some(other) => facts.extend(by_others(other)),
-        None => facts.extend(record.action.as_ref().map(settings::of).unwrap_or_default()),
+        None => facts.extend(record.action.as_ref().map(settings).unwrap_or_default()),
     }
     facts.extend(record.requested_by.as_ref().map(|who| ("Asked for by", line(who, 100))));
     facts.extend(record.approvals.iter().take(MAX_NAMES).map(|yes| ("Approved by", approval(yes))));
@@ -137,4 +148,112 @@ fn names<T: AsRef<str>>(all: &[T]) -> String {
         text.push_str(&format!(" and {more} more"));
     }
     text
+}
+
+/// The action's own settings, then its author's comment.
+fn settings(action: &Action) -> Vec<Fact> {
+    let mut facts = match action {
+        Action::Isolate { isolation, release, .. } => {
+            let mut facts = vec![("Isolation", isolation.as_str().to_owned())];
+            facts.extend(release.as_ref().map(|terms| ("Released by Cordon", terms_of(terms))));
+            facts
+        }
+        Action::Scan { scan, .. } => vec![("Scan", scan.as_str().to_owned())],
+        Action::StopFile { sha1, .. } => vec![("File (SHA-1)", sha1.to_string())],
+        Action::LiveResponse { commands, .. } => live(commands),
+        Action::Tag { tag, change } => {
+            let label = match change {
+                TagChange::Add => "Tag to put on",
+                TagChange::Remove => "Tag to take off",
+            };
+            vec![(label, foreign(tag, 200))]
+        }
+        Action::SetDeviceValue { value } => vec![("Value to set", value.as_str().to_owned())],
+        Action::UpdateAlert(changes) => changes_of(changes),
+        Action::Indicator(indicator) => indicator_facts(indicator),
+        Action::Cancel { what, .. } => vec![("Cancels", what.as_str().replace('_', " "))],
+        Action::Release { .. }
+        | Action::RestrictCode { .. }
+        | Action::UnrestrictCode { .. }
+        | Action::CollectPackage { .. }
+        | Action::Investigate { .. }
+        | Action::Offboard { .. } => Vec::new(),
+    };
+    let comment = foreign(action.comment(), MAX_LINE);
+    if !comment.is_empty() {
+        facts.push(("Comment", comment));
+    }
+    facts
+}
+
+fn terms_of(terms: &ReleaseTerms) -> String {
+    let asked = if terms.ask { ", if a person agrees" } else { "" };
+    format!("{} after it is confirmed{asked}", span(terms.after_s))
+}
+
+fn span(seconds: u64) -> String {
+    exact_span(Duration::from_secs(seconds))
+}
+
+fn live(commands: &[LiveCommand]) -> Vec<Fact> {
+    let mut facts: Vec<Fact> =
+        commands.iter().take(MAX_COMMANDS).map(|command| ("Command", live_line(command))).collect();
+    if let Some(more) = commands.len().checked_sub(MAX_COMMANDS).filter(|more| *more > 0) {
+        facts.push(("Command", format!("and {more} more")));
+    }
+    facts
+}
+
+fn live_line(command: &LiveCommand) -> String {
+    match command {
+        LiveCommand::PutFile { file } => format!("put file {}", line(file, 200)),
+        LiveCommand::RunScript { script, args } if args.is_empty() => format!("run script {}", line(script, 200)),
+        LiveCommand::RunScript { script, args } => {
+            format!("run script {} with {}", line(script, 200), foreign(args, MAX_LINE))
+        }
+        LiveCommand::GetFile { path } => format!("get file {}", foreign(path, MAX_LINE)),
+    }
+}
+
+fn changes_of(changes: &AlertChanges) -> Vec<Fact> {
+    let rows = [
+        ("New status", changes.status.as_ref().map(|status| foreign(status.as_str(), 60))),
+        ("New assignee", changes.assigned_to.as_ref().map(|who| line(who, 100))),
+        ("New classification", changes.classification.as_ref().map(|found| foreign(found.as_str(), 60))),
+        ("New determination", changes.determination.as_ref().map(|found| foreign(found, 60))),
+    ];
+    rows.into_iter().filter_map(|(label, value)| Some((label, value?))).collect()
+}
+
+fn indicator_facts(indicator: &Indicator) -> Vec<Fact> {
+    let mut facts = vec![
+        ("Indicator", foreign(&indicator.value, MAX_LINE)),
+        ("Kind of indicator", indicator.kind.as_str().to_owned()),
+        ("What it does", indicator.action.as_str().to_owned()),
+        ("Indicator title", foreign(&indicator.title, 200)),
+    ];
+    facts.extend(indicator.severity.as_ref().map(|severity| ("Indicator severity", foreign(severity, 40))));
+    let ends = indicator.expires_after_s.map_or_else(|| "never".to_owned(), |after| format!("after {}", span(after)));
+    facts.push(("Indicator ends", ends));
+    let whole = || "every machine of the tenant".to_owned();
+    facts.push(("Counts for", if indicator.groups.is_empty() { whole() } else { names(&indicator.groups) }));
+    facts
+}
+
+/// The link of the record: `https` to a named host, or `http` to this machine, which is the simulated tenant. Names and
+/// passwords before the host are refused, because they can be made to look like one.
+pub fn download(record: &ActionRecord) -> Option<Link> {
+    let url = Url::parse(record.link.as_deref()?).ok()?;
+    let host = url.host()?;
+    let allowed = match (url.scheme(), &host) {
+        ("https", Host::Domain(_)) => true,
+        ("https" | "http", Host::Ipv4(address)) => address.is_loopback(),
+        ("https" | "http", Host::Ipv6(address)) => address.is_loopback(),
+        ("http", Host::Domain(name)) => *name == "localhost",
+        _ => false,
+    };
+    let bare = url.username().is_empty() && url.password().is_none();
+    let shown = url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
+    let short = url.as_str().len() <= MAX_ADDRESS && shown.len() <= MAX_HOST;
+    (allowed && bare && short).then(|| Link { label: format!("Download from {shown}"), address: url.into() })
 }

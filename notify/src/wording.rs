@@ -4,9 +4,8 @@
 //! switched off may never be. What did not happen is louder than what did.
 //!
 //! Each kind of action contributes its few words in `kinds`, each state its sentences in `states`; no state knows a
-//! kind by name, and no kind a state. What the mail is about stands before both (`about`). Notices are in `notices`.
+//! kind by name, and no kind a state. What all share, and what the mail is about, stands in `phrases`. Notices are in `notices`.
 
-mod about;
 mod dead_letters;
 mod digests;
 mod expiry;
@@ -18,7 +17,6 @@ mod people;
 mod phrases;
 mod states;
 pub(crate) mod tone;
-mod trouble;
 
 use cordon_records::ActionRecord;
 use serde::Serialize;
@@ -103,7 +101,7 @@ pub fn of_action(record: &ActionRecord) -> Wording {
     let words = states::of(record);
     let attempt = if record.attempt > 1 { format!(" (attempt {})", record.attempt) } else { String::new() };
     let outcome = clean::short_line(&words.headline, OUTCOME) + &attempt;
-    Wording { headline: about::headline(record, &outcome), ..words }
+    Wording { headline: phrases::headline(record, &outcome), ..words }
 }
 
 /// What came of one step of an action, in a few words for a place that names alert and machine already.

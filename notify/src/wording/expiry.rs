@@ -5,7 +5,7 @@ use cordon_records::{ActionRecord, ActionState, HELD_ALL_THE_SAME, HELD_TOO_LONG
 use super::Wording;
 use super::digests::CHECK;
 use super::phrases::Phrases;
-use super::trouble::{approvers, trouble, trouble_badge};
+use super::phrases::{approvers, trouble, trouble_badge};
 
 /// Why it ran out.
 enum RanOut {

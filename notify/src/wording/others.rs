@@ -5,7 +5,7 @@ use cordon_records::{Action, ActionRecord, ActionState, IsolationType, OtherActi
 
 use super::people::{called_off, canceller, keeps_it_connected};
 use super::phrases::Phrases;
-use super::trouble::{lower, trouble, trouble_badge};
+use super::phrases::{lower, trouble, trouble_badge};
 use super::{Tone, Wording, around};
 use crate::clean;
 

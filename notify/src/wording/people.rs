@@ -9,7 +9,7 @@ use cordon_settings::format_duration;
 
 use super::guards::decides;
 use super::phrases::Phrases;
-use super::trouble::{WHO as SHORT_WHO, WHY, lower, trouble, trouble_badge};
+use super::phrases::{WHO as SHORT_WHO, WHY, lower, trouble, trouble_badge};
 use super::{Tone, Wording, around};
 use crate::clean;
 use crate::clean::MAX_LINE;

@@ -1,16 +1,35 @@
-//! A kind's words with the names of one record in them.
+//! What the words of every state share: a kind's words with the names of one record in them, how loud trouble is, and what
+//! a mail is about.
+//!
+//! Subject and heading say it first: "High · Ransomware behaviour on LAPTOP-ANNA", and behind it what came of it. Neither
+//! how severe it is nor what came of it is ever cut off: the alert's title gives way, and then the machine's name.
 
 use cordon_defender::permissions::to_ask_for_action;
-use cordon_records::{Action, ActionRecord};
+use cordon_records::{Action, ActionRecord, Impact, Severity};
 
-use super::Step;
 use super::kinds::{self, Kind};
-use crate::clean;
+use super::{Step, Tone};
+use crate::clean::{self, MAX_SUBJECT};
+use crate::facts;
 
 /// Characters of a SHA-1 in a headline: enough to tell files apart; the facts have all of it.
 const SHA1_SHOWN: usize = 12;
 /// Characters of any such name in a headline: what is said of it stands behind it.
 const SHOWN: usize = 24;
+/// The longest title, and the least of it that is left beside a long name of a machine, in characters.
+const TITLE: usize = 60;
+const LEAST_TITLE: usize = 16;
+/// The longest name of a machine, and the least of it that is left, in characters.
+const MACHINE: usize = 40;
+const LEAST_MACHINE: usize = 8;
+/// The longest name of a severity that is new to us, in characters.
+const SEVERITY: usize = 13;
+/// Between title and machine.
+const ON: &str = " on ";
+/// The longest name of a person in a headline, in characters.
+pub const WHO: usize = 40;
+/// The longest reason of a person in a headline, in characters.
+pub const WHY: usize = 60;
 
 /// The words of one record's kind.
 pub struct Phrases {
@@ -160,4 +179,55 @@ fn thing(action: &Action) -> String {
         | Action::Offboard { .. }
         | Action::UpdateAlert(_) => String::new(),
     }
+}
+
+/// How loud it is that something did not happen.
+pub fn trouble(record: &ActionRecord) -> Tone {
+    match record.action.as_ref().map(|action| action.kind().impact()) {
+        Some(Impact::LowImpact) => Tone::Minor,
+        Some(Impact::Disruptive | Impact::Restoring) | None => Tone::Alarm,
+    }
+}
+
+/// What stands above the headline of trouble.
+pub fn trouble_badge(record: &ActionRecord) -> &'static str {
+    match trouble(record) {
+        Tone::Alarm => "Action needed",
+        Tone::Minor | Tone::Progress | Tone::Done | Tone::Calm => "No hurry",
+    }
+}
+
+/// The first few of those who approved.
+pub fn approvers(record: &ActionRecord) -> Option<String> {
+    let who: Vec<String> = record.approvals.iter().take(3).map(|yes| clean::short_line(&yes.by, WHO)).collect();
+    (!who.is_empty()).then(|| who.join(", "))
+}
+
+/// A sentence of ours behind a colon.
+pub fn lower(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Subject and heading of a mail about this action.
+pub fn headline(record: &ActionRecord, outcome: &str) -> String {
+    let room = MAX_SUBJECT.saturating_sub(outcome.chars().count() + 2);
+    format!("{}: {outcome}", about(record, room))
+}
+
+fn about(record: &ActionRecord, room: usize) -> String {
+    let Some(alert) = facts::alert_of(record) else { return clean::line(&short_name(record), room.min(MACHINE)) };
+    let severity = match &alert.severity {
+        Severity::UnSpecified => String::new(),
+        known => format!("{} · ", clean::foreign(known.as_str(), SEVERITY)),
+    };
+    let room = room.saturating_sub(severity.chars().count());
+    let machine = room.saturating_sub(LEAST_TITLE + ON.len()).clamp(LEAST_MACHINE, MACHINE);
+    let place = match &record.machine {
+        Some(_) => format!("{ON}{}", clean::line(&short_name(record), machine)),
+        None => String::new(),
+    };
+    let title = clean::short_foreign(&alert.title, TITLE);
+    let title = if title.is_empty() { "an alert without a title".to_owned() } else { title };
+    format!("{severity}{}{place}", clean::line(&title, room.saturating_sub(place.chars().count())))
 }
