@@ -4,6 +4,7 @@
 //! logins and access lists. [`processes`] runs
 //! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
 //! deletes them, behind the stages' backs; [`load`] keeps alerts coming,
+//! [`hops`] says where the time went,
 //! [`relay`] comes between clients and a broker and cuts them off; [`groups`] knows what is committed, [`progress`]
 //! how long nothing moved, [`invariants`] says what must hold afterwards. [`wait`] replaces every sleep. [`soak`]
 //! mixes all faults by chance.
@@ -16,6 +17,7 @@ pub mod chance;
 pub mod cluster;
 pub mod engine;
 pub mod groups;
+pub mod hops;
 pub mod invariants;
 pub mod load;
 pub mod mails;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cordon_tests::hops::milliseconds;
 use cordon_tests::percentile::percentile;
 
 /// The goals: against the bare chain, and in any case.
@@ -54,8 +55,4 @@ pub fn verdict(bare: &Figures, cordon: &Figures) -> ExitCode {
         println!("{}  {line}", if *kept { "kept    " } else { "EXCEEDED" });
     }
     if lines.iter().all(|(kept, _)| *kept) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-pub fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
 }

@@ -13,7 +13,6 @@
 
 mod bare;
 mod figures;
-mod hops;
 mod traffic;
 
 use std::process::ExitCode;
@@ -22,6 +21,7 @@ use std::time::Duration;
 use cordon_settings::variable;
 use cordon_simulator::Options;
 use cordon_tests::broker::RealKafka;
+use cordon_tests::hops;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use figures::{Figures, verdict};
 use traffic::{Plan, drive};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cordon_records::{AlertId, MachineId};
 use cordon_simulator::{SimAlert, SimMachine, Simulator};
+use cordon_tests::hops::Isolated;
 use cordon_tests::load::machines_of;
 use cordon_tests::wait::until;
 use jiff::Timestamp;
@@ -20,15 +21,6 @@ pub struct Plan {
     pub pace: Duration,
     pub warm_up: u32,
     pub counted: u32,
-}
-
-/// One alert and the call that it led to.
-pub struct Isolated {
-    pub alert: AlertId,
-    /// When a page of the list with the alert was ready to be sent.
-    pub listed: Timestamp,
-    /// When the call that isolates its machine arrived.
-    pub called: Timestamp,
 }
 
 /// Raises the alerts, waits until every machine was asked to be isolated, and gives the counted ones.
@@ -52,8 +44,7 @@ pub async fn drive(tenant: &Simulator, plan: Plan) -> (Figures, Vec<Isolated>) {
         Isolated { alert, listed, called: calls[&machine.id] }
     };
     let isolated: Vec<Isolated> = raised.into_iter().skip(plan.warm_up as usize).map(isolated).collect();
-    let taken = |one: &Isolated| Duration::try_from(one.called.duration_since(one.listed)).unwrap_or_default();
-    (Figures::of(isolated.iter().map(taken).collect(), tenant.requests().len(), all), isolated)
+    (Figures::of(isolated.iter().map(Isolated::took).collect(), tenant.requests().len(), all), isolated)
 }
 
 /// When each machine was first asked to be isolated.
