@@ -20,7 +20,7 @@ use crate::kafka::error::KafkaFailure;
 use crate::kafka::settings::Role;
 
 /// Records in flight over all partitions; twenty keys at work are enough, the rest waits for confirmations.
-const PENDING: usize = 1000;
+pub(super) const PENDING: usize = 1000;
 /// Bytes in flight; alerts are a few KiB, but one may have a megabyte.
 const BYTES: usize = 32 * 1024 * 1024;
 /// Offsets that a restart may repeat on one partition.

@@ -24,10 +24,14 @@ use super::panics::guarded;
 use super::registry::{Lease, PartitionRegistry};
 use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
+use crate::kafka::producer::Departure;
 use crate::kafka::records::{Inbound, Outbound};
 
 /// How many records are taken in at once.
 const BATCH: usize = 64;
+
+/// Where so many records are in flight, what the last one has before it takes longer than outputs wait for each other.
+const CROWD: usize = 250;
 
 /// The workers of one stage.
 pub(super) struct Workers<H> {
@@ -196,8 +200,10 @@ impl<H: Handler> Workers<H> {
     async fn deliver(&self, lease: &Lease, mut outputs: Vec<Outbound>) -> Sending {
         while !outputs.is_empty() {
             let mut queued = Vec::with_capacity(outputs.len());
+            // The next record of a key is handled once these are confirmed, so that it cannot pass them however it leaves.
+            let departure = departure(self.registry.pending());
             for output in &outputs {
-                queued.push(self.context.producer.enqueue(output).await);
+                queued.push(self.context.producer.enqueue(output, departure).await);
             }
             let mut open = Vec::new();
             for (output, report) in outputs.into_iter().zip(queued) {
@@ -236,8 +242,27 @@ impl<H: Handler> Workers<H> {
     }
 }
 
+/// How outputs leave while so many records are in flight.
+const fn departure(in_flight: usize) -> Departure {
+    if in_flight < CROWD { Departure::AtOnce } else { Departure::Together }
+}
+
 fn lane_of(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::consume::PENDING;
+    use super::*;
+
+    #[test]
+    fn outputs_wait_for_each_other_only_in_a_crowd_that_reading_lets_come_together() {
+        assert_eq!([1, 20, CROWD - 1].map(departure), [Departure::AtOnce; 3]);
+        assert_eq!([CROWD, PENDING].map(departure), [Departure::Together; 2]);
+        // Reading goes on at three quarters.
+        const { assert!(CROWD < PENDING / 4 * 3) };
+    }
 }

@@ -1,13 +1,17 @@
 //! The one producer of a process. A record counts as written only when its delivery report says so.
 //!
+//! A record waits for nobody, so that a quiet pipeline is quick. Where many are under way, that costs: librdkafka sends a
+//! request for the few that are there when it looks, and a request costs as much as many records. So a stage that has much
+//! to do writes by a second client that lets records wait for each other ([`Departure`]).
+//!
 //! librdkafka writes records in batches, and the broker measures and refuses batches. So a record that comes back as too
-//! large is written once more, alone, by a second client whose batches have one record: only then is it known which one
+//! large is written once more, alone, by a third client whose batches have one record: only then is it known which one
 //! is too large.
 
 mod write_health;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cordon_records::{Headers, Topic};
 use jiff::Timestamp;
@@ -29,6 +33,8 @@ use write_health::{UnderWay, WriteHealth};
 /// How long to wait before offering a record again to a full queue.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
 
+type Client = FutureProducer<Connection>;
+
 /// Where a record ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
@@ -41,22 +47,36 @@ pub struct Delivered {
 /// A shared, cheaply cloned producer.
 #[derive(Clone)]
 pub struct Producer {
-    inner: FutureProducer<Connection>,
-    alone: Arc<Alone>,
+    inner: Client,
+    together: Arc<OnDemand>,
+    alone: Arc<OnDemand>,
     connection: Connection,
     names: Arc<[String]>,
     health: Arc<WriteHealth>,
 }
 
-/// The client for one record at a time; made when it is first needed.
-struct Alone {
-    config: ClientConfig,
-    connection: Connection,
-    client: OnceCell<FutureProducer<Connection>>,
+/// When a record leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// Now.
+    AtOnce,
+    /// With others that come within a few milliseconds. It may be passed by one that leaves at once.
+    Together,
 }
 
-impl Alone {
-    async fn client(&self) -> Result<&FutureProducer<Connection>, KafkaFailure> {
+/// A client that is made when it is first needed.
+struct OnDemand {
+    config: ClientConfig,
+    connection: Connection,
+    client: OnceCell<Client>,
+}
+
+impl OnDemand {
+    fn new(config: ClientConfig, connection: &Connection) -> Arc<Self> {
+        Arc::new(Self { config, connection: connection.clone(), client: OnceCell::new() })
+    }
+
+    async fn client(&self) -> Result<&Client, KafkaFailure> {
         let make = async || self.config.create_with_context(self.connection.clone());
         let made = self.client.get_or_try_init(make).await;
         made.map_err(|answer| KafkaFailure::Client { what: "producer", answer })
@@ -93,16 +113,17 @@ impl Producer {
     /// # Errors
     /// When librdkafka refuses the settings or a secret cannot be read.
     pub fn open(kafka: &KafkaSettings, client: &str) -> Result<Self, KafkaFailure> {
-        let config: ClientConfig = kafka.producer(client)?;
+        let config: ClientConfig = kafka.producer(client, Departure::AtOnce)?;
         let connection = Connection::of(kafka);
         let inner = config.create_with_context(connection.clone());
         let inner = inner.map_err(|answer| KafkaFailure::Client { what: "producer", answer })?;
+        let together = OnDemand::new(kafka.producer(client, Departure::Together)?, &connection);
         let mut config = config;
         config.set("batch.num.messages", "1");
-        let alone = Arc::new(Alone { config, connection: connection.clone(), client: OnceCell::new() });
+        let alone = OnDemand::new(config, &connection);
         let health = Arc::new(WriteHealth::new(connection.clone()));
         let names = Topic::ALL.iter().map(|topic| kafka.topic(*topic)).collect();
-        Ok(Self { inner, alone, connection, names, health })
+        Ok(Self { inner, together, alone, connection, names, health })
     }
 
     /// Has `health` tell when nothing that is written is confirmed.
@@ -118,26 +139,34 @@ impl Producer {
     /// Poison when the record is too large; ambiguous when its delivery is not confirmed; fatal when the client is
     /// fenced or not permitted to write.
     pub async fn send(&self, record: Outbound) -> Result<Delivered, KafkaFailure> {
-        let queued = self.enqueue(&record).await?;
+        let queued = self.enqueue(&record, Departure::AtOnce).await?;
         self.delivered(queued).await
     }
 
     /// Hands a record over, so that many can be under way before the first report is awaited.
-    pub(crate) async fn enqueue(&self, record: &Outbound) -> Result<Queued, KafkaFailure> {
+    /// Two that must stay in order leave alike, or the second after the report of the first.
+    pub(crate) async fn enqueue(&self, record: &Outbound, departure: Departure) -> Result<Queued, KafkaFailure> {
         let parts = Parts {
             topic: record.topic,
             key: record.key.as_deref().map(str::as_bytes),
             headers: &record.headers,
             value: record.value.as_deref(),
         };
-        self.enqueue_parts(&parts).await
+        match departure {
+            Departure::AtOnce => self.enqueue_parts(&parts).await,
+            Departure::Together => self.enqueue_with(self.together.client().await?, &parts).await,
+        }
     }
 
     /// The same for parts that are borrowed from elsewhere. A full queue is waited for: it is the broker's pace.
     pub(crate) async fn enqueue_parts(&self, parts: &Parts<'_>) -> Result<Queued, KafkaFailure> {
+        self.enqueue_with(&self.inner, parts).await
+    }
+
+    async fn enqueue_with(&self, client: &Client, parts: &Parts<'_>) -> Result<Queued, KafkaFailure> {
         let bytes = parts.value.map_or(0, <[u8]>::len);
         loop {
-            match self.offer(parts) {
+            match self.offer(client, parts) {
                 Ok(report) => {
                     let under_way = self.health.begins(parts.topic);
                     return Ok(Queued { report, topic: parts.topic, bytes, under_way });
@@ -150,12 +179,12 @@ impl Producer {
         }
     }
 
-    fn offer(&self, parts: &Parts<'_>) -> Result<DeliveryFuture, KafkaError> {
+    fn offer(&self, client: &Client, parts: &Parts<'_>) -> Result<DeliveryFuture, KafkaError> {
         let mut record: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(self.name(parts.topic)).headers(owned(parts.headers));
         record.key = parts.key;
         record.payload = parts.value;
-        self.inner.send_result(record).map_err(|(source, _)| source)
+        client.send_result(record).map_err(|(source, _)| source)
     }
 
     /// Waits for the report. A record that came back as too large is written once more, alone.
@@ -234,8 +263,15 @@ impl Producer {
     /// # Errors
     /// When records are still under way after `within`.
     pub async fn flush(&self, within: Duration) -> Result<(), KafkaFailure> {
-        let inner = self.inner.clone();
-        let flushed = tokio::task::spawn_blocking(move || inner.flush(within).map(|()| inner.in_flight_count())).await;
+        let clients: Vec<Client> = std::iter::once(&self.inner).chain(self.together.client.get()).cloned().collect();
+        let deadline = Instant::now() + within;
+        let flush = move || -> Result<i32, KafkaError> {
+            clients.iter().try_fold(0, |under_way, client| {
+                client.flush(deadline.saturating_duration_since(Instant::now()))?;
+                Ok(under_way + client.in_flight_count())
+            })
+        };
+        let flushed = tokio::task::spawn_blocking(flush).await;
         match flushed {
             Ok(Ok(0)) => Ok(()),
             Ok(Ok(_)) => Err(self.connection.silence("flush the producer", within)),
