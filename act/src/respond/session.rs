@@ -15,7 +15,7 @@ use cordon_records::{
 use cordon_response::{Config, Effect, Event, Moment, OutOfPlace, Responder, SwitchSetRight, WriteId};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
-    self, Arrival, Claimed, Holder, Inbound, Inbox, KafkaFailure, Outbound, Settler, StateLog, Tenure,
+    self, Arrival, Claimed, Holder, Inbound, Inbox, KafkaFailure, Others, Outbound, Settler, StateLog, Tenure,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -293,16 +293,16 @@ impl<T: Tenant> Session<T> {
         Moment { wall: self.context.clock.now(), mono: Instant::now() }
     }
 
-    /// Takes a decision in, if its turn is now. Those for which there is no room are put aside, up to the first that is
-    /// pressing: it must not wait behind them. One that asks for nothing or cannot be read is done with at once.
+    /// Takes a decision in, if its turn is now. Those for which there is no room, or behind which many wait unread, are put
+    /// aside, up to the first that is pressing: it must not wait behind them. One that asks for nothing or cannot be read is done with at once.
     fn arrived(
         &mut self,
         arrival: Arrival,
         responder: &Responder,
         inbox: &mut Inbox,
     ) -> Result<Option<Event>, ActError> {
-        let waits = |record: &Inbound, aside: usize| {
-            if aside == 0 && responder.has_room() {
+        let waits = |record: &Inbound, others: Others| {
+            if responder.has_room() && !others.are_many() {
                 return None;
             }
             let urgency = inbound::outline(record).and_then(|decision| responder.urgency(&decision))?;

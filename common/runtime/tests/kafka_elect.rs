@@ -11,8 +11,8 @@ use std::time::Duration;
 use cordon_records::{Headers, RecordOutcome, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{
-    Arrival, Claimed, ElectError, Election, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Settler, Start,
-    StateLog, Tenure, commit_end, elect, has_committed,
+    Arrival, Claimed, ElectError, Election, Holder, Inbound, Inbox, KafkaFailure, KafkaSettings, Others, Settler,
+    Start, StateLog, Tenure, commit_end, elect, has_committed,
 };
 use kafka_support::*;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -326,7 +326,9 @@ impl Holder for Skimmer {
         }
         let mut has_room = false;
         while let Some(arrival) = inbox.arrival(has_room).await.expect("kafka works") {
-            let waits = |record: &Inbound, _| (value(record) != "urgent").then_some(1);
+            // Where many are there at once, that alone is a reason.
+            let is_behind = |others: Others| !self.settles || others.are_many();
+            let waits = |record: &Inbound, others| (value(record) != "urgent" && is_behind(others)).then_some(1);
             let arrival = inbox.skim(arrival, waits).expect("a second reader");
             let Some(Arrival::New(record) | Arrival::Again(record)) = arrival else { continue };
             has_room = true;

@@ -26,7 +26,7 @@ pub use consumer::breaker::Tripped;
 pub use consumer::consume::{Subscription, consume};
 pub use consumer::dead_letter::{self, dead_letter};
 pub use consumer::handler::{Handler, Outcome};
-pub use election::{Arrival, ElectError, Election, Holder, Inbox, Settler, Start, Tenure, elect};
+pub use election::{Arrival, ElectError, Election, Holder, Inbox, Others, Settler, Start, Tenure, elect};
 pub use error::{Fault, KafkaFailure};
 pub use memory::MemoryBroker;
 pub use producer::{Delivered, Producer};

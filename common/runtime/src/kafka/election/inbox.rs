@@ -36,6 +36,26 @@ pub enum Arrival {
     Again(Inbound),
 }
 
+/// A holder behind whose next record so many wait has fallen behind.
+const QUEUE: usize = 64;
+
+/// What waits beside a new record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Others {
+    /// Records that were put aside.
+    aside: usize,
+    /// Records that came after it and that nobody has looked at.
+    behind: usize,
+}
+
+impl Others {
+    /// Whether the holder has fallen behind, so that something urgent may be among those that nobody has looked at.
+    #[must_use]
+    pub const fn are_many(self) -> bool {
+        self.aside > 0 || self.behind >= QUEUE
+    }
+}
+
 impl Inbox {
     pub(super) fn new(records: UnboundedReceiver<Inbound>, settler: Settler) -> Self {
         Self { records, settler, aside: Aside::default(), again: None, in_a_row: 0 }
@@ -85,11 +105,11 @@ impl Inbox {
     pub fn skim(
         &mut self,
         first: Arrival,
-        rank: impl Fn(&Inbound, usize) -> Option<u8>,
+        rank: impl Fn(&Inbound, Others) -> Option<u8>,
     ) -> Result<Option<Arrival>, KafkaFailure> {
         let (mut arrival, mut left) = (Some(first), SKIM);
         while let Some(Arrival::New(record)) = &arrival
-            && let Some(rank) = rank(record, self.aside())
+            && let Some(rank) = rank(record, self.others())
         {
             self.put_aside(record, rank)?;
             left -= 1;
@@ -125,6 +145,10 @@ impl Inbox {
         self.aside.len()
     }
 
+    fn others(&self) -> Others {
+        Others { aside: self.aside.len(), behind: self.records.len() }
+    }
+
     /// The handle by which records are settled.
     #[must_use]
     pub fn settler(&self) -> Settler {
@@ -157,5 +181,17 @@ async fn fetched(again: Option<&mut FetchAgain>) -> Result<Inbound, KafkaFailure
     match again {
         Some(again) => again.next().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_has_fallen_behind_while_something_is_aside_or_many_wait_behind_the_next() {
+        let are_many = |(aside, behind)| Others { aside, behind }.are_many();
+        assert_eq!([(0, 0), (0, QUEUE - 1)].map(are_many), [false; 2]);
+        assert_eq!([(1, 0), (0, QUEUE), (QUEUE, QUEUE)].map(are_many), [true; 3]);
     }
 }

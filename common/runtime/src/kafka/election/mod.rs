@@ -25,7 +25,7 @@ use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::Inbound;
 use crate::kafka::settings::Role;
 
-pub use inbox::{Arrival, Inbox};
+pub use inbox::{Arrival, Inbox, Others};
 
 /// Unsettled records, their bytes and the span that a restart would repeat: beyond, reading pauses.
 const LIMITS: Limits = Limits { pending: 1000, bytes: 16 * 1024 * 1024, span: 5_000 };
