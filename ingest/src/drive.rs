@@ -9,9 +9,8 @@ use cordon_runtime::telemetry::StageMetrics;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::capabilities::ServerCapabilities;
 use crate::error::IngestError;
-use crate::fallback::{Fallback, Variant};
+use crate::fallback::{Fallback, ServerCapabilities, Variant};
 use crate::item::{Asked, Item};
 use crate::outgoing::Publisher;
 use crate::round::{Ask, Link, MAX_PAGE, News, Next, Plan, Round, Stall};

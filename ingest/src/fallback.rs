@@ -1,13 +1,12 @@
-//! What to ask a server that fails, again and again, on what it is normally asked. Pure: times are passed in.
+//! What to ask a server that refuses, or fails again and again on, what it is normally asked. Pure: times are passed in.
 //!
-//! A server that refuses an option says so with 400, and is believed ([`crate::capabilities`]). One that answers 500, or nothing
+//! `$orderby` is not on Microsoft's page "List alerts API", only in the connector's swagger; so a server that answers 400
+//! is asked with less, and what worked is remembered ([`ServerCapabilities`]). One that answers 500, or nothing
 //! in time, says nothing about the cause: it may be down, or it may stumble over one part of the question. So after a few
 //! failures in a row one variant of the question is tried with each further one. A variant that is answered while the
 //! normal question still fails is used for some time; then the normal one is asked again, since it is the better one.
 
 use std::time::{Duration, Instant};
-
-use crate::capabilities::ServerCapabilities;
 
 /// Failures in a row after which something else is tried.
 const PATIENCE: u32 = 3;
@@ -15,6 +14,34 @@ const PATIENCE: u32 = 3;
 const IN_USE: Duration = Duration::from_secs(600);
 /// A small page has so many times fewer items.
 const SMALLER: u32 = 10;
+
+/// The options of a question that a server may refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerCapabilities {
+    /// Ask for `$orderby=lastUpdateTime asc`.
+    pub order: bool,
+    /// Ask for `$expand=evidence`.
+    pub expand: bool,
+}
+
+impl Default for ServerCapabilities {
+    fn default() -> Self {
+        Self { order: true, expand: true }
+    }
+}
+
+impl ServerCapabilities {
+    /// What to try after this one was refused; `None` when nothing is left to leave out.
+    #[must_use]
+    pub const fn simpler(self) -> Option<Self> {
+        match (self.order, self.expand) {
+            (true, true) => Some(Self { order: false, expand: true }),
+            (false, true) => Some(Self { order: true, expand: false }),
+            (true, false) => Some(Self { order: false, expand: false }),
+            (false, false) => None,
+        }
+    }
+}
 
 /// A way to ask for alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +125,18 @@ fn variants(capabilities: ServerCapabilities, page: u32) -> Vec<Variant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_option_is_left_out_alone_before_both_are() {
+        let mut capabilities = ServerCapabilities::default();
+        let mut tried = vec![capabilities];
+        while let Some(next) = capabilities.simpler() {
+            capabilities = next;
+            tried.push(capabilities);
+        }
+        let tried: Vec<_> = tried.into_iter().map(|d| (d.order, d.expand)).collect();
+        assert_eq!(tried, [(true, true), (false, true), (true, false), (false, false)]);
+    }
 
     fn fails(fallback: &mut Fallback, times: u32) -> Option<Variant> {
         (0..times).map(|_| fallback.failed(ServerCapabilities::default(), 200)).last().flatten()

@@ -4,7 +4,6 @@
 //! produced), then `drive` and `poll`, which run it. The cursor advances only after a complete round whose records
 //! are all confirmed, so a crash at any point can only duplicate.
 
-mod capabilities;
 pub mod config;
 mod cursor;
 mod drive;

@@ -1,7 +1,7 @@
 //! Stage notify: Cordon's action reports become mails.
 //!
 //! One process at a time sends, elected by the one partition of `actions`, so that order is kept and nothing is
-//! sent twice. Read in this order: [`message`] (which mail a report deserves), [`wording`], [`parts`] and `facts`
+//! sent twice. Read in this order: [`message`] (which mail a report deserves), [`wording`] and `facts`
 //! (what it says), [`mistakes`] (on a phone), [`window`] and [`digest`] (what is told together), [`render`] (text, HTML, headers), [`mailer`] and
 //! `session` (the loop), `delivery` and [`waiting`] (readers that are put off), [`letters`] (dead letters), [`notified`] (what has been sent).
 
@@ -11,15 +11,12 @@ pub mod digest;
 pub mod error;
 mod facts;
 pub mod graph;
-mod holder;
 pub mod letters;
-mod line;
 pub mod mailer;
 pub mod message;
 pub mod metrics;
 pub mod mistakes;
 pub mod notified;
-pub mod parts;
 pub mod render;
 mod session;
 pub mod smtp;

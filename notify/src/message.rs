@@ -28,10 +28,9 @@ use serde::Serialize;
 
 use crate::clean;
 use crate::clean::{MAX_BLOCK, MAX_LINE};
-use crate::facts::{self, Link, Section};
-use crate::line::{self, Item, Line, Series};
+use crate::digest::{self, Item, Line, Series};
+use crate::facts::{self, Guards, Link, RuleView, Section};
 use crate::mistakes;
-use crate::parts::{self, Guards, RuleView};
 use crate::wording::kinds::Told;
 use crate::wording::{self, Step, Tone, Wording};
 
@@ -156,7 +155,7 @@ pub fn line_of(record: &ActionRecord, message: &Message) -> Line {
         guards: guards.map(|verdict| clean::line(&verdict.guard, 60)).collect(),
         rules: record.rules.iter().map(ToString::to_string).collect(),
         at: record.at,
-        rank: line::rank(&record.alert.severity),
+        rank: digest::rank(&record.alert.severity),
     }
 }
 
@@ -321,8 +320,8 @@ fn action_message(record: &ActionRecord) -> Message {
         rest: String::new(),
         next: words.next,
         download: facts::download(record),
-        rules: parts::rules(record),
-        guards: parts::guards(record),
+        rules: facts::rules(record),
+        guards: facts::guards(record),
         sections: facts::of_action(record),
         items_title: "",
         items: Vec::new(),

@@ -16,7 +16,6 @@ mod others;
 mod people;
 mod phrases;
 mod states;
-pub(crate) mod tone;
 
 use cordon_records::ActionRecord;
 use serde::Serialize;
@@ -28,12 +27,27 @@ pub use digests::{CHECK, of_digest};
 pub use guards::{decides, plain, why};
 pub use notices::of_notice;
 pub use phrases::short_name;
-pub use tone::Tone;
 
 /// The longest outcome in a headline, in characters; the number of an attempt comes behind it.
 const OUTCOME: usize = 88;
 /// What is left at least of a name in an outcome, in characters.
 const LEAST_NAME: usize = 8;
+
+/// How loud a mail is: its colour, and whether it is marked important.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// A person must do something.
+    Alarm,
+    /// Something that takes nothing away from anybody went wrong or waits: worth knowing, not worth waking anybody.
+    Minor,
+    /// Something is on its way.
+    Progress,
+    /// Something is done.
+    Done,
+    /// Nothing was done, on purpose.
+    Calm,
+}
 
 /// An outcome with a name in it that others chose: the name gives way, not what is said behind it.
 fn around(name: &str, outcome: impl Fn(&str) -> String) -> String {

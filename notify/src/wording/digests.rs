@@ -1,7 +1,7 @@
 //! The words of digests: many reports in one mail.
 
 use super::{Tone, Wording};
-use crate::line::{Line, Series, by_severity, tally};
+use crate::digest::{Line, Series, by_severity, tally};
 
 /// Says what the tenant refuses.
 pub const CHECK: &str = "cordon check --stage respond";
