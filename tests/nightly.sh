@@ -3,7 +3,8 @@
 # the machine for itself; at the end one table. Exit 1 when anything failed.
 #
 #   bash tests/nightly.sh            everything
-#   bash tests/nightly.sh crash soak only these, in this order: names of files in tests/tests, soak, latency, conditions
+#   bash tests/nightly.sh crash soak only these, in this order: names of files in tests/tests, soak, latency, decide,
+#                                    rest, conditions
 #
 # CORDON_NIGHTLY_OUT: folder for what each printed (target/nightly). CORDON_SOAK_SEEDS: the soak's seeds (two drawn from
 # the date). Wants what the tests want: see README.md.
@@ -29,7 +30,7 @@ run() { # NAME COMMAND…
   echo "=== $name"
   timeout "$limit" "$@" >"$out/$name.log" 2>&1 || status=$?
   said=$(grep -hoE '(visible to call|alert returned|50000 decisions|from the kill).*' "$out/$name.log" | paste -sd '|')
-  said=${said:-$(grep -hE '^(test result:|p50|p99|bare|Cordon)' "$out/$name.log" | grep -v ' 0 passed' | tail -1)}
+  said=${said:-$(grep -hE '^(test result:|p50|p99|bare|Cordon|kept|EXCEEDED)' "$out/$name.log" | grep -v ' 0 passed' | tail -1)}
   [[ $status == 0 ]] || failed=1
   rows+=("$(printf '%-18s %-8s %5d s  %s' "$name" "$([[ $status == 0 ]] && echo ok || echo "FAILED $status")" $((SECONDS - start)) "$said")")
   echo "${rows[-1]}"
@@ -37,7 +38,7 @@ run() { # NAME COMMAND…
 
 run build cargo test --locked --workspace --no-run
 ((failed == 0)) || { cat "$out/build.log"; exit 1; }
-(($# > 0)) || set -- $(fault_suite) soak conditions latency
+(($# > 0)) || set -- $(fault_suite) soak conditions latency decide rest
 for name in "$@"; do
   case $name in
     soak)
@@ -46,9 +47,9 @@ for name in "$@"; do
       done
       ;;
     conditions) run conditions cargo bench --locked -p cordon-policy --bench conditions ;;
-    latency)
-      run latency-build cargo build --locked --release --workspace --bins
-      run latency cargo bench --locked -p cordon-tests --bench latency
+    latency | decide | rest)
+      run "$name-build" cargo build --locked --release --workspace --bins
+      run "$name" cargo bench --locked -p cordon-tests --bench "$name"
       ;;
     *) run "$name" cargo test --locked --workspace --test "$name" -- --ignored --nocapture ;;
   esac
