@@ -235,7 +235,7 @@ impl<T: Tenant> Session<T> {
                 command = commands.next() => Some(inbound::command(&command?)),
                 Ok(()) = self.policy.changed() => Some(self.changed_policy()),
                 () = tokio::time::sleep_until(wake.into()) => None,
-                arrival = inbox.arrival(responder.has_room()) => match arrival? {
+                arrival = inbox.arrival(responder.has_room_for(inbox.first_aside())) => match arrival? {
                     Some(arrival) => self.arrived(arrival, responder, inbox)?,
                     None => return Ok(()),
                 },
@@ -294,7 +294,8 @@ impl<T: Tenant> Session<T> {
     }
 
     /// Takes a decision in, if its turn is now. Those for which there is no room, or behind which many wait unread, are put
-    /// aside, up to the first that is pressing: it must not wait behind them. One that asks for nothing or cannot be read is done with at once.
+    /// aside, up to the first that is pressing: it must not wait behind them, but behind those that are as urgent and came
+    /// before it. One that asks for nothing or cannot be read is done with at once.
     fn arrived(
         &mut self,
         arrival: Arrival,
@@ -306,7 +307,7 @@ impl<T: Tenant> Session<T> {
                 return None;
             }
             let urgency = inbound::outline(record).and_then(|decision| responder.urgency(&decision))?;
-            (!responder.may_go_first(urgency)).then(|| urgency.rank())
+            (!responder.may_go_first(urgency, others.first_aside())).then(|| urgency.rank())
         };
         Ok(inbox.skim(arrival, waits)?.and_then(|arrival| match arrival {
             Arrival::New(record) | Arrival::Again(record) => self.decision(record),

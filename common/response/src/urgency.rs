@@ -64,6 +64,12 @@ impl Urgency {
         matches!(self.weight, Weight::Effect)
     }
 
+    /// The same of one that is known by its rank.
+    #[must_use]
+    pub(super) const fn is_pressing_rank(rank: u8) -> bool {
+        rank < SEVERITIES
+    }
+
     /// Of what this entry asks for. What people ask for or have approved takes effect.
     pub(super) fn of(entry: &LedgerEntry) -> Self {
         let by_rules = Self::of_rules(entry.mode, entry.action.kind(), &entry.alert.severity);
@@ -324,6 +330,7 @@ mod tests {
         #[test]
         fn a_rank_orders_as_the_urgency_does(one in any_urgency(), other in any_urgency()) {
             prop_assert_eq!(one.cmp(&other), one.rank().cmp(&other.rank()));
+            prop_assert_eq!(one.is_pressing(), Urgency::is_pressing_rank(one.rank()));
         }
     }
 

@@ -51,10 +51,20 @@ impl Responder {
         decision.urgency(self.config.mode)
     }
 
-    /// Whether a decision of this urgency may be taken in before all that came earlier and waits outside.
+    /// Whether a decision of this urgency may be taken in before all that came earlier and waits outside, the most urgent of
+    /// which has this rank. One that is as urgent goes first: none waits for ever behind those that came later.
     #[must_use]
-    pub fn may_go_first(&self, urgency: Urgency) -> bool {
-        urgency.is_pressing() && self.jobs.waiting() < PRESSING
+    pub fn may_go_first(&self, urgency: Urgency, first_outside: Option<u8>) -> bool {
+        let is_first = first_outside.is_none_or(|rank| urgency.rank() < rank);
+        is_first && urgency.is_pressing() && self.jobs.waiting() < PRESSING
+    }
+
+    /// Whether the next of what waits outside may be taken in, the most urgent of which has this rank. For what is pressing there
+    /// is as much room there as for one that comes now.
+    #[must_use]
+    pub fn has_room_for(&self, first_outside: Option<u8>) -> bool {
+        let is_pressing = first_outside.is_some_and(Urgency::is_pressing_rank);
+        self.has_room() || (is_pressing && self.jobs.waiting() < PRESSING)
     }
 
     /// How many actions wait for their turn.

@@ -4,7 +4,8 @@ use cordon_records::{ActionKind, ActionState, DecisionRecord, Mode, Severity};
 
 use super::samples::{an, decision};
 use super::world::{World, plan};
-use crate::event::Effect;
+use crate::event::{Effect, Event};
+use crate::{DecisionOutline, Urgency};
 
 /// The machines whose fresh reads are under way, in the order in which they began.
 fn read(world: &World) -> Vec<&str> {
@@ -76,4 +77,38 @@ fn what_is_rehearsed_or_asks_a_person_ends_at_once_however_many_reads_hang() {
         });
         assert!(told, "{}: {:?}", mode.as_str(), world.waiting);
     }
+}
+
+/// How urgent this decision is, as its outline says.
+fn urgency(world: &World, decision: &DecisionRecord) -> Urgency {
+    let outline: DecisionOutline = serde_json::from_value(serde_json::to_value(decision).unwrap()).unwrap();
+    world.responder.urgency(&outline).unwrap()
+}
+
+#[test]
+fn a_pressing_decision_overtakes_what_waits_outside_unless_that_is_as_urgent_and_then_that_one_comes_in() {
+    let mut world = World::new();
+    let high = urgency(&world, &isolation("m", Severity::High));
+    let medium = urgency(&world, &isolation("m", Severity::Medium));
+    let rehearsed = Urgency::of_rules(Mode::Shadow, ActionKind::Isolate, &Severity::High);
+    for number in 0.. {
+        if !world.responder.may_go_first(high, None) {
+            break;
+        }
+        assert!(number < 2_000, "there is no bound");
+        let decision = Box::new(isolation(&format!("m{number}"), Severity::High));
+        world.waiting.extend(world.responder.on(Event::Decision(number, decision), world.at));
+    }
+    // The next one has to wait outside. Then the turn of some comes, and another decision.
+    let outside = Some(high.rank());
+    assert!(!world.responder.has_room_for(outside), "it was no better inside");
+    while !world.responder.may_go_first(high, None) {
+        assert!(world.step(&mut |_| unreachable!("no call yet")));
+    }
+    assert!(!world.responder.may_go_first(high, outside), "it would overtake one that is as urgent");
+    assert!(world.responder.has_room_for(outside), "and nobody would come in");
+    assert!(world.responder.may_go_first(high, Some(medium.rank())));
+    assert!(world.responder.may_go_first(high, Some(rehearsed.rank())));
+    assert!(!world.responder.may_go_first(rehearsed, None));
+    assert!(!world.responder.has_room_for(Some(rehearsed.rank())) && !world.responder.has_room_for(None));
 }

@@ -16,8 +16,9 @@ const FOR_THE_OLDEST: u32 = 4;
 pub(super) struct Aside {
     /// The offsets, by rank; the lowest rank is fetched first.
     waiting: BTreeMap<u8, BTreeSet<i64>>,
-    /// How many are being fetched.
+    /// How many are being fetched, and their rank.
     fetching: usize,
+    fetched_rank: u8,
     batches: u32,
 }
 
@@ -30,6 +31,12 @@ impl Aside {
     /// How many are aside, those among them that are being fetched.
     pub(super) fn len(&self) -> usize {
         self.waiting.values().map(BTreeSet::len).sum::<usize>() + self.fetching
+    }
+
+    /// The lowest rank of those that are aside, those that are being fetched among them.
+    pub(super) fn first(&self) -> Option<u8> {
+        let fetched = (self.fetching > 0).then_some(self.fetched_rank);
+        self.waiting.keys().next().copied().into_iter().chain(fetched).min()
     }
 
     /// What to fetch next, in the order of the offsets; nothing while something is being fetched, or nothing is aside.
@@ -47,7 +54,7 @@ impl Aside {
         if offsets.is_empty() {
             self.waiting.remove(&rank);
         }
-        self.fetching = batch.len();
+        (self.fetching, self.fetched_rank) = (batch.len(), rank);
         Some(batch)
     }
 
@@ -104,11 +111,20 @@ mod tests {
             early in 0_usize..600,
         ) {
             let mut aside = Aside::default();
-            let mut seen = BTreeSet::new();
+            let (mut seen, mut put) = (BTreeSet::new(), BTreeSet::new());
             let mut left = records.iter();
-            left.by_ref().take(early).for_each(|(offset, rank)| aside.put(*rank, *offset));
+            left.by_ref().take(early).for_each(|(offset, rank)| {
+                put.insert((*rank, *offset));
+                aside.put(*rank, *offset);
+            });
             loop {
-                let batch = fetched(&mut aside);
+                let first = |put: &BTreeSet<(u8, i64)>| put.first().map(|(rank, _)| *rank);
+                let batch = aside.next_batch().unwrap_or_default();
+                for offset in &batch {
+                    prop_assert_eq!(aside.first(), first(&put), "also of those that are being fetched");
+                    put.remove(&(records[offset], *offset));
+                    aside.came();
+                }
                 prop_assert!(batch.len() <= BATCH && batch.is_sorted());
                 let ranks: BTreeSet<&u8> = batch.iter().filter_map(|offset| records.get(offset)).collect();
                 prop_assert!(ranks.len() <= 1);
@@ -117,7 +133,10 @@ mod tests {
                 if batch.is_empty() && more.is_empty() {
                     break;
                 }
-                more.into_iter().for_each(|(offset, rank)| aside.put(*rank, *offset));
+                more.into_iter().for_each(|(offset, rank)| {
+                    put.insert((*rank, *offset));
+                    aside.put(*rank, *offset);
+                });
             }
             prop_assert_eq!(seen.len(), records.len());
         }

@@ -42,17 +42,23 @@ const QUEUE: usize = 64;
 /// What waits beside a new record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Others {
-    /// Records that were put aside.
-    aside: usize,
+    /// The lowest rank of the records that were put aside.
+    aside: Option<u8>,
     /// Records that came after it and that nobody has looked at.
     behind: usize,
 }
 
 impl Others {
+    /// The lowest rank of the records that were put aside; nothing when none was.
+    #[must_use]
+    pub const fn first_aside(self) -> Option<u8> {
+        self.aside
+    }
+
     /// Whether the holder has fallen behind, so that something urgent may be among those that nobody has looked at.
     #[must_use]
     pub const fn are_many(self) -> bool {
-        self.aside > 0 || self.behind >= QUEUE
+        self.aside.is_some() || self.behind >= QUEUE
     }
 }
 
@@ -145,8 +151,14 @@ impl Inbox {
         self.aside.len()
     }
 
+    /// The lowest rank of the records that are aside; nothing when none is.
+    #[must_use]
+    pub fn first_aside(&self) -> Option<u8> {
+        self.aside.first()
+    }
+
     fn others(&self) -> Others {
-        Others { aside: self.aside.len(), behind: self.records.len() }
+        Others { aside: self.aside.first(), behind: self.records.len() }
     }
 
     /// The handle by which records are settled.
@@ -191,7 +203,7 @@ mod tests {
     #[test]
     fn a_holder_has_fallen_behind_while_something_is_aside_or_many_wait_behind_the_next() {
         let are_many = |(aside, behind)| Others { aside, behind }.are_many();
-        assert_eq!([(0, 0), (0, QUEUE - 1)].map(are_many), [false; 2]);
-        assert_eq!([(1, 0), (0, QUEUE), (QUEUE, QUEUE)].map(are_many), [true; 3]);
+        assert_eq!([(None, 0), (None, QUEUE - 1)].map(are_many), [false; 2]);
+        assert_eq!([(Some(1), 0), (None, QUEUE), (Some(1), QUEUE)].map(are_many), [true; 3]);
     }
 }
