@@ -104,26 +104,6 @@ async fn records_of_one_key_are_handled_in_order_and_one_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outputs_of_one_key_stay_in_order_when_a_crowd_has_them_wait_for_each_other_and_when_it_is_gone() {
-    const COUNT: usize = 1_200;
-    let broker = broker().await;
-    let kafka = broker.settings();
-    fill_in_order(&process(kafka.clone()), COUNT, 60).await;
-    let stage = Running::start(&kafka, 16, |input| async move {
-        Outcome::Emit(vec![record(Topic::Enriched, input.key_text().unwrap(), &value(&input))])
-    });
-    stage.settled(COUNT as i64).await;
-    stage.stop().await.unwrap();
-    let mut written: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for output in read_all(&kafka, Topic::Enriched).await.unwrap() {
-        let key = output.key_text().unwrap().to_owned();
-        written.entry(key).or_default().push(value(&output).parse().unwrap());
-    }
-    assert_eq!(written.len(), 60);
-    assert!(written.values().all(|numbers| numbers.is_sorted() && numbers.len() == COUNT / 60), "{written:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_reads_an_unsettled_record_again_and_nothing_below_it() {
     let broker = broker().await;
     let kafka = broker.settings();
