@@ -64,6 +64,12 @@ pub enum ActError {
     Metrics(#[from] prometheus::Error),
 }
 
+impl From<cordon_response::UnreadableRecord> for ActError {
+    fn from(unreadable: cordon_response::UnreadableRecord) -> Self {
+        Self::Ledger { place: unreadable.place, why: unreadable.why }
+    }
+}
+
 impl From<ElectError<Self>> for ActError {
     fn from(error: ElectError<Self>) -> Self {
         match error {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cordon_records::{Genesis, Headers, LedgerRecord, StampedRecord, Topic};
-use cordon_response::LedgerState;
+use cordon_response::{LedgerState, RawRecord};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Outbound};
 
@@ -87,19 +87,15 @@ pub fn read(inbound: &kafka::Inbound) -> Result<StampedRecord, ActError> {
     StampedRecord::read(value).map_err(|error| ActError::Ledger { place: inbound.position(), why: error.to_string() })
 }
 
-/// Under which name a tombstone on the ledger says the epoch of the claim under which it was written.
-const EPOCH: &str = "epoch";
+/// What the folds of a ledger take.
+pub fn raw(inbound: &kafka::Inbound) -> RawRecord<'_> {
+    RawRecord { key: inbound.key.as_deref(), headers: &inbound.headers, value: inbound.value.as_deref() }
+}
 
 /// The tombstone that removes a key, under the claim of this epoch.
 pub fn tombstone(key: String, epoch: u64) -> Outbound {
-    let mut headers = Headers::default();
-    headers.set(EPOCH, &epoch.to_string());
+    let headers = RawRecord::headers_of(epoch, Headers::default());
     Outbound { topic: Topic::Ledger, key: Some(key), headers, value: None }
-}
-
-/// The epoch under which a tombstone was written, if it says so.
-pub fn epoch_of_tombstone(inbound: &kafka::Inbound) -> Option<u64> {
-    inbound.headers.text(EPOCH)?.parse().ok()
 }
 
 /// The Kafka record of a ledger record. There may be a million closed actions, so theirs has no headers.

@@ -1,9 +1,7 @@
 //! What comes in from topics, read: decisions that may be acted on, commands, and the restored ledger.
 
-use std::collections::BTreeMap;
-
 use cordon_records::{ActionKey, CommandRecord, DeadLetterReason, DecisionRecord, MAX_COMMAND, TenantId, Topic};
-use cordon_response::{DecisionOutline, Event, LedgerState};
+use cordon_response::{DecisionOutline, Event, LedgerFold, LedgerState};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Claimed, Inbound, Undecodable};
 
@@ -70,44 +68,32 @@ pub fn tail(inbound: &Inbound) -> Result<Option<Event>, ActError> {
 /// The ledger while it is restored.
 #[derive(Debug)]
 pub struct Restoring {
-    ledger: LedgerState,
+    fold: LedgerFold,
     tailed_to: i64,
-    /// What could not be read, by key. A later record of that key, or a tombstone, puts it right: so an operator can.
-    broken: BTreeMap<Option<Vec<u8>>, ActError>,
 }
 
 impl Restoring {
     /// Nothing is read yet.
     pub fn new() -> Self {
-        Self { ledger: LedgerState::default(), tailed_to: -1, broken: BTreeMap::new() }
+        Self { fold: LedgerFold::default(), tailed_to: -1 }
     }
 
     /// Takes the next record.
     pub fn take(&mut self, inbound: &Inbound) {
         self.tailed_to = inbound.offset;
-        if inbound.value.is_none() {
-            self.broken.remove(&inbound.key);
-            let epoch = genesis::epoch_of_tombstone(inbound);
-            inbound.key_text().into_iter().for_each(|key| self.ledger.erased(key, epoch));
-            return;
-        }
-        match genesis::read(inbound) {
-            Ok(record) => {
-                self.broken.remove(&inbound.key);
-                self.ledger.apply(record);
-            }
-            Err(error) => {
-                self.broken.insert(inbound.key.clone(), error);
-            }
-        }
+        self.fold.take(&genesis::raw(inbound), || inbound.position());
     }
 
     /// The ledger and the offset it goes to.
     ///
     /// # Errors
     /// [`ActError::Ledger`] when something unreadable was never put right.
-    pub fn finish(mut self) -> Result<(LedgerState, i64), ActError> {
-        self.broken.pop_first().map_or(Ok((self.ledger, self.tailed_to)), |(_, error)| Err(error))
+    pub fn finish(self) -> Result<(LedgerState, i64), ActError> {
+        let (ledger, unreadable) = self.fold.finish();
+        match unreadable.into_iter().next() {
+            None => Ok((ledger, self.tailed_to)),
+            Some(unreadable) => Err(unreadable.into()),
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cordon_records::text::is_hex;
-use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, StampedRecord, TenantId, Topic};
-use cordon_response::LedgerState;
-use cordon_runtime::kafka::{self, Inbound, KafkaSettings};
+use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, TenantId, Topic};
+use cordon_response::{LedgerFold, LedgerState, RawRecord, UnreadableRecord};
+use cordon_runtime::kafka::{self, Inbound, KafkaFailure, KafkaSettings};
 use jiff::Timestamp;
 
 use crate::stages;
@@ -26,20 +26,23 @@ pub struct Ledger {
 /// Reads configuration and ledger. What cannot be read, of a newer version perhaps, is said and left out.
 pub async fn read(config: &Path) -> anyhow::Result<Ledger> {
     let (kafka, tenant) = stages::kafka_and_tenant(config)?;
-    // One record after the other: of actions that have ended there may be a million.
-    let nothing = (LedgerState::default(), Vec::new());
-    let take = |(ledger, left_out): &mut (LedgerState, Vec<String>), record: Inbound| {
-        let Some(value) = &record.value else { return };
-        match StampedRecord::read(value) {
-            Ok(entry) => ledger.apply(entry),
-            Err(error) => {
-                eprintln!("warning: {} is left out: {error}", record.position());
-                left_out.push(format!("{}: {error}", record.position()));
-            }
-        }
-    };
-    let (ledger, left_out) = kafka::fold_all(&kafka, Topic::Ledger, nothing, take).await?;
+    let (ledger, left_out) = folded(&kafka).await?;
+    for unreadable in &left_out {
+        eprintln!("warning: {} is left out: {}", unreadable.place, unreadable.why);
+    }
+    let left_out = left_out.iter().map(ToString::to_string).collect();
     Ok(Ledger { kafka, tenant, ledger, left_out })
+}
+
+/// The ledger as respond would restore it, and what of it cannot be read.
+pub async fn folded(kafka: &KafkaSettings) -> Result<(LedgerState, Vec<UnreadableRecord>), KafkaFailure> {
+    // One record after the other: of actions that have ended there may be a million.
+    let take = |fold: &mut LedgerFold, record: Inbound| fold.take(&raw(&record), || record.position());
+    Ok(kafka::fold_all(kafka, Topic::Ledger, LedgerFold::default(), take).await?.finish())
+}
+
+fn raw(record: &Inbound) -> RawRecord<'_> {
+    RawRecord { key: record.key.as_deref(), headers: &record.headers, value: record.value.as_deref() }
 }
 
 /// Whether it waits for a person.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use cordon_ingest::PollInterval;
-use cordon_records::{Clock, CursorRecord, DecisionRecord, StageHealth, StampedRecord, SystemClock, Topic, Waiting};
-use cordon_response::LedgerState;
-use cordon_runtime::kafka::{self, Inbound, KafkaFailure, KafkaSettings, Position};
+use cordon_records::{Clock, CursorRecord, DecisionRecord, StageHealth, SystemClock, Topic, Waiting};
+use cordon_runtime::kafka::{self, KafkaFailure, KafkaSettings, Position};
 
 use super::picture::{Commands, DeadLetters, Ledger, Looked, OnPurpose, Picture, Stage, Unread, Unsettled};
 use super::words::{behind, waiting};
 use crate::dlq::{Letter, seen};
+use crate::people;
 
 /// A stage, or a role of one.
 struct Reader {
@@ -61,11 +61,7 @@ fn told<T>(looked: Result<T, impl Display>) -> Looked<T> {
 
 async fn ledger(kafka: &KafkaSettings) -> Looked<Ledger> {
     // What cannot be read stops respond itself, which says so; here it is passed over.
-    let take = |ledger: &mut LedgerState, record: Inbound| {
-        let value = record.value.as_deref().unwrap_or_default();
-        StampedRecord::read(value).into_iter().for_each(|record| ledger.apply(record));
-    };
-    let ledger = told(kafka::fold_all(kafka, Topic::Ledger, LedgerState::default(), take).await)?;
+    let (ledger, _) = told(people::ledger::folded(kafka).await)?;
     Ok(Ledger::of(&ledger, SystemClock.now()))
 }
 

@@ -15,12 +15,14 @@ use jiff::Timestamp;
 mod closed;
 mod closing;
 mod fold;
+mod read;
 mod transition;
 
 use closed::Closed;
 pub use closing::CONNECTION_KEPT;
 pub(crate) use closing::{LOOKED_AT, Reach, has_isolation};
 use closing::{may_be_judged_again, would_have_passed};
+pub use read::{LedgerFold, RawRecord, UnreadableRecord};
 pub(crate) use transition::Part;
 
 /// The longest time that Microsoft counts calls in.

@@ -43,7 +43,7 @@ mod urgency;
 mod waited;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
-pub use ledger::{CONNECTION_KEPT, LedgerState};
+pub use ledger::{CONNECTION_KEPT, LedgerFold, LedgerState, RawRecord, UnreadableRecord};
 pub use outline::DecisionOutline;
 pub use responder::{Config, Responder, Retry};
 pub use room::{Room, room_for, waits_for_the_breaker};

@@ -20,6 +20,7 @@ mod order;
 mod ours;
 mod people;
 mod policy;
+mod read;
 mod readings;
 mod reconcile;
 mod recorded;
