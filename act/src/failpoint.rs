@@ -33,7 +33,7 @@ pub enum Point {
     C4,
     /// The report is confirmed, the ledger's record not sent.
     C4Reported,
-    /// Report and ledger are confirmed, the decision not settled.
+    /// Report and ledger are confirmed, the summary is not written, the decision not settled.
     C5,
     /// The decision's offset is committed.
     C6,

@@ -70,8 +70,8 @@ const DECIDE: Access = Access {
 
 /// What respond does on the broker.
 const RESPOND: Access = Access {
-    reads: &[Topic::Decisions, Topic::Commands, Topic::Ledger, Topic::DeadLetters, Topic::Policies],
-    writes: &[Topic::Actions, Topic::Ledger, Topic::DeadLetters, Topic::Policies],
+    reads: &[Topic::Decisions, Topic::Commands, Topic::Ledger, Topic::Summary, Topic::DeadLetters, Topic::Policies],
+    writes: &[Topic::Actions, Topic::Ledger, Topic::Summary, Topic::DeadLetters, Topic::Policies],
     checks: &[Topic::Decisions, Topic::Actions, Topic::Commands, Topic::Ledger, Topic::DeadLetters],
     joins: &[respond::GROUP],
     ..Access::NONE

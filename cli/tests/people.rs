@@ -7,8 +7,8 @@ mod world;
 use std::path::Path;
 
 use cordon_records::{
-    ActionKey, ActionState, AttemptState, Clock as _, Command, CommandRecord, FailureCause, Latch, LedgerRecord,
-    SystemClock,
+    ActionKey, ActionState, AttemptState, Claim, Clock as _, Command, CommandRecord, FailureCause, Latch, LedgerRecord,
+    SystemClock, WholeSummary,
 };
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -59,6 +59,39 @@ async fn what_is_held_is_listed_and_shown_for_people_and_for_scripts() {
     assert_eq!(json["intent"].as_str().map(str::len), Some(16), "{json}");
     let (code, _, noted) = world.run(&["approvals", "show", "cccc"]).await;
     assert!(code == Some(1) && noted.contains("approvals list"), "{noted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_is_read_from_the_summary_while_that_is_whole_and_else_from_the_ledger_which_is_said() {
+    let world = World::with(&[held(KEY, "m1", "LAPTOP-ANNA")]).await;
+    let claim = |epoch| LedgerRecord::Claim(Claim { epoch, owner: "h".into(), at: SystemClock.now() });
+    world.summarize(3, "claim", &claim(3)).await;
+    world.summarize(3, WholeSummary::KEY, &WholeSummary { epoch: 3, at: SystemClock.now() }).await;
+    let (code, table, noted) = world.run(&["approvals", "list"]).await;
+    assert_eq!((code, table.contains(KEY)), (Some(0), false), "{table}{noted}");
+    assert_eq!(noted, "nothing is held on cordon.summary\n");
+    let (code, _, noted) = world.run(&["approvals", "show", KEY]).await;
+    assert_eq!(code, Some(0), "what has ended is looked up in the ledger: {noted}");
+
+    let entry = LedgerRecord::Action(Box::new(held("bbbb6df23fcd80b6", "m2", "DC-01")));
+    world.summarize(3, &entry.key(), &entry).await;
+    for args in [&["approvals", "list"] as &[&str], &["isolated", "--mine"], &["status"]] {
+        let (_, told, noted) = world.run(args).await;
+        assert!(!noted.contains("does not say all"), "{args:?}: {told}{noted}");
+    }
+    let (_, table, noted) = world.run(&["approvals", "list"]).await;
+    assert!(table.contains("bbbb6df23fcd80b6") && !table.contains(KEY), "{table}{noted}");
+
+    // Another holder has taken over, and has compared nothing yet.
+    world.summarize(4, "claim", &claim(4)).await;
+    for args in [&["approvals", "list"] as &[&str], &["isolated", "--mine"], &["status"]] {
+        let (_, told, noted) = world.run(args).await;
+        let why =
+            "cordon.summary does not say all that there is: its holder (epoch 4) has not brought it up to date yet";
+        assert!(noted.contains(why) && noted.contains("all of cordon.ledger was read"), "{args:?}: {told}{noted}");
+    }
+    let (_, table, _) = world.run(&["approvals", "list"]).await;
+    assert!(table.contains(KEY) && !table.contains("bbbb6df23fcd80b6"), "{table}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

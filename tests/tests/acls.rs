@@ -113,7 +113,14 @@ async fn works_with_the_printed_rights(test: &str, login: Login) {
     one_dies(&office.pipeline).await;
 
     let (code, text) = office.says("look", &["approvals", "list"]).await;
-    assert!(code == Some(0) && text.contains("nothing is held"), "{code:?} {text}");
+    // By the summary: who looks has no right to read the ledger.
+    let summary = office.pipeline.kafka.topic(Topic::Summary);
+    assert!(code == Some(0) && text.contains(&format!("nothing is held on {summary}")), "{code:?} {text}");
+    assert!(!text.contains("warning") && !text.contains("ledger"), "{text}");
+    for args in [&["isolated"] as &[&str], &["isolated", "--mine"]] {
+        let (code, text) = office.says("look", args).await;
+        assert!(code == Some(0) && text.contains("rule isolate-high") && !is_refused(&text), "{code:?} {text}");
+    }
     let (code, text) = office.says("look", &["dlq", "list"]).await;
     assert!(code == Some(0) && text.contains("enrich"), "{code:?} {text}");
     let (code, text) = office.says("look", &["status"]).await;
@@ -174,7 +181,7 @@ async fn with_the_printed_rights_and_client_certificates_an_isolation_comes_thro
 
 /// Of which right what is told, by whom.
 const MISSING: [(&str, &str, [&str; 2], &[&str]); 6] = [
-    ("look", "Read", ["--topic", "ledger"], &["approvals", "list"]),
+    ("look", "Read", ["--topic", "summary"], &["approvals", "list"]),
     ("look", "Read", ["--topic", "dead-letters"], &["dlq", "list"]),
     ("redrive", "Read", ["--topic", "notified"], &["dlq", "seen", "--all"]),
     ("command", "Write", ["--topic", "commands"], &["pause", "--why", "an exercise"]),

@@ -1,12 +1,14 @@
 //! The respond role: the one writer that may act.
 //!
 //! What becomes of an action is decided in `cordon-response`, which is pure; `session.rs` is the shell around it: it reads topics,
-//! carries out what is to be done and brings back what came of it. `tenant.rs` is the port to Defender.
+//! carries out what is to be done and brings back what came of it. `tenant.rs` is the port to Defender; `summary.rs` keeps what
+//! people look at.
 
 mod calls;
 mod genesis;
 mod inbound;
 mod session;
+mod summary;
 mod tenant;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::calls::Calls;
+use super::summary::Summary;
 use super::tenant::Tenant;
 use super::writes::Writes;
 use super::{genesis, inbound};
@@ -72,6 +73,7 @@ struct Session<T> {
     settler: Settler,
     work: JoinSet<Result<Event, ActError>>,
     writes: Writes,
+    summary: Summary,
     doubts: Doubts,
     policy: watch::Receiver<LoadedPolicy>,
     /// The newest count of the fleet. What tells it to decide ends with this.
@@ -112,6 +114,7 @@ impl<T: Tenant> Respond<T> {
         announce(&standing.policy.guards, &self.config, epoch);
         let at = self.moment();
         self.tenant.acted_before(&ledger.calls_of_the_last_hour(self.config.lease, at.wall));
+        let summary = Summary::begin(&ledger, epoch, &self.context);
         let mut responder = Responder::new(self.config.clone(), ledger, epoch, tailed_to, at);
         let (fleet, counts) = watch::channel(None);
         tokio::spawn(policy_log::publish_fleet(counts, self.context.clone()));
@@ -124,6 +127,7 @@ impl<T: Tenant> Respond<T> {
             tenant_id: self.tenant_id.clone(),
             work: JoinSet::new(),
             writes: Writes::default(),
+            summary,
             doubts: Doubts::default(),
             policy,
             fleet,
@@ -261,6 +265,7 @@ impl<T: Tenant> Session<T> {
     async fn finish_work(&mut self, responder: &mut Responder) {
         // A short session leaves less time; half of it is for the way back.
         let within = LAST_WRITES.min(self.tenure.patience() / 2);
+        let until = Instant::now() + within;
         let rest = async {
             while let Some(done) = self.work.join_next().await {
                 if let Ok(Ok(event @ (Event::Answered(..) | Event::AnsweredTogether(..)))) = done {
@@ -271,6 +276,7 @@ impl<T: Tenant> Session<T> {
         if tokio::time::timeout(within, rest).await.is_err() {
             tracing::warn!("work was under way when the tenure ended; the next holder settles it");
         }
+        self.summary.finish(until.saturating_duration_since(Instant::now())).await;
     }
 
     /// Writes what an answer gives to write, and begins nothing new.
@@ -278,7 +284,7 @@ impl<T: Tenant> Session<T> {
         for effect in responder.on(answered, self.moment()) {
             match effect {
                 Effect::Record { write, reports, ledger } => {
-                    if let Err(error) = self.write(write, &reports, &ledger) {
+                    if let Err(error) = self.write(write, &reports, ledger) {
                         tracing::warn!(error = %error, "an answer could not be put on record; the next holder looks it up");
                     }
                 }
@@ -350,8 +356,8 @@ impl<T: Tenant> Session<T> {
                 }
                 Effect::OutOfPlace(what) => say_out_of_place(&what),
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
-                Effect::WriteIntent(key, record) => self.write_intent(key, &record)?,
-                Effect::Record { write, reports, ledger } => self.write(write, &reports, &ledger)?,
+                Effect::WriteIntent(key, record) => self.write_intent(key, *record)?,
+                Effect::Record { write, reports, ledger } => self.write(write, &reports, ledger)?,
                 Effect::Act { order, until } => {
                     self.work.spawn(self.calls.act(*order, until));
                 }
@@ -381,18 +387,19 @@ impl<T: Tenant> Session<T> {
         Ok(())
     }
 
-    fn write_intent(&mut self, key: ActionKey, record: &StampedRecord) -> Result<(), ActError> {
+    fn write_intent(&mut self, key: ActionKey, record: StampedRecord) -> Result<(), ActError> {
         #[cfg(feature = "failpoints")]
         failpoint::hit(Point::C0);
-        let outbound = genesis::outbound(record, &self.context)?;
+        let outbound = genesis::outbound(&record, &self.context)?;
         let mut turn = self.writes.turn([record.record().key()]);
-        let producer = self.context.producer.clone();
+        let (producer, told) = (self.context.producer.clone(), self.summary.told());
         self.work.spawn(async move {
             turn.come().await?;
             let sent = producer.send(outbound);
             #[cfg(feature = "failpoints")]
             let sent = failpoint::during(Point::C1, Duration::ZERO, sent);
             let offset = sent.await?.offset;
+            told.keep([&record]);
             turn.done();
             Ok(Event::IntentWritten(key, offset))
         });
@@ -416,7 +423,7 @@ impl<T: Tenant> Session<T> {
         });
     }
 
-    fn write(&mut self, id: WriteId, reports: &[Report], ledger: &[StampedRecord]) -> Result<(), ActError> {
+    fn write(&mut self, id: WriteId, reports: &[Report], ledger: Vec<StampedRecord>) -> Result<(), ActError> {
         let mut said = Vec::with_capacity(reports.len());
         for report in reports {
             self.metrics.reported(report);
@@ -428,7 +435,7 @@ impl<T: Tenant> Session<T> {
         #[cfg(feature = "failpoints")]
         let accepted = failpoint::accepts(reports);
         let mut turn = self.writes.turn(ledger.iter().map(|record| record.record().key()));
-        let producer = self.context.producer.clone();
+        let (producer, told) = (self.context.producer.clone(), self.summary.told());
         self.work.spawn(async move {
             turn.come().await?;
             for report in said {
@@ -441,6 +448,7 @@ impl<T: Tenant> Session<T> {
             }
             #[cfg(feature = "failpoints")]
             failpoint::hit_if(accepted, Point::C5);
+            told.keep(&ledger);
             turn.done();
             Ok(Event::Recorded(id))
         });

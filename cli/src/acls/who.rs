@@ -33,9 +33,21 @@ pub enum Who {
     SetUp,
 }
 
-/// See [`Who::Look`]. Where a stage stands is told by its group.
+/// See [`Who::Look`]. Where a stage stands is told by its group; what is open, held or standing by `summary`, and not by
+/// all of the ledger.
 const LOOK: Access = Access {
-    reads: &Topic::ALL,
+    reads: &[
+        Topic::Alerts,
+        Topic::Enriched,
+        Topic::Decisions,
+        Topic::Actions,
+        Topic::Commands,
+        Topic::DeadLetters,
+        Topic::Summary,
+        Topic::Cursors,
+        Topic::Notified,
+        Topic::Policies,
+    ],
     watches: &[cordon_ingest::GROUP, cordon_enrich::GROUP, cordon_act::DECIDE_GROUP, RESPOND, cordon_notify::GROUP],
     ..Access::NONE
 };

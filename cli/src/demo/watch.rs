@@ -76,6 +76,7 @@ fn read(inbound: &Inbound) -> Option<Happening> {
         | Topic::Enriched
         | Topic::Commands
         | Topic::DeadLetters
+        | Topic::Summary
         | Topic::Cursors
         | Topic::Notified
         | Topic::Policies => None,

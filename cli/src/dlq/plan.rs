@@ -127,6 +127,7 @@ mod tests {
                 Topic::Commands
                 | Topic::DeadLetters
                 | Topic::Ledger
+                | Topic::Summary
                 | Topic::Cursors
                 | Topic::Notified
                 | Topic::Policies => Err(Stays::Elsewhere(name.clone())),

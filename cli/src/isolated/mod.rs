@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordon_defender::{Defender, IsolationSteps};
-use cordon_records::{Clock as _, SystemClock, Topic};
+use cordon_records::{Clock as _, SystemClock};
 use cordon_response::CONNECTION_KEPT;
 use jiff::{SignedDuration, Timestamp};
 
@@ -73,16 +73,16 @@ async fn all(args: &IsolatedArgs) -> anyhow::Result<Looked> {
         eprintln!("help: `cordon isolated --mine` tells what Cordon's own ledger knows; others may have isolated more");
     });
     let IsolationSteps { steps, unreadable } = listed?;
-    let ledger = ledger::read(&args.config).await?;
+    let ledger = ledger::look(&args.config).await?;
     let standings = steps::standings(&steps, &ledger.ledger);
     let unreadable = unreadable.into_iter().chain(ledger.left_out).collect();
     Ok(Looked { source: "Defender's list of machine actions and Cordon's ledger", standings, unreadable })
 }
 
 async fn mine(args: &IsolatedArgs) -> anyhow::Result<Looked> {
-    let ledger = ledger::read(&args.config).await?;
+    let ledger = ledger::look(&args.config).await?;
     // Names the topic, since a mistaken prefix looks like good news.
-    let topic = ledger.kafka.topic(Topic::Ledger);
+    let topic = ledger.kafka.topic(ledger.source);
     let mut unreadable = ledger.left_out;
     if ledger.ledger.genesis().is_none() {
         unreadable.push(format!("{topic} has no beginning: Cordon has never acted here, or the prefix is mistaken"));

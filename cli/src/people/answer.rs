@@ -52,6 +52,7 @@ impl Asked {
             | Topic::Decisions
             | Topic::Commands
             | Topic::DeadLetters
+            | Topic::Summary
             | Topic::Cursors
             | Topic::Notified
             | Topic::Policies => None,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use anyhow::Context as _;
 use cordon_records::text::is_hex;
 use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, TenantId, Topic};
-use cordon_response::{LedgerFold, LedgerState, RawRecord, UnreadableRecord};
-use cordon_runtime::kafka::{self, Inbound, KafkaFailure, KafkaSettings};
+use cordon_response::{LedgerFold, LedgerState, RawRecord, SummaryFold};
+use cordon_runtime::kafka::{self, Fault, Inbound, KafkaFailure, KafkaSettings};
 use jiff::Timestamp;
 
 use crate::stages;
@@ -17,28 +18,58 @@ pub struct Ledger {
     pub kafka: KafkaSettings,
     /// Whose machines these are.
     pub tenant: TenantId,
-    /// The memory.
+    /// The memory: all of it, or what is open, held or standing.
     pub ledger: LedgerState,
+    /// The topic that it was read from.
+    pub source: Topic,
     /// What could not be read, of a newer version perhaps, and why.
     pub left_out: Vec<String>,
 }
 
-/// Reads configuration and ledger. What cannot be read, of a newer version perhaps, is said and left out.
+/// Reads configuration and ledger, with all that has ended. What cannot be read, of a newer version perhaps, is said and left out.
 pub async fn read(config: &Path) -> anyhow::Result<Ledger> {
     let (kafka, tenant) = stages::kafka_and_tenant(config)?;
     let (ledger, left_out) = folded(&kafka).await?;
+    Ok(Ledger { kafka, tenant, ledger, source: Topic::Ledger, left_out })
+}
+
+/// Reads configuration and what is open, held or standing: see [`look_at`].
+pub async fn look(config: &Path) -> anyhow::Result<Ledger> {
+    let (kafka, tenant) = stages::kafka_and_tenant(config)?;
+    let (ledger, source, left_out) = look_at(&kafka).await?;
+    Ok(Ledger { kafka, tenant, ledger, source, left_out })
+}
+
+/// What is open, held or standing, and the switches: from `summary`, where that is whole, else from the ledger; from which
+/// of them, and what of it cannot be read.
+pub async fn look_at(kafka: &KafkaSettings) -> anyhow::Result<(LedgerState, Topic, Vec<String>)> {
+    let take = |fold: &mut SummaryFold, record: Inbound| fold.take(&raw(&record), || record.position());
+    let why = match kafka::fold_all(kafka, Topic::Summary, SummaryFold::default(), take).await {
+        Ok(fold) => match fold.finish() {
+            Ok(ledger) => return Ok((ledger, Topic::Summary, Vec::new())),
+            Err(why) => why.to_string(),
+        },
+        // The ledger is on the same broker.
+        Err(failure) if failure.fault() == Fault::Unreachable => return Err(failure.into()),
+        Err(failure) => failure.to_string(),
+    };
+    let (summary, whole) = (kafka.topic(Topic::Summary), kafka.topic(Topic::Ledger));
+    let (ledger, left_out) = folded(kafka).await.with_context(|| {
+        format!("{summary} does not say all that there is ({why}), and {whole} cannot be read in its place")
+    })?;
+    eprintln!("warning: {summary} does not say all that there is: {why}; all of {whole} was read in its place");
+    Ok((ledger, Topic::Ledger, left_out))
+}
+
+/// The ledger as respond would restore it, and what of it cannot be read, which is said.
+async fn folded(kafka: &KafkaSettings) -> Result<(LedgerState, Vec<String>), KafkaFailure> {
+    // One record after the other: of actions that have ended there may be a million.
+    let take = |fold: &mut LedgerFold, record: Inbound| fold.take(&raw(&record), || record.position());
+    let (ledger, left_out) = kafka::fold_all(kafka, Topic::Ledger, LedgerFold::default(), take).await?.finish();
     for unreadable in &left_out {
         eprintln!("warning: {} is left out: {}", unreadable.place, unreadable.why);
     }
-    let left_out = left_out.iter().map(ToString::to_string).collect();
-    Ok(Ledger { kafka, tenant, ledger, left_out })
-}
-
-/// The ledger as respond would restore it, and what of it cannot be read.
-pub async fn folded(kafka: &KafkaSettings) -> Result<(LedgerState, Vec<UnreadableRecord>), KafkaFailure> {
-    // One record after the other: of actions that have ended there may be a million.
-    let take = |fold: &mut LedgerFold, record: Inbound| fold.take(&raw(&record), || record.position());
-    Ok(kafka::fold_all(kafka, Topic::Ledger, LedgerFold::default(), take).await?.finish())
+    Ok((ledger, left_out.iter().map(ToString::to_string).collect()))
 }
 
 fn raw(record: &Inbound) -> RawRecord<'_> {

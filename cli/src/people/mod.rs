@@ -16,6 +16,7 @@ mod undo;
 
 use std::io::IsTerminal as _;
 
+use anyhow::Context as _;
 use cordon_records::{
     ActionKey, ActionState, AttemptState, Clock as _, ClosedEntry, Command, LedgerEntry, SystemClock, Topic,
 };
@@ -50,11 +51,11 @@ pub async fn run(command: &PeopleCommand) -> anyhow::Result<Exit> {
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
-    let ledger = ledger::read(&args.config).await?;
+    let ledger = ledger::look(&args.config).await?;
     let held = ledger::held(&ledger.ledger, SystemClock.now());
     if held.is_empty() {
         // Names the topic, since a mistaken prefix looks like good news.
-        eprintln!("nothing is held on {}", ledger.kafka.topic(Topic::Ledger));
+        eprintln!("nothing is held on {}", ledger.kafka.topic(ledger.source));
     }
     match args.output {
         Output::Table => put(&held::listed(&held))?,
@@ -64,7 +65,12 @@ async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
 }
 
 async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
-    let ledger = ledger::read(&args.config).await?;
+    let mut ledger = ledger::look(&args.config).await?;
+    if ledger.source == Topic::Summary && ledger.ledger.get(&args.action).is_none() {
+        ledger = ledger::read(&args.config).await.with_context(|| {
+            format!("{} is not open, held or standing, and only the ledger knows what has ended", args.action)
+        })?;
+    }
     let Some(entry) = known(&ledger, &args.action) else { return Ok(Exit::Negative) };
     match args.output {
         Page::Text => put(&held::page(entry))?,

@@ -61,7 +61,7 @@ fn told<T>(looked: Result<T, impl Display>) -> Looked<T> {
 
 async fn ledger(kafka: &KafkaSettings) -> Looked<Ledger> {
     // What cannot be read stops respond itself, which says so; here it is passed over.
-    let (ledger, _) = told(people::ledger::folded(kafka).await)?;
+    let (ledger, ..) = people::ledger::look_at(kafka).await.map_err(|why| format!("{why:#}"))?;
     Ok(Ledger::of(&ledger, SystemClock.now()))
 }
 

@@ -6,9 +6,10 @@ use std::process::{Command as Process, Output, Stdio};
 use std::sync::Arc;
 
 use cordon_records::{
-    ActionKey, ActionState, Approval, AttemptState, Clock as _, CommandPlace, CommandRecord, Headers, LedgerEntry,
-    LedgerRecord, MachineId, Notice, NoticeKind, Report, RuleId, SCHEMA_VERSION, SystemClock, Topic,
+    ActionKey, ActionState, Approval, AttemptState, Clock as _, CommandPlace, CommandRecord, Counter, Headers,
+    LedgerEntry, LedgerRecord, MachineId, Notice, NoticeKind, Report, RuleId, SCHEMA_VERSION, SystemClock, Topic,
 };
+use cordon_response::RawRecord;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{MemoryBroker, Outbound, read_all};
 use cordon_signing::{AllowedSigners, Signer};
@@ -73,6 +74,14 @@ impl World {
 
     pub async fn remember(&self, record: &LedgerRecord) {
         let outbound = Outbound::json(Topic::Ledger, &record.key(), Headers::default(), record).unwrap();
+        self.context.producer.send(outbound).await.unwrap();
+    }
+
+    /// What the holder of this epoch says to whoever looks.
+    pub async fn summarize(&self, epoch: u64, key: &str, value: &impl serde::Serialize) {
+        let by = Counter { ledger: "2026-11-22T18:00:00Z".parse().unwrap(), epoch };
+        let headers = RawRecord::headers_of_holder(by, Headers::default());
+        let outbound = Outbound::json(Topic::Summary, key, headers, value).unwrap();
         self.context.producer.send(outbound).await.unwrap();
     }
 

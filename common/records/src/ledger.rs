@@ -26,10 +26,12 @@ mod closed;
 mod doubt;
 mod stamped;
 mod state;
+mod whole;
 
 pub use closed::{AlertMark, ClosedEntry};
 pub use stamped::StampedRecord;
 pub use state::AttemptState;
+pub use whole::WholeSummary;
 
 /// A record on `ledger`. The Kafka key is [`LedgerRecord::key`], so that compaction keeps the newest of each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

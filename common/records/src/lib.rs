@@ -61,7 +61,7 @@ pub use ids::{ActionKey, AlertId, CommandId, IdError, IntentHash, MachineActionI
 pub use known::known;
 pub use ledger::{
     AlertMark, AttemptState, ClosedEntry, FailureCause, Genesis, Latch, LedgerEntry, LedgerRecord, PolicyStanding,
-    StampedRecord,
+    StampedRecord, WholeSummary,
 };
 pub use machine::{Machine, MachineSummary};
 pub use machine_action::{ActionStatus, ActionType, MachineAction};

@@ -21,6 +21,9 @@ pub enum Topic {
     DeadLetters,
     /// respond's memory: one compacted record per action key, and the writer's claim.
     Ledger,
+    /// What people look at: of `ledger` what is open, held or standing, and the switches. Compacted; its size follows what
+    /// is open, not what ever was.
+    Summary,
     /// The poll watermark, compacted; its one partition elects the poller.
     Cursors,
     /// What has been mailed, compacted.
@@ -50,7 +53,7 @@ pub struct TopicSpec {
 
 impl Topic {
     /// Every topic, in the order of an alert's way.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Alerts,
         Self::Enriched,
         Self::Decisions,
@@ -58,6 +61,7 @@ impl Topic {
         Self::Commands,
         Self::DeadLetters,
         Self::Ledger,
+        Self::Summary,
         Self::Cursors,
         Self::Notified,
         Self::Policies,
@@ -74,6 +78,7 @@ impl Topic {
             Self::Commands => "commands",
             Self::DeadLetters => "dead-letters",
             Self::Ledger => "ledger",
+            Self::Summary => "summary",
             Self::Cursors => "cursors",
             Self::Notified => "notified",
             Self::Policies => "policies",
@@ -97,7 +102,7 @@ impl Topic {
                 TopicSpec { partitions: 1, cleanup: Cleanup::Delete(DAY.saturating_mul(400)) }
             }
             Self::DeadLetters => TopicSpec { partitions: 3, cleanup: Cleanup::Delete(DAY.saturating_mul(90)) },
-            Self::Ledger | Self::Cursors | Self::Notified | Self::Policies => {
+            Self::Ledger | Self::Summary | Self::Cursors | Self::Notified | Self::Policies => {
                 TopicSpec { partitions: 1, cleanup: Cleanup::Compact }
             }
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_records::{
     ActionState, AlertRecord, AttemptState, ClosedEntry, CommandRecord, CursorRecord, DecisionRecord, EnrichedRecord,
-    Fleet, LedgerRecord, Machine, PolicyRecord, Report, StageHealth, StampedRecord,
+    Fleet, LedgerRecord, Machine, PolicyRecord, Report, StageHealth, StampedRecord, WholeSummary,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -68,6 +68,11 @@ fn reports_stay_readable() {
 #[test]
 fn the_ledger_stays_readable() {
     stay_readable::<StampedRecord>("ledger");
+}
+
+#[test]
+fn the_mark_of_a_whole_summary_stays_readable() {
+    stay_readable::<WholeSummary>("summary");
 }
 
 #[test]

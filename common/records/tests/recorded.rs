@@ -132,6 +132,6 @@ fn the_names_of_kinds_notices_and_topics_never_change() {
     );
     assert_eq!(
         Topic::ALL.map(Topic::suffix).join(" "),
-        "alerts enriched decisions actions commands dead-letters ledger cursors notified policies"
+        "alerts enriched decisions actions commands dead-letters ledger summary cursors notified policies"
     );
 }

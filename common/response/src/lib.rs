@@ -43,7 +43,10 @@ mod urgency;
 mod waited;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
-pub use ledger::{CONNECTION_KEPT, LedgerFold, LedgerState, RawRecord, UnreadableRecord};
+pub use ledger::{
+    CONNECTION_KEPT, LedgerFold, LedgerState, NotWhole, RawRecord, SummaryChanges, SummaryFold, SummaryRecords,
+    UnreadableRecord, mirrored,
+};
 pub use outline::DecisionOutline;
 pub use responder::{Config, Responder, Retry};
 pub use room::{Room, room_for, waits_for_the_breaker};

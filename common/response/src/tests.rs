@@ -33,6 +33,7 @@ mod shorten;
 mod stale;
 mod storm;
 mod storm_kinds;
+mod summary;
 mod timer;
 mod told;
 mod unread;

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use cordon_policy::{Isolation, RuleSet};
 use cordon_records::{
-    ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Headers,
-    LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic,
+    ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Counter,
+    Headers, LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic,
 };
 use cordon_response::facts::{ActionSnapshot, FreshFacts};
-use cordon_response::{Answer, Config, Order, Unreadable};
+use cordon_response::{
+    Answer, Config, LedgerFold, LedgerState, Order, RawRecord, SummaryFold, SummaryRecords, Unreadable,
+};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Election, MemoryBroker, Outbound, Start};
 use cordon_signing::AllowedSigners;
@@ -26,7 +28,7 @@ use crate::error::ActError;
 use crate::metrics::ActMetrics;
 use crate::policy::Policy;
 use crate::reload::LoadedPolicy;
-use crate::respond::{GROUP, Respond, Tenant, init_ledger};
+use crate::respond::{GROUP, Respond, Tenant, genesis, init_ledger};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -379,5 +381,52 @@ async fn a_tenant_that_forbids_what_is_read_before_an_action_keeps_the_stage_unr
     stage.respond(Held::new(100));
     stage.until_state(ActionState::Accepted).await;
     until("the stage to be ready", async || holds(defender(&stage).is_none())).await;
+    stage.end().await;
+}
+
+/// What the ledger says, once `summary` says it and is marked as whole.
+async fn until_summary_is_the_ledgers(stage: &Stage) -> LedgerState {
+    let mut told = LedgerState::default();
+    until("the summary to say what the ledger does", async || {
+        let (mut ledger, mut summary) = (LedgerFold::default(), SummaryFold::default());
+        for record in kafka::read_all(&stage.context.kafka, Topic::Ledger).await.unwrap() {
+            ledger.take(&genesis::raw(&record), || record.position());
+        }
+        for record in kafka::read_all(&stage.context.kafka, Topic::Summary).await.unwrap() {
+            summary.take(&genesis::raw(&record), || record.position());
+        }
+        let differences = SummaryRecords::of(&ledger.finish().0).differences(&summary);
+        told = summary.finish().map_err(|error| error.to_string())?;
+        if differences.is_empty() { Ok(()) } else { Err(format!("{:?}", differences.keys())) }
+    })
+    .await;
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_look_at_follows_the_ledger_and_each_tenure_sets_right_what_is_wrong_or_missing_there() {
+    let mut stage = Stage::new().await;
+    let tenant = Held::new(100);
+    stage.respond(tenant.clone());
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    stage.until_state(ActionState::Accepted).await;
+    let told = until_summary_is_the_ledgers(&stage).await;
+    assert_eq!(told.entries().map(|entry| entry.state.as_str()).collect::<Vec<_>>(), ["accepted"]);
+    stage.end().await;
+
+    // What no holder has said of its ledger: no record, another one, and one that nobody can read.
+    let writes = [(format!("action/{}", tenant.key), None), ("pause".to_owned(), Some(b"{".to_vec()))];
+    for (key, value) in writes {
+        let by = told.genesis().map(|genesis| Counter { ledger: genesis.at, epoch: told.epoch() }).unwrap();
+        let headers = RawRecord::headers_of_holder(by, Headers::default());
+        let record = Outbound { topic: Topic::Summary, key: Some(key), headers, value };
+        stage.context.producer.send(record).await.unwrap();
+    }
+    stage.stop = CancellationToken::new();
+    stage.respond(tenant.clone());
+    until("another tenure", async || holds(tenant.before.lock().unwrap().len() == 2)).await;
+    let again = until_summary_is_the_ledgers(&stage).await;
+    assert_eq!(again.entries().map(|entry| entry.state.as_str()).collect::<Vec<_>>(), ["accepted"]);
+    assert_eq!(again.claim().map(|claim| claim.epoch), Some(told.epoch() + 1));
     stage.end().await;
 }

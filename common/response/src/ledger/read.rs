@@ -5,12 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use cordon_records::{Headers, StampedRecord};
+use cordon_records::{Counter, Headers, StampedRecord};
 
 use super::LedgerState;
 
 /// Under which header a record says the epoch of the claim under which it was written, where its value does not.
 const EPOCH: &str = "epoch";
+
+/// Under which header a record on `summary` names its ledger, by the instant at which that was made: one that was made anew
+/// counts its claims from the start.
+const LEDGER: &str = "ledger";
 
 /// A record as it stands on the topic.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +33,18 @@ impl<'a> RawRecord<'a> {
     pub fn headers_of(epoch: u64, mut headers: Headers) -> Headers {
         headers.set(EPOCH, &epoch.to_string());
         headers
+    }
+
+    /// The same, with the ledger: of what this holder writes to `summary`.
+    #[must_use]
+    pub fn headers_of_holder(by: Counter, mut headers: Headers) -> Headers {
+        headers.set(LEDGER, &by.ledger.to_string());
+        Self::headers_of(by.epoch, headers)
+    }
+
+    /// The holder that its headers name.
+    pub(super) fn holder(&self) -> Option<Counter> {
+        Some(Counter { ledger: self.headers.text(LEDGER)?.parse().ok()?, epoch: self.epoch()? })
     }
 
     /// The epoch that its headers name.
@@ -83,6 +99,11 @@ impl Broken {
         if !self.0.is_empty() {
             self.0.remove(&raw.key.map(<[u8]>::to_vec));
         }
+    }
+
+    /// Their keys, as far as they are text.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> {
+        self.0.keys().filter_map(|key| String::from_utf8(key.clone()?).ok())
     }
 
     pub(super) fn into_all(self) -> Vec<UnreadableRecord> {
