@@ -245,6 +245,9 @@ pub struct LedgerEntry {
     pub other_action: Option<OtherAction>,
     /// Id of the decision behind it.
     pub decision: String,
+    /// When that decision was made; absent where a person or a timer asked, and where an older build wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
     /// When a held action stops waiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -322,6 +325,7 @@ impl LedgerEntry {
             machine_action_id: None,
             other_action: None,
             decision: String::new(),
+            decided_at: None,
             expires_at: None,
             requested_by: None,
             about: None,

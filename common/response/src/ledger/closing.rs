@@ -173,7 +173,8 @@ pub(super) fn may_be_judged_again(entry: &LedgerEntry) -> bool {
     }
 }
 
-/// People may reopen an alert that was closed; every other refusal stands.
+/// People may reopen an alert that was closed, and what a later isolation overruled no guard has refused: every refusal of
+/// another guard stands.
 fn refused_as_closed(entry: &LedgerEntry) -> bool {
     entry.guards.iter().filter(|verdict| verdict.ruling == Ruling::Refuse).all(|verdict| verdict.guard == guard::CLOSED)
 }

@@ -105,6 +105,7 @@ impl Responder {
         entry.limits.clone_from(&planned.limits);
         entry.reason.clone_from(&decision.reason);
         entry.decision.clone_from(&decision.id);
+        entry.decided_at = Some(decision.decided_at);
         entry
     }
 
@@ -127,6 +128,11 @@ impl Responder {
         }
         if self.has_nothing_to_cancel(entry) {
             self.finish(key, ActionState::Covered, NOTHING.into(), at);
+            return false;
+        }
+        if let Some(later) = self.isolated_later(&job.entry) {
+            let why = decided_since(&job.entry, later);
+            self.finish(key, ActionState::Refused, why, at);
             return false;
         }
         let entry = &job.entry;
@@ -212,6 +218,11 @@ impl Responder {
         };
         ours.filter(|entry| entry.alert.id == decision.alert.id).any(closing)
     }
+}
+
+fn decided_since(release: &LedgerEntry, later: &LedgerEntry) -> String {
+    let (machine, alert) = (release.machine.label(), &later.alert.id);
+    format!("a later decision isolated {machine} for alert {alert}: what was decided before lets nobody back")
 }
 
 fn covered(wanted: &LedgerEntry, open: &LedgerEntry) -> String {

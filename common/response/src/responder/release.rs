@@ -4,13 +4,13 @@
 //! of its own, and the release waits for the end of that isolation: two opposite calls on their way at the same time have
 //! been seen to end in either order.
 
-use cordon_policy::Isolation;
+use cordon_policy::{Asker, Isolation};
 use cordon_records::{
     Action, ActionKey, ActionKind, ActionState, AlertId, AlertStatus, AlertSummary, AttemptState, IsolationType,
     LedgerEntry, MachineAction, MachineId, MachineSummary, Mode, Severity,
 };
 
-use super::super::asker::names;
+use super::super::asker::{asker, names};
 use super::super::event::Moment;
 use super::super::facts;
 use super::super::job::Job;
@@ -129,6 +129,20 @@ impl Responder {
                 format!("; alerts {} and {more} more wanted this machine isolated, too", alerts.join(", "))
             }
         }
+    }
+
+    /// Of a release that rules ask for: our isolation of the machine that was decided later. The urgent goes first, so that
+    /// it may have overtaken what was to end an earlier one; what people ask for or have approved is theirs to say.
+    pub(super) fn isolated_later<'a>(&'a self, release: &'a LedgerEntry) -> Option<&'a LedgerEntry> {
+        let is_of_rules = release.action.kind() == ActionKind::Release
+            && release.mode == Mode::Auto
+            && asker(release) == Asker::Rules
+            && !was_called(release);
+        let decided_at = release.decided_at.filter(|_| is_of_rules)?;
+        let isolations = self.ledger.entries_on(&release.machine.id).filter(|entry| {
+            entry.action.kind() == ActionKind::Isolate && entry.mode != Mode::Shadow && has_isolation(entry)
+        });
+        isolations.filter(|entry| entry.decided_at > Some(decided_at)).max_by_key(|entry| entry.decided_at)
     }
 
     /// Our isolation of this machine that Defender has taken and that has not ended.

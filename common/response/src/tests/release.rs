@@ -6,6 +6,7 @@ use cordon_policy::Isolation;
 use cordon_records::{
     ActionKind, ActionState, ActionStatus, Command, LedgerRecord, MachineActionId, Mode, Report, StampedRecord,
 };
+use jiff::SignedDuration;
 
 use super::office::{ANN, config_of_the_office, machine, signed, unsigned};
 use super::samples::{an, decision, pending};
@@ -351,4 +352,34 @@ fn a_word_without_a_signature_stops_no_release_that_a_person_asked_for() {
     world.run();
     assert!(world.told()[0].contains("waits for nobody: it stands at approved"), "{:?}", world.told());
     assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Release]);
+}
+
+#[test]
+fn a_rules_release_lets_no_machine_back_that_a_later_decision_has_isolated_meanwhile() {
+    let mut world = World::new();
+    let mut isolate = plan("a2", "m1", vec![an(ActionKind::Isolate)]);
+    let decided = isolate.decided_at;
+    isolate.decided_at = decided + SignedDuration::from_secs(1);
+    world.decide(isolate);
+    world.run();
+    let mut end = pending(&world.calls[0].0);
+    end.status = ActionStatus::Succeeded;
+    world.until_followed(&[end]);
+    world.run();
+
+    // It was put aside while the more urgent isolation was taken in.
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Release)]));
+    world.run();
+    assert_eq!(world.called(), [ActionKind::Isolate]);
+    assert_eq!(world.states().last(), Some(&ActionState::Refused));
+    let reasons = world.reasons();
+    assert_eq!(
+        reasons.last().unwrap(),
+        "a later decision isolated m1.example.com for alert a2: what was decided before lets nobody back"
+    );
+    let mut later = plan("a1", "m1", vec![an(ActionKind::Release)]);
+    later.decided_at = decided + SignedDuration::from_secs(2);
+    world.decide(later);
+    world.run();
+    assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Release], "the alert was judged anew, later");
 }
