@@ -11,6 +11,7 @@ use super::samples::{an, config, decision, pending};
 use super::stale::compacted;
 use super::world::{World, plan};
 use crate::facts::ActionSnapshot;
+use crate::ledger::LedgerState;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -217,4 +218,26 @@ fn a_clock_that_was_set_wrong_closes_nothing() {
         world.run();
     }
     assert!(world.in_full(&key));
+}
+
+#[test]
+fn of_two_short_forms_of_one_action_that_of_the_later_holder_and_attempt_stands() {
+    let closed = |epoch: u64, attempt: u32, state| {
+        let json = serde_json::json!({
+            "entry": "closed", "key": "00000000000000aa", "state": state, "attempt": attempt, "epoch": epoch,
+        });
+        let record: StampedRecord = serde_json::from_value(json).unwrap();
+        record
+    };
+    let key = ActionKey::new("00000000000000aa").unwrap();
+    let mut ledger = LedgerState::default();
+    let mut stands = |record| {
+        ledger.apply(record);
+        ledger.closed(&key).map(|closed| (closed.attempt, closed.state))
+    };
+    assert_eq!(stands(closed(2, 2, "failed")), Some((2, ActionState::Failed)));
+    assert_eq!(stands(closed(2, 1, "denied")), Some((2, ActionState::Failed)), "an earlier attempt");
+    assert_eq!(stands(closed(2, 3, "denied")), Some((3, ActionState::Denied)));
+    assert_eq!(stands(closed(3, 1, "succeeded")), Some((1, ActionState::Succeeded)), "a later holder knows better");
+    assert_eq!(stands(closed(2, 9, "denied")), Some((1, ActionState::Succeeded)), "a stale one does not");
 }
