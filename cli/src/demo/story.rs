@@ -19,8 +19,9 @@ struct Chapter {
     at: Instant,
     decided: bool,
     known: bool,
+    /// What was reported of its actions, each once. Every step of a scene has its mail, and either may be seen first.
     states: Vec<ActionState>,
-    mailed: bool,
+    mails: usize,
 }
 
 /// What has been told so far.
@@ -37,7 +38,7 @@ impl Story {
     /// Opens a chapter.
     pub fn raised(&mut self, raised: &Raised, at: Instant) {
         let chapter =
-            Chapter { raised: raised.clone(), at, decided: false, known: false, states: Vec::new(), mailed: false };
+            Chapter { raised: raised.clone(), at, decided: false, known: false, states: Vec::new(), mails: 0 };
         self.chapters.push(chapter);
     }
 
@@ -46,7 +47,7 @@ impl Story {
         let Some(chapter) = self.chapters.iter().rev().find(|chapter| &chapter.raised.alert == alert) else {
             return true;
         };
-        let told = |state| chapter.states.contains(&state) && chapter.mailed;
+        let told = |state| chapter.states.contains(&state) && chapter.mails >= chapter.states.len();
         match end {
             End::Decided => chapter.decided,
             End::Known => chapter.known,
@@ -123,9 +124,10 @@ impl Story {
 
     fn reported(&mut self, record: &ActionRecord, now: Instant) -> Vec<String> {
         self.states.entry(record.state.as_str()).or_default().extend(record.key.clone());
-        if let Some(chapter) = self.newest_mut(Self::by_alert(&record.alert.id)) {
+        if let Some(chapter) = self.newest_mut(Self::by_alert(&record.alert.id))
+            && !chapter.states.contains(&record.state)
+        {
             chapter.states.push(record.state);
-            chapter.mailed = false;
         }
         let verdict = record.guards.iter().find(|verdict| verdict.ruling == Ruling::Refuse);
         let text = verdict.map_or_else(|| record.reason.clone(), |v| format!("{}: {}", v.guard, v.why));
@@ -151,10 +153,11 @@ impl Story {
         self.mails += 1;
         let about = |chapter: &Chapter| {
             let name = chapter.raised.machine.split(' ').next().unwrap_or_default();
-            !chapter.states.is_empty() && subject.to_uppercase().contains(name)
+            let is_about = chapter.decided && !chapter.raised.again || !chapter.states.is_empty();
+            is_about && subject.to_uppercase().contains(name)
         };
         if let Some(chapter) = self.newest_mut(about) {
-            chapter.mailed = true;
+            chapter.mails += 1;
         }
         self.line(about, "mailed", subject, now)
     }
@@ -234,6 +237,27 @@ mod tests {
 
     const DECISION: &str = include_str!("../../../common/records/examples/v1/decision.json");
     const ACCEPTED: &str = include_str!("../../../common/records/examples/v1/action-accepted.json");
+
+    #[test]
+    fn a_scene_is_over_once_each_of_its_steps_has_its_mail_whichever_is_seen_first() {
+        use Happening::{Mailed, Reported};
+        let decision: DecisionRecord = serde_json::from_str(DECISION).unwrap();
+        let mut report: ActionRecord = serde_json::from_str(ACCEPTED).unwrap();
+        let alert = decision.alert.id.clone();
+        report.alert.id = alert.clone();
+        let mail = || Mailed(format!("an isolation of {}", decision.machine.as_ref().unwrap().label()));
+        let accepted = || Reported(Box::new(Report::Action(Box::new(report.clone()))));
+        for mail_first in [false, true] {
+            let mut story = Story::default();
+            let now = Instant::now();
+            story.tell(&Happening::Decided(Box::new(decision.clone())), now);
+            let steps = if mail_first { [mail(), accepted()] } else { [accepted(), mail()] };
+            story.tell(&steps[0], now);
+            assert!(!story.is_over(&alert, End::Requested), "mail first: {mail_first}");
+            story.tell(&steps[1], now);
+            assert!(story.is_over(&alert, End::Requested), "mail first: {mail_first}");
+        }
+    }
 
     #[test]
     fn an_alert_that_is_decided_twice_or_has_no_machine_is_no_loss_and_a_repeated_report_no_second_action() {
