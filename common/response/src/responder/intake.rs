@@ -6,6 +6,7 @@ use cordon_records::{
     LedgerEntry, LedgerRecord, MachineSummary, Mode, PlannedAction, RecordOutcome, Report, Ruling, SCHEMA_VERSION,
     Verdict,
 };
+use jiff::Timestamp;
 
 use super::super::asker::asker;
 use super::super::event::{Effect, Moment};
@@ -59,7 +60,7 @@ impl Responder {
         for (planned, urgency) in decision.planned.iter().zip(urgencies(decision, self.config.mode)) {
             let after = before.replace(planned.key.clone());
             let mode = planned.mode.min(self.config.mode);
-            self.end_weaker(&planned.key, mode);
+            self.end_weaker(&planned.key, mode, decision.decided_at);
             if self.jobs.contains(&planned.key) || self.ledger.settled(&planned.key, mode, at.wall).is_some() {
                 self.one_done(offset, RecordOutcome::Skipped("known"));
                 continue;
@@ -70,9 +71,12 @@ impl Responder {
     }
 
     /// Ends a job of this key that waits for its turn and would only rehearse, or ask, what is now planned in a mode that
-    /// goes further: the same alert has become worse meanwhile.
-    fn end_weaker(&mut self, key: &ActionKey, mode: Mode) {
-        let is_weaker = |job: &&Job| job.entry.mode < mode && job.costs_no_read() && job.has_not_begun();
+    /// goes further by a decision that is not the older one: the same alert has become worse meanwhile.
+    fn end_weaker(&mut self, key: &ActionKey, mode: Mode, decided_at: Timestamp) {
+        let is_weaker = |job: &&Job| {
+            let is_older = job.entry.decided_at <= Some(decided_at);
+            is_older && job.entry.mode < mode && job.costs_no_read() && job.has_not_begun()
+        };
         if self.jobs.get(key).filter(is_weaker).is_none() {
             return;
         }

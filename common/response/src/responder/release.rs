@@ -10,7 +10,7 @@ use cordon_records::{
     LedgerEntry, MachineAction, MachineId, MachineSummary, Mode, Severity,
 };
 
-use super::super::asker::{asker, names};
+use super::super::asker::{asker, is_approved, names};
 use super::super::event::Moment;
 use super::super::facts;
 use super::super::job::Job;
@@ -137,6 +137,7 @@ impl Responder {
         let is_of_rules = release.action.kind() == ActionKind::Release
             && release.mode == Mode::Auto
             && asker(release) == Asker::Rules
+            && !is_approved(release)
             && !was_called(release);
         let decided_at = release.decided_at.filter(|_| is_of_rules)?;
         let isolations = self.ledger.entries_on(&release.machine.id).filter(|entry| {

@@ -288,3 +288,18 @@ fn a_plan_that_acts_takes_the_place_of_a_rehearsal_of_the_same_action_that_waits
         assert_eq!(world.settled.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 1, 2], "{weaker:?}");
     }
 }
+
+#[test]
+fn an_older_decision_that_comes_later_does_not_take_the_place_of_what_the_newer_one_only_asks_for() {
+    let mut world = World::new();
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
+    let older = plan("a2", "m1", vec![an(ActionKind::Isolate)]);
+    let mut newer = older.clone();
+    newer.planned[0].mode = Mode::Approve;
+    newer.decided_at = older.decided_at + jiff::SignedDuration::from_secs(1);
+    world.decide(newer);
+    world.decide(older.clone());
+    world.run_with(&mut |_| Answer::Rejected("400".into()));
+    assert!(!world.orders.iter().any(|order| order.key == older.planned[0].key));
+    assert!(world.steps().contains(&(ActionKind::Isolate, ActionState::Held)));
+}

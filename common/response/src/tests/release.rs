@@ -383,3 +383,21 @@ fn a_rules_release_lets_no_machine_back_that_a_later_decision_has_isolated_meanw
     world.run();
     assert_eq!(world.called(), [ActionKind::Isolate, ActionKind::Release], "the alert was judged anew, later");
 }
+
+#[test]
+fn a_rules_release_that_people_have_approved_is_done_whatever_was_decided_since() {
+    let mut world = World::restored(config_of_the_office(), Vec::new());
+    let by_hand = MachineActionId::new("by-hand").unwrap();
+    world.isolated.insert(machine("m1"), Isolation::Isolated { id: by_hand });
+    world.decide(plan("a1", "m1", vec![an(ActionKind::Release)]));
+    world.run();
+    assert_eq!(world.states(), [ActionState::Held], "{:?}", world.reasons());
+    let mut later = plan("a2", "m1", vec![an(ActionKind::Isolate)]);
+    later.decided_at += SignedDuration::from_secs(1);
+    world.decide(later);
+    world.run();
+    assert_eq!(world.states().last(), Some(&ActionState::Covered), "{:?}", world.reasons());
+    let approval = world.approval();
+    world.says(ANN, approval, "c-1");
+    assert_eq!(world.called(), [ActionKind::Release], "{:?}", world.reasons());
+}
