@@ -66,6 +66,23 @@ async fn what_people_look_at_comes_right_after_a_death_between_the_ledgers_recor
     assert_eq!(pipeline.tenant.isolate_posts(&anna.id), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
+async fn a_summary_that_nobody_keeps_up_to_date_counts_no_more_and_the_ledger_is_read_in_its_place() {
+    let _turn = TURN.lock().await;
+    let Some(mut pipeline) = Pipeline::start("summary-old", Setup::default()).await else { return };
+    let (code, text) = cordon(pipeline.config(), &["approvals", "list"]).await;
+    assert!(code == Some(0) && !text.contains(NOT_WHOLE), "{code:?} {text}");
+    assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
+    let ledger = format!("nothing is held on {}", pipeline.kafka.topic(Topic::Ledger));
+    until(Duration::from_secs(180), "the ledger to be read in its place", async || {
+        let (code, text) = cordon(pipeline.config(), &["approvals", "list"]).await;
+        let told = text.contains("respond last kept it up to date") && text.contains(&ledger);
+        if code == Some(0) && told { Ok(()) } else { Err(format!("{code:?} {text}")) }
+    })
+    .await;
+}
+
 const CLOSED: u64 = 1_000_000;
 const HELD: u64 = 200;
 const GOAL: Duration = Duration::from_secs(1);

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::calls::Calls;
-use super::summary::Summary;
+use super::summary::{self, Summary};
 use super::tenant::Tenant;
 use super::writes::Writes;
 use super::{genesis, inbound};
@@ -89,6 +89,7 @@ impl<T: Tenant> Holder for Respond<T> {
         // Who holds nothing waits for its turn: it is neither stuck nor unready.
         self.context.health.rest(COMPONENT);
         self.context.health.set_ready(DEFENDER, true, "");
+        self.context.health.set_ready(summary::COMPONENT, true, "");
         if ended.as_ref().err().is_none_or(|error| error.class() != ErrorClass::Fatal) {
             self.context.health.set_ready("ledger", true, "");
         }

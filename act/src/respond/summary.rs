@@ -5,7 +5,6 @@
 //! grow while the broker takes nothing. A failure stops nobody's isolation, and is not silent: it is logged, it keeps the
 //! stage unready for as long as it lasts, which `cordon status` shows, and is tried again until it is mended.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,10 +19,14 @@ use super::genesis;
 use crate::error::ActError;
 
 /// Its name among the components of its process.
-const COMPONENT: &str = "summary";
+pub const COMPONENT: &str = "summary";
 
 /// How long to wait after a failure.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// How often the mark is written anew while nothing is left to be written: [`WholeSummary::COUNTS_FOR`] allows for some that
+/// come late.
+const MARK: Duration = Duration::from_secs(30);
 
 /// So many records are under way at once.
 const AT_ONCE: usize = 256;
@@ -52,18 +55,16 @@ impl Book {
         }
     }
 
-    const fn is_comparing(&self) -> bool {
-        matches!(self, Self::Comparing(_))
+    /// The claim of this tenure, while the topic is yet to be compared.
+    fn claim(&self) -> Option<SummaryChanges> {
+        let Self::Comparing(wanted) = self else { return None };
+        Some(wanted.get("claim").map(|claim| ("claim".to_owned(), Some(claim.clone()))).into_iter().collect())
     }
 
     /// Hands over what is to be written next.
     fn next(&mut self) -> SummaryChanges {
         let Self::Following(changes) = self else { return SummaryChanges::new() };
-        let next = match changes.remove_entry("claim") {
-            // First of all: from here on, whoever reads waits for the mark of this claim.
-            Some(claim) => return BTreeMap::from([claim]),
-            None => changes.keys().take(AT_ONCE).cloned().collect::<Vec<_>>(),
-        };
+        let next: Vec<String> = changes.keys().take(AT_ONCE).cloned().collect();
         next.into_iter().filter_map(|key| changes.remove_entry(&key)).collect()
     }
 
@@ -160,6 +161,7 @@ impl Writer {
             match (&written, is_closing) {
                 (Ok(false), false) => tokio::select! {
                     () = self.shared.changed.notified() => {}
+                    () = tokio::time::sleep(MARK) => self.is_marked = false,
                     () = closing.notified() => is_closing = true,
                 },
                 (Err(_), false) => tokio::select! {
@@ -186,7 +188,11 @@ impl Writer {
 
     /// Writes some of what is to be written; says whether there was something.
     async fn turn(&mut self) -> Result<bool, ActError> {
-        if self.shared.book().is_comparing() {
+        let claim = self.shared.book().claim();
+        if let Some(claim) = claim {
+            // First of all: whoever reads waits for the mark of this claim from here on, and what a former holder says after
+            // it is passed over.
+            self.send(&claim).await?;
             let take = |fold: &mut SummaryFold, record: kafka::Inbound| {
                 fold.take(&genesis::raw(&record), || record.position());
             };
@@ -209,24 +215,26 @@ impl Writer {
         Ok(true)
     }
 
-    /// Writes these side by side: each is of another key.
+    /// Writes these; what may not have been written is taken back.
     async fn write(&self, changes: SummaryChanges) -> Result<(), ActError> {
+        let sent = self.send(&changes).await;
+        if sent.is_err() {
+            self.shared.book().put_back(changes);
+        }
+        sent
+    }
+
+    /// Sends these side by side: each is of another key.
+    async fn send(&self, changes: &SummaryChanges) -> Result<(), ActError> {
         let mut under_way = JoinSet::new();
         for (key, change) in changes {
-            let outbound = self.outbound(&key, change.as_ref())?;
-            let producer = self.context.producer.clone();
-            under_way.spawn(async move { (key, change, producer.send(outbound).await) });
+            let (outbound, producer) = (self.outbound(key, change.as_ref())?, self.context.producer.clone());
+            under_way.spawn(async move { producer.send(outbound).await });
         }
-        let mut failed = (SummaryChanges::new(), None);
         while let Some(sent) = under_way.join_next().await {
-            let (key, change, sent) = sent.map_err(|_| ActError::Task)?;
-            if let Err(error) = sent {
-                failed.0.insert(key, change);
-                failed.1 = Some(error);
-            }
+            sent.map_err(|_| ActError::Task)??;
         }
-        self.shared.book().put_back(failed.0);
-        failed.1.map_or(Ok(()), |error| Err(error.into()))
+        Ok(())
     }
 
     fn outbound(&self, key: &str, change: Option<&LedgerRecord>) -> Result<Outbound, ActError> {
@@ -257,22 +265,22 @@ mod tests {
     fn what_comes_while_the_topic_is_compared_is_in_what_is_written_and_the_claim_is_first() {
         let mut book = Book::Comparing(SummaryRecords::default());
         [claim(), pause(true), pause(false)].iter().for_each(|record| book.keep(record));
-        assert!(book.next().is_empty() && book.is_comparing(), "nothing is written before");
+        let first = SummaryChanges::from([("claim".to_owned(), Some(claim()))]);
+        assert_eq!((book.next(), book.claim()), (SummaryChanges::new(), Some(first.clone())), "the claim alone before");
         book.compared(&SummaryFold::default());
-        assert_eq!(book.next(), SummaryChanges::from([("claim".to_owned(), Some(claim()))]));
-        assert_eq!(book.next(), SummaryChanges::from([("pause".to_owned(), Some(pause(false)))]));
-        assert!(book.next().is_empty());
+        let rest = SummaryChanges::from([("pause".to_owned(), Some(pause(false)))]);
+        assert_eq!(book.next(), first.into_iter().chain(rest).collect());
+        assert!(book.next().is_empty() && book.claim().is_none());
     }
 
     #[test]
     fn what_could_not_be_written_is_written_again_unless_something_newer_has_come() {
         let mut book = Book::Following(SummaryChanges::new());
         [pause(true), claim()].iter().for_each(|record| book.keep(record));
-        let (claimed, paused) = (book.next(), book.next());
+        let failed = book.next();
         book.keep(&pause(false));
-        book.put_back(claimed);
-        book.put_back(paused);
-        assert_eq!(book.next().keys().collect::<Vec<_>>(), ["claim"]);
-        assert_eq!(book.next(), SummaryChanges::from([("pause".to_owned(), Some(pause(false)))]));
+        book.put_back(failed);
+        let wanted = [("claim".to_owned(), Some(claim())), ("pause".to_owned(), Some(pause(false)))];
+        assert_eq!(book.next(), SummaryChanges::from(wanted));
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context as _;
 use cordon_records::text::is_hex;
-use cordon_records::{ActionState, AttemptState, LedgerEntry, MachineId, TenantId, Topic};
+use cordon_records::{
+    ActionState, AttemptState, Clock as _, LedgerEntry, MachineId, SystemClock, TenantId, Topic, WholeSummary,
+};
 use cordon_response::{LedgerFold, LedgerState, RawRecord, SummaryFold};
 use cordon_runtime::kafka::{self, Fault, Inbound, KafkaFailure, KafkaSettings};
 use jiff::Timestamp;
@@ -40,25 +41,45 @@ pub async fn look(config: &Path) -> anyhow::Result<Ledger> {
     Ok(Ledger { kafka, tenant, ledger, source, left_out })
 }
 
-/// What is open, held or standing, and the switches: from `summary`, where that is whole, else from the ledger; from which
-/// of them, and what of it cannot be read.
+/// What is open, held or standing, and the switches: from `summary`, where that is whole and kept up to date, else from the
+/// ledger; from which of them, and what of it cannot be read. Who may not read the ledger is shown what the summary said last,
+/// as something that may lack what came since.
 pub async fn look_at(kafka: &KafkaSettings) -> anyhow::Result<(LedgerState, Topic, Vec<String>)> {
     let take = |fold: &mut SummaryFold, record: Inbound| fold.take(&raw(&record), || record.position());
-    let why = match kafka::fold_all(kafka, Topic::Summary, SummaryFold::default(), take).await {
+    let (why, last) = match kafka::fold_all(kafka, Topic::Summary, SummaryFold::default(), take).await {
         Ok(fold) => match fold.finish() {
-            Ok(ledger) => return Ok((ledger, Topic::Summary, Vec::new())),
-            Err(why) => why.to_string(),
+            Ok((ledger, at)) => match outdated(at, SystemClock.now()) {
+                None => return Ok((ledger, Topic::Summary, Vec::new())),
+                Some(why) => (why, Some(ledger)),
+            },
+            Err(why) => (why.to_string(), None),
         },
         // The ledger is on the same broker.
         Err(failure) if failure.fault() == Fault::Unreachable => return Err(failure.into()),
-        Err(failure) => failure.to_string(),
+        Err(failure) => (failure.to_string(), None),
     };
     let (summary, whole) = (kafka.topic(Topic::Summary), kafka.topic(Topic::Ledger));
-    let (ledger, left_out) = folded(kafka).await.with_context(|| {
-        format!("{summary} does not say all that there is ({why}), and {whole} cannot be read in its place")
-    })?;
-    eprintln!("warning: {summary} does not say all that there is: {why}; all of {whole} was read in its place");
-    Ok((ledger, Topic::Ledger, left_out))
+    match (folded(kafka).await, last) {
+        (Ok((ledger, left_out)), _) => {
+            eprintln!("warning: {summary} does not say all that there is: {why}; all of {whole} was read in its place");
+            Ok((ledger, Topic::Ledger, left_out))
+        }
+        (Err(failure), Some(last)) => {
+            let lacks = format!("{summary}: {why}, and {whole} cannot be read in its place: {failure}");
+            Ok((last, Topic::Summary, vec![lacks]))
+        }
+        (Err(failure), None) => Err(anyhow::Error::new(failure).context(format!(
+            "{summary} does not say all that there is ({why}), and {whole} cannot be read in its place"
+        ))),
+    }
+}
+
+/// Why a summary that was last known to be whole at this instant may lack what came since.
+fn outdated(at: Timestamp, now: Timestamp) -> Option<String> {
+    let since = now.duration_since(at);
+    let why =
+        format!("respond last kept it up to date at {at}; is it running, and is the clock of this machine right?");
+    (since > WholeSummary::COUNTS_FOR).then_some(why)
 }
 
 /// The ledger as respond would restore it, and what of it cannot be read, which is said.
@@ -161,6 +182,14 @@ pub mod tests {
             Meant::Several(all) => all.iter().map(|(id, _)| id.as_str()).collect(),
             Meant::Unknown => Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_summary_counts_for_two_minutes_after_its_holder_last_kept_it_up_to_date() {
+        let at: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+        let after = |seconds| outdated(at, at + jiff::SignedDuration::from_secs(seconds));
+        assert_eq!([-60, 0, 120].map(after), [None, None, None]);
+        assert!(after(121).unwrap().contains("2026-11-24T00:00:00Z"));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub async fn run(command: &PeopleCommand) -> anyhow::Result<Exit> {
 async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let ledger = ledger::look(&args.config).await?;
     let held = ledger::held(&ledger.ledger, SystemClock.now());
-    if held.is_empty() {
+    if held.is_empty() && ledger.left_out.is_empty() {
         // Names the topic, since a mistaken prefix looks like good news.
         eprintln!("nothing is held on {}", ledger.kafka.topic(ledger.source));
     }
@@ -61,7 +61,12 @@ async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
         Output::Table => put(&held::listed(&held))?,
         Output::Json => put(&json(&held::documents(&held))?)?,
     }
-    Ok(Exit::Ok)
+    if ledger.left_out.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    ledger.left_out.iter().for_each(|lacks| eprintln!("warning: cannot be read: {}", escape::text(lacks)));
+    eprintln!("error: this list may lack what is held");
+    Ok(Exit::Negative)
 }
 
 async fn show(args: &ShowArgs) -> anyhow::Result<Exit> {

@@ -61,7 +61,11 @@ fn told<T>(looked: Result<T, impl Display>) -> Looked<T> {
 
 async fn ledger(kafka: &KafkaSettings) -> Looked<Ledger> {
     // What cannot be read stops respond itself, which says so; here it is passed over.
-    let (ledger, ..) = people::ledger::look_at(kafka).await.map_err(|why| format!("{why:#}"))?;
+    let (ledger, source, left_out) = people::ledger::look_at(kafka).await.map_err(|why| format!("{why:#}"))?;
+    if source == Topic::Summary && !left_out.is_empty() {
+        // What it said last may be long over.
+        return Err(left_out.join("; "));
+    }
     Ok(Ledger::of(&ledger, SystemClock.now()))
 }
 

@@ -396,7 +396,7 @@ async fn until_summary_is_the_ledgers(stage: &Stage) -> LedgerState {
             summary.take(&genesis::raw(&record), || record.position());
         }
         let differences = SummaryRecords::of(&ledger.finish().0).differences(&summary);
-        told = summary.finish().map_err(|error| error.to_string())?;
+        told = summary.finish().map_err(|error| error.to_string())?.0;
         if differences.is_empty() { Ok(()) } else { Err(format!("{:?}", differences.keys())) }
     })
     .await;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_records::{Counter, LedgerRecord, WholeSummary};
+use jiff::Timestamp;
 
 use super::LedgerState;
 use super::read::{Broken, RawRecord};
@@ -46,6 +47,12 @@ impl SummaryRecords {
         let single = SINGLE.into_iter().filter_map(|key| ledger.record(key));
         let actions = ledger.entries().map(|entry| LedgerRecord::Action(Box::new(entry.clone())));
         Self(single.chain(actions).map(|record| (record.key(), record)).collect())
+    }
+
+    /// What it is to say of this key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&LedgerRecord> {
+        self.0.get(key)
     }
 
     /// Takes what the ledger says since.
@@ -98,7 +105,7 @@ pub struct SummaryFold {
     /// Keys of which a former holder had the last word: that is the one which compaction keeps.
     astray: BTreeSet<String>,
     newest: Option<Counter>,
-    whole: Option<Counter>,
+    whole: Option<(Counter, Timestamp)>,
     broken: Broken,
 }
 
@@ -121,7 +128,9 @@ impl SummaryFold {
                 self.broken.put_right(raw);
                 self.forget(key);
             }
-            Some(_) if key == WholeSummary::KEY => self.whole = by,
+            Some(value) if key == WholeSummary::KEY => {
+                self.whole = by.zip(WholeSummary::read(value).map(|mark| mark.at));
+            }
             Some(value) => match self.broken.read(raw, value, place) {
                 Some(record) => {
                     self.records.insert(key.to_owned(), record.into_record());
@@ -138,16 +147,15 @@ impl SummaryFold {
         }
     }
 
-    /// What is open, held or standing, and the switches.
+    /// What is open, held or standing, and the switches, and when the holder last said that it is: after
+    /// [`WholeSummary::COUNTS_FOR`] it may lack what came since.
     ///
     /// # Errors
     /// When it may lack something: nobody may say "none" then.
-    pub fn finish(self) -> Result<LedgerState, NotWhole> {
-        match self.newest {
-            None => return Err(NotWhole::Never),
-            Some(newest) if self.whole != Some(newest) => return Err(NotWhole::Behind(newest.epoch)),
-            Some(_) => {}
-        }
+    pub fn finish(self) -> Result<(LedgerState, Timestamp), NotWhole> {
+        let newest = self.newest.ok_or(NotWhole::Never)?;
+        let whole = self.whole.filter(|(by, _)| *by == newest);
+        let (_, at) = whole.ok_or(NotWhole::Behind(newest.epoch))?;
         if let Some(key) = self.astray.into_iter().find(|key| !self.records.contains_key(key)) {
             return Err(NotWhole::Astray(key));
         }
@@ -157,6 +165,6 @@ impl SummaryFold {
         let mut ledger = LedgerState::default();
         // One record of each key is left, so none is stale beside another.
         self.records.into_values().for_each(|record| ledger.apply(record.into()));
-        Ok(ledger)
+        Ok((ledger, at))
     }
 }

@@ -140,7 +140,7 @@ impl Model {
             })
             .collect();
         match self.fold().finish() {
-            Ok(ledger) => {
+            Ok((ledger, _)) => {
                 let told: BTreeMap<_, _> = ledger.entries().map(|it| (it.key.clone(), it.clone())).collect();
                 prop_assert_eq!(told, full);
                 prop_assert_eq!(ledger.claim().map(|claim| claim.epoch), Some(self.by.epoch));
