@@ -85,7 +85,8 @@ async fn a_summary_that_nobody_keeps_up_to_date_counts_no_more_and_the_ledger_is
 
 const CLOSED: u64 = 1_000_000;
 const HELD: u64 = 200;
-const GOAL: Duration = Duration::from_secs(1);
+/// Of a release build; one for debugging is some three times as slow.
+const GOAL: Duration = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 });
 
 /// As respond writes it, with a key as even as a digest is.
 fn closed(number: u64) -> (String, Vec<u8>) {

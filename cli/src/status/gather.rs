@@ -46,11 +46,14 @@ pub async fn picture(kafka: &KafkaSettings, poll_interval: PollInterval) -> Resu
     );
     let health = told(health);
     let [ingest, enrich, decide, respond, notify] = READERS.map(|reader| stage(kafka, reader, &health));
-    let (ingest, enrich, decide, respond, notify) = tokio::join!(ingest, enrich, decide, respond, notify);
-    let commands = match &ledger {
-        Ok(ledger) => commands(kafka, ledger).await,
-        Err(why) => Err(format!("how far respond has read is in the ledger: {why}")),
+    let commands = async {
+        match &ledger {
+            Ok(ledger) => commands(kafka, ledger).await,
+            Err(why) => Err(format!("how far respond has read is in the ledger: {why}")),
+        }
     };
+    let (ingest, enrich, decide, respond, notify, commands) =
+        tokio::join!(ingest, enrich, decide, respond, notify, commands);
     let stages = vec![ingest, enrich, decide, respond, notify];
     Ok(Picture { stages, ledger, cursor, decided, poll_interval, commands, dead_letters })
 }
