@@ -94,7 +94,7 @@ pub fn raw(inbound: &kafka::Inbound) -> RawRecord<'_> {
 
 /// The tombstone that removes a key, under the claim of this epoch.
 pub fn tombstone(key: String, epoch: u64) -> Outbound {
-    let headers = RawRecord::headers_of(epoch, Headers::default());
+    let headers = RawRecord::headers_of(epoch);
     Outbound { topic: Topic::Ledger, key: Some(key), headers, value: None }
 }
 

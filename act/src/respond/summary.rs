@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cordon_records::{Counter, Headers, LedgerRecord, StampedRecord, Topic, WholeSummary};
+use cordon_records::{Counter, LedgerRecord, StampedRecord, Topic, WholeSummary};
 use cordon_response::{LedgerState, RawRecord, SummaryChanges, SummaryFold, SummaryRecords, mirrored};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Outbound};
@@ -208,7 +208,7 @@ impl Writer {
             return Ok(false);
         }
         let whole = WholeSummary { epoch: self.by.epoch, at: self.context.clock.now() };
-        let headers = RawRecord::headers_of_holder(self.by, Headers::default());
+        let headers = RawRecord::headers_of_holder(self.by);
         let mark = Outbound::json(Topic::Summary, WholeSummary::KEY, headers, &whole)?;
         self.context.producer.send(mark).await?;
         self.is_marked = true;
@@ -238,7 +238,7 @@ impl Writer {
     }
 
     fn outbound(&self, key: &str, change: Option<&LedgerRecord>) -> Result<Outbound, ActError> {
-        let headers = RawRecord::headers_of_holder(self.by, Headers::default());
+        let headers = RawRecord::headers_of_holder(self.by);
         match change {
             Some(record) => Ok(Outbound::json(Topic::Summary, key, headers, record)?),
             None => Ok(Outbound { topic: Topic::Summary, key: Some(key.to_owned()), headers, value: None }),

@@ -80,7 +80,7 @@ impl World {
     /// What the holder of this epoch says to whoever looks.
     pub async fn summarize(&self, epoch: u64, key: &str, value: &impl serde::Serialize) {
         let by = Counter { ledger: "2026-11-22T18:00:00Z".parse().unwrap(), epoch };
-        let headers = RawRecord::headers_of_holder(by, Headers::default());
+        let headers = RawRecord::headers_of_holder(by);
         let outbound = Outbound::json(Topic::Summary, key, headers, value).unwrap();
         self.context.producer.send(outbound).await.unwrap();
     }

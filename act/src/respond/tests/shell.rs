@@ -418,7 +418,7 @@ async fn what_people_look_at_follows_the_ledger_and_each_tenure_sets_right_what_
     let writes = [(format!("action/{}", tenant.key), None), ("pause".to_owned(), Some(b"{".to_vec()))];
     for (key, value) in writes {
         let by = told.genesis().map(|genesis| Counter { ledger: genesis.at, epoch: told.epoch() }).unwrap();
-        let headers = RawRecord::headers_of_holder(by, Headers::default());
+        let headers = RawRecord::headers_of_holder(by);
         let record = Outbound { topic: Topic::Summary, key: Some(key), headers, value };
         stage.context.producer.send(record).await.unwrap();
     }

@@ -30,16 +30,18 @@ pub struct RawRecord<'a> {
 impl<'a> RawRecord<'a> {
     /// The headers of a record, or of a tombstone, of the holder of the claim of this epoch.
     #[must_use]
-    pub fn headers_of(epoch: u64, mut headers: Headers) -> Headers {
+    pub fn headers_of(epoch: u64) -> Headers {
+        let mut headers = Headers::default();
         headers.set(EPOCH, &epoch.to_string());
         headers
     }
 
     /// The same, with the ledger: of what this holder writes to `summary`.
     #[must_use]
-    pub fn headers_of_holder(by: Counter, mut headers: Headers) -> Headers {
+    pub fn headers_of_holder(by: Counter) -> Headers {
+        let mut headers = Self::headers_of(by.epoch);
         headers.set(LEDGER, &by.ledger.to_string());
-        Self::headers_of(by.epoch, headers)
+        headers
     }
 
     /// The holder that its headers name.

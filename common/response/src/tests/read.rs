@@ -24,7 +24,7 @@ fn a_tombstone_of_the_holder_removes_and_one_of_a_stale_holder_or_of_nobody_does
         let mut fold = LedgerFold::default();
         record(&mut fold, &claim(3));
         record(&mut fold, &closed);
-        let headers = epoch.map(|epoch| RawRecord::headers_of(epoch, Headers::default())).unwrap_or_default();
+        let headers = epoch.map(RawRecord::headers_of).unwrap_or_default();
         take(&mut fold, &format!("action/{key}"), &headers, None);
         let (ledger, unreadable) = fold.finish();
         assert_eq!((ledger.closed(&key).is_some(), unreadable), (is_known, Vec::new()), "{epoch:?}");

@@ -39,12 +39,12 @@ impl Model {
     }
 
     fn write(&mut self, by: Counter, key: String, record: Option<&LedgerRecord>) {
-        let headers = RawRecord::headers_of_holder(by, Headers::default());
+        let headers = RawRecord::headers_of_holder(by);
         self.topic.push((key, headers, record.map(|record| serde_json::to_vec(record).unwrap())));
     }
 
     fn mark(&mut self, by: Counter) {
-        let headers = RawRecord::headers_of_holder(by, Headers::default());
+        let headers = RawRecord::headers_of_holder(by);
         let value = serde_json::to_vec(&WholeSummary { epoch: by.epoch, at: start() }).unwrap();
         self.topic.push((WholeSummary::KEY.to_owned(), headers, Some(value)));
     }
@@ -195,7 +195,7 @@ fn nobody_says_none_of_a_summary_that_was_never_written_or_is_not_marked_or_cann
     assert!(matches!(model.fold().finish(), Err(NotWhole::Behind(2))), "a holder that has not compared yet");
     model.mark(model.by);
     assert!(model.fold().finish().is_ok());
-    let headers = RawRecord::headers_of_holder(model.by, Headers::default());
+    let headers = RawRecord::headers_of_holder(model.by);
     model.topic.push(("action/k".to_owned(), headers, Some(b"{".to_vec())));
     assert!(matches!(model.fold().finish(), Err(NotWhole::Unreadable(_))));
     model.takes_over();
