@@ -35,6 +35,8 @@ for package in cordon-defender cordon-simulator; do
 done
 # The frame of the stages knows no stage and no Microsoft.
 forbid cordon-runtime cordon-defender cordon-policy cordon-response cordon-simulator "${stages[@]}" "${top[@]}"
+# How tests wait is no stage's business.
+for package in cordon-runtime cordon-defender cordon-cli "${stages[@]}"; do forbid "$package" cordon-wait; done
 # A stage knows no other stage: they meet on topics.
 for stage in "${stages[@]}"; do
   others=()

@@ -32,4 +32,5 @@ pub mod relay;
 pub mod secured;
 pub mod soak;
 pub mod usage;
-pub mod wait;
+
+pub use cordon_wait as wait;

@@ -118,8 +118,10 @@ async fn a_slow_broker_loses_no_member_fills_no_memory_and_gets_everything_in_th
         fill(&process(kafka.clone()), Topic::Alerts, numbered(3000, 300)).await;
         broker.does(|cluster| cluster.broker_round_trip_time(-1, Duration::from_secs(2)).unwrap()).await;
         let mut most = 0;
-        throughout(Duration::from_secs(10), || most = most.max(metric(&stage.context, "cordon_records_in_flight")))
-            .await;
+        cordon_wait::throughout(Duration::from_secs(10), || {
+            most = most.max(metric(&stage.context, "cordon_records_in_flight"))
+        })
+        .await;
         assert!(most < 1200, "{most} in flight");
         assert!(counts(&stage.context)[1] > before, "nothing moves");
         broker.does(|cluster| cluster.broker_round_trip_time(-1, Duration::ZERO).unwrap()).await;

@@ -207,7 +207,7 @@ async fn reading_pauses_when_too_much_is_in_flight_and_goes_on_below_half() {
     until("the limit", || holds(in_flight() >= 1000, in_flight())).await;
     // Long enough for the second resort, pausing, to be reached; the loop must not read on then.
     let within_the_limit = || assert!(in_flight() < 1200, "{} in flight", in_flight());
-    throughout(Duration::from_millis(1500), within_the_limit).await;
+    cordon_wait::throughout(Duration::from_millis(1500), within_the_limit).await;
     gate.cancel();
     stage.settled(4000).await;
     stage.stop().await.unwrap();

@@ -18,7 +18,6 @@ use cordon_settings::Secret;
 use cordon_simulator::{CLIENT_ID, CLIENT_SECRET, Options, Quirks, SimMachine, Simulator, TENANT_ID};
 use prometheus::Registry;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -149,15 +148,7 @@ pub fn metric(context: &Context, name: &str, label: &str) -> u64 {
     wanted.map(|m| m.get_counter().get_value() as u64).sum()
 }
 
-/// Waits for a condition and prints what it last said.
+/// Waits for a condition and tells what was seen when it does not come.
 pub async fn until<F: Future<Output = Result<(), String>>>(what: &str, mut condition: impl FnMut() -> F) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let last = match condition().await {
-            Ok(()) => return,
-            Err(last) => last,
-        };
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} until {what}; last: {last}");
-        sleep(Duration::from_millis(50)).await;
-    }
+    cordon_wait::until(PATIENCE, what, async || condition().await).await;
 }

@@ -211,12 +211,8 @@ impl Running {
 }
 
 pub async fn until(mut reached: impl FnMut() -> bool, history: impl Fn() -> String) {
-    let waiting = async {
-        while !reached() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(tokio::time::timeout(Duration::from_secs(45), waiting).await.is_ok(), "{}", history());
+    let look = async || if reached() { Ok(()) } else { Err(history()) };
+    cordon_wait::until(Duration::from_secs(45), "what is to come", look).await;
 }
 
 pub fn step_under(state: ActionState, key: &str) -> ActionRecord {

@@ -32,8 +32,6 @@ use crate::respond::{GROUP, Respond, Tenant, genesis, init_ledger};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// From one look at a condition to the next.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Shortly after the alerts of these tests were raised.
 struct ThatDay;
@@ -110,10 +108,9 @@ impl Tenant for Held {
         let before = permitted();
         if self.wait == Wait::Denied {
             // Not `until`: its closure would borrow `permitted` across threads.
-            let deadline = Instant::now() + PATIENCE;
+            let mut wait = cordon_wait::Wait::begin(PATIENCE, "the call to be permitted no more");
             while permitted() {
-                assert!(Instant::now() < deadline, "the call is still permitted");
-                tokio::time::sleep(LOOK_AGAIN).await;
+                wait.again("it is".to_owned()).await;
             }
         }
         if self.wait != Wait::Denied {
@@ -250,12 +247,8 @@ async fn until_called(tenant: &Held) {
 }
 
 /// Waits for a condition, with a deadline; what was seen instead is told when it passes.
-async fn until(what: &str, mut look: impl AsyncFnMut() -> Result<(), String>) {
-    let deadline = Instant::now() + PATIENCE;
-    while let Err(seen) = look().await {
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for {what}; seen: {seen}");
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+async fn until(what: &str, look: impl AsyncFnMut() -> Result<(), String>) {
+    cordon_wait::until(PATIENCE, what, look).await;
 }
 
 fn holds(condition: bool) -> Result<(), String> {

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cordon_records::{Classified, ErrorClass, Headers, SystemClock, Topic};
 use cordon_runtime::context::Context;
@@ -16,8 +16,6 @@ use prometheus::Registry;
 
 /// Longest wait for anything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// From one look at a condition to the next.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The broker of one test, with topics of its own.
 pub enum TestBroker {
@@ -110,28 +108,13 @@ impl Classified for GaveUp {
 
 /// Waits for a condition and tells what was seen when it does not come.
 pub async fn until<F: Future<Output = Result<T, String>>, T>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let start = Instant::now();
-    let mut history: Vec<String> = Vec::new();
+    // Not `cordon_wait::until`: what a holder waits for crosses threads.
+    let mut wait = cordon_wait::Wait::begin(PATIENCE, what);
     loop {
         match look().await {
             Ok(found) => return found,
-            Err(seen) => {
-                if history.last() != Some(&seen) {
-                    history.push(seen);
-                }
-            }
+            Err(seen) => wait.again(seen).await,
         }
-        assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}; seen: {history:#?}");
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-}
-
-/// Looks again and again for so long: at what must never be, there is no moment to wait for.
-pub async fn throughout(time: Duration, mut look: impl FnMut()) {
-    let start = Instant::now();
-    while start.elapsed() < time {
-        look();
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

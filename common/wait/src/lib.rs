@@ -1,4 +1,5 @@
-//! Waiting for a condition with a deadline; a failure shows what was seen on the way.
+//! How tests wait: for a condition with a deadline, so that a failure shows what was seen on the way. No stage uses it.
+#![allow(clippy::panic, reason = "for tests")]
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -37,35 +38,74 @@ impl<T, E: Display> Observation for Result<T, E> {
 /// Looks until the condition holds and returns its value. `Err` and `None` mean "not yet".
 ///
 /// # Panics
-/// When `deadline` has passed. The message holds `what` was waited for and every change of what was seen instead, with
-/// its time.
+/// When `deadline` has passed, as [`Wait::again`] does.
 pub async fn until<O: Observation>(deadline: Duration, what: &str, mut look: impl AsyncFnMut() -> O) -> O::Value {
-    let start = Instant::now();
-    let mut history: Vec<(Duration, String)> = Vec::new();
+    let mut wait = Wait::begin(deadline, what);
     loop {
-        let Some(left) = deadline.checked_sub(start.elapsed()) else { fail(what, deadline, &history) };
-        let seen = match tokio::time::timeout(left, look()).await.map(O::settle) {
+        let seen = match tokio::time::timeout(wait.left(), look()).await.map(O::settle) {
             Ok(Ok(value)) => return value,
             Ok(Err(seen)) => seen,
             Err(_) => "the look itself did not return".to_owned(),
         };
-        if history.last().is_none_or(|(_, last)| *last != seen) {
-            history.push((start.elapsed(), seen));
-        }
+        wait.again(seen).await;
+    }
+}
+
+/// Looks again and again for so long: at what must never be, there is no moment to wait for.
+pub async fn throughout(time: Duration, mut look: impl FnMut()) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        look();
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-fn fail(what: &str, deadline: Duration, history: &[(Duration, String)]) -> ! {
-    let skipped = history.len().saturating_sub(SHOWN);
-    let mut told = format!("waited {deadline:?} in vain for: {what}\n");
-    if skipped > 0 {
-        told += &format!("  … {skipped} earlier changes\n");
+/// A wait of whoever looks by other means than [`until`]: it knows what was seen and when it is over.
+#[derive(Debug)]
+pub struct Wait<'a> {
+    what: &'a str,
+    start: Instant,
+    deadline: Duration,
+    history: Vec<(Duration, String)>,
+}
+
+impl<'a> Wait<'a> {
+    /// Waits from now on for `what`, up to `deadline`.
+    #[must_use]
+    pub fn begin(deadline: Duration, what: &'a str) -> Self {
+        Self { what, start: Instant::now(), deadline, history: Vec::new() }
     }
-    for (at, seen) in history.iter().skip(skipped) {
-        told += &format!("  {:>7.2} s  {seen}\n", at.as_secs_f64());
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_sub(self.start.elapsed())
     }
-    panic!("{told}");
+
+    /// Not yet: this was seen instead. Returns when it is time to look again.
+    ///
+    /// # Panics
+    /// When the deadline has passed. The message holds what was waited for and every change of what was seen instead, with
+    /// its time.
+    pub async fn again(&mut self, seen: String) {
+        if self.history.last().is_none_or(|(_, last)| *last != seen) {
+            self.history.push((self.start.elapsed(), seen));
+        }
+        if self.left().is_zero() {
+            self.fail();
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+
+    fn fail(&self) -> ! {
+        let skipped = self.history.len().saturating_sub(SHOWN);
+        let mut told = format!("waited {:?} in vain for: {}\n", self.deadline, self.what);
+        if skipped > 0 {
+            told += &format!("  … {skipped} earlier changes\n");
+        }
+        for (at, seen) in self.history.iter().skip(skipped) {
+            told += &format!("  {:>7.2} s  {seen}\n", at.as_secs_f64());
+        }
+        panic!("{told}");
+    }
 }
 
 #[cfg(test)]
