@@ -5,7 +5,7 @@
 //! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
 //! deletes them, behind the stages' backs; [`load`] keeps alerts coming,
 //! [`hops`] says where the time went,
-//! [`relay`] comes between clients and a broker and cuts them off; [`groups`] knows what is committed, [`progress`]
+//! [`relay`] comes between clients and a broker and cuts them off, [`site`] is a pipeline with one; [`groups`] knows what is committed, [`progress`]
 //! how long nothing moved, [`invariants`] says what must hold afterwards. [`wait`] replaces every sleep. [`soak`]
 //! mixes all faults by chance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support: a failure is a panic")]
@@ -30,6 +30,7 @@ pub mod processes;
 pub mod progress;
 pub mod relay;
 pub mod secured;
+pub mod site;
 pub mod soak;
 pub mod usage;
 

@@ -6,11 +6,9 @@ use std::time::Duration;
 use cordon_records::{ActionState, Clock, SystemClock, Topic};
 use cordon_runtime::kafka::{BrokerClock, broker_clock, check_topics, read_all};
 use cordon_simulator::{SimAlert, SimMachine};
-use cordon_tests::broker::{relayed_broker, settings, unique_prefix};
-use cordon_tests::cluster::Cluster;
 use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
-use cordon_tests::relay::Relay;
+use cordon_tests::site::Site;
 use cordon_tests::wait::until;
 use tokio::sync::Mutex;
 
@@ -28,21 +26,12 @@ const SETTLED: Duration = Duration::from_secs(180);
 /// stamped in, and then it is taken.
 const ON_THE_WAY: Duration = Duration::from_millis(5);
 
-/// A pipeline whose stages are that far from their broker. The test itself reads and writes beside the relay.
-struct Site {
-    pipeline: Pipeline,
-    _relay: Relay,
-    _cluster: Cluster,
-}
-
-async fn site(test: &str) -> Option<Site> {
-    let (cluster, relay) = relayed_broker()?;
-    relay.slow(ON_THE_WAY);
-    let mut pipeline =
-        Pipeline::prepare_on(settings(cluster.bootstrap(), &unique_prefix(test)), Setup::default()).await;
-    pipeline.environment.push(("CORDON_KAFKA__BOOTSTRAP_SERVERS", relay.bootstrap()));
-    pipeline.launch(1).await;
-    Some(Site { pipeline, _relay: relay, _cluster: cluster })
+/// A pipeline whose stages are that far from their broker.
+async fn far(test: &str) -> Option<Site> {
+    let mut site = Site::prepare(test, Setup::default()).await?;
+    site.relay.slow(ON_THE_WAY);
+    site.launch().await;
+    Some(site)
 }
 
 async fn takes(pipeline: &Pipeline, topic: Topic, before: &str) {
@@ -82,7 +71,7 @@ async fn nothing_died(pipeline: &Pipeline) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alerts_wait_while_the_broker_refuses_their_time_stamps_and_are_isolated_when_it_takes_them() {
     let _turn = TURN.lock().await;
-    let Some(Site { mut pipeline, _relay, _cluster }) = site("stamps").await else { return };
+    let Some(Site { mut pipeline, relay: _relay, cluster: _cluster }) = far("stamps").await else { return };
     let first = pipeline.raise_high(1, "LAPTOP-1");
     pipeline.reported(&first.id, ActionState::Succeeded, SOON).await;
     let cases = [
@@ -108,7 +97,7 @@ async fn alerts_wait_while_the_broker_refuses_their_time_stamps_and_are_isolated
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_read_waits_while_the_broker_refuses_dead_letters_and_is_one_when_it_takes_them() {
     let _turn = TURN.lock().await;
-    let Some(Site { mut pipeline, _relay, _cluster }) = site("letter-stamps").await else { return };
+    let Some(Site { mut pipeline, relay: _relay, cluster: _cluster }) = far("letter-stamps").await else { return };
     takes(&pipeline, Topic::DeadLetters, REFUSED).await;
     meddle::write(&pipeline.kafka.bootstrap_servers, &pipeline.kafka.topic(Topic::Alerts), "k", b"not json");
     says_why(&mut pipeline, Topic::DeadLetters, "cordon-enrich").await;
@@ -129,7 +118,7 @@ async fn what_cannot_be_read_waits_while_the_broker_refuses_dead_letters_and_is_
 #[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn an_isolation_whose_report_the_broker_refuses_is_looked_up_and_reported_and_not_asked_for_again() {
     let _turn = TURN.lock().await;
-    let Some(Site { mut pipeline, _relay, _cluster }) = site("report-stamps").await else { return };
+    let Some(Site { mut pipeline, relay: _relay, cluster: _cluster }) = far("report-stamps").await else { return };
     let machine = refused(&mut pipeline, (2, Topic::Actions, "cordon-act")).await;
     pipeline.reported(&machine.id, ActionState::Succeeded, SETTLED).await;
     assert_eq!(pipeline.tenant.isolate_posts(&machine.id), 1, "{}", pipeline.tenant.to_jsonl());

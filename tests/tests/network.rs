@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use cordon_records::ActionState;
 use cordon_simulator::{Fault, FaultKind};
-use cordon_tests::broker::{relayed_broker, settings, unique_prefix};
-use cordon_tests::cluster::Cluster;
 use cordon_tests::invariants::{further, nothing_is_missed_or_doubled};
 use cordon_tests::load::Load;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::processes::Process;
-use cordon_tests::relay::{Relay, Way};
+use cordon_tests::relay::Way;
+use cordon_tests::site::{BOOTSTRAP, Site};
 use cordon_tests::wait::until;
 use tokio::sync::Mutex;
 
@@ -29,26 +28,10 @@ const HEALED: Duration = Duration::from_secs(240);
 const MACHINES: u32 = 12;
 const PACE: Duration = Duration::from_millis(100);
 
-/// `kafka.bootstrap_servers`, for those who come through the relay.
-const BOOTSTRAP: &str = "CORDON_KAFKA__BOOTSTRAP_SERVERS";
-
-struct Site {
-    pipeline: Pipeline,
-    relay: Relay,
-    _cluster: Cluster,
-}
-
-async fn site(test: &str, setup: Setup) -> Option<Site> {
-    let (cluster, relay) = relayed_broker()?;
-    let kafka = settings(cluster.bootstrap(), &unique_prefix(test));
-    Some(Site { pipeline: Pipeline::prepare_on(kafka, setup).await, relay, _cluster: cluster })
-}
-
 /// Every stage behind the relay, under load. The test itself reads around it.
 async fn under_load(test: &str) -> Option<(Site, Load)> {
-    let mut site = site(test, Setup { unlimited: true, ..Setup::default() }).await?;
-    site.pipeline.environment.push((BOOTSTRAP, site.relay.bootstrap()));
-    site.pipeline.launch(1).await;
+    let mut site = Site::prepare(test, Setup { unlimited: true, ..Setup::default() }).await?;
+    site.launch().await;
     let load = Load::start(&site.pipeline.tenant, MACHINES, PACE);
     further(&mut site.pipeline, 5, HEALED).await;
     Some((site, load))
@@ -85,7 +68,9 @@ async fn says(process: &Process, words: &[&str], times: usize) {
 #[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn a_respond_that_is_cut_off_between_intent_and_result_comes_back_and_posts_nothing_again() {
     let _turn = TURN.lock().await;
-    let Some(Site { mut pipeline, relay, _cluster }) = site("cut-off", Setup::default()).await else { return };
+    let Some(Site { mut pipeline, relay, cluster: _cluster }) = Site::prepare("cut-off", Setup::default()).await else {
+        return;
+    };
     pipeline.start_stage("cordon-ingest", 0, &[]);
     pipeline.start_stage("cordon-enrich", 0, &[]);
     pipeline.start_stage("cordon-act", 0, &["--role", "decide"]);
