@@ -8,6 +8,7 @@
 //! large is written once more, alone, by a third client whose batches have one record: only then is it known which one
 //! is too large.
 
+mod client;
 mod write_health;
 
 use std::sync::Arc;
@@ -18,8 +19,6 @@ use jiff::Timestamp;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message as _, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::future_producer::OwnedDeliveryResult;
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 use tokio::sync::OnceCell;
 
 use crate::kafka::connection::Connection;
@@ -28,12 +27,11 @@ use crate::kafka::error::KafkaFailure;
 use crate::kafka::records::Outbound;
 use crate::kafka::settings::KafkaSettings;
 use crate::telemetry::Health;
+use client::{Client, Record, Report};
 use write_health::{UnderWay, WriteHealth};
 
 /// How long to wait before offering a record again to a full queue.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
-
-type Client = FutureProducer<Connection>;
 
 /// Where a record ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +75,7 @@ impl OnDemand {
     }
 
     async fn client(&self) -> Result<&Client, KafkaFailure> {
-        let make = async || self.config.create_with_context(self.connection.clone());
-        let made = self.client.get_or_try_init(make).await;
-        made.map_err(|answer| KafkaFailure::Client { what: "producer", answer })
+        self.client.get_or_try_init(async || Client::new(&self.config, &self.connection)).await
     }
 }
 
@@ -92,7 +88,7 @@ impl std::fmt::Debug for Producer {
 /// A record that is handed to the client and whose report is still to come.
 #[must_use = "a record counts as written only when its report is awaited"]
 pub(crate) struct Queued {
-    report: DeliveryFuture,
+    report: Report,
     topic: Topic,
     bytes: usize,
     under_way: UnderWay,
@@ -115,8 +111,7 @@ impl Producer {
     pub fn open(kafka: &KafkaSettings, client: &str) -> Result<Self, KafkaFailure> {
         let config: ClientConfig = kafka.producer(client, Departure::AtOnce)?;
         let connection = Connection::of(kafka);
-        let inner = config.create_with_context(connection.clone());
-        let inner = inner.map_err(|answer| KafkaFailure::Client { what: "producer", answer })?;
+        let inner = Client::new(&config, &connection)?;
         let together = OnDemand::new(kafka.producer(client, Departure::Together)?, &connection);
         let mut config = config;
         config.set("batch.num.messages", "1");
@@ -179,12 +174,11 @@ impl Producer {
         }
     }
 
-    fn offer(&self, client: &Client, parts: &Parts<'_>) -> Result<DeliveryFuture, KafkaError> {
-        let mut record: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(self.name(parts.topic)).headers(owned(parts.headers));
+    fn offer(&self, client: &Client, parts: &Parts<'_>) -> Result<Report, KafkaError> {
+        let mut record = Record::to(self.name(parts.topic)).headers(owned(parts.headers));
         record.key = parts.key;
         record.payload = parts.value;
-        client.send_result(record).map_err(|(source, _)| source)
+        client.send(record)
     }
 
     /// Waits for the report. A record that came back as too large is written once more, alone.
@@ -204,10 +198,8 @@ impl Producer {
     /// Writes a tombstone with this time stamp, and returns the one that it has on the topic.
     pub(crate) async fn stamp(&self, (topic, key): (Topic, &str), at: Timestamp) -> Result<Timestamp, KafkaFailure> {
         let refused = |answer| self.connection.delivery(self.name(topic), 0, answer);
-        let record: FutureRecord<'_, str, [u8]> =
-            FutureRecord::to(self.name(topic)).key(key).timestamp(at.as_millisecond());
-        let report = self.inner.send_result(record).map_err(|(source, _)| refused(source))?;
-        match report.await {
+        let record = Record::to(self.name(topic)).key(key.as_bytes()).timestamp(at.as_millisecond());
+        match self.inner.send(record).map_err(refused)?.await {
             Ok(Ok(delivery)) => {
                 let said = delivery.timestamp.to_millis().and_then(|ms| Timestamp::from_millisecond(ms).ok());
                 Ok(said.unwrap_or(at))
@@ -218,24 +210,23 @@ impl Producer {
     }
 
     async fn write_alone(&self, message: &OwnedMessage, topic: Topic, bytes: usize) -> Result<Delivered, KafkaFailure> {
-        let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(self.name(topic));
+        let mut record = Record::to(self.name(topic));
         record.key = message.key();
         record.payload = message.payload();
         record.headers = message.headers().cloned();
-        let sent = self.alone.client().await?.send_result(record);
-        let report = sent.map_err(|(answer, _)| self.connection.delivery(self.name(topic), bytes, answer))?;
+        let sent = self.alone.client().await?.send(record);
+        let report = sent.map_err(|answer| self.connection.delivery(self.name(topic), bytes, answer))?;
         self.reported(report, topic, bytes).await.map_err(|(failure, _)| failure)
     }
 
     /// What the client says of a record, with the record itself when it came back.
     async fn reported(
         &self,
-        report: DeliveryFuture,
+        report: Report,
         topic: Topic,
         bytes: usize,
     ) -> Result<Delivered, (KafkaFailure, Option<OwnedMessage>)> {
-        let report: Result<OwnedDeliveryResult, _> = report.await;
-        match report {
+        match report.await {
             Ok(Ok(delivery)) if delivery.offset >= 0 => {
                 self.connection.works();
                 Ok(Delivered { partition: delivery.partition, offset: delivery.offset })
@@ -268,7 +259,7 @@ impl Producer {
         let flush = move || -> Result<i32, KafkaError> {
             clients.iter().try_fold(0, |under_way, client| {
                 client.flush(deadline.saturating_duration_since(Instant::now()))?;
-                Ok(under_way + client.in_flight_count())
+                Ok(under_way + client.under_way())
             })
         };
         let flushed = tokio::task::spawn_blocking(flush).await;
