@@ -15,8 +15,8 @@ use super::records::Inbound;
 use super::settings::READERS;
 use crate::context::Context;
 
-/// How long a look waits for a record. Whoever drops a reader waits for it, too.
-const POLL: Duration = Duration::from_millis(100);
+/// How long a look waits for a record. Within it, a thread that looks sees that nobody wants to know any more.
+const POLL: Duration = Duration::from_secs(1);
 const ASK: Duration = Duration::from_secs(10);
 
 /// See the module. Its calls block: they belong on a thread of their own.
@@ -39,7 +39,7 @@ pub(super) enum Look {
 impl Reader {
     /// A reader that reads nothing yet.
     pub(super) fn new(context: &Context, topic: Topic) -> Result<Self, KafkaFailure> {
-        let config = context.kafka.reader(context.stage)?;
+        let config = context.kafka.follower(context.stage)?;
         let consumer = config.create_with_context(Connection::of(&context.kafka)).map_err(refused)?;
         let topic_name: Arc<str> = context.kafka.topic(topic).into();
         let needs = Needs::topic(Operation::Read, &topic_name);

@@ -50,6 +50,17 @@ pub(crate) enum Role {
     Elected,
 }
 
+/// What fetching is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fetch {
+    /// Partitions come and go.
+    AsMember,
+    /// They stay, and more is waited for.
+    Following,
+    /// Whoever reads waits for the end.
+    ToTheEnd,
+}
+
 const DEFAULT_PREFIX: &str = "cordon.";
 
 /// What the names of properties that hold secrets contain; for these only references are taken.
@@ -146,7 +157,7 @@ impl KafkaSettings {
             .set("enable.auto.commit", "true")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", reset);
-        self.fetch_settings(&mut config);
+        self.fetch_settings(&mut config, Fetch::AsMember);
         match role {
             // The session bounds how long a dead member's partitions wait, and a round of all the others with them.
             // To lose it without being dead only repeats work here, so it is shorter than librdkafka's 45 s (KIP-735).
@@ -165,13 +176,23 @@ impl KafkaSettings {
                 .set("queued.min.messages", "100")
                 .set("queued.max.messages.kbytes", "4096"),
         };
-        self.choose_protocol(&mut config);
+        self.choose_protocol(&mut config, role);
         self.finish(config)
     }
 
-    /// A reader by manual assignment: no membership, no commits. librdkafka wants a group id all the same, and asks who its
-    /// coordinator is; it is one for all, so that one right will do.
+    /// A reader that stays at the end of what it reads and waits for more.
+    pub(crate) fn follower(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
+        self.reads(client, Fetch::Following)
+    }
+
+    /// A reader that is done at the end: it hears of that only when a fetch has brought nothing.
     pub(crate) fn reader(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
+        self.reads(client, Fetch::ToTheEnd)
+    }
+
+    /// By manual assignment: no membership, no commits. librdkafka wants a group id all the same, and asks who its coordinator
+    /// is; it is one for all, so that one right will do.
+    fn reads(&self, client: &str, fetch: Fetch) -> Result<ClientConfig, KafkaFailure> {
         let mut config = self.base(client);
         config
             .set("group.id", self.group(READERS))
@@ -181,7 +202,7 @@ impl KafkaSettings {
             .set("auto.offset.reset", "earliest")
             .set("queued.min.messages", "10000")
             .set("queued.max.messages.kbytes", "16384");
-        self.fetch_settings(&mut config);
+        self.fetch_settings(&mut config, fetch);
         self.without_group(config)
     }
 
@@ -208,7 +229,7 @@ impl KafkaSettings {
     }
 
     /// The classic protocol with cooperative rebalances, unless the broker or the operator wants KIP-848.
-    fn choose_protocol(&self, config: &mut ClientConfig) {
+    fn choose_protocol(&self, config: &mut ClientConfig, role: Role) {
         if self.in_memory {
             config.set("group.protocol", "consumer");
         }
@@ -217,20 +238,32 @@ impl KafkaSettings {
                 config.remove(key);
             }
         } else {
+            // Who is to leave waits for the next report of whether a round is under way. It costs a few hundredths of a
+            // percent of a core each second; a stage that shares partitions works on meanwhile, a holder does not.
+            let report = match role {
+                Role::Handler => "2000",
+                Role::Elected => "1000",
+            };
             config
                 .set("partition.assignment.strategy", "cooperative-sticky")
                 // By its heartbeat a member hears of a new round, and partitions that move wait for two of them.
                 .set("heartbeat.interval.ms", "1000")
-                // Who is to leave waits for the next report of whether a round is under way.
-                .set("statistics.interval.ms", "1000");
+                .set("statistics.interval.ms", report);
         }
     }
 
     /// Small prefetch and short waits: stages are bound by HTTP, not by the broker. A backoff of 1 s, the default, stalls
     /// a consumer with a small queue (librdkafka issue #2879).
-    fn fetch_settings(&self, config: &mut ClientConfig) {
-        // The in-process broker lets a fetch wait to its end even when a record arrives meanwhile (measured).
-        let wait = if self.in_memory { "10" } else { "100" };
+    fn fetch_settings(&self, config: &mut ClientConfig, fetch: Fetch) {
+        // A fetch is answered when a record arrives, so how long it may wait delays none, and every turn costs. But what is
+        // asked over the same connection meanwhile waits for its end, and so do a partition that comes and the end of what
+        // there is to read. The in-process broker lets it wait to its end even when a record arrives (measured).
+        let wait = match fetch {
+            _ if self.in_memory => "10",
+            Fetch::ToTheEnd => "100",
+            Fetch::AsMember => "500",
+            Fetch::Following => "1000",
+        };
         config
             .set("isolation.level", "read_committed")
             .set("fetch.queue.backoff.ms", "100")

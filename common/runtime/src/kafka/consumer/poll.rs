@@ -28,8 +28,10 @@ use crate::kafka::error::{KafkaFailure, is_fatal, words};
 use crate::kafka::records::Inbound;
 use crate::kafka::settings::Role;
 
-/// Longest wait for a message; rebalances and the stop signal are noticed within it.
-const POLL: Duration = Duration::from_millis(100);
+/// Longest wait for a message or a rebalance, which end it; the stop signal is noticed within it.
+const POLL: Duration = Duration::from_millis(250);
+/// Longest wait for room before the limits are looked at.
+const CROWDED: Duration = Duration::from_millis(50);
 /// How often offsets are stored and gauges are set.
 const TICK: Duration = Duration::from_millis(100);
 /// Records between two looks at the limits.
@@ -172,7 +174,7 @@ impl PollThread {
             }
             if self.gate.is_parked() {
                 let paused = self.consumer.context().paused().clone();
-                self.registry.wait_for_room(&paused, POLL / 2);
+                self.registry.wait_for_room(&paused, CROWDED);
                 unseen = GLANCE;
                 continue;
             }

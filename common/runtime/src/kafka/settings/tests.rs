@@ -27,11 +27,31 @@ fn the_defaults_are_classic_cooperative_and_commit_only_what_is_stored() {
         ("auto.offset.reset", "earliest"),
         ("session.timeout.ms", "15000"),
         ("heartbeat.interval.ms", "1000"),
-        ("statistics.interval.ms", "1000"),
+        ("statistics.interval.ms", "2000"),
     ] {
         assert_eq!(config.get(key), Some(value), "{key}");
     }
     assert_eq!(config.get("group.protocol"), None);
+}
+
+#[test]
+fn a_holder_that_is_to_leave_waits_shorter_for_a_report_than_who_works_on_meanwhile() {
+    let settings = read("kafka: {bootstrap_servers: 'a:9092'}").unwrap();
+    let interval = |role| {
+        let config = settings.consumer("act", "act", role, "earliest").unwrap();
+        config.get("statistics.interval.ms").unwrap().parse::<u32>().unwrap()
+    };
+    assert!(interval(Role::Elected) < interval(Role::Handler));
+}
+
+#[test]
+fn a_fetch_waits_the_longer_the_less_depends_on_its_end() {
+    let settings = read("kafka: {bootstrap_servers: 'a:9092'}").unwrap();
+    let configs = [settings.reader("cli").unwrap(), consumer(&settings), settings.follower("act").unwrap()];
+    let waits = configs.map(|config| config.get("fetch.wait.max.ms").unwrap().parse::<u32>().unwrap());
+    assert!(waits.is_sorted() && waits[0] < waits[1], "{waits:?}");
+    let memory = KafkaSettings::in_memory("a:9092");
+    assert_eq!(memory.follower("act").unwrap().get("fetch.wait.max.ms"), Some("10"), "it does not answer before");
 }
 
 #[test]

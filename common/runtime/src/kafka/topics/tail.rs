@@ -20,7 +20,8 @@ use crate::kafka::settings::{KafkaSettings, READERS};
 
 /// Records that wait for the reader.
 const BUFFER: usize = 256;
-const POLL: Duration = Duration::from_millis(100);
+/// Within it, the reading thread sees that nobody reads any more.
+const POLL: Duration = Duration::from_secs(1);
 const ASK: Duration = Duration::from_secs(10);
 
 /// See the module. Reading ends when it is dropped.
@@ -82,7 +83,7 @@ struct Reading {
 
 fn placed(kafka: &KafkaSettings, topics: Vec<Topic>, place: &Place) -> Result<Reading, KafkaFailure> {
     let consumer: BaseConsumer<Connection> = kafka
-        .reader("tail")?
+        .follower("tail")?
         .create_with_context(Connection::of(kafka))
         .map_err(|answer| KafkaFailure::Client { what: "reader", answer })?;
     let names: Vec<(Topic, String)> = topics.into_iter().map(|topic| (topic, kafka.topic(topic))).collect();
