@@ -368,6 +368,7 @@ impl<T: Tenant> Session<T> {
                     }
                 }
                 Effect::Read { key, alert, machine } => {
+                Effect::WriteClaim(record) => self.write_claim(*record)?,
                     self.work.spawn(self.calls.facts(key, alert, machine));
                 }
                 Effect::Remove { keys, epoch, until } => self.remove(keys, epoch, until),
@@ -417,6 +418,20 @@ impl<T: Tenant> Session<T> {
                 if Instant::now() >= until {
                     break;
                 }
+    fn write_claim(&mut self, record: StampedRecord) -> Result<(), ActError> {
+        let outbound = genesis::outbound(&record, &self.context)?;
+        let mut turn = self.writes.turn([record.record().key()]);
+        let (producer, told) = (self.context.producer.clone(), self.summary.told());
+        self.work.spawn(async move {
+            turn.come().await?;
+            let offset = producer.send(outbound).await?.offset;
+            told.keep([&record]);
+            turn.done();
+            Ok(Event::ClaimWritten(offset))
+        });
+        Ok(())
+    }
+
                 producer.send(genesis::tombstone(key, epoch)).await?;
             }
             turn.done();

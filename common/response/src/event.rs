@@ -49,6 +49,8 @@ pub enum Event {
     Facts(ActionKey, Result<Box<FreshFacts>, Unreadable>),
     /// The broker confirmed an INTENT at this offset.
     IntentWritten(ActionKey, i64),
+    /// The broker confirmed our claim, which was written again, at this offset.
+    ClaimWritten(i64),
     /// The call ended.
     Answered(ActionKey, Answer),
     /// The one call for all of these ended.
@@ -191,6 +193,8 @@ pub enum Effect {
     },
     /// Append the INTENT of this action to the ledger and report the offset.
     WriteIntent(ActionKey, Box<StampedRecord>),
+    /// Append our claim once more to the ledger and report the offset.
+    WriteClaim(Box<StampedRecord>),
     /// Carry out the order, unless `until` has passed or the tenure is lost.
     Act {
         /// What to do.

@@ -144,6 +144,7 @@ impl Responder {
             }
             Event::Facts(key, facts) => self.facts(&key, facts.map(|facts| *facts), at),
             Event::IntentWritten(key, offset) => self.intent_written(&key, offset, at),
+            Event::ClaimWritten(offset) => self.claim_written(offset, at),
             Event::Answered(key, answer) => self.answered(&key, answer, at),
             Event::AnsweredTogether(keys, answer) => self.answered_together(&keys, &answer, at),
             Event::Recorded(write) => self.recorded(write, at),

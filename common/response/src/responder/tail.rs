@@ -12,7 +12,8 @@ use super::super::settlement::OnDurable;
 use super::Responder;
 
 impl Responder {
-    /// Takes a record that was read back. Own ones prove that an INTENT stands with no higher claim before it.
+    /// Takes a record that was read back. What we wrote up to there, an INTENT or our claim, stands with no higher claim
+    /// before it.
     pub(super) fn tailed(&mut self, offset: i64, read: StampedRecord, at: Moment) {
         self.tailed_to = self.tailed_to.max(offset);
         match read.epoch() {
@@ -20,15 +21,11 @@ impl Responder {
                 self.effects.push(Effect::Superseded(epoch));
                 return;
             }
-            Some(epoch) if epoch == self.epoch => {
-                if matches!(read.record(), LedgerRecord::Claim(_)) {
-                    self.claim_read_back(at);
-                }
-            }
+            Some(epoch) if epoch == self.epoch => {}
             // A record without an epoch is not ours either: a build before the stamp woke up.
             Some(_) | None => self.set_right(read, at),
         }
-        self.call_read_back(at);
+        self.tail_reached(at);
     }
 
     /// Takes a tombstone that was read. Of what we removed ourselves nothing is known any more.
@@ -38,7 +35,13 @@ impl Responder {
             self.write_again(key, at);
             self.tell_set_right(key, None);
         }
+        self.tail_reached(at);
+    }
+
+    /// Does what waits for what was written up to here: no claim above ours stood before it, or we would have been superseded.
+    fn tail_reached(&mut self, at: Moment) {
         self.call_read_back(at);
+        self.remove_read_back(at);
     }
 
     /// Writes again every key of which the restored log's newest record is not the true one.

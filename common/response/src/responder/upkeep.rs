@@ -51,6 +51,17 @@ fn kept() -> Duration {
     decisions.saturating_add(ALERTS_SERVED)
 }
 
+/// What is about to be removed, once the claim that was written for it is read back.
+#[derive(Debug)]
+struct Removal {
+    /// Since before that claim was made: the lease counts from here.
+    since: Instant,
+    keys: Vec<String>,
+    /// Where that claim stands, once the broker has confirmed it. One that was written before proves nothing: a higher one may
+    /// stand behind it that we have not read.
+    claimed_at: Option<i64>,
+}
+
 /// How far the ledger's upkeep has come.
 #[derive(Debug)]
 pub(super) struct Upkeep {
@@ -58,8 +69,7 @@ pub(super) struct Upkeep {
     began: Moment,
     /// How far this walk through what has ended has come.
     place: Option<(Timestamp, ActionKey)>,
-    /// What is about to be removed, once our claim is read back.
-    removal: Option<(Instant, Vec<String>)>,
+    removal: Option<Removal>,
 }
 
 impl Upkeep {
@@ -101,10 +111,11 @@ impl Responder {
         self.jobs.contains(key) || waits.iter().any(|due| self.schedule.has(due))
     }
 
-    /// Looks for what nobody can ask for any more, and writes our claim again, to know that we still hold the ledger.
+    /// Looks for what nobody can ask for any more, and writes our claim again, to know that we still hold the ledger. One
+    /// removal waits for its claim at a time, so that it is known whose claim is confirmed.
     pub(super) fn remove_some(&mut self, at: Moment) {
         self.schedule.set(Due::Remove, at.mono + AGAIN);
-        if !self.upkeep.believes(at) {
+        if self.upkeep.removal.is_some() || !self.upkeep.believes(at) {
             return;
         }
         let old = SignedDuration::try_from(kept()).unwrap_or(SignedDuration::MAX);
@@ -112,13 +123,24 @@ impl Responder {
         let ended = at.wall.checked_sub(COMMAND_KEPT).unwrap_or(Timestamp::MIN);
         let keys = self.ledger.removable((day, ended), REMOVED_AT_ONCE);
         let Some(claim) = self.ledger.claim().cloned().filter(|_| !keys.is_empty()) else { return };
-        self.upkeep.removal = Some((at.mono, keys));
-        self.record(Vec::new(), vec![LedgerRecord::Claim(claim)], OnDurable::default());
+        self.upkeep.removal = Some(Removal { since: at.mono, keys, claimed_at: None });
+        let claim = self.ledger.transition(LedgerRecord::Claim(claim));
+        self.effects.push(Effect::WriteClaim(Box::new(claim)));
     }
 
-    /// Our claim was read back, and none stood before it that is higher.
-    pub(super) fn claim_read_back(&mut self, at: Moment) {
-        let Some((since, keys)) = self.upkeep.removal.take() else { return };
+    /// The broker confirmed the claim that was written for a removal.
+    pub(super) fn claim_written(&mut self, offset: i64, at: Moment) {
+        let Some(removal) = self.upkeep.removal.as_mut().filter(|removal| removal.claimed_at.is_none()) else {
+            return self.out_of_place("claim written", None, "no removal waits for it");
+        };
+        removal.claimed_at = Some(offset);
+        self.remove_read_back(at);
+    }
+
+    /// Removes what is about to be removed, if the tail has reached its claim, and within the lease.
+    pub(super) fn remove_read_back(&mut self, at: Moment) {
+        let reached = |removal: &mut Removal| removal.claimed_at.is_some_and(|offset| offset <= self.tailed_to);
+        let Some(Removal { since, keys, .. }) = self.upkeep.removal.take_if(reached) else { return };
         let until = since + self.config.lease;
         if at.mono >= until {
             return;

@@ -9,7 +9,7 @@ use super::office::{ANN, config_of_the_office};
 use super::samples::{config, decision, start};
 use super::stale::{claim, closed_as};
 use super::world::World;
-use crate::event::Event;
+use crate::event::{Effect, Event};
 use crate::ledger::LedgerState;
 
 fn key() -> ActionKey {
@@ -91,6 +91,57 @@ fn nothing_is_removed_when_a_higher_claim_stands_before_ours_or_the_lease_is_ove
         world.run();
         assert_eq!((world.superseded, world.removed.is_empty()), (!late, true));
     }
+}
+
+#[test]
+fn a_claim_that_was_written_before_a_removal_was_planned_proves_nothing_for_it() {
+    let hour = Duration::from_secs(3_600);
+    for read_first in [false, true] {
+        let log = vec![claim(1), closed(&key(), 600, start(), 1)];
+        let mut world = World::restored_from(config(), log, start());
+        world.pass(Duration::from_secs(1));
+        // The broker has our claim. Before it is read back the holder freezes, for longer than until the next removal.
+        let at = world.waiting.iter().position(|effect| matches!(effect, Effect::WriteClaim(_))).unwrap();
+        let Some(Effect::WriteClaim(ours)) = world.waiting.remove(at) else { unreachable!() };
+        let offset = i64::try_from(world.stamped.len()).unwrap();
+        world.at.mono += hour + Duration::from_secs(1);
+        world.at.wall += jiff::SignedDuration::from_secs(3_601);
+        // It wakes. A higher claim stands behind ours, and is read after it.
+        world.give(Event::Tick);
+        let told = [Event::ClaimWritten(offset), Event::Tailed(offset, ours)];
+        let told: Vec<Event> = if read_first { told.into_iter().rev().collect() } else { told.into_iter().collect() };
+        told.into_iter().for_each(|event| world.give(event));
+        let removes = world.waiting.iter().any(|effect| matches!(effect, Effect::Remove { .. }));
+        assert!(!removes && world.responder.ledger().knows(&key()), "read first: {read_first}");
+        world.give(Event::Tailed(offset + 1, Box::new(claim(9))));
+        world.run();
+        assert!(world.superseded && world.removed.is_empty());
+    }
+}
+
+#[test]
+fn our_claim_that_is_written_again_for_another_reason_proves_nothing_for_a_removal() {
+    let log = vec![claim(1), closed(&key(), 600, start(), 1)];
+    let mut world = World::restored_from(config(), log, start());
+    // A stale holder's claim is set right; ours is read back once the removal is planned, and that of the removal is not.
+    world.append_stamped(claim(1));
+    let ours = LedgerRecord::Claim(world.responder.ledger().claim().cloned().unwrap()).stamped(2);
+    world.pass(Duration::from_secs(1));
+    world.give(Event::Tailed(7, Box::new(ours)));
+    assert!(!world.waiting.iter().any(|effect| matches!(effect, Effect::Remove { .. })), "{:?}", world.waiting);
+}
+
+#[test]
+fn after_a_removal_whose_claim_was_read_back_too_late_the_next_one_goes_its_way() {
+    let log = vec![claim(1), closed(&key(), 600, start(), 1)];
+    let mut world = World::restored_from(config(), log, start());
+    world.pass(Duration::from_secs(1));
+    world.pass(Duration::from_secs(31));
+    world.run();
+    assert!(world.removed.is_empty(), "the lease is over");
+    world.pass(Duration::from_secs(3_600));
+    world.run();
+    assert_eq!(world.removed, [under(&key())]);
 }
 
 #[test]

@@ -158,7 +158,7 @@ proptest! {
                     if n < world.waiting.len() {
                         let effect = world.waiting.remove(n).unwrap();
                         // Writes of the ledger keep their order; everything else may be quicker than what was before it.
-                        if matches!(effect, Effect::WriteIntent(..) | Effect::Record { .. }) {
+                        if matches!(effect, Effect::WriteIntent(..) | Effect::WriteClaim(_) | Effect::Record { .. }) {
                             world.waiting.insert(n, effect);
                         } else {
                             world.waiting.push_front(effect);

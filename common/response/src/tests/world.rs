@@ -150,6 +150,10 @@ impl World {
                 let offset = self.append_stamped(*record);
                 self.give(Event::IntentWritten(key, offset));
             }
+            Effect::WriteClaim(record) => {
+                let offset = self.append_stamped(*record);
+                self.give(Event::ClaimWritten(offset));
+            }
             Effect::Record { write, reports, ledger } => {
                 self.reports.extend(reports);
                 for record in ledger {
