@@ -185,8 +185,10 @@ impl Responder {
                 self.finish(key, ActionState::NeedsHuman, why, at);
             }
             Sought::Lost => {
-                let why =
-                    "no attempt got a clear answer, and Defender lists no such action; look at the machine".into();
+                let why = format!(
+                    "nobody knows whether it was done ({}), and Defender lists no such action; look at the machine",
+                    job.entry.reason
+                );
                 self.finish(key, ActionState::NeedsHuman, why, at);
             }
         }

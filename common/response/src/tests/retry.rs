@@ -163,6 +163,26 @@ fn a_new_attempt_whose_answer_is_lost_is_not_taken_for_the_failed_one_before() {
 }
 
 #[test]
+fn what_stays_in_doubt_is_told_with_the_reason_and_not_as_if_no_attempt_had_had_a_clear_answer() {
+    let lost = |_: &_| Answer::Lost("the connection broke".into());
+    let told = "nobody knows whether it was done (the connection broke), and Defender lists no such action; look at the \
+                machine";
+    let mut scanned = World::new();
+    scanned.decide(plan("a1", "m1", vec![an(ActionKind::Scan)]));
+    // The first attempt of this one failed, as Defender says.
+    let mut isolated = ended(attempts(2), ActionStatus::Failed);
+    isolated.pass(Duration::from_secs(300));
+    for (world, calls) in [(&mut scanned, 1), (&mut isolated, 2)] {
+        world.run_with(&mut { lost });
+        world.pass(Duration::from_secs(121));
+        world.run_with(&mut { lost });
+        assert_eq!(world.orders.len(), calls);
+        assert_eq!(world.states().last(), Some(&ActionState::NeedsHuman), "{:?}", world.reasons());
+        assert_eq!(world.reasons().last().unwrap(), told);
+    }
+}
+
+#[test]
 fn an_end_that_stays_out_is_told_once_for_each_attempt_also_over_restarts_and_is_still_followed() {
     let mut world = World::new();
     world.decide(decision("a1", "m1"));
