@@ -1,5 +1,6 @@
 //! Partition 0 of one topic, read from where one likes, outside of every group.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,9 +87,14 @@ impl Reader {
 
     /// The present end: one above the newest offset.
     pub(super) fn end(&self) -> Result<i64, KafkaFailure> {
+        self.kept().map(|kept| kept.end)
+    }
+
+    /// The offsets that the broker has now, from the oldest to one above the newest.
+    pub(super) fn kept(&self) -> Result<Range<i64>, KafkaFailure> {
         let watermarks = self.consumer.fetch_watermarks(&self.topic_name, 0, ASK);
-        watermarks.map(|(_, high)| high).map_err(|answer| {
-            let what = format!("ask for the end of {}", self.topic_name);
+        watermarks.map(|(oldest, end)| oldest..end).map_err(|answer| {
+            let what = format!("ask for the offsets of {}", self.topic_name);
             self.consumer.context().request(what, &Needs::topic(Operation::Describe, &self.topic_name), answer)
         })
     }
