@@ -4,6 +4,7 @@
 //! a lost tenure first, then the ledger's tail (a higher claim must be seen before anything is begun), then
 //! outcomes, time, and last of all new work.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -310,12 +311,14 @@ impl<T: Tenant> Session<T> {
         inbox: &mut Inbox,
     ) -> Result<Option<Event>, ActError> {
         let waits = |record: &Inbound, others: Others| {
-            if responder.has_room() && !others.are_many() {
+            if !others.are_many() && *has_room {
                 return None;
             }
             let urgency = inbound::outline(record).and_then(|decision| responder.urgency(&decision))?;
             (!responder.may_go_first(urgency, others.first_aside())).then(|| urgency.rank())
         };
+        // To ask is a walk over what waits, and nothing changes meanwhile.
+        let has_room = LazyCell::new(|| responder.has_room());
         Ok(inbox.skim(arrival, waits)?.and_then(|arrival| match arrival {
             Arrival::New(record) | Arrival::Again(record) => self.decision(record),
         }))
