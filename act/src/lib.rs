@@ -36,7 +36,7 @@ pub use policy::{Policy, PolicyFiles};
 use crate::decide::Decide;
 use crate::metrics::{ActMetrics, PolicyMetrics};
 use crate::reload::LoadedPolicy;
-use crate::respond::{DefenderTenant, Respond};
+use crate::respond::{DefenderTenant, Pace, Respond};
 
 /// How long an INTENT permits the call.
 const LEASE: Duration = Duration::from_secs(30);
@@ -229,6 +229,7 @@ async fn respond(
         config: respond_config.clone(),
         policy: policy.clone(),
         resume: args.resume.clone(),
+        summary: Pace::default(),
         metrics: metrics.clone(),
     };
     tokio::select! {

@@ -16,6 +16,7 @@ mod writes;
 
 pub use genesis::init_ledger;
 pub use session::Respond;
+pub use summary::Pace;
 pub use tenant::{DefenderTenant, Tenant};
 
 /// The consumer group of respond, without the prefix.

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::calls::Calls;
-use super::summary::{self, Summary};
+use super::summary::{self, Pace, Summary};
 use super::tenant::Tenant;
 use super::writes::Writes;
 use super::{genesis, inbound};
@@ -60,6 +60,8 @@ pub struct Respond<T> {
     pub policy: watch::Receiver<LoadedPolicy>,
     /// The notice whose switch is to be lifted at the first tenure.
     pub resume: Option<String>,
+    /// How often what people look at is marked and looked at.
+    pub summary: Pace,
     /// Counters.
     pub metrics: ActMetrics,
 }
@@ -116,7 +118,7 @@ impl<T: Tenant> Respond<T> {
         announce(&standing.policy.guards, &self.config, epoch);
         let at = self.moment();
         self.tenant.acted_before(&ledger.calls_of_the_last_hour(self.config.lease, at.wall));
-        let summary = Summary::begin(&ledger, epoch, &self.context);
+        let summary = Summary::begin(&ledger, epoch, self.summary, &self.context);
         let mut responder = Responder::new(self.config.clone(), ledger, epoch, tailed_to, at);
         let (fleet, counts) = watch::channel(None);
         tokio::spawn(policy_log::publish_fleet(counts, self.context.clone()));
@@ -240,6 +242,11 @@ impl<T: Tenant> Session<T> {
                 Some(done) = self.work.join_next() => Some(done.map_err(|_| ActError::Task)??),
                 command = commands.next() => Some(inbound::command(&command?)),
                 Ok(()) = self.policy.changed() => Some(self.changed_policy()),
+                astray = self.summary.astray() => {
+                    let turn = self.writes.turn(astray.iter().cloned());
+                    self.work.spawn(self.summary.say_again(astray, responder.ledger(), turn));
+                    None
+                }
                 () = tokio::time::sleep_until(wake.into()) => None,
                 arrival = inbox.arrival(responder.has_room_for(inbox.first_aside())) => match arrival? {
                     Some(arrival) => self.arrived(arrival, responder, inbox)?,
@@ -310,6 +317,8 @@ impl<T: Tenant> Session<T> {
         responder: &Responder,
         inbox: &mut Inbox,
     ) -> Result<Option<Event>, ActError> {
+        // To ask is a walk over what waits, and nothing changes meanwhile.
+        let has_room = LazyCell::new(|| responder.has_room());
         let waits = |record: &Inbound, others: Others| {
             if !others.are_many() && *has_room {
                 return None;
@@ -317,8 +326,6 @@ impl<T: Tenant> Session<T> {
             let urgency = inbound::outline(record).and_then(|decision| responder.urgency(&decision))?;
             (!responder.may_go_first(urgency, others.first_aside())).then(|| urgency.rank())
         };
-        // To ask is a walk over what waits, and nothing changes meanwhile.
-        let has_room = LazyCell::new(|| responder.has_room());
         Ok(inbox.skim(arrival, waits)?.and_then(|arrival| match arrival {
             Arrival::New(record) | Arrival::Again(record) => self.decision(record),
         }))
@@ -361,6 +368,7 @@ impl<T: Tenant> Session<T> {
                 Effect::OutOfPlace(what) => say_out_of_place(&what),
                 Effect::Superseded(epoch) => return Err(ActError::Superseded { epoch }),
                 Effect::WriteIntent(key, record) => self.write_intent(key, *record)?,
+                Effect::WriteClaim(record) => self.write_claim(*record)?,
                 Effect::Record { write, reports, ledger } => self.write(write, &reports, ledger)?,
                 Effect::Act { order, until } => {
                     self.work.spawn(self.calls.act(*order, until));
@@ -371,7 +379,6 @@ impl<T: Tenant> Session<T> {
                     }
                 }
                 Effect::Read { key, alert, machine } => {
-                Effect::WriteClaim(record) => self.write_claim(*record)?,
                     self.work.spawn(self.calls.facts(key, alert, machine));
                 }
                 Effect::Remove { keys, epoch, until } => self.remove(keys, epoch, until),
@@ -411,16 +418,6 @@ impl<T: Tenant> Session<T> {
         Ok(())
     }
 
-    /// Deletes keys within the lease; what is left of them then is found again at the next restart.
-    fn remove(&mut self, keys: Vec<String>, epoch: u64, until: Instant) {
-        let mut turn = self.writes.turn(keys.iter().cloned());
-        let producer = self.context.producer.clone();
-        self.work.spawn(async move {
-            turn.come().await?;
-            for key in keys {
-                if Instant::now() >= until {
-                    break;
-                }
     fn write_claim(&mut self, record: StampedRecord) -> Result<(), ActError> {
         let outbound = genesis::outbound(&record, &self.context)?;
         let mut turn = self.writes.turn([record.record().key()]);
@@ -435,6 +432,16 @@ impl<T: Tenant> Session<T> {
         Ok(())
     }
 
+    /// Deletes keys within the lease; what is left of them then is found again at the next restart.
+    fn remove(&mut self, keys: Vec<String>, epoch: u64, until: Instant) {
+        let mut turn = self.writes.turn(keys.iter().cloned());
+        let producer = self.context.producer.clone();
+        self.work.spawn(async move {
+            turn.come().await?;
+            for key in keys {
+                if Instant::now() >= until {
+                    break;
+                }
                 producer.send(genesis::tombstone(key, epoch)).await?;
             }
             turn.done();

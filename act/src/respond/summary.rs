@@ -4,18 +4,26 @@
 //! a call nor a settlement waits for it. Of a key only the newest change is kept until it is written, so what waits does not
 //! grow while the broker takes nothing. A failure stops nobody's isolation, and is not silent: it is logged, it keeps the
 //! stage unready for as long as it lasts, which `cordon status` shows, and is tried again until it is mended.
+//!
+//! A former holder that wakes may write over a key. The holder reads the topic again now and then, and has what the ledger
+//! says of such a key written once more, in the turn of that key.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cordon_records::{Counter, LedgerRecord, StampedRecord, Topic, WholeSummary};
-use cordon_response::{LedgerState, RawRecord, SummaryChanges, SummaryFold, SummaryRecords, mirrored};
+use cordon_response::{
+    Event, LastWords, LedgerState, RawRecord, SummaryChanges, SummaryFold, SummaryRecords, mirrored, summarised,
+};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Outbound};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::genesis;
+use super::writes::Turn;
 use crate::error::ActError;
 
 /// Its name among the components of its process.
@@ -24,9 +32,22 @@ pub const COMPONENT: &str = "summary";
 /// How long to wait after a failure.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// How often the mark is written anew while nothing is left to be written: [`WholeSummary::COUNTS_FOR`] allows for some that
-/// come late.
-const MARK: Duration = Duration::from_secs(30);
+/// How often what is done again and again.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The mark is written anew, while nothing is left to be written.
+    pub mark: Duration,
+    /// It is looked whether a former holder has written over something.
+    pub look: Duration,
+}
+
+/// [`WholeSummary::COUNTS_FOR`] allows for some marks that come late. People must not wait for an hour until what is written
+/// over is set right, and one look reads the whole topic.
+impl Default for Pace {
+    fn default() -> Self {
+        Self { mark: Duration::from_secs(30), look: Duration::from_secs(600) }
+    }
+}
 
 /// So many records are under way at once.
 const AT_ONCE: usize = 256;
@@ -45,6 +66,13 @@ impl Book {
         match self {
             Self::Comparing(wanted) => wanted.take(record),
             Self::Following(changes) => changes.extend(mirrored(record)),
+        }
+    }
+
+    /// What the ledger says of keys over which a former holder wrote. While the topic is compared that is found there.
+    fn say_again(&mut self, what: SummaryChanges) {
+        if let Self::Following(changes) = self {
+            changes.extend(what);
         }
     }
 
@@ -109,30 +137,62 @@ impl Told {
 #[derive(Debug)]
 pub struct Summary {
     told: Told,
+    astray: UnboundedReceiver<BTreeSet<String>>,
     closing: Arc<Notify>,
     writer: JoinSet<()>,
 }
 
 impl Summary {
     /// Begins to bring the topic to what this restored ledger says, and to follow it.
-    pub fn begin(ledger: &LedgerState, epoch: u64, context: &Context) -> Self {
+    pub fn begin(ledger: &LedgerState, epoch: u64, pace: Pace, context: &Context) -> Self {
         let told = Told(Arc::new(Shared {
             book: Mutex::new(Book::Comparing(SummaryRecords::of(ledger))),
             changed: Notify::new(),
         }));
         let (closing, mut writer) = (Arc::new(Notify::new()), JoinSet::new());
+        let (found, astray) = unbounded_channel();
         // A ledger without a beginning is refused before.
         if let Some(genesis) = ledger.genesis() {
             let by = Counter { ledger: genesis.at, epoch };
-            let writing = Writer { shared: Arc::clone(&told.0), context: context.clone(), by, is_marked: false };
+            let (shared, looked) = (Arc::clone(&told.0), Instant::now());
+            let writing = Writer { shared, context: context.clone(), by, pace, marked: None, looked, found };
             writer.spawn(writing.run(Arc::clone(&closing)));
         }
-        Self { told, closing, writer }
+        Self { told, astray, closing, writer }
     }
 
     /// Where to say what the ledger says.
     pub fn told(&self) -> Told {
         self.told.clone()
+    }
+
+    /// The next keys over which a former holder has written; waits for ever where there are none. Cancel-safe.
+    pub async fn astray(&mut self) -> BTreeSet<String> {
+        match self.astray.recv().await {
+            Some(keys) => keys,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Says of these keys once more what the ledger says, once all that was written of them before is confirmed.
+    pub fn say_again(
+        &self,
+        keys: BTreeSet<String>,
+        ledger: &LedgerState,
+        mut turn: Turn,
+    ) -> impl Future<Output = Result<Event, ActError>> + use<> {
+        let of = |key: String| {
+            let record = summarised(ledger, &key);
+            (key, record)
+        };
+        let (what, shared): (SummaryChanges, _) = (keys.into_iter().map(of).collect(), Arc::clone(&self.told.0));
+        async move {
+            turn.come().await?;
+            shared.book().say_again(what);
+            shared.changed.notify_one();
+            turn.done();
+            Ok(Event::Tick)
+        }
     }
 
     /// Writes what is left, within this time; the next holder finds what is missing then.
@@ -148,7 +208,12 @@ struct Writer {
     shared: Arc<Shared>,
     context: Context,
     by: Counter,
-    is_marked: bool,
+    pace: Pace,
+    /// When it was marked as whole last.
+    marked: Option<Instant>,
+    /// When the topic was looked at last.
+    looked: Instant,
+    found: UnboundedSender<BTreeSet<String>>,
 }
 
 impl Writer {
@@ -161,7 +226,7 @@ impl Writer {
             match (&written, is_closing) {
                 (Ok(false), false) => tokio::select! {
                     () = self.shared.changed.notified() => {}
-                    () = tokio::time::sleep(MARK) => self.is_marked = false,
+                    () = tokio::time::sleep_until(self.due().into()) => {}
                     () = closing.notified() => is_closing = true,
                 },
                 (Err(_), false) => tokio::select! {
@@ -173,6 +238,12 @@ impl Writer {
             }
         }
         self.context.health.set_ready(COMPONENT, true, "");
+    }
+
+    /// When there is something to do although nothing changes.
+    fn due(&self) -> Instant {
+        let mark = self.marked.map_or_else(Instant::now, |at| at + self.pace.mark);
+        mark.min(self.looked + self.pace.look)
     }
 
     fn say(&self, written: &Result<bool, ActError>) {
@@ -198,21 +269,39 @@ impl Writer {
             };
             let found = kafka::fold_all(&self.context.kafka, Topic::Summary, SummaryFold::default(), take).await?;
             self.shared.book().compared(&found);
+            self.looked = Instant::now();
+        } else if self.looked.elapsed() >= self.pace.look {
+            self.look_again().await?;
         }
         let changes = self.shared.book().next();
         if !changes.is_empty() {
             self.write(changes).await?;
             return Ok(true);
         }
-        if self.is_marked {
+        // However often something changes: it is whole whenever nothing is left.
+        if self.marked.is_some_and(|at| at.elapsed() < self.pace.mark) {
             return Ok(false);
         }
         let whole = WholeSummary { epoch: self.by.epoch, at: self.context.clock.now() };
         let headers = RawRecord::headers_of_holder(self.by);
         let mark = Outbound::json(Topic::Summary, WholeSummary::KEY, headers, &whole)?;
         self.context.producer.send(mark).await?;
-        self.is_marked = true;
+        self.marked = Some(Instant::now());
         Ok(true)
+    }
+
+    /// Looks whether a former holder has written over something; what is to be said of that only the ledger knows.
+    async fn look_again(&mut self) -> Result<(), ActError> {
+        let take = |words: &mut LastWords, record: kafka::Inbound| _ = words.take(&genesis::raw(&record));
+        let words = kafka::fold_all(&self.context.kafka, Topic::Summary, LastWords::default(), take).await?;
+        self.looked = Instant::now();
+        let astray = words.astray_under(self.by);
+        if !astray.is_empty() {
+            tracing::warn!(keys = ?astray, "a former holder of respond wrote over these keys of the summary; they are set right");
+            // The tenure may be at its end: then its successor compares.
+            let _ = self.found.send(astray);
+        }
+        Ok(())
     }
 
     /// Writes these; what may not have been written is taken back.

@@ -24,7 +24,7 @@ pub use closing::CONNECTION_KEPT;
 pub(crate) use closing::{LOOKED_AT, Reach, has_isolation};
 use closing::{may_be_judged_again, would_have_passed};
 pub use read::{LedgerFold, RawRecord, UnreadableRecord};
-pub use summary::{NotWhole, SummaryChanges, SummaryFold, SummaryRecords, mirrored};
+pub use summary::{LastWords, NotWhole, SummaryChanges, SummaryFold, SummaryRecords, mirrored, summarised};
 pub(crate) use transition::Part;
 
 /// The longest time that Microsoft counts calls in.

@@ -44,8 +44,8 @@ mod waited;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
 pub use ledger::{
-    CONNECTION_KEPT, LedgerFold, LedgerState, NotWhole, RawRecord, SummaryChanges, SummaryFold, SummaryRecords,
-    UnreadableRecord, mirrored,
+    CONNECTION_KEPT, LastWords, LedgerFold, LedgerState, NotWhole, RawRecord, SummaryChanges, SummaryFold,
+    SummaryRecords, UnreadableRecord, mirrored, summarised,
 };
 pub use outline::DecisionOutline;
 pub use responder::{Config, Responder, Retry};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cordon_policy::{Isolation, RuleSet};
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Counter,
-    Headers, LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic,
+    Headers, LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic, WholeSummary,
 };
 use cordon_response::facts::{ActionSnapshot, FreshFacts};
 use cordon_response::{
@@ -28,7 +28,7 @@ use crate::error::ActError;
 use crate::metrics::ActMetrics;
 use crate::policy::Policy;
 use crate::reload::LoadedPolicy;
-use crate::respond::{GROUP, Respond, Tenant, genesis, init_ledger};
+use crate::respond::{GROUP, Pace, Respond, Tenant, genesis, init_ledger};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -185,6 +185,7 @@ impl Stage {
             context: self.context.clone(),
             config,
             resume: None,
+            summary: Pace { mark: Duration::from_secs(1), look: Duration::from_millis(500) },
             metrics: ActMetrics::new(&self.context.registry).unwrap(),
         };
         let (context, stop) = (self.context.clone(), self.stop.clone());
@@ -421,5 +422,46 @@ async fn what_people_look_at_follows_the_ledger_and_each_tenure_sets_right_what_
     let again = until_summary_is_the_ledgers(&stage).await;
     assert_eq!(again.entries().map(|entry| entry.state.as_str()).collect::<Vec<_>>(), ["accepted"]);
     assert_eq!(again.claim().map(|claim| claim.epoch), Some(told.epoch() + 1));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_former_holder_writes_over_on_the_summary_is_set_right_within_the_tenure() {
+    let mut stage = Stage::new().await;
+    let tenant = Held::new(100);
+    stage.respond(tenant.clone());
+    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
+    stage.until_state(ActionState::Accepted).await;
+    let told = until_summary_is_the_ledgers(&stage).await;
+    let former = Counter { ledger: told.genesis().unwrap().at, epoch: told.epoch() - 1 };
+    // It says that nothing is open, and brings back what has ended long ago.
+    let mut ended = told.entries().next().unwrap().clone();
+    ended.key = ActionKey::new("0123456789abcdef").unwrap();
+    let ended = LedgerRecord::Action(Box::new(ended));
+    let ended = (ended.key(), Some(serde_json::to_vec(&ended).unwrap()));
+    for (key, value) in [(format!("action/{}", tenant.key), None), ended] {
+        let headers = RawRecord::headers_of_holder(former);
+        let record = Outbound { topic: Topic::Summary, key: Some(key), headers, value };
+        stage.context.producer.send(record).await.unwrap();
+    }
+    let again = until_summary_is_the_ledgers(&stage).await;
+    assert_eq!((again.entries().count(), again.epoch()), (1, told.epoch()), "nobody took over");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_summary_is_marked_as_whole_again_and_again_although_something_changes_all_the_time() {
+    let mut stage = Stage::new().await;
+    stage.respond(Held::new(100));
+    let is_mark = |record: &kafka::Inbound| record.key_text() == Some(WholeSummary::KEY);
+    let mut number = 0;
+    until("the fourth mark", async || {
+        number += 1;
+        stage.write(Topic::Decisions, &decision(&format!("a{number}"), &format!("m{number}"))).await;
+        let said = kafka::read_all(&stage.context.kafka, Topic::Summary).await.unwrap();
+        let marks = said.iter().filter(|record| is_mark(record)).count();
+        if marks >= 4 { Ok(()) } else { Err(format!("{marks} marks among {} records", said.len())) }
+    })
+    .await;
     stage.end().await;
 }

@@ -3,7 +3,8 @@
 //!
 //! The ledger is the truth. Of each key `summary` has the newest record that the ledger has, or none; every record and every
 //! tombstone names its writer in the headers, the ledger by the instant at which it was made and the claim by its epoch. What
-//! a former holder says late is passed over. Where it stands in the place of what compaction took, the summary is not whole.
+//! a former holder says late is passed over. Where it stands in the place of what compaction took, the summary is not whole, until
+//! the holder, which looks for it now and then, has written the key again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,11 +72,12 @@ impl SummaryRecords {
     /// What is to be written so that the topic says this.
     #[must_use]
     pub fn differences(&self, found: &SummaryFold) -> SummaryChanges {
-        let differs =
-            |key: &String, record: &LedgerRecord| found.astray.contains(key) || found.records.get(key) != Some(record);
+        let differs = |key: &String, record: &LedgerRecord| {
+            found.words.astray.contains(key) || found.records.get(key) != Some(record)
+        };
         let wrong = self.0.iter().filter(|(key, record)| differs(key, record));
         let wrong = wrong.map(|(key, record)| (key.clone(), Some(record.clone())));
-        let known = found.records.keys().chain(&found.astray).cloned().chain(found.broken.keys());
+        let known = found.records.keys().chain(&found.words.astray).cloned().chain(found.broken.keys());
         let gone = known.filter(|key| !self.0.contains_key(key)).map(|key| (key, None));
         gone.chain(wrong).collect()
     }
@@ -98,13 +100,50 @@ pub enum NotWhole {
     Unreadable(super::UnreadableRecord),
 }
 
+/// What `summary` is to say of this key of this ledger.
+#[must_use]
+pub fn summarised(ledger: &LedgerState, key: &str) -> Option<LedgerRecord> {
+    mirrored(&ledger.record(key)?).and_then(|(_, record)| record)
+}
+
+/// Who had the last word of each key of `summary`, while that is read.
+#[derive(Debug, Clone, Default)]
+pub struct LastWords {
+    newest: Option<Counter>,
+    /// Keys of which a former holder had it: that is the one which compaction keeps.
+    astray: BTreeSet<String>,
+}
+
+impl LastWords {
+    /// Takes the next record in the order of the log. Says whether it is the holder's of its time: what a former one says late
+    /// does not count, whatever it says.
+    pub fn take(&mut self, raw: &RawRecord<'_>) -> bool {
+        let Some(key) = raw.key_text() else { return false };
+        let by = raw.holder();
+        if by < self.newest {
+            // The mark is written again soon.
+            if key != WholeSummary::KEY {
+                self.astray.insert(key.to_owned());
+            }
+            return false;
+        }
+        self.newest = by;
+        self.astray.remove(key);
+        true
+    }
+
+    /// The keys over which a former holder wrote; none where this one is not the holder any more, and its successor sees to it.
+    #[must_use]
+    pub fn astray_under(self, holder: Counter) -> BTreeSet<String> {
+        if self.newest == Some(holder) { self.astray } else { BTreeSet::new() }
+    }
+}
+
 /// The topic `summary` while it is read.
 #[derive(Debug, Clone, Default)]
 pub struct SummaryFold {
     records: BTreeMap<String, LedgerRecord>,
-    /// Keys of which a former holder had the last word: that is the one which compaction keeps.
-    astray: BTreeSet<String>,
-    newest: Option<Counter>,
+    words: LastWords,
     whole: Option<(Counter, Timestamp)>,
     broken: Broken,
 }
@@ -112,24 +151,15 @@ pub struct SummaryFold {
 impl SummaryFold {
     /// Takes the next record in the order of the log; `place` names it for people.
     pub fn take(&mut self, raw: &RawRecord<'_>, place: impl FnOnce() -> String) {
-        let Some(key) = raw.key_text() else { return };
-        let by = raw.holder();
-        if by < self.newest {
-            // Whatever it says: the holder's own word is what stands, if it can still be read.
-            if key != WholeSummary::KEY {
-                self.astray.insert(key.to_owned());
-            }
-            return;
-        }
-        self.newest = by;
-        self.astray.remove(key);
+        // The holder's own word is what stands, if it can still be read.
+        let Some(key) = raw.key_text().filter(|_| self.words.take(raw)) else { return };
         match raw.value {
             None => {
                 self.broken.put_right(raw);
                 self.forget(key);
             }
             Some(value) if key == WholeSummary::KEY => {
-                self.whole = by.zip(WholeSummary::read(value).map(|mark| mark.at));
+                self.whole = raw.holder().zip(WholeSummary::read(value).map(|mark| mark.at));
             }
             Some(value) => match self.broken.read(raw, value, place) {
                 Some(record) => {
@@ -153,10 +183,10 @@ impl SummaryFold {
     /// # Errors
     /// When it may lack something: nobody may say "none" then.
     pub fn finish(self) -> Result<(LedgerState, Timestamp), NotWhole> {
-        let newest = self.newest.ok_or(NotWhole::Never)?;
+        let newest = self.words.newest.ok_or(NotWhole::Never)?;
         let whole = self.whole.filter(|(by, _)| *by == newest);
         let (_, at) = whole.ok_or(NotWhole::Behind(newest.epoch))?;
-        if let Some(key) = self.astray.into_iter().find(|key| !self.records.contains_key(key)) {
+        if let Some(key) = self.words.astray.into_iter().find(|key| !self.records.contains_key(key)) {
             return Err(NotWhole::Astray(key));
         }
         if let Some(unreadable) = self.broken.into_all().into_iter().next() {

@@ -11,7 +11,9 @@ use proptest::prelude::*;
 
 use super::samples::start;
 use super::stale::{claim, closed_as};
-use crate::{LedgerState, NotWhole, RawRecord, SummaryChanges, SummaryFold, SummaryRecords, mirrored};
+use crate::{
+    LastWords, LedgerState, NotWhole, RawRecord, SummaryChanges, SummaryFold, SummaryRecords, mirrored, summarised,
+};
 
 const EXAMPLE: &str = include_str!("../../../../common/records/examples/v1/ledger-action.json");
 
@@ -123,6 +125,22 @@ impl Model {
         self.compacted_after_stale |= self.stale;
     }
 
+    /// The holder looks whether a former one has written over something, and says that again.
+    fn looks_again(&mut self) {
+        let mut words = LastWords::default();
+        for (key, headers, value) in &self.topic {
+            words.take(&RawRecord { key: Some(key.as_bytes()), headers, value: value.as_deref() });
+        }
+        let ledger = self.restored();
+        for key in words.astray_under(self.by) {
+            let record = summarised(&ledger, &key);
+            self.write(self.by, key, record.as_ref());
+        }
+        self.mark(self.by);
+        (self.stale, self.compacted_after_stale) = (false, false);
+        assert!(SummaryRecords::of(&ledger).differences(&self.fold()).is_empty());
+    }
+
     fn is_made_anew(&mut self) {
         self.by = Counter { ledger: self.by.ledger + SignedDuration::from_secs(1), epoch: 0 };
         self.ledger.clear();
@@ -153,9 +171,9 @@ impl Model {
     }
 }
 
-/// Which of six things happens, to which key, and how.
+/// Which of seven things happens, to which key, and how.
 fn happenings() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
-    proptest::collection::vec((0u8..12, 0u8..4, 0u8..3), 0..24)
+    proptest::collection::vec((0u8..13, 0u8..4, 0u8..3), 0..24)
 }
 
 proptest! {
@@ -178,6 +196,7 @@ proptest! {
                 8 | 9 if model.by.epoch > 1 => model.says_late(number, how),
                 10 => model.compacts(),
                 11 if how == 0 => model.is_made_anew(),
+                12 => model.looks_again(),
                 _ => {}
             }
             model.is_right()?;
@@ -199,6 +218,28 @@ fn nobody_says_none_of_a_summary_that_was_never_written_or_is_not_marked_or_cann
     model.topic.push(("action/k".to_owned(), headers, Some(b"{".to_vec())));
     assert!(matches!(model.fold().finish(), Err(NotWhole::Unreadable(_))));
     model.takes_over();
+}
+
+#[test]
+fn what_a_former_holder_wrote_over_is_said_again_by_the_holder_and_by_nobody_else() {
+    let mut model = Model::new();
+    let entry = model.entry(1);
+    model.records(&entry, false);
+    model.takes_over();
+    let closed = closed_as(&key(1), ActionState::Denied, (2, model.by.epoch));
+    model.records(&LedgerRecord::Closed(closed), false);
+    // What is closed stands there once more.
+    model.says_late(1, 2);
+    assert!(matches!(model.fold().finish(), Err(NotWhole::Astray(_))));
+    let former = Counter { epoch: model.by.epoch - 1, ..model.by };
+    let mut words = LastWords::default();
+    for (key, headers, value) in &model.topic {
+        words.take(&RawRecord { key: Some(key.as_bytes()), headers, value: value.as_deref() });
+    }
+    assert!(words.clone().astray_under(former).is_empty(), "who was taken over from says nothing more");
+    assert_eq!(words.astray_under(model.by).into_iter().collect::<Vec<_>>(), [format!("action/{}", key(1))]);
+    model.looks_again();
+    assert_eq!(model.fold().finish().unwrap().0.entries().count(), 0);
 }
 
 #[test]
