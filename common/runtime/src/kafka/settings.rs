@@ -202,6 +202,11 @@ impl KafkaSettings {
             .set("auto.offset.reset", "earliest")
             .set("queued.min.messages", "10000")
             .set("queued.max.messages.kbytes", "16384");
+        if fetch == Fetch::Following {
+            // What it reads is folded into memory that lasts, and little may wait beside that. A fetch of the default megabyte
+            // is, unpacked, tens of thousands of small records, and each of them takes half a kilobyte in the queue.
+            config.set("fetch.message.max.bytes", "131072").set("queued.min.messages", "2000");
+        }
         self.fetch_settings(&mut config, fetch);
         self.without_group(config)
     }
