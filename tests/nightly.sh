@@ -29,7 +29,7 @@ run() { # NAME COMMAND…
   shift
   echo "=== $name"
   timeout "$limit" "$@" >"$out/$name.log" 2>&1 || status=$?
-  said=$(grep -hoE '(visible to call|alert returned|50000 decisions|from the kill).*' "$out/$name.log" | paste -sd '|')
+  said=$(grep -hoE '(visible to call|alert returned|50000 decisions|10000 Medium alerts|restart of respond|from the kill).*' "$out/$name.log" | paste -sd '|')
   said=${said:-$(grep -hE '^(test result:|p50|p99|bare|Cordon|kept|EXCEEDED)' "$out/$name.log" | grep -v ' 0 passed' | tail -1)}
   [[ $status == 0 ]] || failed=1
   rows+=("$(printf '%-18s %-8s %5d s  %s' "$name" "$([[ $status == 0 ]] && echo ok || echo "FAILED $status")" $((SECONDS - start)) "$said")")

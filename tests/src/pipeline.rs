@@ -179,6 +179,17 @@ impl Pipeline {
         path
     }
 
+    /// From now on this binary asks Microsoft as this app.
+    ///
+    /// # Panics
+    /// When its configuration cannot be written.
+    pub fn asks_as(&mut self, binary: &str, app: &str) {
+        let text = std::fs::read_to_string(&self.config).expect("the configuration is there");
+        let path = self.folder.path().join(format!("{binary}.yaml"));
+        std::fs::write(&path, text.replace(CLIENT_ID, app)).expect("the configuration is written");
+        self.logins.insert(binary.to_owned(), path);
+    }
+
     /// The configuration file of all stages.
     pub fn config(&self) -> &Path {
         &self.config

@@ -67,6 +67,16 @@ pub fn processor_time(pid: u32) -> Duration {
     TICK * ticks.sum()
 }
 
+/// Memory that a process has resident now, KiB (`VmRSS`).
+///
+/// # Panics
+/// When it is gone.
+#[must_use]
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    field(&status, "VmRSS:").expect("it has memory")
+}
+
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
@@ -81,6 +91,7 @@ mod tests {
         let own = Usage::of(std::process::id()).unwrap();
         assert!(own.peak_kib > 500 && own.threads > 0 && own.descriptors > 2, "{own}");
         assert_eq!(Usage::of(u32::MAX), None);
+        assert!((500..=own.peak_kib).contains(&resident_kib(std::process::id())));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use cordon_records::{
     ActionKey, AlertId, Clock as _, DecisionRecord, EnrichedRecord, MachineId, SystemClock, TenantId, Topic,
 };
 use cordon_runtime::kafka::{Position, positions};
-use cordon_simulator::{SimAlert, TENANT_ID};
+use cordon_simulator::{ALL_ROLES, App, CLIENT_ID, CLIENT_SECRET, Options, SimAlert, TENANT_ID};
 use cordon_tests::hops::{self, Isolated};
 use cordon_tests::load::machines_of;
 use cordon_tests::meddle;
@@ -110,60 +110,116 @@ const REHEARSED: &str = "id: rehearse-medium\ndescription: What isolating at Med
                          when: 'alert.severity == \"Medium\"'\nactions:\n  - isolate: {type: Full, comment: Medium}\n\
                          tests:\n  - name: Medium is rehearsed\n    given: {alert: {severity: Medium}}\n    expect: [isolate]\n";
 
+/// The machines of the storm, and how many High alerts come in the middle of it.
+const FLEET: u32 = 10_000;
+const HIGH: u32 = 100;
+
+/// Has the pipeline run these rules as well, by their file names.
+fn add_rules(pipeline: &Pipeline, rules: &[(String, String)]) {
+    let folder = pipeline.config().parent().unwrap();
+    let mut names = vec!["isolate-high.yaml".to_owned()];
+    for (name, text) in rules {
+        std::fs::write(folder.join(name), text).unwrap();
+        names.push(name.clone());
+    }
+    let text = std::fs::read_to_string(pipeline.config()).unwrap();
+    let more = text.replace("[isolate-high.yaml]", &format!("[{}]", names.join(", ")));
+    assert_ne!(text, more);
+    std::fs::write(pipeline.config(), more).unwrap();
+}
+
+fn rehearse_medium() -> (String, String) {
+    ("rehearse-medium.yaml".to_owned(), REHEARSED.to_owned())
+}
+
+/// The rules that are shipped, but for the one that isolates at High, only rehearsed.
+fn shipped_in_shadow() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rules");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let rules = files.filter(|path| name(path).ends_with(".yaml") && name(path) != "isolate-high.yaml");
+    let mode = |line: &str| if line.starts_with("mode: ") { "mode: shadow".to_owned() } else { line.to_owned() };
+    rules
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            (name(&path), text.lines().map(mode).collect::<Vec<_>>().join("\n") + "\n")
+        })
+        .collect()
+}
+
+/// A Medium alert on each machine of the fleet, all at once.
+fn raise_medium(pipeline: &Pipeline) {
+    for known in machines_of(FLEET) {
+        pipeline.tenant.add_alert(SimAlert::on(&known).severity("Medium"));
+        pipeline.tenant.add_machine(known);
+    }
+}
+
+/// High alerts, each on a machine of its own.
+struct Targets(Vec<(AlertId, MachineId)>);
+
+impl Targets {
+    /// Raises one a second.
+    async fn raise(pipeline: &Pipeline) -> Self {
+        let mut targets = Vec::new();
+        let mut beat = tokio::time::interval(Duration::from_secs(1));
+        for number in 1..=HIGH {
+            beat.tick().await;
+            let target = machine(FLEET + number, &format!("TARGET-{number:03}"));
+            pipeline.tenant.add_machine(target.clone());
+            targets.push((pipeline.tenant.add_alert(SimAlert::on(&target).severity("High")), target.id));
+        }
+        Self(targets)
+    }
+
+    /// Those whose machine was isolated by now.
+    fn isolated(&self, pipeline: &Pipeline) -> Vec<Isolated> {
+        let requests = pipeline.tenant.requests();
+        let posts = requests.iter().filter(|request| request.method == "POST");
+        let posts: BTreeMap<&str, Timestamp> = posts.map(|request| (request.path.as_str(), request.at)).collect();
+        let of = |(alert, machine): &(AlertId, MachineId)| {
+            let called = *posts.get(format!("/api/machines/{machine}/isolate").as_str())?;
+            Some(Isolated { alert: alert.clone(), listed: pipeline.tenant.first_listed(alert)?, called })
+        };
+        self.0.iter().filter_map(of).collect()
+    }
+
+    /// All of them, with how long they took, in ascending order.
+    async fn all(&self, pipeline: &Pipeline) -> (Vec<Isolated>, Vec<Duration>) {
+        let isolated = until(Duration::from_secs(300), "every High alert's machine to be isolated", async || {
+            let isolated = self.isolated(pipeline);
+            if isolated.len() == HIGH as usize { Ok(isolated) } else { Err(format!("{}", isolated.len())) }
+        })
+        .await;
+        let mut waits: Vec<Duration> = isolated.iter().map(Isolated::took).collect();
+        waits.sort();
+        (isolated, waits)
+    }
+
+    /// Whether a request is about one of them. Nothing else is followed.
+    fn are_asked_for(&self, path: &str) -> bool {
+        let names =
+            |(alert, machine): &(AlertId, MachineId)| path.contains(alert.as_str()) || path.contains(machine.as_str());
+        path.starts_with("/api/machineactions") || self.0.iter().any(names)
+    }
+}
+
 /// How long 99 of a hundred High alerts may take.
 const HIGH_WAITS: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 2 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
 async fn in_a_storm_of_ten_thousand_medium_alerts_a_high_one_a_second_does_not_wait_for_the_storm_to_end() {
-    const FLEET: u32 = 10_000;
-    const HIGH: u32 = 100;
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::prepare("storm", Setup { unlimited: true, ..Setup::default() }).await else {
         return;
     };
-    let folder = pipeline.config().parent().unwrap().to_owned();
-    std::fs::write(folder.join("rehearse-medium.yaml"), REHEARSED).unwrap();
-    let text = std::fs::read_to_string(pipeline.config()).unwrap();
-    let both = text.replace("[isolate-high.yaml]", "[isolate-high.yaml, rehearse-medium.yaml]");
-    assert_ne!(text, both);
-    std::fs::write(pipeline.config(), both).unwrap();
+    add_rules(&pipeline, &[rehearse_medium()]);
     pipeline.environment.push(("CORDON_NOTIFY__DIGEST_AFTER", "2m".to_owned()));
     pipeline.launch(1).await;
-    for known in machines_of(FLEET) {
-        pipeline.tenant.add_alert(SimAlert::on(&known).severity("Medium"));
-        pipeline.tenant.add_machine(known);
-    }
-    let mut high = Vec::new();
-    let mut beat = tokio::time::interval(Duration::from_secs(1));
-    for number in 1..=HIGH {
-        beat.tick().await;
-        let target = machine(FLEET + number, &format!("TARGET-{number:03}"));
-        pipeline.tenant.add_machine(target.clone());
-        let alert = pipeline.tenant.add_alert(SimAlert::on(&target).severity("High"));
-        high.push((alert, format!("/api/machines/{}/isolate", target.id)));
-    }
-    let isolated = || -> Vec<Isolated> {
-        let requests = pipeline.tenant.requests();
-        let posts: BTreeMap<&str, Timestamp> = requests
-            .iter()
-            .filter(|request| request.method == "POST")
-            .map(|request| (request.path.as_str(), request.at))
-            .collect();
-        let of = |(alert, path): &(AlertId, String)| {
-            let (listed, called) = (pipeline.tenant.first_listed(alert)?, *posts.get(path.as_str())?);
-            Some(Isolated { alert: alert.clone(), listed, called })
-        };
-        high.iter().filter_map(of).collect()
-    };
-    until(Duration::from_secs(300), "every High alert's machine to be isolated", async || {
-        let done = isolated().len();
-        if done == HIGH as usize { Ok(()) } else { Err(format!("{done}")) }
-    })
-    .await;
-    let isolated = isolated();
-    let mut waits: Vec<Duration> = isolated.iter().map(Isolated::took).collect();
-    waits.sort();
+    raise_medium(&pipeline);
+    let high = Targets::raise(&pipeline).await;
+    let (isolated, waits) = high.all(&pipeline).await;
     let (half, most) = (percentile(&waits, 50), percentile(&waits, 99));
     let rehearsed = settled(&pipeline, i64::from(FLEET + HIGH), Duration::from_secs(300)).await;
     println!(
@@ -175,4 +231,106 @@ async fn in_a_storm_of_ten_thousand_medium_alerts_a_high_one_a_second_does_not_w
     );
     hops::print(&pipeline, &isolated).await;
     assert!(half <= Duration::from_secs(1) && most <= HIGH_WAITS, "{waits:?}");
+}
+
+/// Each stage that asks Microsoft has an app of its own, as is recommended, and so a quota of its own.
+const APPS: [(&str, &str); 2] =
+    [("cordon-ingest", "5a17c0de-0000-4000-8000-0000000000b1"), ("cordon-act", "5a17c0de-0000-4000-8000-0000000000b2")];
+
+/// How long a process that rests takes to have its buckets full: that of the hour begins with 10 calls, holds 140 and gets
+/// 20 a minute.
+const FULL: Duration = Duration::from_secs(7 * 60);
+
+/// The goals, for a release build; one for debugging is some three times as slow.
+const DECIDED: Duration = Duration::from_secs(if cfg!(debug_assertions) { 400 } else { 180 });
+const ALL_SETTLED: Duration = Duration::from_secs(if cfg!(debug_assertions) { 600 } else { 300 });
+const CALLS: usize = 100;
+
+/// How long 99 of a hundred High alerts may take by the published quota. The goal is 2 s, and it is not reached: a release build,
+/// with other work beside it, took 50 s, and 1.2 s for half of them. One a second takes 60 reads a minute of a machine's
+/// actions; 50 flow back, and the 20 that are saved up would do for the rest, but the follow-up of what was accepted reads the
+/// same list every five seconds. Reads that wait for quota have no order among themselves: some wait much longer than others.
+const HIGH_WAITS_BY_QUOTA: Duration = Duration::from_secs(90);
+
+/// Every stage at the pace that is shipped and by the published quota, which the tenant enforces.
+async fn by_the_published_quota(mut pipeline: Pipeline) -> Pipeline {
+    for (key, value) in [
+        ("CORDON_DEFENDER__QUOTA__PER_MINUTE", "100"),
+        ("CORDON_DEFENDER__QUOTA__PER_HOUR", "1500"),
+        ("CORDON_INGEST__POLL_INTERVAL", "auto"),
+        ("CORDON_ACT__FOLLOW_UP", "5s"),
+        ("CORDON_NOTIFY__DIGEST_AFTER", "2m"),
+    ] {
+        pipeline.environment.push((key, value.to_owned()));
+    }
+    for (stage, app) in APPS {
+        pipeline.asks_as(stage, app);
+    }
+    pipeline.launch(1).await;
+    tokio::time::sleep(FULL).await;
+    pipeline
+}
+
+/// Waits until so many decisions are made; says how long that took since then.
+async fn decided(pipeline: &Pipeline, decisions: i64, began: Instant) -> Duration {
+    until(ALL_SETTLED * 2, "every alert to be decided", async || {
+        let positions = positions(&pipeline.kafka, Some("act-respond"), Topic::Decisions).await.unwrap();
+        let made = positions.iter().map(|at| at.high).sum::<i64>();
+        if made >= decisions { Ok(()) } else { Err(format!("{made} made")) }
+    })
+    .await;
+    began.elapsed()
+}
+
+/// The requests since so many for which there is a quota, counted by what they ask for.
+fn api_calls(pipeline: &Pipeline, before: usize, counts: impl Fn(&str) -> bool) -> BTreeMap<String, usize> {
+    let mut calls = BTreeMap::new();
+    for request in pipeline.tenant.requests().into_iter().skip(before) {
+        if request.path.starts_with("/api/") && counts(&request.path) {
+            let what = request.path.split(['?', '(']).next().unwrap_or_default();
+            let words: Vec<&str> = what.split('/').map(|word| if word.len() > 30 { "ID" } else { word }).collect();
+            *calls.entry(format!("{} {}", request.method, words.join("/"))).or_default() += 1;
+        }
+    }
+    calls
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the fault suite, which takes minutes: bash tests/nightly.sh"]
+async fn a_storm_by_the_published_quota_costs_a_hundred_calls_and_high_alerts_in_the_middle_of_it_wait_for_no_more_than_their_quota()
+ {
+    let _turn = TURN.lock().await;
+    let app = |id| App::new(id, CLIENT_SECRET, &ALL_ROLES);
+    let apps = [CLIENT_ID].into_iter().chain(APPS.map(|(_, id)| id)).map(app).collect();
+    let tenant = Options { apps, settle: Duration::from_secs(1), ..Options::default() };
+    let setup = Setup { tenant, unlimited: true, ..Setup::default() };
+    let Some(pipeline) = Pipeline::prepare("published", setup).await else { return };
+    add_rules(&pipeline, &[shipped_in_shadow(), vec![rehearse_medium()]].concat());
+    let pipeline = by_the_published_quota(pipeline).await;
+    let (before, began) = (pipeline.tenant.requests().len(), Instant::now());
+    raise_medium(&pipeline);
+    let high = Targets::raise(&pipeline).await;
+    let all = i64::from(FLEET + HIGH);
+    let decided = decided(&pipeline, all, began).await;
+    _ = settled(&pipeline, all, ALL_SETTLED * 2).await;
+    let settled = began.elapsed();
+    let calls = api_calls(&pipeline, before, |path| !high.are_asked_for(path));
+    let of_high = api_calls(&pipeline, before, |path| high.are_asked_for(path));
+    let (isolated, waits) = high.all(&pipeline).await;
+    let (half, most) = (percentile(&waits, 50), percentile(&waits, 99));
+    println!(
+        "{FLEET} Medium alerts by the published quota: decided in {decided:?}, settled in {settled:?}, {} calls: {calls:?}",
+        calls.values().sum::<usize>()
+    );
+    println!(
+        "alert returned by the API to isolate call, one a second in the middle of them: p50 {half:?}, p99 {most:?}, longest {:?}, \
+         {} calls: {of_high:?}",
+        waits.last(),
+        of_high.values().sum::<usize>()
+    );
+    hops::print(&pipeline, &isolated).await;
+    assert_eq!(pipeline.tenant.violations(), 0);
+    assert!(decided <= DECIDED && settled <= ALL_SETTLED, "decided in {decided:?}, settled in {settled:?}");
+    assert!(calls.values().sum::<usize>() <= CALLS, "{calls:?}");
+    assert!(most <= HIGH_WAITS_BY_QUOTA, "{waits:?}");
 }

@@ -13,6 +13,7 @@ use cordon_simulator::Options;
 use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
 use cordon_tests::processes::cordon;
+use cordon_tests::usage::{Usage, processor_time, resident_kib};
 use cordon_tests::wait::until;
 use jiff::SignedDuration;
 use tokio::sync::Mutex;
@@ -88,6 +89,16 @@ const HELD: u64 = 200;
 /// Of a release build; one for debugging is some three times as slow.
 const GOAL: Duration = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 });
 
+/// The same of a restart, the claim and its way back included. A build for debugging took 26 s of processor.
+const RESTART: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 5 });
+/// How much more memory respond may take than with an empty ledger, KiB.
+const MORE: u64 = 64 * 1024;
+
+/// Memory of a process in KiB: what it has now, and the most that it ever had.
+fn memory(pid: u32) -> (u64, u64) {
+    (resident_kib(pid), Usage::of(pid).unwrap().peak_kib)
+}
+
 /// As respond writes it, with a key as even as a digest is.
 fn closed(number: u64) -> (String, Vec<u8>) {
     let even = |salt: u64| (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(salt | 1);
@@ -123,6 +134,7 @@ fn held(number: u64, until: jiff::Timestamp) -> (String, Vec<u8>) {
 async fn what_people_look_at_takes_a_second_on_a_ledger_of_a_million_closed_actions() {
     let _turn = TURN.lock().await;
     let Some(mut pipeline) = Pipeline::start("summary-million", Setup::default()).await else { return };
+    let idle = memory(pipeline.process("cordon-act", 0).pid());
     assert_eq!(pipeline.process("cordon-act", 0).terminate(SOON).await.code(), Some(0));
     let until_when = pipeline.tenant.now() + SignedDuration::from_hours(4);
     let (bootstrap, ledger) = (pipeline.kafka.bootstrap_servers.clone(), pipeline.kafka.topic(Topic::Ledger));
@@ -131,8 +143,21 @@ async fn what_people_look_at_takes_a_second_on_a_ledger_of_a_million_closed_acti
         meddle::fill(&bootstrap, &ledger, all);
     };
     tokio::task::spawn_blocking(filling).await.unwrap();
+    let began = Instant::now();
     pipeline.start_stage("cordon-act", 0, &[]);
     pipeline.process("cordon-act", 0).line(SOON * 4, "respond holds the ledger").await;
+    let held = began.elapsed();
+    pipeline.ready("cordon-act", 0).await;
+    let (ready, now) = (began.elapsed(), memory(pipeline.process("cordon-act", 0).pid()));
+    let (more, peak) = (now.0.saturating_sub(idle.0), now.1.saturating_sub(idle.1));
+    let processor = processor_time(pipeline.process("cordon-act", 0).pid());
+    println!(
+        "restart of respond with {CLOSED} closed actions: ready after {ready:?}, its claim read back after {held:?}, {processor:?} \
+         of processor; {} MiB more than with none, {} MiB at the most",
+        more / 1024,
+        peak / 1024
+    );
+    assert!(ready <= RESTART && more <= MORE, "{ready:?}, {more} KiB more, {peak} KiB at the most");
     until(SOON, "the summary to have what is held", async || {
         let (code, text) = cordon(pipeline.config(), &["approvals", "list"]).await;
         let rows = text.lines().filter(|line| line.contains("isolate")).count() as u64;
