@@ -50,8 +50,9 @@ impl FaultyBroker {
 
     /// Clients that speak the classic one, with a session of six seconds.
     pub fn classic(&self, properties: &[(&str, &str)]) -> KafkaSettings {
-        let session = [("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500")];
-        let mut settings = self.settings(&[&session, properties].concat());
+        // This broker lets a fetch wait to its end even when a record arrives, as none outside of tests does.
+        let own = [("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "500"), ("fetch.wait.max.ms", "100")];
+        let mut settings = self.settings(&[&own, properties].concat());
         settings.in_memory = false;
         settings
     }
