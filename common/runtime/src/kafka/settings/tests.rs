@@ -87,6 +87,18 @@ fn only_records_that_leave_together_wait_for_each_other() {
 }
 
 #[test]
+fn a_record_that_leaves_at_once_is_compressed_with_small_tables_unless_somebody_wants_it_otherwise() {
+    let level = |properties, departure| {
+        let yaml = format!("kafka: {{bootstrap_servers: 'a:9092', properties: {{{properties}}}}}");
+        let config = read(&yaml).unwrap().producer("act", departure).unwrap();
+        config.get("compression.level").map(str::to_owned)
+    };
+    assert_eq!(level("", Departure::AtOnce).as_deref(), Some("1"));
+    assert_eq!(level("", Departure::Together), None, "as the codec has it");
+    assert_eq!(level("compression.level: 9", Departure::AtOnce).as_deref(), Some("9"));
+}
+
+#[test]
 fn properties_on_which_correctness_rests_are_refused_with_the_reason() {
     for (key, _) in REFUSED {
         let problems = read(&format!("kafka: {{bootstrap_servers: 'a:9092', properties: {{{key}: x}}}}"));
