@@ -4,11 +4,9 @@ use cordon_response::Retry;
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
-use cordon_policy::Guards;
+use cordon_policy::{Guards, Policy, PolicyFiles};
 use cordon_records::{Mode, TenantId};
 use cordon_settings::Section;
-
-use crate::policy::{Policy, PolicyFiles};
 
 /// The names of the modes in the file.
 const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];

@@ -7,7 +7,6 @@ mod error;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 mod metrics;
-mod policy;
 mod policy_log;
 mod reload;
 pub mod respond;
@@ -31,7 +30,6 @@ use tokio_util::sync::CancellationToken;
 pub use config::{ActSettings, read_guards};
 pub use decide::GROUP as DECIDE_GROUP;
 pub use error::ActError;
-pub use policy::{Policy, PolicyFiles};
 
 use crate::decide::Decide;
 use crate::metrics::{ActMetrics, PolicyMetrics};

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use cordon_policy::Policy;
 use cordon_records::{
     CountedFleet, Fleet, Headers, PolicyFile, PolicyKind, PolicyRecord, PolicyText, PolicyTexts, Topic, policy_texts,
 };
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::ActError;
 use crate::metrics::PolicyMetrics;
-use crate::policy::Policy;
 use crate::reload::LoadedPolicy;
 
 /// How long to wait after a failure.
@@ -190,7 +190,7 @@ mod tests {
     use cordon_records::Counter;
 
     use super::*;
-    use crate::policy::PolicyFiles;
+    use cordon_policy::PolicyFiles;
 
     const RULE: &str = "id: r\nwhen: alert.severity == \"High\"\nactions: []\n";
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordon_policy::{Policy, PolicyFiles, PolicyText};
 use cordon_records::{Headers, Notice, NoticeKind, PolicyStanding, Report, SCHEMA_VERSION, Topic};
 use cordon_response::ActivePolicy;
 use cordon_runtime::context::Context;
@@ -16,7 +17,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::PolicyMetrics;
-use crate::policy::{Policy, PolicyFiles, PolicyText};
 
 /// The longest account of what is wrong that goes into a notice, in characters. The log has all of it.
 const TOLD: usize = 1_500;

@@ -9,6 +9,7 @@ mod decide;
 mod expand;
 mod explain;
 mod facts;
+mod files;
 mod glob;
 mod guards;
 mod observable;
@@ -22,6 +23,7 @@ pub use condition::{Condition, Judged, Mistake, Step};
 pub use decide::{DecideError, decide, decide_read};
 pub use explain::{RuleExplanation, explain};
 pub use facts::RecordFacts;
+pub use files::{Policy, PolicyFiles, PolicyText};
 pub use guards::{
     Approvals, Asker, Attempt, Case, Consent, Fleet, Guards, Isolation, Judgement, Recorded, Setting, Trip, Warning,
     guard, judge, stands_unread, within_caps,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cordon_policy::{Isolation, RuleSet};
+use cordon_policy::{Isolation, Policy, RuleSet};
 use cordon_records::{
     ActionKey, ActionKind, ActionState, AlertChanges, AlertId, AttemptState, Clock, Command, CommandRecord, Counter,
     Headers, LedgerRecord, MachineAction, MachineActionId, MachineId, Report, TenantId, Topic, WholeSummary,
@@ -26,7 +26,6 @@ use tokio_util::sync::CancellationToken;
 use super::samples::{config, decision, pending, start};
 use crate::error::ActError;
 use crate::metrics::ActMetrics;
-use crate::policy::Policy;
 use crate::reload::LoadedPolicy;
 use crate::respond::{GROUP, Pace, Respond, Tenant, genesis, init_ledger};
 

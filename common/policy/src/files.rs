@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use cordon_policy::{Guards, RecordedTest, RuleSet, is_recorded_test_of, run_all_tests};
 use cordon_records::{PolicyFile, digest};
 use cordon_settings::{Problem, Problems, read_text};
 use cordon_signing::AllowedSigners;
+
+use crate::guards::Guards;
+use crate::rules::{RecordedTest, RuleSet, is_recorded_test_of, run_all_tests};
 
 /// Rules and guards that are whole and right.
 #[derive(Debug, Clone)]
