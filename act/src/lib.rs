@@ -39,6 +39,9 @@ use crate::respond::{DefenderTenant, Pace, Respond};
 /// How long an INTENT permits the call.
 const LEASE: Duration = Duration::from_secs(30);
 
+/// How long respond rests from one walk through what has ended to the next.
+const CLOSE_EVERY: Duration = Duration::from_secs(3_600);
+
 /// How long respond rests before it stands for election again after a passing failure.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -219,6 +222,7 @@ async fn respond(
         follow_up: settings.follow_up,
         alarm_after: settings.alarm_after,
         retry: settings.retry,
+        close_every: CLOSE_EVERY,
     };
     let holder = || Respond {
         tenant: DefenderTenant(defender.clone()),

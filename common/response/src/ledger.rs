@@ -21,8 +21,8 @@ mod transition;
 
 use closed::Closed;
 pub use closing::CONNECTION_KEPT;
+use closing::{CutOff, may_be_judged_again, would_have_passed};
 pub(crate) use closing::{LOOKED_AT, Reach, has_isolation};
-use closing::{may_be_judged_again, would_have_passed};
 pub use read::{LedgerFold, RawRecord, UnreadableRecord};
 pub use summary::{LastWords, NotWhole, SummaryChanges, SummaryFold, SummaryRecords, mirrored, summarised};
 pub(crate) use transition::Part;
@@ -75,6 +75,9 @@ pub struct LedgerState {
     attempted: BTreeMap<Timestamp, Vec<Mark>>,
     /// What is reported, by when it was: what may be closed is among it.
     reported: BTreeSet<(Timestamp, ActionKey)>,
+    /// What cut a machine off, since its entries last changed: asked for of every entry in every walk, and a machine may have
+    /// thousands.
+    cut_offs: BTreeMap<MachineId, Option<CutOff>>,
     /// The epoch under which this state's holder writes; 0 of one that is only read.
     writer: u64,
 }
@@ -117,8 +120,10 @@ impl LedgerState {
             return false;
         }
         self.closed.remove(&entry.key);
+        self.cut_offs.remove(&entry.machine.id);
         let mut stands = true;
         if let Some(mut known) = self.entries.remove(&entry.key) {
+            self.cut_offs.remove(&known.machine.id);
             self.forget(&known);
             let intents = merged(&known.intents, &entry.intents);
             let supersedes = entry.supersedes(&known);
@@ -159,6 +164,7 @@ impl LedgerState {
         }
         if let Some(entry) = self.entries.remove(&closed.key) {
             self.forget(&entry);
+            self.cut_offs.remove(&entry.machine.id);
             take_from(&mut self.on, &entry.machine.id, &entry.key);
             take_from(&mut self.isolations, &entry.alert.id, &entry.key);
         }

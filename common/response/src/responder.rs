@@ -71,6 +71,9 @@ pub struct Config {
     pub alarm_after: Duration,
     /// How often a failed isolation is attempted.
     pub retry: Retry,
+    /// How long from one walk through what has ended, to close it, to the next. An hour by design; a replay of months in
+    /// seconds takes longer ones.
+    pub close_every: Duration,
 }
 
 /// The state machine.

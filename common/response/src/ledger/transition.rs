@@ -1,7 +1,6 @@
 //! What the holder changes, and its epoch on what is written of that: there is no other way to change what is known, or to
 //! stamp a record. Pure.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use cordon_records::{ActionKey, CommandId, LedgerEntry, LedgerRecord, StampedRecord};
@@ -76,7 +75,7 @@ impl LedgerState {
     /// Looks at a part of what was reported, in the order in which it was: what may be closed, as its short form, and where
     /// to go on.
     pub(crate) fn closable(
-        &self,
+        &mut self,
         part: &Part,
         reach: &Reach,
         under_way: impl Fn(&ActionKey) -> bool,
@@ -86,21 +85,21 @@ impl LedgerState {
         let due = self.reported.range((after, Bound::Unbounded)).take_while(|(at, _)| at <= until);
         let looked: Vec<&(Timestamp, ActionKey)> = due.take(*most).collect();
         let latched = self.breaker.as_ref().filter(|latch| latch.on).map(|latch| latch.at);
-        // Of a machine with many entries they are asked once.
-        let mut of_machines = BTreeMap::new();
+        let mut cut_offs = std::mem::take(&mut self.cut_offs);
         let mut short_of = |key: &ActionKey| {
             let entry = self.entries.get(key)?;
             let machine = &entry.machine.id;
             let around = Around {
                 under_way: under_way(key),
                 machine_is_busy: self.open.contains_key(machine),
-                cut_off: *of_machines.entry(machine).or_insert_with(|| cut_off(self.entries_on(machine))),
+                cut_off: *cut_offs.entry(machine.clone()).or_insert_with(|| cut_off(self.entries_on(machine))),
                 latched,
             };
             if needed(entry, &around, reach, *now).is_some() { None } else { short(entry, *now) }
         };
         let closed = looked.iter().filter_map(|(_, key)| short_of(key)).map(LedgerRecord::Closed).collect();
         let next = if looked.len() < *most { None } else { looked.last().map(|last| (*last).clone()) };
+        self.cut_offs = cut_offs;
         (closed, next)
     }
 

@@ -14,12 +14,13 @@ use cordon_records::{ActionKey, Cleanup, ClosedEntry, LedgerRecord, Topic};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::event::{Effect, Moment};
+use super::super::jobs::Jobs;
 use super::super::ledger::{LOOKED_AT, Part, Reach};
-use super::super::schedule::Due;
+use super::super::schedule::{Due, Schedule};
 use super::super::settlement::OnDurable;
 use super::Responder;
 
-/// How long until the next walk through what has ended, and until anybody looks again for what may go where there is nothing.
+/// How long until anybody looks again for what may go where there is nothing.
 const AGAIN: Duration = Duration::from_secs(3_600);
 
 /// How long between two steps.
@@ -89,26 +90,21 @@ impl Responder {
     /// Closes some of what nobody asks any more for.
     pub(super) fn shorten(&mut self, at: Moment) {
         if !self.upkeep.believes(at) {
-            self.schedule.set(Due::Shorten, at.mono + AGAIN);
+            self.schedule.set(Due::Shorten, at.mono + self.config.close_every);
             return;
         }
         // What ended later may not be closed in any case.
         let until = at.wall.checked_sub(LOOKED_AT).unwrap_or(Timestamp::MIN);
-        let under_way = |key: &ActionKey| self.is_under_way(key);
+        let (jobs, schedule) = (&self.jobs, &self.schedule);
+        let under_way = |key: &ActionKey| is_under_way(jobs, schedule, key);
         let part = Part { after: self.upkeep.place.clone(), until, most: LOOKED_AT_ONCE, now: at.wall };
         let reach = Reach::of(&self.config.guards);
         let (closed, place) = self.ledger.closable(&part, &reach, under_way);
-        self.schedule.set(Due::Shorten, at.mono + if place.is_some() { STEP } else { AGAIN });
+        self.schedule.set(Due::Shorten, at.mono + if place.is_some() { STEP } else { self.config.close_every });
         self.upkeep.place = place;
         if !closed.is_empty() {
             self.record(Vec::new(), closed, OnDurable::default());
         }
-    }
-
-    /// Whether something waits for this action, beside what its entry says.
-    fn is_under_way(&self, key: &ActionKey) -> bool {
-        let waits = [Due::Retry(key.clone()), Due::Link(key.clone()), Due::Look(key.clone())];
-        self.jobs.contains(key) || waits.iter().any(|due| self.schedule.has(due))
     }
 
     /// Looks for what nobody can ask for any more, and writes our claim again, to know that we still hold the ledger. One
@@ -149,4 +145,10 @@ impl Responder {
         self.schedule.set(Due::Remove, at.mono + STEP);
         self.effects.push(Effect::Remove { keys, epoch: self.epoch, until });
     }
+}
+
+/// Whether something waits for this action, beside what its entry says.
+fn is_under_way(jobs: &Jobs, schedule: &Schedule, key: &ActionKey) -> bool {
+    let waits = [Due::Retry(key.clone()), Due::Link(key.clone()), Due::Look(key.clone())];
+    jobs.contains(key) || waits.iter().any(|due| schedule.has(due))
 }

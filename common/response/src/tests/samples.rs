@@ -28,6 +28,7 @@ pub fn config() -> Config {
         follow_up: Duration::from_secs(5),
         alarm_after: Duration::from_secs(900),
         retry: Retry { attempts: 1, after: Duration::from_secs(300) },
+        close_every: Duration::from_secs(3_600),
     }
 }
 
