@@ -15,7 +15,7 @@ use cordon_records::{
 };
 use jiff::Timestamp;
 
-use crate::condition::Judged;
+use crate::condition::{Condition, Judged};
 use crate::facts::RecordFacts;
 use crate::plan::{self, Asking, Note, Plan};
 use crate::rules::{Rule, RuleSet};
@@ -61,7 +61,7 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<DecisionRecord, DecideError> {
     let alert = alert(record)?;
-    let machine = machine(record, &alert);
+    let machine = machine_of(record, &alert);
     Ok(decided(rules, record, (&alert, machine.as_ref().map_err(String::as_str)), (id, now)))
 }
 
@@ -76,6 +76,41 @@ pub fn decide_read(
     let alert = &record.alert;
     let machine = named(record, alert).and_then(|(machine, wanted)| the_one(machine, wanted));
     decided(rules, record, (alert, machine.as_ref().copied().map_err(String::as_str)), (id, now))
+}
+
+/// A record laid out for judging, once for any number of rules.
+#[derive(Debug)]
+pub struct Laid<'r> {
+    facts: RecordFacts<'r>,
+    machine: Result<&'r Machine, String>,
+}
+
+impl<'r> Laid<'r> {
+    /// Lays out a record that was read in one pass.
+    #[must_use]
+    pub fn read(record: &'r EnrichedRecord<Alert, Machine>) -> Self {
+        let machine = named(record, &record.alert).and_then(|(machine, wanted)| the_one(machine, wanted));
+        Self::out(record, &record.alert, machine)
+    }
+
+    /// Lays out a record whose alert and machine ([`machine_of`]) were read by themselves.
+    #[must_use]
+    pub fn out<A, M>(record: &'r EnrichedRecord<A, M>, alert: &'r Alert, machine: Result<&'r Machine, String>) -> Self {
+        let facts = RecordFacts::new(alert, machine.as_ref().ok().copied(), record.enriched_at).without(&record.cut);
+        Self { facts, machine }
+    }
+
+    /// What a rule says of it, as [`decide()`] judges.
+    #[must_use]
+    pub fn judge(&self, rule: &Rule) -> Judged {
+        stand(rule, &self.facts, self.machine.as_ref().copied().map_err(String::as_str)).judged
+    }
+
+    /// What a condition says of it.
+    #[must_use]
+    pub fn condition(&self, condition: &Condition) -> Judged {
+        condition.judge(&self.facts)
+    }
 }
 
 fn decided<A, M>(
@@ -120,7 +155,10 @@ pub fn alert(record: &EnrichedRecord) -> Result<Alert, DecideError> {
 }
 
 /// The record's machine, or why there is none to judge on.
-pub fn machine(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String> {
+///
+/// # Errors
+/// Why, for people.
+pub fn machine_of(record: &EnrichedRecord, alert: &Alert) -> Result<Machine, String> {
     let (raw, wanted) = named(record, alert)?;
     let machine: Machine = raw.view().map_err(|error| format!("machine {wanted} cannot be read: {error}"))?;
     the_one(&machine, wanted)?;

@@ -24,11 +24,22 @@ pub struct RuleExplanation<'a> {
 /// # Errors
 /// [`DecideError`] when the record's alert is not an alert.
 pub fn explain<'a>(rules: &'a RuleSet, record: &EnrichedRecord) -> Result<Vec<RuleExplanation<'a>>, DecideError> {
+    explain_rules(rules.rules(), record)
+}
+
+/// Explains some rules, in this order.
+///
+/// # Errors
+/// As [`explain`].
+pub fn explain_rules<'a>(
+    rules: impl IntoIterator<Item = &'a Rule>,
+    record: &EnrichedRecord,
+) -> Result<Vec<RuleExplanation<'a>>, DecideError> {
     let alert: Alert = decide::alert(record)?;
-    let machine = decide::machine(record, &alert);
+    let machine = decide::machine_of(record, &alert);
     let machine = machine.as_ref().map_err(String::as_str);
     let facts = RecordFacts::new(&alert, machine.ok(), record.enriched_at).without(&record.cut);
-    let explained = rules.rules().iter().filter_map(|rule| {
+    let explained = rules.into_iter().filter_map(|rule| {
         // A rule that was loaded has no mistakes.
         let explanation = condition::explain(&rule.condition, &rule.when, &facts).ok()?;
         let judged = decide::stand(rule, &facts, machine).judged;

@@ -20,8 +20,8 @@ mod text;
 mod window;
 
 pub use condition::{Condition, Judged, Mistake, Step};
-pub use decide::{DecideError, decide, decide_read};
-pub use explain::{RuleExplanation, explain};
+pub use decide::{DecideError, Laid, decide, decide_read, machine_of};
+pub use explain::{RuleExplanation, explain, explain_rules};
 pub use facts::RecordFacts;
 pub use files::{Policy, PolicyFiles, PolicyText};
 pub use guards::{

@@ -17,12 +17,19 @@ impl Document {
                 continue;
             }
             let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
-            self.lay(&name, &path, value);
+            self.lay(format!("environment variable {name}"), &path, value);
         }
     }
 
-    fn lay(&mut self, name: &str, path: &[String], value: String) {
-        let source = Arc::new(Source { name: format!("environment variable {name}"), text: value });
+    /// Lays one value, read as YAML, over the file at a path such as `caps.all_rules.1h`. `origin` is its name in messages.
+    /// Mistakes are reported by the [`crate::Reader`].
+    pub fn set(&mut self, origin: &str, path: &str, value: &str) {
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        self.lay(origin.to_owned(), &path, value.to_owned());
+    }
+
+    fn lay(&mut self, name: String, path: &[String], value: String) {
+        let source = Arc::new(Source { name, text: value });
         let start = Spot::start_of(&source);
         if path.iter().any(String::is_empty) {
             self.problems.push(start.problem("", "the name has an empty part; write CORDON_SECTION__KEY"));

@@ -4,12 +4,14 @@
 //! what decides. Also shown is what `&&`, `||`, `? :` and loops need not look at; it has no influence and is marked
 //! ([`Step::asked`]).
 
+mod conjuncts;
 mod plan;
 mod shown;
 mod written;
 
 use serde_json::Value as Json;
 
+pub use conjuncts::conjuncts;
 use plan::Plan;
 
 use super::compile::Frame;

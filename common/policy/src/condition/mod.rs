@@ -20,7 +20,7 @@ mod value;
 use std::fmt;
 use std::sync::Arc;
 
-pub use explain::{Step, explain};
+pub use explain::{Step, conjuncts, explain};
 
 use compile::{Frame, Test};
 use value::Fault;

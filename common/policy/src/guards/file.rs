@@ -12,7 +12,21 @@ impl Guards {
     /// # Errors
     /// Every mistake in it, with line and column. There is no half-read guards file: the caller refuses to start.
     pub fn load(origin: &str, text: &str) -> Result<Self, Problems> {
-        let reader = Reader::new(&Document::parse(origin, text)?);
+        Self::of(&Document::parse(origin, text)?)
+    }
+
+    /// These guards with one setting that is another: `caps.all_rules.1h` and `5`.
+    ///
+    /// # Errors
+    /// When there is no such setting, or it cannot have this value.
+    pub fn with(&self, path: &str, value: &str) -> Result<Self, Problems> {
+        let mut document = Document::parse("guards", &self.to_string())?;
+        document.set(&format!("{path}={value}"), path, value);
+        Self::of(&document)
+    }
+
+    fn of(document: &Document) -> Result<Self, Problems> {
+        let reader = Reader::new(document);
         let mut root = reader.root();
         let defaults = Self::built_in();
         let mut scope = root.section("scope");

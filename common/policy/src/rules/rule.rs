@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::template::Template;
-use crate::condition::Condition;
+use crate::condition::{Condition, conjuncts};
 
 /// A checked rule.
 #[derive(Debug, Clone)]
@@ -25,6 +25,21 @@ pub struct Rule {
     /// The tests that its file carries.
     pub tests: Vec<RuleTest>,
     pub(crate) condition: Condition,
+}
+
+impl Rule {
+    /// The parts of its condition that must all hold, as written, each judged for itself: what keeps it from matching.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(String, Condition)> {
+        conjuncts(&self.when)
+    }
+
+    /// What tells it from every rule that decides otherwise: mode, condition, actions and limits.
+    #[must_use]
+    pub fn decides_as(&self, other: &Self) -> bool {
+        let of = |rule: &Self| (rule.mode, rule.when.clone(), rule.actions.clone(), rule.limits.clone());
+        of(self) == of(other)
+    }
 }
 
 /// A test that a rule's file carries: what is given over a built-in sample record, and what the rule must plan.
