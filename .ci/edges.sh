@@ -36,7 +36,7 @@ done
 # The frame of the stages knows no stage and no Microsoft.
 forbid cordon-runtime cordon-defender cordon-policy cordon-response cordon-simulator "${stages[@]}" "${top[@]}"
 # How tests wait is no stage's business.
-for package in cordon-runtime cordon-defender cordon-cli "${stages[@]}"; do forbid "$package" cordon-wait; done
+for package in cordon-runtime cordon-defender cordon-backtest cordon-cli "${stages[@]}"; do forbid "$package" cordon-wait; done
 # A stage knows no other stage: they meet on topics.
 for stage in "${stages[@]}"; do
   others=()
@@ -44,13 +44,16 @@ for stage in "${stages[@]}"; do
   forbid "$stage" cordon-simulator "${others[@]}"
 done
 
+# What tries rules on what was recorded can act on nothing: it knows no HTTP client, no Microsoft, no stage.
+forbid cordon-backtest reqwest cordon-defender cordon-simulator "${stages[@]}" "${top[@]}"
+
 # OpenSSL serves librdkafka only.
 if parents=$(cargo tree --locked -q --workspace -e normal,build -i openssl-sys --depth 1 --prefix none --format '{p}' 2>/dev/null); then
   strays=$(cut -d' ' -f1 <<<"$parents" | grep -vxE 'openssl-sys|rdkafka-sys' || true)
   [[ -z $strays ]] || { echo "forbidden: openssl-sys is used by $strays" >&2; bad=1; }
 fi
 for name in openssl native-tls aws-lc-sys; do
-  for package in "${stages[@]}" "${top[@]}"; do forbid "$package" "$name"; done
+  for package in "${stages[@]}" cordon-backtest "${top[@]}"; do forbid "$package" "$name"; done
 done
 
 ((bad == 0)) && echo "no forbidden edge"

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use cordon_backtest::args::BacktestArgs;
+use cordon_backtest::corpus::CorpusCommand;
 
 use crate::acls::args::AclsArgs;
 use crate::dlq::args::DlqCommand;
@@ -23,10 +25,20 @@ use crate::rules::args::RulesCommand;
 pub struct Args {
     /// What to do
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Task,
 }
 
-/// What `cordon` can do.
+/// What there is to do, by what it needs.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Waits for others: Kafka, Microsoft, a person
+    #[command(flatten)]
+    Command(Box<Command>),
+    /// What would other rules or guards have done? Judges recorded alerts again, and cannot act
+    Backtest(Box<BacktestArgs>),
+}
+
+/// What `cordon` can do beside backtests.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Play a scenario with a make-believe company; nothing leaves this computer
@@ -71,6 +83,9 @@ pub enum Command {
     /// Check, test, explain and tidy the rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Make recorded alerts to test rules on
+    #[command(subcommand)]
+    Corpus(CorpusCommand),
     /// Look at the guards: what no rule may do
     #[command(subcommand)]
     Guards(GuardsCommand),

@@ -26,12 +26,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command, TopicsCommand};
+use crate::args::{Args, Command, Task, TopicsCommand};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     cordon_runtime::process::install_tls();
+    match args.command {
+        // It has threads of its own.
+        Task::Backtest(args) => cordon_backtest::command(&args),
+        Task::Command(command) => in_runtime(*command),
+    }
+}
+
+fn in_runtime(command: Command) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -39,7 +47,7 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let exit = match runtime.block_on(run(args)) {
+    let exit = match runtime.block_on(run(command)) {
         Ok(exit) => exit,
         Err(error) => {
             eprintln!("{}{error:#}", if exit::of(&error) == Exit::Config { "" } else { "error: " });
@@ -56,8 +64,8 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> anyhow::Result<Exit> {
-    match args.command {
+async fn run(command: Command) -> anyhow::Result<Exit> {
+    match command {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Up(config) => up::run(&config.config).await,
         Command::Simulator(simulator) => simulator::run(&simulator).await,
@@ -70,6 +78,7 @@ async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Dlq(command) => dlq::run(&command).await,
         Command::People(command) => people::run(&command).await,
         Command::Rules(command) => rules::run(&command).await,
+        Command::Corpus(command) => Ok(cordon_backtest::corpus::run(&command).map(|()| Exit::Ok)?),
         Command::Guards(command) => guards::run(&command),
     }
 }

@@ -22,8 +22,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 const STAGES: [(&str, &str); 4] =
     [("cordon-ingest", "ingest"), ("cordon-enrich", "enrich"), ("cordon-act", "act"), ("cordon-notify", "notify")];
-const USERS: [&str; 10] =
-    ["ingest", "enrich", "act", "decide", "respond", "notify", "look", "command", "redrive", "set-up"];
+const USERS: [&str; 11] =
+    ["ingest", "enrich", "act", "decide", "respond", "notify", "look", "backtest", "command", "redrive", "set-up"];
 
 /// A pipeline, each stage with a user of its own, and who else comes to its broker.
 struct Office {

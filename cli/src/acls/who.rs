@@ -25,6 +25,8 @@ pub enum Who {
     Notify,
     /// A person who looks: status, isolated, approvals, dlq list, rules explain
     Look,
+    /// A person who tries rules on what was recorded: backtest
+    Backtest,
     /// A person who approves, denies, releases, pauses or resumes
     Command,
     /// A person who looks after dead letters: dlq list, redrive, seen
@@ -67,8 +69,17 @@ const SET_UP: Access =
 
 impl Who {
     /// Everybody, each once.
-    pub const ALL: [Self; 8] =
-        [Self::Ingest, Self::Enrich, Self::Act, Self::Notify, Self::Look, Self::Command, Self::Redrive, Self::SetUp];
+    pub const ALL: [Self; 9] = [
+        Self::Ingest,
+        Self::Enrich,
+        Self::Act,
+        Self::Notify,
+        Self::Look,
+        Self::Backtest,
+        Self::Command,
+        Self::Redrive,
+        Self::SetUp,
+    ];
 
     /// What it does on the broker.
     pub const fn access(self) -> &'static [Access] {
@@ -80,6 +91,7 @@ impl Who {
             Self::Respond => Role::Respond.access(),
             Self::Notify => &[cordon_notify::ACCESS],
             Self::Look => &[LOOK],
+            Self::Backtest => &[cordon_backtest::ACCESS],
             Self::Command => &[COMMAND],
             Self::Redrive => &REDRIVE,
             Self::SetUp => &[SET_UP],
@@ -96,6 +108,7 @@ impl Who {
             Self::Respond => "respond",
             Self::Notify => "notify",
             Self::Look => "look",
+            Self::Backtest => "backtest",
             Self::Command => "command",
             Self::Redrive => "redrive",
             Self::SetUp => "set-up",

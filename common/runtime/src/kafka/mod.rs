@@ -36,6 +36,7 @@ pub use state_log::{Claimed, StateLog};
 pub use topics::clock::{BrokerClock, broker_clock};
 pub use topics::members::{Membership, members};
 pub use topics::position::{Position, positions};
+pub use topics::range::{Extent, Lent, RangeReader, Span};
 pub use topics::snapshot::{fold_all, fold_since, oldest_at, read_all, read_newest};
 pub use topics::tail::Tail;
 pub use topics::trial::{Outcome as TrialOutcome, Trial, try_rights};

@@ -186,17 +186,30 @@ impl KafkaSettings {
 
     /// A reader that stays at the end of what it reads and waits for more.
     pub(crate) fn follower(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
-        self.reads(client, Fetch::Following)
+        let config = self.reading(client, Fetch::Following);
+        self.without_group(config)
     }
 
     /// A reader that is done at the end: it hears of that only when a fetch has brought nothing.
     pub(crate) fn reader(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
-        self.reads(client, Fetch::ToTheEnd)
+        let config = self.reading(client, Fetch::ToTheEnd);
+        self.without_group(config)
+    }
+
+    /// The same for who reads much and nothing else: more is fetched ahead, and a queue that was full fills again at once.
+    pub(crate) fn drainer(&self, client: &str) -> Result<ClientConfig, KafkaFailure> {
+        let mut config = self.reading(client, Fetch::ToTheEnd);
+        config
+            .set("queued.min.messages", "100000")
+            .set("queued.max.messages.kbytes", "65536")
+            .set("fetch.max.bytes", "4194304")
+            .set("fetch.queue.backoff.ms", "2");
+        self.without_group(config)
     }
 
     /// By manual assignment: no membership, no commits. librdkafka wants a group id all the same, and asks who its coordinator
     /// is; it is one for all, so that one right will do.
-    fn reads(&self, client: &str, fetch: Fetch) -> Result<ClientConfig, KafkaFailure> {
+    fn reading(&self, client: &str, fetch: Fetch) -> ClientConfig {
         let mut config = self.base(client);
         config
             .set("group.id", self.group(READERS))
@@ -212,7 +225,7 @@ impl KafkaSettings {
             config.set("fetch.message.max.bytes", "131072").set("queued.min.messages", "2000");
         }
         self.fetch_settings(&mut config, fetch);
-        self.without_group(config)
+        config
     }
 
     /// A client that asks and commits on behalf of a group without joining it.

@@ -6,6 +6,7 @@ mod compare;
 pub(super) mod members;
 pub(super) mod partitions;
 pub(super) mod position;
+pub(super) mod range;
 pub(super) mod snapshot;
 pub(super) mod tail;
 pub(super) mod trial;

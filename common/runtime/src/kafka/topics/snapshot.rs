@@ -173,7 +173,7 @@ fn read(
 }
 
 /// The broker does not let us read. What it says of the group does not matter: nothing is asked of a group here.
-fn is_denied(error: &KafkaError) -> bool {
+pub(super) fn is_denied(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     code.is_some_and(is_forbidden) && code != Some(RDKafkaErrorCode::GroupAuthorizationFailed)
 }

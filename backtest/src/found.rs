@@ -1,0 +1,82 @@
+//! What people later found of alerts: by the last record of each in the range, which may come long after the one that acted.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use cordon_records::{Alert, AlertId, Classification};
+use jiff::Timestamp;
+
+use crate::document::Found;
+
+/// Findings by alert. An alert is kept as 128 bits of a hash: there are millions.
+#[derive(Debug, Default)]
+pub struct Findings(HashMap<[u64; 2], (Timestamp, Found)>);
+
+impl Findings {
+    /// Takes in what this record of an alert says. The newest update counts, however records come.
+    pub fn take(&mut self, alert: &Alert, at: Timestamp) {
+        let said = (alert.last_update_time.unwrap_or(at), finding(alert.classification.as_ref()));
+        self.keep(key(&alert.id), said);
+    }
+
+    /// Takes in what another has found.
+    pub fn merge(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(key, said)| self.keep(key, said));
+    }
+
+    fn keep(&mut self, key: [u64; 2], said: (Timestamp, Found)) {
+        let known = self.0.entry(key).or_insert(said);
+        // Of two at one instant, the one that says more: people classify, and nothing unsays it at the same instant.
+        if (said.0, std::cmp::Reverse(said.1)) > (known.0, std::cmp::Reverse(known.1)) {
+            *known = said;
+        }
+    }
+
+    /// What was found of this alert.
+    #[must_use]
+    pub fn of(&self, alert: &AlertId) -> Found {
+        self.0.get(&key(alert)).map_or(Found::Open, |(_, found)| *found)
+    }
+}
+
+fn key(alert: &AlertId) -> [u64; 2] {
+    [0_u8, 1].map(|salt| {
+        let mut hasher = DefaultHasher::new();
+        salt.hash(&mut hasher);
+        alert.as_str().hash(&mut hasher);
+        hasher.finish()
+    })
+}
+
+fn finding(classification: Option<&Classification>) -> Found {
+    match classification {
+        Some(Classification::TruePositive) => Found::TruePositive,
+        Some(Classification::InformationalExpectedActivity) => Found::Expected,
+        Some(Classification::FalsePositive) => Found::FalsePositive,
+        Some(_) | None => Found::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(id: &str, classification: &str, updated: &str) -> Alert {
+        let value = serde_json::json!({"id": id, "classification": classification, "lastUpdateTime": updated});
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn the_newest_update_of_an_alert_says_what_was_found_whatever_comes_first() {
+        let early = alert("a", "FalsePositive", "2026-09-01T08:00:00Z");
+        let late = alert("a", "TruePositive", "2026-09-01T09:00:00Z");
+        for order in [[&early, &late], [&late, &early]] {
+            let [mut one, mut other] = [Findings::default(), Findings::default()];
+            one.take(order[0], Timestamp::MIN);
+            other.take(order[1], Timestamp::MIN);
+            one.merge(other);
+            assert_eq!(one.of(&late.id), Found::TruePositive);
+        }
+        assert_eq!(Findings::default().of(&late.id), Found::Open);
+    }
+}

@@ -1,0 +1,312 @@
+//! A range of the topic `enriched`, by time or by the offsets of a manifest, up to what the topic held when reading began.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use cordon_records::Topic;
+use cordon_runtime::kafka::{Extent, KafkaSettings, Lent, RangeReader, Span};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Chunk, Covered, Source};
+use crate::document::ManifestInput;
+use crate::error::BacktestError;
+use crate::progress::Size;
+
+/// How many bytes a chunk holds, about.
+const CHUNK: usize = 1 << 20;
+
+/// The time stamps of records are of other clocks, and of a moment after the record was made: so much more is read on both
+/// sides, and the records themselves say when they were made.
+const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// See the module.
+#[derive(Debug)]
+pub struct TopicRange {
+    reader: RangeReader,
+    cluster: String,
+    parts: Vec<Part>,
+    from: Option<Timestamp>,
+}
+
+/// What is read of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    span: Span,
+    /// What stood before it was deleted already.
+    is_cut: bool,
+}
+
+impl TopicRange {
+    /// Takes up position for all that was made in this time: what the topic gets from now on is no part of it.
+    ///
+    /// # Errors
+    /// When the broker does not answer, knows no such topic, or does not let us look.
+    pub fn open(
+        kafka: &KafkaSettings,
+        topic: Topic,
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<Self, BacktestError> {
+        let reader = RangeReader::open(kafka, topic)?;
+        let since = from.map(|from| from.checked_sub(MARGIN).unwrap_or(Timestamp::MIN));
+        let until = to.map(|to| to.checked_add(MARGIN).unwrap_or(Timestamp::MAX));
+        let extents = reader.extents(since, until)?;
+        let part = |extent: &Extent| {
+            let Extent { partition, low, since, until, high: _ } = *extent;
+            Part { span: Span { partition, from: since, to: until.max(since) }, is_cut: since == low && low > 0 }
+        };
+        Ok(Self { cluster: reader.cluster_id()?, parts: extents.iter().map(part).collect(), reader, from })
+    }
+
+    /// Takes up position for exactly what a manifest names.
+    ///
+    /// # Errors
+    /// When the topic is on another cluster or under another name, or records of the range are deleted.
+    pub fn again(
+        kafka: &KafkaSettings,
+        topic: Topic,
+        inputs: &[ManifestInput],
+        from: Option<Timestamp>,
+    ) -> Result<Self, BacktestError> {
+        let reader = RangeReader::open(kafka, topic)?;
+        let extents = reader.extents(None, None)?;
+        let cluster = reader.cluster_id()?;
+        let name = reader.topic_name().to_string();
+        let mut parts = Vec::new();
+        for input in inputs {
+            let ManifestInput::Partition { cluster: then, topic, partition, from, to, cut } = input else { continue };
+            if *topic != name {
+                continue;
+            }
+            if *then != cluster {
+                let why = format!("the manifest is of the cluster {then}, and kafka.bootstrap_servers names {cluster}");
+                return Err(BacktestError::Usage(why));
+            }
+            let part = Part { span: Span { partition: *partition, from: *from, to: *to }, is_cut: *cut };
+            is_there(&name, &extents, part.span)?;
+            parts.push(part);
+        }
+        if parts.is_empty() {
+            return Err(BacktestError::Usage(format!("the manifest names no part of {name}")));
+        }
+        parts.sort_by_key(|part| part.span.partition);
+        Ok(Self { reader, cluster, parts, from })
+    }
+
+    /// The spans that are read.
+    fn spans(&self) -> Vec<Span> {
+        self.parts.iter().map(|part| part.span).collect()
+    }
+
+    /// What is read, for a manifest.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<ManifestInput> {
+        let of = |part: &Part| ManifestInput::Partition {
+            cluster: self.cluster.clone(),
+            topic: self.reader.topic_name().to_string(),
+            partition: part.span.partition,
+            from: part.span.from,
+            to: part.span.to,
+            cut: part.is_cut,
+        };
+        self.parts.iter().map(of).collect()
+    }
+}
+
+/// Whether all of the span is kept.
+fn is_there(topic: &str, extents: &[Extent], span: Span) -> Result<(), BacktestError> {
+    let Span { partition, from, to } = span;
+    let extent = extents.iter().find(|extent| extent.partition == partition);
+    let why = match extent {
+        _ if from >= to => return Ok(()),
+        None => "there is no such partition".to_owned(),
+        Some(extent) if from < extent.low => format!("what stood before offset {} is deleted", extent.low),
+        Some(extent) if extent.high < to => {
+            format!("it ends at offset {}, so it is another topic of that name", extent.high)
+        }
+        Some(_) => return Ok(()),
+    };
+    let what = format!("offsets {from} to {to} of {topic}, partition {partition}");
+    Err(BacktestError::Input { what, why: format!("{why}; run without --manifest over what is there") })
+}
+
+impl Source for TopicRange {
+    fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
+        let mut filling: BTreeMap<i32, Filling> = BTreeMap::new();
+        for part in &self.parts {
+            filling.insert(part.span.partition, Filling::new(self.reader.topic_name(), part.span));
+        }
+        let mut flow = ControlFlow::Continue(());
+        self.reader.drain(&self.spans(), |lent| {
+            let Some(filling) = filling.get_mut(&lent.partition) else { return flow };
+            filling.take(lent);
+            if filling.chunk.bytes.len() >= CHUNK {
+                flow = give(filling.emptied());
+            }
+            flow
+        })?;
+        let mut gaps = Vec::new();
+        for (part, filling) in self.parts.iter().zip(filling.values_mut()) {
+            let rest = filling.emptied();
+            if flow.is_continue() && !(rest.records.is_empty() && rest.refused.is_empty()) {
+                flow = give(rest);
+            }
+            if flow.is_continue() {
+                gaps.extend(filling.gaps(*part, self.from, self.reader.topic_name()));
+            }
+        }
+        Ok(Covered { inputs: self.inputs(), gaps })
+    }
+
+    fn size(&self) -> Size {
+        let of = |part: &Part| u64::try_from(part.span.to - part.span.from).unwrap_or(0);
+        Size::Records(self.parts.iter().map(of).sum())
+    }
+}
+
+/// The records of one partition, as they come.
+#[derive(Debug)]
+struct Filling {
+    chunk: Chunk,
+    /// The offset that is to come next.
+    next: i64,
+    /// How many offsets have no record.
+    missing: i64,
+    /// When the first record was written.
+    first: Option<Timestamp>,
+}
+
+impl Filling {
+    fn new(topic: &Arc<str>, span: Span) -> Self {
+        let chunk = Chunk {
+            origin: Arc::clone(topic),
+            partition: Some(span.partition),
+            bytes: Vec::new(),
+            records: Vec::new(),
+            refused: Vec::new(),
+        };
+        Self { chunk, next: span.from, missing: 0, first: None }
+    }
+
+    fn take(&mut self, lent: Lent<'_>) {
+        self.missing += (lent.offset - self.next).max(0);
+        self.next = lent.offset + 1;
+        self.first = self.first.or(lent.timestamp);
+        let Chunk { bytes, records, refused, .. } = &mut self.chunk;
+        match lent.value {
+            None => refused.push((lent.offset, "it has no value".to_owned())),
+            Some([]) => refused.push((lent.offset, "its value is empty".to_owned())),
+            Some(value) => {
+                if bytes.capacity() == 0 {
+                    bytes.reserve(CHUNK + CHUNK / 4);
+                }
+                let start = bytes.len();
+                bytes.extend_from_slice(value);
+                records.push((lent.offset, start..bytes.len()));
+            }
+        }
+    }
+
+    /// What has come so far; from here on it fills anew.
+    fn emptied(&mut self) -> Chunk {
+        let next = Chunk {
+            origin: Arc::clone(&self.chunk.origin),
+            partition: self.chunk.partition,
+            bytes: Vec::new(),
+            records: Vec::new(),
+            refused: Vec::new(),
+        };
+        std::mem::replace(&mut self.chunk, next)
+    }
+
+    /// What is missing of what was asked for.
+    fn gaps(&self, part: Part, from: Option<Timestamp>, topic: &str) -> Vec<String> {
+        let Span { partition, from: begin, to } = part.span;
+        let place = format!("{topic}, partition {partition}");
+        let is_younger = |first: Timestamp| from.is_none_or(|from| first > from);
+        let cut = match self.first {
+            _ if !part.is_cut => None,
+            Some(first) if is_younger(first) => Some(format!(
+                "{place}: what stood before offset {begin} is deleted; the oldest record that is kept was written {first}"
+            )),
+            Some(_) => None,
+            None => Some(format!("{place}: what stood before offset {begin} is deleted, and nothing has come since")),
+        };
+        let missing = self.missing + (to - self.next).max(0);
+        let holes =
+            (missing > 0).then(|| format!("{place}: {missing} of the offsets from {begin} to {to} have no record"));
+        cut.into_iter().chain(holes).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(hour * 3_600).unwrap()
+    }
+
+    fn filled(span: Span, offsets: &[i64]) -> Filling {
+        let mut filling = Filling::new(&"t".into(), span);
+        for offset in offsets {
+            let lent = Lent { partition: 0, offset: *offset, timestamp: Some(at(*offset)), value: Some(b"{}") };
+            filling.take(lent);
+        }
+        filling
+    }
+
+    #[test]
+    fn what_retention_has_deleted_of_the_time_asked_for_is_a_gap_and_what_nobody_asked_for_is_none() {
+        let span = Span { partition: 0, from: 10, to: 12 };
+        let filling = filled(span, &[10, 11]);
+        let gaps = |is_cut, from| filling.gaps(Part { span, is_cut }, from, "t");
+        assert_eq!(
+            gaps(true, Some(at(5))),
+            [
+                "t, partition 0: what stood before offset 10 is deleted; the oldest record that is kept was written 1970-01-01T10:00:00Z"
+            ]
+        );
+        assert_eq!(gaps(true, None).len(), 1, "all was asked for");
+        assert_eq!(gaps(true, Some(at(10))), [""; 0], "it begins in time");
+        assert_eq!(gaps(false, None), [""; 0], "nothing was deleted");
+        let empty = filled(Span { to: 10, ..span }, &[]);
+        let told = empty.gaps(Part { span: Span { to: 10, ..span }, is_cut: true }, Some(at(5)), "t");
+        assert_eq!(told, ["t, partition 0: what stood before offset 10 is deleted, and nothing has come since"]);
+    }
+
+    #[test]
+    fn a_manifest_runs_again_only_where_all_of_its_offsets_are_kept() {
+        let extents = [Extent { partition: 0, low: 5, high: 50, since: 5, until: 50 }];
+        let told = |partition, from, to| {
+            is_there("t", &extents, Span { partition, from, to }).map_err(|error| error.to_string())
+        };
+        assert_eq!((told(0, 5, 50), told(0, 0, 0), told(1, 7, 7)), (Ok(()), Ok(()), Ok(())));
+        assert!(told(0, 4, 50).unwrap_err().contains("before offset 5 is deleted"));
+        assert!(told(0, 5, 51).unwrap_err().contains("ends at offset 50"));
+        assert!(told(1, 0, 1).unwrap_err().contains("no such partition"));
+    }
+
+    #[test]
+    fn offsets_without_a_record_are_counted_wherever_they_are() {
+        let span = Span { partition: 0, from: 10, to: 20 };
+        let gaps = |offsets: &[i64]| filled(span, offsets).gaps(Part { span, is_cut: false }, None, "t");
+        assert_eq!(gaps(&[10, 11, 12, 13, 14, 15, 16, 17, 18, 19]), [""; 0]);
+        assert_eq!(gaps(&[12, 13, 17, 18]), ["t, partition 0: 6 of the offsets from 10 to 20 have no record"]);
+        assert_eq!(gaps(&[]), ["t, partition 0: 10 of the offsets from 10 to 20 have no record"]);
+    }
+
+    #[test]
+    fn what_has_no_value_is_refused_with_its_offset_and_the_rest_is_kept_as_it_is() {
+        let mut filling = Filling::new(&"t".into(), Span { partition: 3, from: 0, to: 9 });
+        let values: [Option<&[u8]>; 4] = [Some(b"{\"a\":1}"), None, Some(b""), Some(b"x")];
+        for (offset, value) in (0..).zip(values) {
+            filling.take(Lent { partition: 3, offset, timestamp: None, value });
+        }
+        let chunk = filling.emptied();
+        assert_eq!(chunk.records().collect::<Vec<_>>(), [(0, &b"{\"a\":1}"[..]), (3, b"x")]);
+        assert_eq!(chunk.refused.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(chunk.place(3).to_string(), "t/3/3");
+        assert!(filling.emptied().records.is_empty());
+    }
+}

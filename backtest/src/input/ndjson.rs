@@ -1,0 +1,272 @@
+//! Files with one record a line, plain or packed with zstd; `-` is standard input.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{Chunk, Covered, Source};
+use crate::document::ManifestInput;
+use crate::error::BacktestError;
+use crate::progress::Size;
+
+/// How many bytes a chunk holds, about.
+const CHUNK: usize = 1 << 20;
+
+/// The longest line that can be a record, in bytes: brokers take 1 MiB unless told otherwise.
+const LONGEST: usize = 16 << 20;
+
+/// What every file begins with that zstd has packed.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The longest head of zstd data, in bytes (RFC 8878, 3.1.1.1), with its magic number.
+const HEAD: u64 = 18;
+
+/// Files of records, one after the other.
+#[derive(Debug)]
+pub struct Files {
+    paths: Vec<PathBuf>,
+}
+
+impl Files {
+    /// These files, in this order.
+    #[must_use]
+    pub const fn new(paths: Vec<PathBuf>) -> Self {
+        Self { paths }
+    }
+}
+
+impl Source for Files {
+    fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
+        let mut covered = Covered::default();
+        for path in &self.paths {
+            let name: Arc<str> = path.display().to_string().into();
+            let mut lines = Lines::new(Arc::clone(&name));
+            let read = open(path).and_then(|input| lines.read(input, give));
+            let flow =
+                read.map_err(|error| BacktestError::Input { what: name.to_string(), why: lines.said(&error) })?;
+            covered.inputs.push(lines.end());
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(covered)
+    }
+
+    fn size(&self) -> Size {
+        let sizes: Option<u64> = self.paths.iter().map(|path| unpacked(path)).sum();
+        sizes.map_or(Size::Unknown, Size::Bytes)
+    }
+}
+
+/// How long a file's text is, if the file or the head of its zstd data tells.
+fn unpacked(path: &Path) -> Option<u64> {
+    if path == Path::new("-") {
+        return None;
+    }
+    let file = File::open(path).ok()?;
+    let length = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head).ok()?;
+    if head.starts_with(&ZSTD) {
+        return zstd::zstd_safe::get_frame_content_size(&head).ok().flatten();
+    }
+    Some(length)
+}
+
+/// The text of a file, unpacked.
+fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let raw: Box<dyn Read> = if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+    let mut raw = BufReader::with_capacity(CHUNK, raw);
+    if raw.fill_buf()?.starts_with(&ZSTD) {
+        let unpacked = zstd::stream::read::Decoder::with_buffer(raw)?;
+        return Ok(Box::new(BufReader::with_capacity(CHUNK, unpacked)));
+    }
+    Ok(Box::new(raw))
+}
+
+/// Cuts a text into lines and those into chunks.
+struct Lines {
+    name: Arc<str>,
+    chunk: Chunk,
+    /// How many lines have ended.
+    lines: u64,
+    digest: Sha256,
+}
+
+impl Lines {
+    fn new(name: Arc<str>) -> Self {
+        Self { chunk: Self::chunk(&name), name, lines: 0, digest: Sha256::new() }
+    }
+
+    fn chunk(name: &Arc<str>) -> Chunk {
+        Chunk {
+            origin: Arc::clone(name),
+            partition: None,
+            bytes: Vec::with_capacity(CHUNK + CHUNK / 4),
+            records: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    fn read(
+        &mut self,
+        mut input: Box<dyn BufRead>,
+        give: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
+        while self.line(&mut input)? {
+            if self.chunk.bytes.len() >= CHUNK && self.give(give).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(self.give(give))
+    }
+
+    /// Takes in one line; `false` at the end.
+    fn line(&mut self, input: &mut Box<dyn BufRead>) -> io::Result<bool> {
+        let start = self.chunk.bytes.len();
+        let most = u64::try_from(LONGEST).unwrap_or(u64::MAX);
+        if input.by_ref().take(most).read_until(b'\n', &mut self.chunk.bytes)? == 0 {
+            return Ok(false);
+        }
+        let read = self.chunk.bytes.get(start..).unwrap_or_default();
+        self.digest.update(read);
+        let number = i64::try_from(self.lines + 1).unwrap_or(i64::MAX);
+        if read.len() >= LONGEST && !read.ends_with(b"\n") {
+            self.chunk.bytes.truncate(start);
+            self.pass_over(input)?;
+            self.chunk.refused.push((number, format!("the line is longer than {} MiB", LONGEST >> 20)));
+        } else if read.trim_ascii().is_empty() {
+            self.chunk.bytes.truncate(start);
+        } else {
+            self.chunk.records.push((number, start..self.chunk.bytes.len()));
+        }
+        self.lines += 1;
+        Ok(true)
+    }
+
+    /// Reads to the end of the line and keeps nothing.
+    fn pass_over(&mut self, input: &mut Box<dyn BufRead>) -> io::Result<()> {
+        loop {
+            let read = input.fill_buf()?;
+            let end = read.iter().position(|byte| *byte == b'\n');
+            let used = end.map_or(read.len(), |end| end + 1);
+            self.digest.update(read.get(..used).unwrap_or_default());
+            input.consume(used);
+            if end.is_some() || used == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn give(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> ControlFlow<()> {
+        let full = std::mem::replace(&mut self.chunk, Self::chunk(&self.name));
+        if full.records.is_empty() && full.refused.is_empty() { ControlFlow::Continue(()) } else { give(full) }
+    }
+
+    /// Says what went wrong after so many lines, and what to do.
+    fn said(&self, error: &io::Error) -> String {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                let lines = self.lines;
+                format!(
+                    "its zstd data breaks off after {lines} whole lines ({error}); get the whole file, or pack it again"
+                )
+            }
+            _ => error.to_string(),
+        }
+    }
+
+    fn end(self) -> ManifestInput {
+        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        ManifestInput::File { name: self.name.to_string(), lines: self.lines, sha256 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Read = (Vec<(i64, Vec<u8>)>, Vec<i64>, u64);
+
+    /// What is read from this text: the records, the numbers of refused lines, and the number of lines.
+    fn read(bytes: &[u8]) -> Result<Read, BacktestError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let (mut records, mut refused) = (Vec::new(), Vec::new());
+        let covered = Files::new(vec![file.path().to_path_buf()]).read(&mut |chunk| {
+            records.extend(chunk.records().map(|(number, bytes)| (number, bytes.trim_ascii().to_vec())));
+            refused.extend(chunk.refused.iter().map(|(number, _)| *number));
+            ControlFlow::Continue(())
+        })?;
+        match &covered.inputs[..] {
+            [ManifestInput::File { lines, .. }] => Ok((records, refused, *lines)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_zstd_has_packed_gives_the_same_lines() {
+        let text = b"{\"a\":1}\n\n  \n{\"b\":2}";
+        let plain = read(text).unwrap();
+        assert_eq!(plain, (vec![(1, b"{\"a\":1}".to_vec()), (4, b"{\"b\":2}".to_vec())], vec![], 4));
+        assert_eq!(read(&zstd::encode_all(&text[..], 3).unwrap()).unwrap(), plain);
+    }
+
+    #[test]
+    fn zstd_that_breaks_off_is_told_with_the_lines_that_were_whole_and_what_to_do() {
+        let text: String =
+            (0..50_000).map(|number| format!("{{\"number\":{number},\"x\":\"{}\"}}\n", number * 7919)).collect();
+        let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
+        let told = read(&packed[..packed.len() / 2]).unwrap_err().to_string();
+        assert!(told.contains("zstd data breaks off after") && told.contains("get the whole file"), "{told}");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_refused_and_what_follows_is_read() {
+        let mut text = vec![b'x'; LONGEST + 10];
+        text.extend(b"\n{}\n");
+        assert_eq!(read(&text).unwrap(), (vec![(2, b"{}".to_vec())], vec![1], 2));
+    }
+
+    #[test]
+    fn how_much_there_is_is_told_by_the_file_or_by_the_head_of_its_zstd_data_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let plain = file("plain", b"{}\n{}\n");
+        let mut packed = zstd::bulk::compress(&[b'x'; 5_000], 3).unwrap();
+        let packed_file = file("packed", &packed);
+        packed.truncate(6);
+        let size = |paths: &[&PathBuf]| Files::new(paths.iter().map(|path| (*path).clone()).collect()).size();
+        assert_eq!(size(&[&plain, &packed_file]), Size::Bytes(5_006));
+        assert_eq!(size(&[&plain, &file("head only", &packed)]), Size::Unknown);
+        let stream = file("stream", &zstd::encode_all(&b"abc"[..], 3).unwrap());
+        for unknown in [&stream, &PathBuf::from("-"), &folder.path().join("missing")] {
+            assert_eq!(size(&[&plain, unknown]), Size::Unknown, "{unknown:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_those_of_a_naive_reader(lines in proptest::collection::vec("[a-z{} ]{0,12}", 0..40), last in any::<bool>()) {
+            let mut text = lines.join("\n");
+            if last && !lines.is_empty() { text.push('\n'); }
+            let naive: Vec<(i64, Vec<u8>)> = text
+                .lines()
+                .zip(1..)
+                .map(|(line, number)| (number, line.trim_ascii().as_bytes().to_vec()))
+                .filter(|(_, line)| !line.is_empty())
+                .collect();
+            prop_assert_eq!(read(text.as_bytes()).unwrap().0, naive);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The first step: every record judged by both rule sets, on every core.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use cordon_policy::{Judged, RuleSet};
+use cordon_records::Verdict;
+use jiff::Timestamp;
+
+use crate::acting::Acting;
+use crate::error::BacktestError;
+use crate::input::{Chunk, Covered, Source};
+use crate::progress::Progress;
+use crate::record::Record;
+use crate::recorded::Check;
+use crate::tally::Tally;
+
+/// How many chunks wait for a thread, beside those under way: what is read ahead is memory.
+const AHEAD: usize = 4;
+
+/// All that the first step gives.
+#[derive(Debug)]
+pub struct Judgement {
+    /// What was counted.
+    pub tally: Tally,
+    /// The records on which anything is planned, in the order of their time.
+    pub acting: Acting,
+    /// What was read.
+    pub covered: Covered,
+}
+
+/// What is judged, and by what.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The rule sets: under test, then that which it is compared with.
+    pub sides: &'a [&'a RuleSet],
+    /// Records made before this time are passed over.
+    pub from: Option<Timestamp>,
+    /// Records made at or after this time are.
+    pub to: Option<Timestamp>,
+    /// What was decided live, to be compared with.
+    pub check: Option<&'a Check<'a>>,
+    /// How many threads judge.
+    pub threads: usize,
+    /// Who waits for it.
+    pub progress: &'a dyn Progress,
+}
+
+/// Judges all that the source has.
+///
+/// # Errors
+/// When the source cannot be read, or what is kept cannot be written.
+pub fn judge(task: Task<'_>, source: &mut dyn Source) -> Result<Judgement, BacktestError> {
+    let acting = Mutex::new(Acting::default());
+    let (sender, receiver) = sync_channel::<Chunk>(AHEAD);
+    let receiver = Mutex::new(receiver);
+    let (covered, tallies) = std::thread::scope(|scope| {
+        let work = || work(task, &receiver, &acting);
+        let workers: Vec<_> = (0..task.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        task.progress.begin(source.size());
+        let covered = source.read(&mut |chunk| {
+            let (records, bytes) = chunk.size();
+            match sender.send(chunk) {
+                Ok(()) => {
+                    task.progress.advance(records, bytes);
+                    ControlFlow::Continue(())
+                }
+                // Every worker has ended: one of them says why.
+                Err(_) => ControlFlow::Break(()),
+            }
+        });
+        task.progress.end();
+        drop(sender);
+        let ended = |worker: std::thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|_| Err(BacktestError::Broken("a thread that judges has panicked".to_owned())))
+        };
+        (covered, workers.into_iter().map(ended).collect::<Vec<_>>())
+    });
+    let mut tally = Tally::of(task.sides);
+    for counted in tallies {
+        tally.merge(counted?);
+    }
+    let mut acting = acting.into_inner().unwrap_or_else(PoisonError::into_inner);
+    acting.sort();
+    Ok(Judgement { tally, acting, covered: covered? })
+}
+
+fn work(task: Task<'_>, chunks: &Mutex<Receiver<Chunk>>, acting: &Mutex<Acting>) -> Result<Tally, BacktestError> {
+    let mut tally = Tally::of(task.sides);
+    loop {
+        let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(chunk) = next else { return Ok(tally) };
+        for (number, why) in &chunk.refused {
+            tally.not_read(chunk.place(*number), why.clone());
+        }
+        for (number, bytes) in chunk.records() {
+            let at = one(task, &chunk, (number, bytes), &mut tally);
+            let Some(at) = at else { continue };
+            let mut acting = acting.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = acting.keep(at, chunk.place(number), bytes);
+            kept.map_err(|source| BacktestError::Output { what: "a temporary file".to_owned(), source })?;
+        }
+    }
+}
+
+/// Judges one record, and says when it was made if anything is planned on it.
+fn one(task: Task<'_>, chunk: &Chunk, (number, bytes): (i64, &[u8]), tally: &mut Tally) -> Option<Timestamp> {
+    let record = match Record::read(bytes) {
+        Ok(record) => record,
+        Err(why) => {
+            tally.not_read(chunk.place(number), why);
+            return None;
+        }
+    };
+    let at = record.at();
+    // Also of what is not judged: people classify alerts after they have acted.
+    tally.found.take(record.alert(), at);
+    if task.from.is_some_and(|from| at < from) || task.to.is_some_and(|to| to <= at) {
+        tally.outside += 1;
+        return None;
+    }
+    tally.judged(at);
+    let laid = record.laid();
+    let mut acts = false;
+    for (rules, counts) in task.sides.iter().zip(&mut tally.sides) {
+        let mut is_open = false;
+        for (rule, counted) in rules.rules().iter().zip(counts) {
+            let judged = laid.judge(rule);
+            counted.count(&judged, &laid, || chunk.place(number));
+            is_open |= judged != Judged::False;
+        }
+        acts = acts || (is_open && plans(&record, rules));
+    }
+    if let (Some(check), Some(partition)) = (task.check, chunk.partition) {
+        acts |= check.take(&record, (partition, number));
+    }
+    acts.then_some(at)
+}
+
+/// Whether anything follows from these rules.
+fn plans(record: &Record, rules: &RuleSet) -> bool {
+    record.decide(rules, String::new()).is_ok_and(|decision| decision.verdict != Verdict::Nothing)
+}

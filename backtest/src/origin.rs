@@ -1,0 +1,138 @@
+//! Where the records of one backtest are, and what else is recorded beside them: files, a time on the broker's topics, or what
+//! a manifest names.
+
+use std::path::PathBuf;
+
+use cordon_records::Topic;
+use cordon_runtime::kafka::KafkaSettings;
+use jiff::Timestamp;
+
+use crate::args::BacktestArgs;
+use crate::document::{Manifest, ManifestInput};
+use crate::error::BacktestError;
+use crate::fleet::TOO_OLD;
+use crate::input::{Files, Source, TopicRange};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Origin {
+    /// Records that were made at or after this time are judged.
+    pub from: Option<Timestamp>,
+    /// Up to this time.
+    pub to: Option<Timestamp>,
+    place: Place,
+    /// What an earlier backtest has read.
+    then: Option<Vec<ManifestInput>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Files(Vec<PathBuf>),
+    Broker(KafkaSettings),
+}
+
+impl Origin {
+    /// What the command line asks for. `now` is what `-90d` counts from.
+    ///
+    /// # Errors
+    /// When a manifest names a topic, and no configuration says where the broker is.
+    pub fn of(
+        args: &BacktestArgs,
+        kafka: Option<KafkaSettings>,
+        then: Option<&Manifest>,
+        now: Timestamp,
+    ) -> Result<Self, BacktestError> {
+        let asked = |asked: Option<crate::time::Asked>| asked.map(|asked| asked.at(now));
+        let (from, to) = match then {
+            Some(then) => (then.from, then.to),
+            None => (asked(args.from), asked(args.to)),
+        };
+        let place = match (kafka, then) {
+            (Some(kafka), _) => Place::Broker(kafka),
+            (None, Some(then)) if args.input.is_empty() => Place::Files(files(then)?),
+            (None, _) => Place::Files(args.input.clone()),
+        };
+        Ok(Self { from, to, place, then: then.map(|then| then.inputs.clone()) })
+    }
+
+    /// The records to judge.
+    ///
+    /// # Errors
+    /// When the broker cannot be had, or does not hold the range.
+    pub fn records(&self) -> Result<Box<dyn Source>, BacktestError> {
+        match &self.place {
+            Place::Files(paths) => Ok(Box::new(Files::new(paths.clone()))),
+            Place::Broker(kafka) => Ok(Box::new(self.range(kafka, Topic::Enriched, (self.from, self.to))?)),
+        }
+    }
+
+    fn range(
+        &self,
+        kafka: &KafkaSettings,
+        topic: Topic,
+        window: (Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<TopicRange, BacktestError> {
+        match &self.then {
+            Some(inputs) => TopicRange::again(kafka, topic, inputs, window.0),
+            None => TopicRange::open(kafka, topic, window),
+        }
+    }
+
+    /// Where the broker is; none for files.
+    #[must_use]
+    pub const fn kafka(&self) -> Option<&KafkaSettings> {
+        match &self.place {
+            Place::Broker(kafka) => Some(kafka),
+            Place::Files(_) => None,
+        }
+    }
+
+    /// The decisions of that time, and those made later where they are compared with; none for files.
+    ///
+    /// # Errors
+    /// When the broker cannot be had, or does not hold the range.
+    pub fn decisions(&self, and_later: bool) -> Result<Option<TopicRange>, BacktestError> {
+        let from = self.from.map(|from| from.checked_sub(TOO_OLD).unwrap_or(Timestamp::MIN));
+        let to = self.to.filter(|_| !and_later);
+        self.kafka().map(|kafka| self.range(kafka, Topic::Decisions, (from, to))).transpose()
+    }
+
+    /// What was reported, or what people said, since then.
+    ///
+    /// # Errors
+    /// When the broker cannot be had, or does not hold the range.
+    pub fn since(&self, kafka: &KafkaSettings, topic: Topic) -> Result<TopicRange, BacktestError> {
+        self.range(kafka, topic, (self.from, None))
+    }
+
+    /// Refuses files that are not what they were.
+    ///
+    /// # Errors
+    /// When what was read is something else than what the manifest names.
+    pub fn check(&self, read: &[ManifestInput]) -> Result<(), BacktestError> {
+        let Some(then) = &self.then else { return Ok(()) };
+        let content = |input: &ManifestInput| match input {
+            ManifestInput::File { sha256, .. } => Some(sha256.clone()),
+            // By offset, which are never given twice.
+            ManifestInput::Partition { .. } => None,
+        };
+        let (then, now): (Vec<_>, Vec<_>) = (then.iter().map(content).collect(), read.iter().map(content).collect());
+        if then == now {
+            return Ok(());
+        }
+        let why = "the files are not those of the manifest; run without --manifest over what is there";
+        Err(BacktestError::Input { what: "the range again".to_owned(), why: why.to_owned() })
+    }
+}
+
+/// The files that a manifest names.
+fn files(then: &Manifest) -> Result<Vec<PathBuf>, BacktestError> {
+    let file = |input: &ManifestInput| match input {
+        ManifestInput::File { name, .. } => Some(PathBuf::from(name)),
+        ManifestInput::Partition { .. } => None,
+    };
+    let files: Option<Vec<PathBuf>> = then.inputs.iter().map(file).collect();
+    files.ok_or_else(|| {
+        BacktestError::Usage("the manifest names a topic; say with --config where the broker is".to_owned())
+    })
+}

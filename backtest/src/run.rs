@@ -1,0 +1,327 @@
+//! One backtest, from the command line to its result.
+
+use std::io::Write;
+
+use cordon_policy::RuleSet;
+use cordon_records::Mode;
+use cordon_settings::Problems;
+use jiff::Timestamp;
+
+use crate::against::{Against, Compared};
+use crate::args::{Approvals, BacktestArgs};
+use crate::compare::compare;
+use crate::document::{
+    Both, Document, Example, Manifest, Reproduced, RuleCounts, RuleRow, Standing, Unreadable, VERSION, Window,
+};
+use crate::error::BacktestError;
+use crate::fleet::Fleets;
+use crate::gates::Gates;
+use crate::input::TopicRange;
+use crate::judge::{Judgement, Task, judge};
+use crate::manifest;
+use crate::origin::Origin;
+use crate::print;
+use crate::progress::Progress;
+use crate::recorded::Check;
+use crate::respond::{Live, Pace, Played, Times, play, replay};
+use crate::settings::Settings;
+use crate::side::Side;
+use crate::tally::Tally;
+
+/// How many records that cannot be read are named.
+const NAMED: usize = 20;
+
+/// What a backtest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing changes, or within the gates.
+    Same,
+    /// Something changes, or a gate is broken.
+    Different,
+}
+
+/// Runs a backtest and prints what it finds. `now` is what `-90d` counts from.
+///
+/// # Errors
+/// Why there is no result.
+pub fn run(
+    args: &BacktestArgs,
+    now: Timestamp,
+    out: &mut dyn Write,
+    progress: &dyn Progress,
+) -> Result<Verdict, BacktestError> {
+    let document = document(args, now, progress)?;
+    let text = print::text(&document, args.output, print::terminal_width())?;
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        // Who reads no further has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            return Err(BacktestError::Output { what: "standard output".to_owned(), source: error });
+        }
+        Ok(()) | Err(_) => {}
+    }
+    if let Some(path) = &args.report {
+        let written = std::fs::write(path, print::html(&document)?);
+        written.map_err(|source| BacktestError::Output { what: path.display().to_string(), source })?;
+    }
+    Ok(verdict(&document))
+}
+
+fn verdict(document: &Document) -> Verdict {
+    let is_same = document.actions.is_empty() || document.totals.before.is_none();
+    let holds = document.gates.iter().all(|gate| gate.holds);
+    let gated = !document.gates.is_empty();
+    if holds && (gated || is_same) { Verdict::Same } else { Verdict::Different }
+}
+
+/// The result alone.
+///
+/// # Errors
+/// Why there is none.
+pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) -> Result<Document, BacktestError> {
+    let Asked { settings, after, against, then } = asked(args)?;
+    let swept: Vec<_> = args.sweep.iter().map(|sweep| sweep.sides(&after)).collect::<Result<Vec<_>, _>>()?.concat();
+    let pace = settings.as_ref().map(|settings| settings.pace).unwrap_or_default();
+    let (mode, lived) = modes(args, settings.as_ref(), &against);
+    let origin = Origin::of(args, settings.map(|settings| settings.kafka), then.as_ref(), now)?;
+    let (from, to) = (origin.from, origin.to);
+    let is_recorded = against.is_recorded();
+    let mut source = origin.records()?;
+    let mut decisions = origin.decisions(is_recorded)?;
+    let Compared { side: before, live, inputs: noted, limits: untold } = against.side(&origin, decisions.as_mut())?;
+    let given = Fleets::assumed(args.fleet);
+    let times = Times { mode, succeeds_after: args.succeeds_after, pace, fleet: &given, approvals: args.approvals };
+    let mut manifest = manifest_of(&origin, (&after, before.as_ref()), assumed(times, args.fleet));
+    if let (Some(path), Some(then)) = (&args.manifest, &then) {
+        manifest::check(path, then, &manifest)?;
+    }
+    let rule_sets: Vec<&RuleSet> = std::iter::once(&after).chain(&before).map(|side| &side.rules).collect();
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let fleet = decisions.as_mut().map(|decisions| Fleets::read(decisions, args.fleet)).transpose()?;
+    let fleet = fleet.unwrap_or_else(|| given.clone());
+    let recorded = before.as_ref().and_then(|side| side.recorded.as_deref());
+    let check = recorded.map(Check::new);
+    let Judgement { tally, mut acting, covered } =
+        judge(Task { sides: &rule_sets, from, to, check: check.as_ref(), threads, progress }, source.as_mut())?;
+    let decided = decisions.as_ref().map(TopicRange::inputs).unwrap_or_default();
+    manifest.inputs = covered.inputs.into_iter().chain(decided).chain(noted).collect();
+    origin.check(&manifest.inputs)?;
+    if tally.records == 0 {
+        return Err(BacktestError::Empty(nothing(&tally, (from, to))));
+    }
+    let times = Times { fleet: &fleet, ..times };
+    let new = play(&after, &mut acting, times, &tally.found)?;
+    let old = before.as_ref().map(|side| play(side, &mut acting, times, &tally.found)).transpose()?;
+    let actions = compare((&after, before.as_ref()), (&new, old.as_ref()), &mut acting, &tally.found)?;
+    let sweep = swept.iter().map(|side| crate::sweep::row(side, &mut acting, times, &tally.found));
+    let sweep = sweep.collect::<Result<Vec<_>, _>>()?;
+    let lived = Times { mode: lived, approvals: Approvals::None, ..times };
+    let reproduced = reproduced(&origin, before.as_ref(), check, (live, decisions), lived)?;
+    let mut document = Document {
+        version: VERSION,
+        records: tally.records,
+        sides: Both { after: after.told(), before: before.as_ref().map(Side::told) },
+        rules: rules(&after, before.as_ref(), &tally),
+        actions,
+        totals: both(&new, old.as_ref(), |played| played.totals.clone()),
+        latches: both(&new, old.as_ref(), |played| played.latches.clone()),
+        load: both(&new, old.as_ref(), |played| played.load.clone()),
+        window: Window { from, to, first: tally.first, last: tally.last, gaps: covered.gaps },
+        unreadable: unreadable(&tally),
+        unreproducible: both(&new, old.as_ref(), |played| played.unreproducible.clone()),
+        reproduced,
+        sweep,
+        gates: Vec::new(),
+        limits: limits(args.approvals, &fleet).into_iter().chain(untold).collect(),
+        manifest,
+    };
+    document.gates = Gates::asked(args).judge(&document);
+    Ok(document)
+}
+
+/// What is known before anything was read.
+fn manifest_of(
+    origin: &Origin,
+    (after, before): (&Side, Option<&Side>),
+    assumed: std::collections::BTreeMap<String, String>,
+) -> Manifest {
+    Manifest {
+        cordon: env!("CARGO_PKG_VERSION").to_owned(),
+        rule_set: after.rules.hash().to_owned(),
+        guard_set: after.guards.hash(),
+        against: before.map(|side| (side.rules.hash().to_owned(), side.guards.hash())),
+        from: origin.from,
+        to: origin.to,
+        inputs: Vec::new(),
+        assumed,
+    }
+}
+
+/// What the command line names, read.
+struct Asked {
+    settings: Option<Settings>,
+    after: Side,
+    against: Against,
+    /// The manifest of an earlier backtest.
+    then: Option<Manifest>,
+}
+
+/// Reads all that is named; every mistake in all of it is told at once.
+fn asked(args: &BacktestArgs) -> Result<Asked, Problems> {
+    let config = args.config.as_deref().filter(|_| args.input.is_empty());
+    let settings = config.map(Settings::read).transpose();
+    let then = args.manifest.as_deref().map(manifest::read).transpose();
+    let configured = settings.as_ref().ok().and_then(|settings| settings.as_ref()?.guards.as_ref());
+    let guards = args.guards.as_ref().or(configured);
+    let after = Side::read(&args.rules, guards);
+    let against = Against::read(args, configured);
+    match (settings, after, against, then) {
+        (Ok(settings), Ok(after), Ok(against), Ok(then)) => Ok(Asked { settings, after, against, then }),
+        (settings, after, against, then) => {
+            let mut problems = Problems::default();
+            let all = [settings.err(), after.err(), against.err(), then.err()];
+            all.into_iter().flatten().for_each(|more| problems.extend(more));
+            Err(problems)
+        }
+    }
+}
+
+/// How exactly what is recorded comes out again, where it was compared with: first the decisions, then what the responder made
+/// of them.
+fn reproduced(
+    origin: &Origin,
+    side: Option<&Side>,
+    check: Option<Check<'_>>,
+    (live, decisions): (Option<Live>, Option<TopicRange>),
+    times: Times<'_>,
+) -> Result<Option<Reproduced>, BacktestError> {
+    let recorded = side.and_then(|side| Some((side, side.recorded.as_deref()?)));
+    let (Some(kafka), Some((side, recorded)), Some(check), Some(live), Some(mut decisions)) =
+        (origin.kafka(), recorded, check, live, decisions)
+    else {
+        return Ok(None);
+    };
+    let reproduced = check.end(kafka)?;
+    let outcomes = replay(side, recorded, &mut decisions, live, (times, (origin.from, origin.to)))?;
+    Ok(Some(Reproduced {
+        outcomes: outcomes.actions,
+        outcomes_exact: outcomes.exact,
+        outcome_differences: outcomes.differences,
+        ..reproduced
+    }))
+}
+
+/// The mode to play under, and the one that is configured. What was decided live was decided under the configured one.
+fn modes(args: &BacktestArgs, settings: Option<&Settings>, against: &Against) -> (Mode, Mode) {
+    let configured = settings.map_or(Mode::Auto, |settings| settings.mode);
+    let unasked = if against.is_recorded() { configured } else { Mode::Auto };
+    (args.mode.map_or(unasked, Mode::from), configured)
+}
+
+fn nothing(tally: &Tally, window: (Option<Timestamp>, Option<Timestamp>)) -> String {
+    let Tally { outside, unreadable, .. } = tally;
+    let window = match window {
+        (None, None) => String::new(),
+        (from, to) => {
+            let told = |word: &str, at: Option<Timestamp>| at.map(|at| format!(" {word} {at}")).unwrap_or_default();
+            format!(", asked for{}{}", told("from", from), told("to", to))
+        }
+    };
+    format!("{outside} lie outside of the time{window}; {unreadable} could not be read")
+}
+
+fn both<T>(new: &Played, old: Option<&Played>, of: impl Fn(&Played) -> T) -> Both<T> {
+    Both { after: of(new), before: old.map(of) }
+}
+
+fn unreadable(tally: &Tally) -> Unreadable {
+    let examples = tally.unread.iter().take(NAMED);
+    let examples = examples.map(|(place, why)| Example { place: place.to_string(), why: why.clone() }).collect();
+    Unreadable { records: tally.unreadable, examples }
+}
+
+fn assumed(times: Times<'_>, fleet: Option<u64>) -> std::collections::BTreeMap<String, String> {
+    let (time, shipped) = (cordon_settings::format_duration, Pace::default());
+    let mut assumed = std::collections::BTreeMap::from([
+        ("approvals".to_owned(), times.approvals.as_str().to_owned()),
+        ("mode".to_owned(), times.mode.as_str().to_owned()),
+        ("succeeds-after".to_owned(), time(times.succeeds_after)),
+    ]);
+    assumed.extend(fleet.map(|fleet| ("fleet".to_owned(), fleet.to_string())));
+    let Pace { hold_for, follow_up, alarm_after, retry } = times.pace;
+    let retries = |retry: cordon_response::Retry| format!("{} after {}", retry.attempts, time(retry.after));
+    let set = [
+        ("act.hold_for", time(hold_for), time(shipped.hold_for)),
+        ("act.follow_up", time(follow_up), time(shipped.follow_up)),
+        ("act.alarm_after", time(alarm_after), time(shipped.alarm_after)),
+        ("act.retry", retries(retry), retries(shipped.retry)),
+    ];
+    let differing = set.into_iter().filter(|(_, set, shipped)| set != shipped);
+    assumed.extend(differing.map(|(name, set, _)| (name.to_owned(), set)));
+    assumed
+}
+
+/// What holds of every backtest, and of this one.
+fn limits(approvals: Approvals, fleet: &Fleets) -> Vec<String> {
+    let mut limits = vec![
+        "Every call succeeds in the model tenant; live ones are refused, lost, or find the machine off.".to_owned(),
+        "Guards are asked on recorded facts: alert and machine as they were when the record was made.".to_owned(),
+        match approvals {
+            Approvals::None => {
+                "Nobody approves what is held, and nobody resumes after the breaker has latched.".to_owned()
+            }
+            Approvals::All => {
+                "People approve at once what is held; nobody resumes after the breaker has latched.".to_owned()
+            }
+        },
+        "Actions of people and of other tools on the machines are not in the records.".to_owned(),
+    ];
+    if !fleet.is_told() {
+        limits.push("The fleet's size is not known here, so caps on a share of it count their floor only.".to_owned());
+    }
+    limits
+}
+
+fn rules(after: &Side, before: Option<&Side>, tally: &Tally) -> Vec<RuleRow> {
+    let none = Vec::new();
+    let (new, old) = (tally.sides.first().unwrap_or(&none), tally.sides.get(1).unwrap_or(&none));
+    let mut rows: std::collections::BTreeMap<&str, RuleRow> = std::collections::BTreeMap::new();
+    for (rule, counted) in after.rules.rules().iter().zip(new) {
+        let row = RuleRow {
+            id: rule.id.as_str().to_owned(),
+            matched: counted.matched,
+            errors: counted.errors,
+            error: counted.error(),
+            before: None,
+            standing: if before.is_some() { Standing::New } else { Standing::Only },
+            mode: rule.mode.as_str().to_owned(),
+            always: counted.matched == tally.records,
+            nearest: counted.nearest(),
+        };
+        rows.insert(rule.id.as_str(), row);
+    }
+    let others = before.map_or(&[][..], |side| side.rules.rules());
+    for (rule, counted) in others.iter().zip(old) {
+        let counts = RuleCounts { matched: counted.matched, errors: counted.errors };
+        let same = after.rules.rules().iter().find(|other| other.id == rule.id);
+        let standing = match same {
+            None => Standing::Gone,
+            Some(same) if same.decides_as(rule) => Standing::Same,
+            Some(_) => Standing::Changed,
+        };
+        let gone = || RuleRow {
+            id: rule.id.as_str().to_owned(),
+            matched: 0,
+            errors: 0,
+            error: None,
+            before: None,
+            standing,
+            mode: rule.mode.as_str().to_owned(),
+            always: false,
+            nearest: Vec::new(),
+        };
+        let row = rows.entry(rule.id.as_str()).or_insert_with(gone);
+        (row.before, row.standing) = (Some(counts), standing);
+    }
+    rows.into_values().collect()
+}

@@ -1,0 +1,97 @@
+//! What is read of the configuration: where the broker is, and how respond is set. No secret is read but the broker's.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cordon_records::Mode;
+use cordon_response::Retry;
+use cordon_runtime::kafka::KafkaSettings;
+use cordon_runtime::process;
+use cordon_settings::{Problems, Section};
+
+use crate::respond::Pace;
+
+/// The names of the modes in the file.
+const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The broker.
+    pub kafka: KafkaSettings,
+    /// `act.mode`; `shadow` unless the file says otherwise.
+    pub mode: Mode,
+    /// The guards' file, where `act.guards` names one.
+    pub guards: Option<PathBuf>,
+    /// How an action goes on.
+    pub pace: Pace,
+}
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// Every mistake in the section `kafka` and in what is read of the section `act`.
+    pub fn read(config: &Path) -> Result<Self, Problems> {
+        process::read_root(&process::load(config)?, |root| {
+            let kafka = KafkaSettings::read(&mut root.section("kafka"));
+            let mut act = root.section("act");
+            let mode = act.choice("mode", &MODES).or(Mode::Shadow);
+            let guards = act.path("guards").optional();
+            Some(Self { kafka: kafka?, mode, guards, pace: pace(&mut act) })
+        })
+    }
+}
+
+/// What else the section holds is for the stage, which checks all of it at its start.
+fn pace(act: &mut Section) -> Pace {
+    let shipped = Pace::default();
+    let mut retry = act.section("retry");
+    let attempts = retry.count("attempts").or(u64::from(shipped.retry.attempts));
+    let after = retry.duration("after").or(shipped.retry.after);
+    Pace {
+        hold_for: act.duration("hold_for").or(shipped.hold_for),
+        follow_up: act.duration("follow_up").check(some).or(shipped.follow_up),
+        alarm_after: act.duration("alarm_after").or(shipped.alarm_after),
+        retry: Retry { attempts: u32::try_from(attempts).unwrap_or(1), after },
+    }
+}
+
+fn some(time: &Duration) -> Result<(), String> {
+    if time.is_zero() { Err("must be at least 100ms".into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, Problems> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cordon.yaml");
+        std::fs::write(&path, text).unwrap();
+        Settings::read(&path)
+    }
+
+    const BROKER: &str = "kafka: {bootstrap_servers: 'h:9092'}\n";
+
+    #[test]
+    fn a_configuration_is_read_without_any_secret_of_defenders() {
+        let rest = "defender: {tenant_id: t, client_id: c, client_secret: 'env:NOT_THERE'}\n\
+                    act: {mode: approve, rules: [nowhere], guards: g.yaml, hold_for: 2h, retry: {attempts: 2}}\n";
+        let settings = read(&format!("{BROKER}{rest}")).unwrap();
+        assert!(settings.guards.as_ref().is_some_and(|path| path.is_absolute() && path.ends_with("g.yaml")));
+        assert_eq!(settings.mode, Mode::Approve);
+        let Pace { hold_for, retry, follow_up, .. } = settings.pace;
+        assert_eq!((hold_for, retry.attempts), (Duration::from_secs(7_200), 2));
+        assert_eq!(follow_up, Pace::default().follow_up);
+    }
+
+    #[test]
+    fn what_is_not_named_is_as_shipped_and_what_is_wrong_is_told() {
+        let settings = read(BROKER).unwrap();
+        assert_eq!((settings.mode, settings.pace, settings.guards), (Mode::Shadow, Pace::default(), None));
+        let told = read(&format!("{BROKER}act: {{follow_up: 0s, hold_for: 5}}\n")).unwrap_err().to_string();
+        assert!(told.contains("act.follow_up") && told.contains("act.hold_for"), "{told}");
+        assert!(read("act: {}\n").unwrap_err().to_string().contains("bootstrap_servers"));
+    }
+}

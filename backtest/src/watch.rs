@@ -1,0 +1,97 @@
+//! Again at every save: rules and guards are looked at several times a second, and what changed is played anew.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cordon_policy::PolicyFiles;
+use cordon_records::{Clock as _, SystemClock};
+
+use crate::args::BacktestArgs;
+use crate::error::BacktestError;
+use crate::print::harmless;
+use crate::progress::Progress;
+use crate::run;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// Clears a terminal and goes to its first line.
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
+
+/// Runs the backtest now and after every change of a file of rules or guards, until the process is ended. Mistakes in them
+/// are shown in place of a result.
+///
+/// # Errors
+/// When no result can be had whatever the files say: no broker, no input, nowhere to print.
+pub fn watch(
+    args: &BacktestArgs,
+    out: &mut dyn Write,
+    is_terminal: bool,
+    progress: &dyn Progress,
+) -> Result<(), BacktestError> {
+    let files = files(args);
+    let mut looks = Looks::default();
+    loop {
+        if looks.is_due(fingerprint(&files)) {
+            let mut page = Vec::new();
+            match run::run(args, SystemClock.now(), &mut page, progress) {
+                Ok(_) => {}
+                Err(BacktestError::Misconfigured(problems)) => {
+                    page.extend(harmless(&problems.to_string()).into_bytes())
+                }
+                Err(error) => return Err(error),
+            }
+            let clear = if is_terminal { CLEAR } else { "" };
+            let written =
+                out.write_all(clear.as_bytes()).and_then(|()| out.write_all(&page)).and_then(|()| out.flush());
+            written.map_err(|source| BacktestError::Output { what: "standard output".to_owned(), source })?;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn files(args: &BacktestArgs) -> Vec<PolicyFiles> {
+    let side =
+        |rules: &[PathBuf], guards: Option<&PathBuf>| PolicyFiles { rules: rules.to_vec(), guards: guards.cloned() };
+    vec![side(&args.rules, args.guards.as_ref()), side(&args.against, args.against_guards.as_ref())]
+}
+
+fn fingerprint(files: &[PolicyFiles]) -> Vec<String> {
+    files.iter().map(|files| files.read().fingerprint()).collect()
+}
+
+/// Decides when files are to be judged: at the first look, then once they differ from what was judged and two looks saw them
+/// alike, so that a file that is half written is not.
+#[derive(Debug, Default)]
+struct Looks {
+    judged: Option<Vec<String>>,
+    last: Option<Vec<String>>,
+}
+
+impl Looks {
+    fn is_due(&mut self, seen: Vec<String>) -> bool {
+        let settled = self.judged.is_none() || self.last.as_ref() == Some(&seen);
+        let due = settled && self.judged.as_ref() != Some(&seen);
+        if due {
+            self.judged = Some(seen.clone());
+        }
+        self.last = Some(seen);
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_judged_at_once_and_again_when_a_change_has_settled_and_only_once() {
+        let mut looks = Looks::default();
+        let seen: Vec<bool> = ["a", "a", "b", "b", "b", "c", "d", "d", "b"]
+            .iter()
+            .map(|text| looks.is_due(vec![(*text).to_owned()]))
+            .collect();
+        assert_eq!(seen, [true, false, false, true, false, false, false, true, false]);
+    }
+}

@@ -1,0 +1,136 @@
+//! `cordon-backtest` as a person and a CI system meet it: what it says, and how it ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// A folder with rules and records, in which the program runs.
+struct Desk(tempfile::TempDir);
+
+struct Told {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn rule(severities: &str) -> String {
+    format!(
+        "id: isolate\ndescription: Isolate\nmode: auto\nwhen: alert.severity in [{severities}]\nactions:\n  - isolate: \
+         {{type: Full, comment: x}}\ntests:\n  - name: High isolates\n    given: {{alert: {{severity: High}}}}\n    \
+         expect: [isolate]\n"
+    )
+}
+
+/// One enriched alert on a machine of its own.
+fn record(number: u32, severity: &str) -> Value {
+    let at = format!("2026-09-{:02}T08:00:00Z", number + 1);
+    let (machine, name) = (format!("{number:040x}"), format!("lap-{number}.corp.example"));
+    json!({
+        "schema_version": 1, "id": format!("r{number}"), "alert_id": format!("da{number}_1"), "tenant": "t-1",
+        "source": "mde", "change": "new", "seen_at": at, "enriched_at": at,
+        "alert": {
+            "id": format!("da{number}_1"), "title": "</script>\u{1b}[2J", "severity": severity, "status": "New",
+            "category": "Malware", "detectionSource": "WindowsDefenderAtp", "machineId": machine,
+            "computerDnsName": name, "alertCreationTime": at, "lastEventTime": at, "lastUpdateTime": at,
+        },
+        "machine": {
+            "id": machine, "computerDnsName": name, "osPlatform": "Windows11", "healthStatus": "Active",
+            "onboardingStatus": "Onboarded", "riskScore": "Medium", "exposureLevel": "Low", "deviceValue": "Normal",
+            "machineTags": [],
+        },
+    })
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        desk.put("old.yaml", &rule("\"High\""));
+        desk.put("new.yaml", &rule("\"High\", \"Medium\""));
+        desk.put("broken.yaml", "id: broken\nwhen: alert.severty == \"High\"\n");
+        let records = ["High", "Medium", "Medium", "Low"].into_iter().zip(0..);
+        let lines: Vec<String> = records.map(|(severity, number)| record(number, severity).to_string()).collect();
+        desk.put("corpus.ndjson", &(lines.join("\n") + "\nno record\n"));
+        desk
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn run(&self, args: &str) -> Told {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cordon-backtest"));
+        command.args(args.split_whitespace()).current_dir(self.path()).env_remove("CORDON_CONFIG");
+        let output = command.output().expect("cordon-backtest starts");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Told { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+#[test]
+fn the_help_tells_examples_and_exit_codes() {
+    insta::assert_snapshot!(Desk::new().run("--help").out);
+}
+
+#[test]
+fn the_code_tells_what_the_table_says_in_words() {
+    let desk = Desk::new();
+    let told = desk.run("--rules new.yaml --against old.yaml --input corpus.ndjson");
+    assert_eq!((told.code, told.err.as_str()), (Some(1), ""), "{}", told.out);
+    insta::assert_snapshot!(told.out);
+}
+
+#[test]
+fn every_ending_has_its_code() {
+    let desk = Desk::new();
+    let both = "--rules new.yaml --against old.yaml --input corpus.ndjson";
+    for (args, code, said) in [
+        ("--rules old.yaml --against old.yaml --input corpus.ndjson".to_owned(), 0, ""),
+        ("--rules new.yaml --input corpus.ndjson".to_owned(), 0, ""),
+        (format!("{both} --max-added isolate=2"), 0, ""),
+        (format!("{both} --max-added isolate=1"), 1, ""),
+        (format!("{both} --max-added isolat=1"), 2, "did you mean isolate?"),
+        ("--rules new.yaml".to_owned(), 2, "--config <FILE>"),
+        ("--rules new.yaml --input missing".to_owned(), 2, "cannot read missing"),
+        ("--rules new.yaml --input new.yaml".to_owned(), 2, "there is no record to judge"),
+        ("--rules broken.yaml --input corpus.ndjson".to_owned(), 78, "did you mean"),
+    ] {
+        let told = desk.run(&args);
+        assert_eq!(told.code, Some(code), "{args}\n{}{}", told.out, told.err);
+        assert!(if said.is_empty() { told.err.is_empty() } else { told.err.contains(said) }, "{args}\n{}", told.err);
+    }
+}
+
+#[test]
+fn a_configuration_that_the_environment_names_for_the_stages_is_of_no_account_for_files() {
+    let desk = Desk::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cordon-backtest"));
+    let args = "--rules new.yaml --input corpus.ndjson -o json".split(' ');
+    let output = command.args(args).current_dir(desk.path()).env("CORDON_CONFIG", "/missing.yaml").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes_in_every_form() {
+    let desk = Desk::new();
+    let run = |form: &str| {
+        let line = format!("--rules new.yaml --against old.yaml --input corpus.ndjson -o {form} --report page.html");
+        let told = desk.run(&line);
+        assert_eq!(told.code, Some(1), "{}", told.err);
+        (told.out, std::fs::read_to_string(desk.path().join("page.html")).unwrap())
+    };
+    for form in ["table", "json", "jsonl", "markdown", "junit"] {
+        assert_eq!(run(form), run(form), "{form}");
+    }
+    let document: Value = serde_json::from_str(&run("json").0).unwrap();
+    assert_eq!(document["records"], 4);
+    assert_eq!(document["rules"][0]["matched"], 3);
+    assert_eq!(document["actions"]["added"].as_array().unwrap().len(), 2);
+    assert_eq!(document["unreadable"]["records"], 1);
+    assert_eq!(document["totals"]["after"]["by_hour"]["2026-09-02T08"]["done"], 1);
+}
