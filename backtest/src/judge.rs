@@ -1,7 +1,6 @@
 //! The first step: every record judged by both rule sets, on every core.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use cordon_policy::{Judged, RuleSet};
@@ -10,14 +9,11 @@ use jiff::Timestamp;
 
 use crate::acting::Acting;
 use crate::error::BacktestError;
-use crate::input::{Chunk, Covered, Source};
-use crate::progress::Progress;
+use crate::input::{Chunk, Covered, Source, each_chunk};
+use crate::progress::{Progress, Size};
 use crate::record::Record;
 use crate::recorded::Check;
 use crate::tally::Tally;
-
-/// How many chunks wait for a thread, beside those under way: what is read ahead is memory.
-const AHEAD: usize = 4;
 
 /// All that the first step gives.
 #[derive(Debug)]
@@ -53,55 +49,53 @@ pub struct Task<'a> {
 /// When the source cannot be read, or what is kept cannot be written.
 pub fn judge(task: Task<'_>, source: &mut dyn Source) -> Result<Judgement, BacktestError> {
     let acting = Mutex::new(Acting::default());
-    let (sender, receiver) = sync_channel::<Chunk>(AHEAD);
-    let receiver = Mutex::new(receiver);
-    let (covered, tallies) = std::thread::scope(|scope| {
-        let work = || work(task, &receiver, &acting);
-        let workers: Vec<_> = (0..task.threads.max(1)).map(|_| scope.spawn(work)).collect();
-        task.progress.begin(source.size());
-        let covered = source.read(&mut |chunk| {
-            let (records, bytes) = chunk.size();
-            match sender.send(chunk) {
-                Ok(()) => {
-                    task.progress.advance(records, bytes);
-                    ControlFlow::Continue(())
-                }
-                // Every worker has ended: one of them says why.
-                Err(_) => ControlFlow::Break(()),
-            }
-        });
-        task.progress.end();
-        drop(sender);
-        let ended = |worker: std::thread::ScopedJoinHandle<'_, _>| {
-            worker.join().unwrap_or_else(|_| Err(BacktestError::Broken("a thread that judges has panicked".to_owned())))
-        };
-        (covered, workers.into_iter().map(ended).collect::<Vec<_>>())
-    });
+    let take = |tally: &mut Tally, chunk: &Chunk| one_by_one(task, chunk, tally, &acting);
+    task.progress.begin(source.size());
+    let judged = each_chunk(&mut Watched { source, task }, task.threads, || Tally::of(task.sides), take);
+    task.progress.end();
+    let (tallies, covered) = judged?;
     let mut tally = Tally::of(task.sides);
-    for counted in tallies {
-        tally.merge(counted?);
-    }
+    tallies.into_iter().for_each(|counted| tally.merge(counted));
     let mut acting = acting.into_inner().unwrap_or_else(PoisonError::into_inner);
     acting.sort();
-    Ok(Judgement { tally, acting, covered: covered? })
+    Ok(Judgement { tally, acting, covered })
 }
 
-fn work(task: Task<'_>, chunks: &Mutex<Receiver<Chunk>>, acting: &Mutex<Acting>) -> Result<Tally, BacktestError> {
-    let mut tally = Tally::of(task.sides);
-    loop {
-        let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(chunk) = next else { return Ok(tally) };
-        for (number, why) in &chunk.refused {
-            tally.not_read(chunk.place(*number), why.clone());
-        }
-        for (number, bytes) in chunk.records() {
-            let at = one(task, &chunk, (number, bytes), &mut tally);
-            let Some(at) = at else { continue };
-            let mut acting = acting.lock().unwrap_or_else(PoisonError::into_inner);
-            let kept = acting.keep(at, chunk.place(number), bytes);
-            kept.map_err(|source| BacktestError::Output { what: "a temporary file".to_owned(), source })?;
-        }
+/// A source of which somebody sees how far it is read.
+struct Watched<'a> {
+    source: &'a mut dyn Source,
+    task: Task<'a>,
+}
+
+impl Source for Watched<'_> {
+    fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
+        let progress = self.task.progress;
+        self.source.read(&mut |chunk| {
+            let (records, bytes) = chunk.size();
+            let flow = give(chunk);
+            if flow.is_continue() {
+                progress.advance(records, bytes);
+            }
+            flow
+        })
     }
+
+    fn size(&self) -> Size {
+        self.source.size()
+    }
+}
+
+fn one_by_one(task: Task<'_>, chunk: &Chunk, tally: &mut Tally, acting: &Mutex<Acting>) -> Result<(), BacktestError> {
+    for (number, why) in &chunk.refused {
+        tally.not_read(chunk.place(*number), why.clone());
+    }
+    for (number, bytes) in chunk.records() {
+        let Some(at) = one(task, chunk, (number, bytes), tally) else { continue };
+        let mut acting = acting.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = acting.keep(at, chunk.place(number), bytes);
+        kept.map_err(|source| BacktestError::Output { what: "a temporary file".to_owned(), source })?;
+    }
+    Ok(())
 }
 
 /// Judges one record, and says when it was made if anything is planned on it.

@@ -16,7 +16,7 @@ use crate::document::{
 use crate::error::BacktestError;
 use crate::fleet::Fleets;
 use crate::gates::Gates;
-use crate::input::TopicRange;
+use crate::input::{TopicRange, cores};
 use crate::judge::{Judgement, Task, judge};
 use crate::manifest;
 use crate::origin::Origin;
@@ -96,13 +96,14 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
         manifest::check(path, then, &manifest)?;
     }
     let rule_sets: Vec<&RuleSet> = std::iter::once(&after).chain(&before).map(|side| &side.rules).collect();
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let fleet = decisions.as_mut().map(|decisions| Fleets::read(decisions, args.fleet)).transpose()?;
     let fleet = fleet.unwrap_or_else(|| given.clone());
     let recorded = before.as_ref().and_then(|side| side.recorded.as_deref());
     let check = recorded.map(Check::new);
-    let Judgement { tally, mut acting, covered } =
-        judge(Task { sides: &rule_sets, from, to, check: check.as_ref(), threads, progress }, source.as_mut())?;
+    let Judgement { tally, mut acting, covered } = judge(
+        Task { sides: &rule_sets, from, to, check: check.as_ref(), threads: cores(), progress },
+        source.as_mut(),
+    )?;
     let decided = decisions.as_ref().map(TopicRange::inputs).unwrap_or_default();
     manifest.inputs = covered.inputs.into_iter().chain(decided).chain(noted).collect();
     origin.check(&manifest.inputs)?;

@@ -17,7 +17,7 @@ use crate::progress::Size;
 
 pub use kafka::TopicRange;
 pub use ndjson::Files;
-pub use parallel::each_chunk;
+pub use parallel::{cores, each_chunk};
 
 /// Records that follow each other in one file or partition, in one piece of memory.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use cordon_policy::RuleSet;
 use cordon_records::{DecisionRecord, Verdict};
 
 use crate::error::BacktestError;
-use crate::input::{Chunk, Source, each_chunk};
+use crate::input::{Chunk, Source, cores, each_chunk};
 use crate::place::Place;
 
 pub use check::Check;
@@ -62,8 +62,9 @@ impl Recorded {
         let hashes: Mutex<Vec<String>> = Mutex::default();
         let take = |noted: &mut Vec<Noted>, chunk: &Chunk| {
             noted.extend(chunk.records().filter_map(|(at, bytes)| note(topic, at, bytes, &hashes)));
+            Ok(())
         };
-        let (noted, _) = each_chunk(decisions, Vec::new, take)?;
+        let (noted, _) = each_chunk(decisions, cores(), Vec::new, take)?;
         let mut noted = noted.concat();
         noted.sort_unstable();
         // Of a decision that was delivered again, the first counts.
