@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use cordon_policy::{Judged, RuleSet};
+use cordon_policy::{Judged, Rule, RuleSet};
 use cordon_records::Verdict;
 use jiff::Timestamp;
 
@@ -122,7 +122,7 @@ fn one(task: Task<'_>, chunk: &Chunk, (number, bytes): (i64, &[u8]), tally: &mut
         for (rule, counted) in rules.rules().iter().zip(counts) {
             let judged = laid.judge(rule);
             counted.count(&judged, &laid, || chunk.place(number));
-            is_open |= judged != Judged::False;
+            is_open |= may_ask(rule, &judged);
         }
         acts = acts || (is_open && plans(&record, rules));
     }
@@ -130,6 +130,15 @@ fn one(task: Task<'_>, chunk: &Chunk, (number, bytes): (i64, &[u8]), tally: &mut
         acts |= check.take(&record, (partition, number));
     }
     acts.then_some(at)
+}
+
+/// Whether anything may follow from what this rule says. One that matches and asks for no action is only counted.
+const fn may_ask(rule: &Rule, judged: &Judged) -> bool {
+    match judged {
+        Judged::True => !rule.actions.is_empty(),
+        Judged::Unknown(_) | Judged::Cut(_) => true,
+        Judged::False => false,
+    }
 }
 
 /// Whether anything follows from these rules.

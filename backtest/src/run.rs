@@ -28,9 +28,6 @@ use crate::settings::Settings;
 use crate::side::Side;
 use crate::tally::Tally;
 
-/// How many records that cannot be read are named.
-const NAMED: usize = 20;
-
 /// What a backtest says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -236,7 +233,7 @@ fn both<T>(new: &Played, old: Option<&Played>, of: impl Fn(&Played) -> T) -> Bot
 }
 
 fn unreadable(tally: &Tally) -> Unreadable {
-    let examples = tally.unread.iter().take(NAMED);
+    let examples = tally.unread.iter();
     let examples = examples.map(|(place, why)| Example { place: place.to_string(), why: why.clone() }).collect();
     Unreadable { records: tally.unreadable, examples }
 }
