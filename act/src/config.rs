@@ -4,12 +4,9 @@ use cordon_response::Retry;
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
-use cordon_policy::{Guards, Policy, PolicyFiles};
+use cordon_policy::{Guards, MODES, Policy, PolicyFiles};
 use cordon_records::{Mode, TenantId};
 use cordon_settings::Section;
-
-/// The names of the modes in the file.
-const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
 
 /// What act must know.
 #[derive(Debug, Clone)]
@@ -46,7 +43,7 @@ impl ActSettings {
     pub fn read(root: &mut Section) -> Option<Self> {
         let (tenant, defender) = read_identity(root.section("defender"));
         let mut act = root.section("act");
-        let mode = act.choice("mode", &MODES).or(Mode::Shadow);
+        let mode = act.choice("mode", MODES).or(Mode::Shadow);
         let policy = read_policy(&mut act);
         let reload_every = act.duration("reload_every").check(not_too_often).or(Duration::from_secs(5));
         let follow_up = act.duration("follow_up").check(not_too_often).or(Duration::from_secs(5));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cordon_policy::MODES;
 use cordon_records::Mode;
 use cordon_response::Retry;
 use cordon_runtime::kafka::KafkaSettings;
@@ -10,9 +11,6 @@ use cordon_runtime::process;
 use cordon_settings::{Problems, Section};
 
 use crate::respond::Pace;
-
-/// The names of the modes in the file.
-const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -36,7 +34,7 @@ impl Settings {
         process::read_root(&process::load(config)?, |root| {
             let kafka = KafkaSettings::read(&mut root.section("kafka"));
             let mut act = root.section("act");
-            let mode = act.choice("mode", &MODES).or(Mode::Shadow);
+            let mode = act.choice("mode", MODES).or(Mode::Shadow);
             let guards = act.path("guards").optional();
             Some(Self { kafka: kafka?, mode, guards, pace: pace(&mut act) })
         })

@@ -29,6 +29,6 @@ pub use guards::{
     guard, judge, stands_unread, within_caps,
 };
 pub use rules::{
-    FormatError, Lint, LocatedRule, RecordedTest, Rule, RuleSet, RuleTest, Template, TestFailure, TestOutcome, format,
-    is_recorded_test_of, lint, rule_schema, run_all_tests, run_tests,
+    FormatError, Lint, LocatedRule, MODES, RecordedTest, Rule, RuleSet, RuleTest, Template, TestFailure, TestOutcome,
+    format, is_recorded_test_of, lint, rule_schema, run_all_tests, run_tests,
 };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cordon_policy::{Guards, RuleSet};
+use cordon_policy::{Guards, MODES, RuleSet};
 use cordon_records::Mode;
 use cordon_settings::{Problem, Problems, read_text};
 
@@ -25,8 +25,6 @@ struct Act {
     rules: Vec<PathBuf>,
     guards: Option<PathBuf>,
 }
-
-const MODES: [(&str, Mode); 3] = [("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
 
 impl Settings {
     /// Flags win over the configuration.
@@ -55,7 +53,7 @@ fn act(config: &Path) -> anyhow::Result<Act> {
     let folder = config.parent().unwrap_or(Path::new(""));
     stages::read(config, |root| {
         let mut act = root.section("act");
-        let mode = act.choice("mode", &MODES).or(Mode::Shadow);
+        let mode = act.choice("mode", MODES).or(Mode::Shadow);
         let rules = act.texts("rules").or(Vec::new()).iter().map(|path| folder.join(path)).collect();
         let guards = act.text("guards").optional().map(|path| folder.join(path));
         Some(Act { mode, rules, guards })

@@ -12,7 +12,7 @@ use super::{actions, tokens};
 use crate::condition::{Condition, Mistake};
 use crate::guards::file::{attempts, windows};
 
-/// The modes by name.
+/// The modes by their names in files.
 pub const MODES: &[(&str, Mode)] = &[("shadow", Mode::Shadow), ("approve", Mode::Approve), ("auto", Mode::Auto)];
 
 /// A rule and the places of its id and its condition, for messages about other files.

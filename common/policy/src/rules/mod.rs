@@ -22,6 +22,7 @@ mod typos;
 mod vocabulary;
 
 pub(crate) use actions::determination_fits;
+pub use file::MODES;
 pub use format::{FormatError, format};
 pub use json_schema::rule_schema;
 pub use lint::{Lint, lint};
