@@ -1,6 +1,6 @@
 //! The section `act` of the configuration: mode, rules, guards and times.
 
-use cordon_response::Retry;
+use cordon_response::{Waits, not_too_often};
 use std::time::Duration;
 
 use cordon_defender::DefenderSettings;
@@ -25,14 +25,8 @@ pub struct ActSettings {
     pub written: String,
     /// How often the files are looked at.
     pub reload_every: Duration,
-    /// First distance of the follow-up.
-    pub follow_up: Duration,
-    /// How long after its acceptance an action may go without an end until people are told.
-    pub alarm_after: Duration,
-    /// How often an isolation is attempted that Defender reports as failed.
-    pub retry: Retry,
-    /// How long a held action waits for a person.
-    pub hold_for: Duration,
+    /// How long an action waits for what.
+    pub waits: Waits,
     /// How long an action in doubt rests before the list is believed.
     pub settle: Duration,
 }
@@ -46,27 +40,11 @@ impl ActSettings {
         let mode = act.choice("mode", MODES).or(Mode::Shadow);
         let policy = read_policy(&mut act);
         let reload_every = act.duration("reload_every").check(not_too_often).or(Duration::from_secs(5));
-        let follow_up = act.duration("follow_up").check(not_too_often).or(Duration::from_secs(5));
-        let alarm_after = act.duration("alarm_after").check(some_time).or(Duration::from_secs(15 * 60));
-        let retry = read_retry(&mut act);
-        let hold_for = act.duration("hold_for").check(time_to_decide).or(Duration::from_secs(24 * 60 * 60));
+        let waits = Waits::read(&mut act);
         let settle = act.duration("settle").check(long_enough).or(Duration::from_secs(120));
         act.finish();
         let (files, written, policy) = policy?;
-        Some(Self {
-            tenant: tenant?,
-            defender: defender?,
-            mode,
-            policy,
-            files,
-            written,
-            reload_every,
-            follow_up,
-            alarm_after,
-            retry,
-            hold_for,
-            settle,
-        })
+        Some(Self { tenant: tenant?, defender: defender?, mode, policy, files, written, reload_every, waits, settle })
     }
 }
 
@@ -81,42 +59,6 @@ fn read_identity(mut section: Section) -> (Option<TenantId>, Option<Option<Defen
     }
     let tenant = section.text("tenant_id").convert(|text| TenantId::new(text).map_err(|error| error.to_string()));
     (tenant.required(), Some(None))
-}
-
-/// What is held is to be seen and decided by somebody who has to be woken first.
-fn time_to_decide(time: &Duration) -> Result<(), String> {
-    if *time >= Duration::from_secs(60) { Ok(()) } else { Err("must be at least 60s: a person has to see it".into()) }
-}
-
-/// Each look costs: of files, all are read, twice before a change counts; of accepted actions, a call.
-fn not_too_often(every: &Duration) -> Result<(), String> {
-    if *every >= Duration::from_millis(100) { Ok(()) } else { Err("must be at least 100ms".into()) }
-}
-
-/// One attempt unless the file says otherwise: what Defender reports as failed is loud, and a second call is a decision
-/// of the team's.
-fn read_retry(act: &mut Section) -> Retry {
-    let mut retry = act.section("retry");
-    let attempts = retry.count("attempts").check(few).or(1);
-    let after = retry.duration("after").check(some_time).or(Duration::from_secs(5 * 60));
-    retry.finish();
-    Retry { attempts: u32::try_from(attempts).unwrap_or(1), after }
-}
-
-/// Every attempt counts for the caps, and a machine that refused so often is a person's business.
-fn few(attempts: &u64) -> Result<(), String> {
-    if (1..=5).contains(attempts) {
-        return Ok(());
-    }
-    Err("must be from 1 to 5: the attempts altogether, so 1 means that none is repeated".into())
-}
-
-/// Below the time that an action takes on a machine that is there, every one would be late.
-fn some_time(time: &Duration) -> Result<(), String> {
-    if *time >= Duration::from_secs(60) {
-        return Ok(());
-    }
-    Err("must be at least 60s: Defender takes up to 90 s with a machine that is there".into())
 }
 
 /// Below lease (30 s), HTTP timeout (20 s) and the list's lag (60 s) together, a lost answer could be taken for

@@ -218,10 +218,10 @@ async fn respond(
         signers: settings.policy.signers,
         lease: LEASE,
         settle: settings.settle,
-        hold_for: settings.hold_for,
-        follow_up: settings.follow_up,
-        alarm_after: settings.alarm_after,
-        retry: settings.retry,
+        hold_for: settings.waits.hold_for,
+        follow_up: settings.waits.follow_up,
+        alarm_after: settings.waits.alarm_after,
+        retry: settings.waits.retry,
         close_every: CLOSE_EVERY,
     };
     let holder = || Respond {

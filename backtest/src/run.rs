@@ -4,6 +4,7 @@ use std::io::Write;
 
 use cordon_policy::RuleSet;
 use cordon_records::Mode;
+use cordon_response::Waits;
 use cordon_settings::Problems;
 use jiff::Timestamp;
 
@@ -23,7 +24,7 @@ use crate::origin::Origin;
 use crate::print;
 use crate::progress::Progress;
 use crate::recorded::Check;
-use crate::respond::{Live, Pace, Played, Times, play, replay};
+use crate::respond::{Live, Played, Times, play, replay};
 use crate::settings::Settings;
 use crate::side::Side;
 use crate::tally::Tally;
@@ -78,7 +79,7 @@ fn verdict(document: &Document) -> Verdict {
 pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) -> Result<Document, BacktestError> {
     let Asked { settings, after, against, then } = asked(args)?;
     let swept: Vec<_> = args.sweep.iter().map(|sweep| sweep.sides(&after)).collect::<Result<Vec<_>, _>>()?.concat();
-    let pace = settings.as_ref().map(|settings| settings.pace).unwrap_or_default();
+    let waits = settings.as_ref().map(|settings| settings.waits).unwrap_or_default();
     let (mode, lived) = modes(args, settings.as_ref(), &against);
     let origin = Origin::of(args, settings.map(|settings| settings.kafka), then.as_ref(), now)?;
     let (from, to) = (origin.from, origin.to);
@@ -87,7 +88,7 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     let mut decisions = origin.decisions(is_recorded)?;
     let Compared { side: before, live, inputs: noted, limits: untold } = against.side(&origin, decisions.as_mut())?;
     let given = Fleets::assumed(args.fleet);
-    let times = Times { mode, succeeds_after: args.succeeds_after, pace, fleet: &given, approvals: args.approvals };
+    let times = Times { mode, succeeds_after: args.succeeds_after, waits, fleet: &given, approvals: args.approvals };
     let mut manifest = manifest_of(&origin, (&after, before.as_ref()), assumed(times, args.fleet));
     if let (Some(path), Some(then)) = (&args.manifest, &then) {
         manifest::check(path, then, &manifest)?;
@@ -239,14 +240,14 @@ fn unreadable(tally: &Tally) -> Unreadable {
 }
 
 fn assumed(times: Times<'_>, fleet: Option<u64>) -> std::collections::BTreeMap<String, String> {
-    let (time, shipped) = (cordon_settings::format_duration, Pace::default());
+    let (time, shipped) = (cordon_settings::format_duration, Waits::default());
     let mut assumed = std::collections::BTreeMap::from([
         ("approvals".to_owned(), times.approvals.as_str().to_owned()),
         ("mode".to_owned(), times.mode.as_str().to_owned()),
         ("succeeds-after".to_owned(), time(times.succeeds_after)),
     ]);
     assumed.extend(fleet.map(|fleet| ("fleet".to_owned(), fleet.to_string())));
-    let Pace { hold_for, follow_up, alarm_after, retry } = times.pace;
+    let Waits { hold_for, follow_up, alarm_after, retry } = times.waits;
     let retries = |retry: cordon_response::Retry| format!("{} after {}", retry.attempts, time(retry.after));
     let set = [
         ("act.hold_for", time(hold_for), time(shipped.hold_for)),

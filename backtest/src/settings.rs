@@ -1,16 +1,13 @@
 //! What is read of the configuration: where the broker is, and how respond is set. No secret is read but the broker's.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cordon_policy::MODES;
 use cordon_records::Mode;
-use cordon_response::Retry;
+use cordon_response::Waits;
 use cordon_runtime::kafka::KafkaSettings;
 use cordon_runtime::process;
-use cordon_settings::{Problems, Section};
-
-use crate::respond::Pace;
+use cordon_settings::Problems;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -22,7 +19,7 @@ pub struct Settings {
     /// The guards' file, where `act.guards` names one.
     pub guards: Option<PathBuf>,
     /// How an action goes on.
-    pub pace: Pace,
+    pub waits: Waits,
 }
 
 impl Settings {
@@ -33,34 +30,19 @@ impl Settings {
     pub fn read(config: &Path) -> Result<Self, Problems> {
         process::read_root(&process::load(config)?, |root| {
             let kafka = KafkaSettings::read(&mut root.section("kafka"));
+            // What else this section holds is for the stage, which checks all of it at its start.
             let mut act = root.section("act");
             let mode = act.choice("mode", MODES).or(Mode::Shadow);
             let guards = act.path("guards").optional();
-            Some(Self { kafka: kafka?, mode, guards, pace: pace(&mut act) })
+            Some(Self { kafka: kafka?, mode, guards, waits: Waits::read(&mut act) })
         })
     }
 }
 
-/// What else the section holds is for the stage, which checks all of it at its start.
-fn pace(act: &mut Section) -> Pace {
-    let shipped = Pace::default();
-    let mut retry = act.section("retry");
-    let attempts = retry.count("attempts").or(u64::from(shipped.retry.attempts));
-    let after = retry.duration("after").or(shipped.retry.after);
-    Pace {
-        hold_for: act.duration("hold_for").or(shipped.hold_for),
-        follow_up: act.duration("follow_up").check(some).or(shipped.follow_up),
-        alarm_after: act.duration("alarm_after").or(shipped.alarm_after),
-        retry: Retry { attempts: u32::try_from(attempts).unwrap_or(1), after },
-    }
-}
-
-fn some(time: &Duration) -> Result<(), String> {
-    if time.is_zero() { Err("must be at least 100ms".into()) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(text: &str) -> Result<Settings, Problems> {
@@ -79,15 +61,15 @@ mod tests {
         let settings = read(&format!("{BROKER}{rest}")).unwrap();
         assert!(settings.guards.as_ref().is_some_and(|path| path.is_absolute() && path.ends_with("g.yaml")));
         assert_eq!(settings.mode, Mode::Approve);
-        let Pace { hold_for, retry, follow_up, .. } = settings.pace;
+        let Waits { hold_for, retry, follow_up, .. } = settings.waits;
         assert_eq!((hold_for, retry.attempts), (Duration::from_secs(7_200), 2));
-        assert_eq!(follow_up, Pace::default().follow_up);
+        assert_eq!(follow_up, Waits::default().follow_up);
     }
 
     #[test]
     fn what_is_not_named_is_as_shipped_and_what_is_wrong_is_told() {
         let settings = read(BROKER).unwrap();
-        assert_eq!((settings.mode, settings.pace, settings.guards), (Mode::Shadow, Pace::default(), None));
+        assert_eq!((settings.mode, settings.waits, settings.guards), (Mode::Shadow, Waits::default(), None));
         let told = read(&format!("{BROKER}act: {{follow_up: 0s, hold_for: 5}}\n")).unwrap_err().to_string();
         assert!(told.contains("act.follow_up") && told.contains("act.hold_for"), "{told}");
         assert!(read("act: {}\n").unwrap_err().to_string().contains("bootstrap_servers"));

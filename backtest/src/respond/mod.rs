@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cordon_records::{ActionKey, Claim, GuardFacts, LedgerRecord, Mode, Report, StampedRecord, TenantId};
-use cordon_response::{Config, Effect, Event, LedgerState, Moment, Responder, Retry, Unreadable};
+use cordon_response::{Config, Effect, Event, LedgerState, Moment, Responder, Unreadable, Waits};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::acting::Acting;
@@ -30,31 +30,6 @@ use model::ModelTenant;
 use people::People;
 pub use replay::{Live, replay};
 
-/// How an action goes on, as `act` is configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// How long a held action waits for a person.
-    pub hold_for: Duration,
-    /// First distance of the follow-up.
-    pub follow_up: Duration,
-    /// How long after its acceptance an action may go without an end until people are told.
-    pub alarm_after: Duration,
-    /// How often an isolation is attempted that has failed.
-    pub retry: Retry,
-}
-
-impl Default for Pace {
-    /// What the shipped configuration says.
-    fn default() -> Self {
-        Self {
-            hold_for: Duration::from_secs(24 * 3_600),
-            follow_up: Duration::from_secs(5),
-            alarm_after: Duration::from_secs(15 * 60),
-            retry: Retry { attempts: 1, after: Duration::from_secs(300) },
-        }
-    }
-}
-
 /// What a live responder knows from its configuration and its surroundings.
 #[derive(Debug, Clone, Copy)]
 pub struct Times<'a> {
@@ -63,7 +38,7 @@ pub struct Times<'a> {
     /// How long an action takes that the model tenant has accepted.
     pub succeeds_after: Duration,
     /// How it goes on.
-    pub pace: Pace,
+    pub waits: Waits,
     /// How many machines are onboarded, where anybody says so.
     pub fleet: &'a Fleets,
     /// What people answer to what is held.
@@ -138,10 +113,10 @@ impl<'a> Stage<'a> {
             signers,
             lease: LEASE,
             settle: SETTLE,
-            hold_for: times.pace.hold_for,
-            follow_up: times.pace.follow_up,
-            alarm_after: times.pace.alarm_after,
-            retry: times.pace.retry,
+            hold_for: times.waits.hold_for,
+            follow_up: times.waits.follow_up,
+            alarm_after: times.waits.alarm_after,
+            retry: times.waits.retry,
             close_every: CLOSE_EVERY,
         };
         let began = Moment { wall, mono: Instant::now() };
@@ -318,7 +293,7 @@ impl<'a> Stage<'a> {
 
     /// What is under way comes to its end.
     fn come_to_rest(&mut self) -> Result<(), BacktestError> {
-        let after = SignedDuration::try_from(self.times.succeeds_after.saturating_add(self.times.pace.alarm_after))
+        let after = SignedDuration::try_from(self.times.succeeds_after.saturating_add(self.times.waits.alarm_after))
             .unwrap_or(SignedDuration::MAX);
         self.pass_to(self.at.wall.checked_add(after).unwrap_or(Timestamp::MAX))
     }

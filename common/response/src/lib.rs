@@ -41,6 +41,7 @@ mod tests;
 mod unseen;
 mod urgency;
 mod waited;
+mod waits;
 
 pub use event::{ActivePolicy, Answer, Effect, Event, Moment, Order, OutOfPlace, SwitchSetRight, Unreadable};
 pub use ledger::{
@@ -52,3 +53,4 @@ pub use responder::{Config, Responder, Retry};
 pub use room::{Room, room_for, waits_for_the_breaker};
 pub use settlement::WriteId;
 pub use urgency::Urgency;
+pub use waits::{Waits, not_too_often};
