@@ -8,9 +8,9 @@ use cordon_settings::Problems;
 use cordon_signing::AllowedSigners;
 
 use crate::args::BacktestArgs;
-use crate::document::ManifestInput;
 use crate::error::BacktestError;
 use crate::input::TopicRange;
+use crate::manifest::ManifestInput;
 use crate::origin::Origin;
 use crate::recorded::{Policies, Recorded, Whose};
 use crate::respond::Live;

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::manifest::Manifest;
+
 /// The version of the document's shape.
 pub const VERSION: u32 = 1;
 
@@ -459,61 +461,6 @@ pub struct Gate {
     pub holds: bool,
     /// What was found.
     pub why: String,
-}
-
-/// What a result follows from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Manifest {
-    /// The version of Cordon.
-    pub cordon: String,
-    /// Hash of the rules under test.
-    pub rule_set: String,
-    /// Hash of their guards.
-    pub guard_set: String,
-    /// The same of the other side.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub against: Option<(String, String)>,
-    /// Records that were made at or after this time were judged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Timestamp>,
-    /// Up to this time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<Timestamp>,
-    /// Where the records are.
-    pub inputs: Vec<ManifestInput>,
-    /// What was assumed where nothing is recorded, by the name of its flag.
-    pub assumed: BTreeMap<String, String>,
-}
-
-/// One input of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
-#[serde(tag = "input", rename_all = "snake_case")]
-pub enum ManifestInput {
-    /// A file, or standard input.
-    File {
-        /// As it was named.
-        name: String,
-        /// So many lines.
-        lines: u64,
-        /// SHA-256 of its text, in hexadecimal digits.
-        sha256: String,
-    },
-    /// A partition of a topic.
-    Partition {
-        /// The cluster's id.
-        cluster: String,
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: i32,
-        /// The first offset.
-        from: i64,
-        /// The first offset that is not part of it.
-        to: i64,
-        /// Whether what stood before the first offset was deleted when this was written.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        cut: bool,
-    },
 }
 
 impl Changes {

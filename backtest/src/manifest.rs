@@ -1,11 +1,68 @@
-//! The manifest of an earlier backtest: from it the same range runs again, whatever has been written since.
+//! What a result follows from: from the manifest of an earlier backtest the same range runs again, whatever has been written
+//! since.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use cordon_settings::{Problem, Problems, read_text};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::document::Manifest;
+/// What a result follows from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of Cordon.
+    pub cordon: String,
+    /// Hash of the rules under test.
+    pub rule_set: String,
+    /// Hash of their guards.
+    pub guard_set: String,
+    /// The same of the other side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<(String, String)>,
+    /// Records that were made at or after this time were judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Up to this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// Where the records are.
+    pub inputs: Vec<ManifestInput>,
+    /// What was assumed where nothing is recorded, by the name of its flag.
+    pub assumed: BTreeMap<String, String>,
+}
+
+/// One input of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
+pub enum ManifestInput {
+    /// A file, or standard input.
+    File {
+        /// As it was named.
+        name: String,
+        /// So many lines.
+        lines: u64,
+        /// SHA-256 of its text, in hexadecimal digits.
+        sha256: String,
+    },
+    /// A partition of a topic.
+    Partition {
+        /// The cluster's id.
+        cluster: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The first offset.
+        from: i64,
+        /// The first offset that is not part of it.
+        to: i64,
+        /// Whether what stood before the first offset was deleted when this was written.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut: bool,
+    },
+}
 
 /// Reads a manifest, alone or in the document that `-o json` has written.
 ///

@@ -8,10 +8,10 @@ use cordon_runtime::kafka::KafkaSettings;
 use jiff::Timestamp;
 
 use crate::args::BacktestArgs;
-use crate::document::{Manifest, ManifestInput};
 use crate::error::BacktestError;
 use crate::fleet::TOO_OLD;
 use crate::input::{Files, Source, TopicRange};
+use crate::manifest::{Manifest, ManifestInput};
 
 /// See the module.
 #[derive(Debug)]

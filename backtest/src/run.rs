@@ -12,14 +12,14 @@ use crate::against::{Against, Compared};
 use crate::args::{Approvals, BacktestArgs};
 use crate::compare::compare;
 use crate::document::{
-    Both, Document, Example, Manifest, Reproduced, RuleCounts, RuleRow, Standing, Unreadable, VERSION, Window,
+    Both, Document, Example, Reproduced, RuleCounts, RuleRow, Standing, Unreadable, VERSION, Window,
 };
 use crate::error::BacktestError;
 use crate::fleet::Fleets;
 use crate::gates::Gates;
 use crate::input::{TopicRange, cores};
 use crate::judge::{Judgement, Task, judge};
-use crate::manifest;
+use crate::manifest::{self, Manifest};
 use crate::origin::Origin;
 use crate::print;
 use crate::progress::Progress;

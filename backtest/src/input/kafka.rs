@@ -9,8 +9,8 @@ use cordon_runtime::kafka::{Extent, KafkaSettings, Lent, RangeReader, Span};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Chunk, Covered, Source};
-use crate::document::ManifestInput;
 use crate::error::BacktestError;
+use crate::manifest::ManifestInput;
 use crate::progress::Size;
 
 /// How many bytes a chunk holds, about.

@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::document::ManifestInput;
 use crate::error::BacktestError;
+use crate::manifest::ManifestInput;
 use crate::place::Place;
 use crate::progress::Size;
 

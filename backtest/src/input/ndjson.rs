@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{Chunk, Covered, Source};
-use crate::document::ManifestInput;
 use crate::error::BacktestError;
+use crate::manifest::ManifestInput;
 use crate::progress::Size;
 
 /// How many bytes a chunk holds, about.

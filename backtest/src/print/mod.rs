@@ -6,8 +6,6 @@ mod html;
 mod junit;
 mod layout;
 mod markdown;
-#[cfg(test)]
-mod sample;
 mod table;
 #[cfg(test)]
 mod tests;

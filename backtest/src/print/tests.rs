@@ -1,11 +1,13 @@
 //! Every output, of the same documents: what it looks like, and that nothing in it is obeyed.
 
+mod sample;
+
 use std::sync::LazyLock;
 
 use cordon_records::text::is_unsafe;
 use proptest::prelude::*;
 
-use super::{html, sample, text};
+use super::{html, text};
 use crate::args::Output;
 use crate::document::Document;
 

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::foreign::{NAME, SENTENCE, shown};
 use crate::document::{
-    Both, Change, Course, Difference, Document, Example, Flip, Latched, Load, ManifestInput, NearMiss, RuleRow,
-    Standing, SweepRow, Unreproducible,
+    Both, Change, Course, Difference, Document, Example, Flip, Latched, Load, NearMiss, RuleRow, Standing, SweepRow,
+    Unreproducible,
 };
+use crate::manifest::ManifestInput;
 
 /// The machine of a change by name and id.
 #[must_use]

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::document::{
     AlertName, Both, Change, Changes, Course, Difference, Document, Example, Flip, Found, Gate, Latched, Load,
-    Manifest, ManifestInput, NearMiss, Outcome, Reproduced, RuleCounts, RuleRow, SideName, Standing, SweepRow, Totals,
-    Unreadable, Unreproducible, VERSION, Window,
+    NearMiss, Outcome, Reproduced, RuleCounts, RuleRow, SideName, Standing, SweepRow, Totals, Unreadable,
+    Unreproducible, VERSION, Window,
 };
+use crate::manifest::{Manifest, ManifestInput};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
