@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cordon_records::{ActionRecord, ActionState, MachineId, Report, StageHealth, Topic};
+use cordon_records::{ActionRecord, ActionState, MachineId, PolicyRecord, Report, StageHealth, Topic};
 use cordon_runtime::kafka::{KafkaSettings, apply_topics, read_all};
 use cordon_simulator::{CLIENT_ID, CLIENT_SECRET, Options, SimAlert, SimMachine, Simulator, TENANT_ID};
 use serde::de::DeserializeOwned;
@@ -330,6 +330,16 @@ impl Pipeline {
             found.ok_or_else(|| format!("{seen:?}"))
         })
         .await
+    }
+
+    /// Waits until the fleet's size is on its topic, so that decisions name it.
+    pub async fn fleet_counted(&self, deadline: Duration) {
+        until(deadline, "the fleet's size on the topic", async || {
+            let records: Vec<PolicyRecord> = self.records(Topic::Policies).await;
+            let is_counted = records.iter().any(|record| matches!(record, PolicyRecord::Fleet(_)));
+            if is_counted { Ok(()) } else { Err(format!("{} records", records.len())) }
+        })
+        .await;
     }
 
     /// Waits until a mail with this subject is in the mailbox.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use cordon_records::{
-    ActionState, Clock as _, Command as CommandWord, CommandRecord, DecisionRecord, PolicyRecord, SystemClock, Topic,
+    ActionState, Clock as _, Command as CommandWord, CommandRecord, DecisionRecord, SystemClock, Topic,
 };
 use cordon_simulator::SimAlert;
 use cordon_tests::meddle;
@@ -32,12 +32,7 @@ async fn lived_through(pipeline: &Pipeline) {
     for machine in [&anna, &server, &bert] {
         pipeline.tenant.add_machine(machine.clone());
     }
-    until(SOON, "the fleet's size on the topic", async || {
-        let records: Vec<PolicyRecord> = pipeline.records(Topic::Policies).await;
-        let is_counted = records.iter().any(|record| matches!(record, PolicyRecord::Fleet(_)));
-        if is_counted { Ok(()) } else { Err(format!("{} records", records.len())) }
-    })
-    .await;
+    pipeline.fleet_counted(SOON).await;
     for machine in [&anna, &server] {
         pipeline.tenant.add_alert(SimAlert::on(machine).severity("High"));
     }

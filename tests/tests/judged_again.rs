@@ -57,12 +57,7 @@ async fn acted_and_held(pipeline: &Pipeline) -> [ActionRecord; 2] {
     for machine in [&anna, &server] {
         pipeline.tenant.add_machine(machine.clone());
     }
-    until(SOON, "the fleet's size on the topic", async || {
-        let records: Vec<PolicyRecord> = pipeline.records(Topic::Policies).await;
-        let is_counted = records.iter().any(|record| matches!(record, PolicyRecord::Fleet(_)));
-        if is_counted { Ok(()) } else { Err(format!("{} records", records.len())) }
-    })
-    .await;
+    pipeline.fleet_counted(SOON).await;
     for machine in [&anna, &server] {
         pipeline.tenant.add_alert(SimAlert::on(machine).severity("High"));
     }

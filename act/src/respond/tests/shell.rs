@@ -396,14 +396,20 @@ async fn until_summary_is_the_ledgers(stage: &Stage) -> LedgerState {
     told
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_people_look_at_follows_the_ledger_and_each_tenure_sets_right_what_is_wrong_or_missing_there() {
+/// A stage that holds the ledger and has had one isolation accepted, and the summary that says so.
+async fn accepted_and_summarised() -> (Stage, Held, LedgerState) {
     let mut stage = Stage::new().await;
     let tenant = Held::new(100);
     stage.respond(tenant.clone());
     stage.write(Topic::Decisions, &decision("a1", "m1")).await;
     stage.until_state(ActionState::Accepted).await;
     let told = until_summary_is_the_ledgers(&stage).await;
+    (stage, tenant, told)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_look_at_follows_the_ledger_and_each_tenure_sets_right_what_is_wrong_or_missing_there() {
+    let (mut stage, tenant, told) = accepted_and_summarised().await;
     assert_eq!(told.entries().map(|entry| entry.state.as_str()).collect::<Vec<_>>(), ["accepted"]);
     stage.end().await;
 
@@ -426,12 +432,7 @@ async fn what_people_look_at_follows_the_ledger_and_each_tenure_sets_right_what_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_former_holder_writes_over_on_the_summary_is_set_right_within_the_tenure() {
-    let mut stage = Stage::new().await;
-    let tenant = Held::new(100);
-    stage.respond(tenant.clone());
-    stage.write(Topic::Decisions, &decision("a1", "m1")).await;
-    stage.until_state(ActionState::Accepted).await;
-    let told = until_summary_is_the_ledgers(&stage).await;
+    let (mut stage, tenant, told) = accepted_and_summarised().await;
     let former = Counter { ledger: told.genesis().unwrap().at, epoch: told.epoch() - 1 };
     // It says that nothing is open, and brings back what has ended long ago.
     let mut ended = told.entries().next().unwrap().clone();
