@@ -12,7 +12,7 @@ image=cordon:smoke
 name=cordon-smoke-$$
 work=$(mktemp -d)
 stages=(ingest enrich act notify)
-binaries=(cordon "${stages[@]/#/cordon-}")
+binaries=(cordon cordon-backtest "${stages[@]/#/cordon-}")
 machine=1e5bc9d7e413ddd7902c2932e418702b84d0cc07
 within=120
 
