@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_policy::{Guards, PolicyFiles};
 use cordon_records::Topic;
+use cordon_runtime::kafka::KafkaSettings;
 use cordon_settings::Problems;
 use cordon_signing::AllowedSigners;
 
@@ -89,18 +90,21 @@ impl Against {
             Self::Nothing => Ok(Compared::default()),
             Self::Files(side) => Ok(Compared { side: Some(*side), ..Compared::default() }),
             Self::Recorded(given) => {
-                let (Some(_), Some(decisions)) = (origin.kafka(), decisions) else {
+                let (Some(kafka), Some(decisions)) = (origin.kafka(), decisions) else {
                     let why = "what was decided is on the broker: give --config, and no --input";
                     return Err(BacktestError::Usage(format!("--against {RECORDED}: {why}")));
                 };
-                recorded(origin, decisions, *given)
+                recorded((origin, kafka), decisions, *given)
             }
         }
     }
 }
 
-fn recorded(origin: &Origin, decisions: &mut TopicRange, given: Given) -> Result<Compared, BacktestError> {
-    let Some(kafka) = origin.kafka() else { return Ok(Compared::default()) };
+fn recorded(
+    (origin, kafka): (&Origin, &KafkaSettings),
+    decisions: &mut TopicRange,
+    given: Given,
+) -> Result<Compared, BacktestError> {
     let mut actions = origin.since(kafka, Topic::Actions)?;
     let mut commands = origin.since(kafka, Topic::Commands)?;
     // A text never changes, so what is written there later makes no difference.
