@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use cordon_policy::guard;
 use cordon_records::{
-    Action, ActionKey, ActionRecord, ActionState, AlertId, AlertSummary, GuardVerdict, Notice, NoticeKind, Ruling,
+    Action, ActionKey, ActionKind, ActionRecord, ActionState, AlertId, AlertSummary, GuardVerdict, Notice, NoticeKind,
+    Ruling,
 };
 use jiff::Timestamp;
 
@@ -143,7 +144,8 @@ impl Courses {
         let Self { steps, looks, latches, load, last: _, minute: _, decided: _ } = self;
         let mut played = Played { latches, load, ..Played::default() };
         played.totals.needs_human = u64::try_from(looks.len()).unwrap_or(u64::MAX);
-        steps.into_values().chain(looks).for_each(|step| played.take(step, found));
+        steps.into_values().chain(looks).for_each(|step| played.take(step));
+        played.count_isolated(found);
         played.unreproducible.sort();
         played
     }
@@ -175,7 +177,7 @@ pub struct Played {
 }
 
 impl Played {
-    fn take(&mut self, step: Step, found: &Findings) {
+    fn take(&mut self, step: Step) {
         let outcome = step.course.outcome;
         *self.totals.actions.entry(step.kind.to_owned()).or_default().entry(outcome.as_str()).or_default() += 1;
         *self.totals.by_hour.entry(hour(step.course.at)).or_default().entry(outcome.as_str()).or_default() += 1;
@@ -184,19 +186,19 @@ impl Played {
             let machine = step.name.clone().unwrap_or_else(|| step.target.machine.clone());
             self.unreproducible.push(Unreproducible { machine, action: step.target.action.clone(), why: why.clone() });
         }
-        let is_isolated = step.kind == "isolate" && outcome == Outcome::Done;
         match self.targets.get_mut(&step.target) {
-            Some(known) => {
-                self.totals.isolated += u64::from(is_isolated && known.course.outcome != Outcome::Done);
-                known.join(step);
-            }
-            None => {
-                self.totals.isolated += u64::from(is_isolated);
-                if is_isolated {
-                    *self.totals.found.entry(found.of(&step.alert).told()).or_default() += 1;
-                }
-                self.targets.insert(step.target.clone(), step);
-            }
+            Some(known) => known.join(step),
+            None => _ = self.targets.insert(step.target.clone(), step),
+        }
+    }
+
+    /// Counts the machines that were isolated, once all is taken in: which alert speaks for a machine is known only then.
+    fn count_isolated(&mut self, found: &Findings) {
+        let isolate = ActionKind::Isolate.as_str();
+        let isolated = |step: &&Step| step.kind == isolate && step.course.outcome == Outcome::Done;
+        for step in self.targets.values().filter(isolated) {
+            self.totals.isolated += 1;
+            *self.totals.found.entry(found.of(&step.alert).told()).or_default() += 1;
         }
     }
 }

@@ -118,3 +118,21 @@ fn what_is_held_is_done_where_people_say_yes_to_all_also_where_two_are_asked_for
     assert_eq!(outcome(&[]), ["m1 isolate: nothing -> held"]);
     assert_eq!(outcome(&["--approvals", "all"]), ["m1 isolate: nothing -> done"]);
 }
+
+#[test]
+fn a_machine_that_is_isolated_after_it_was_held_counts_among_what_people_found_as_well() {
+    // Keys of actions have no order in time, so that each of many machines may come first by either.
+    let mut records = Vec::new();
+    for number in 0..12 {
+        let (machine, at) = (format!("m{number:02}"), number * 600);
+        let old = json!({"alertCreationTime": "2026-08-01T00:00:00Z", "lastEventTime": "2026-08-01T00:00:00Z"});
+        records.push(with(record(&format!("old{number}"), &machine, at), &old));
+        records.push(record(&format!("new{number}"), &machine, at + 60));
+    }
+    let files = Files::new(&records);
+    let rules = files.write("rules/high.yaml", &rule("high", HIGH));
+    let totals = files.backtest(&["--rules", &rules, "--fleet", "10000"]).unwrap().totals.after;
+    let isolate = &totals.actions["isolate"];
+    assert_eq!((isolate["held"], isolate["done"], totals.isolated), (12, 12, 12), "{isolate:?}");
+    assert_eq!(totals.found.values().sum::<u64>(), totals.isolated, "{:?}", totals.found);
+}
