@@ -131,7 +131,7 @@ impl Tenant for DefenderTenant {
 
     async fn standings(&self, ids: &[MachineActionId], since: Timestamp) -> Result<Vec<ActionSnapshot>, Unreadable> {
         let query = ActionQuery { machine: None, created_since: Some(since) };
-        let listed = self.0.machine_actions(&query).await.map_err(|error| unreadable(&error))?;
+        let listed = self.0.for_follow_up().machine_actions(&query).await.map_err(|error| unreadable(&error))?;
         let mut standings = Vec::with_capacity(ids.len());
         for id in ids {
             match listed.iter().find(|action| &action.id == id) {

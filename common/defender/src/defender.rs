@@ -79,6 +79,13 @@ impl Defender {
         Self { priority: Priority::Respond, ..self.clone() }
     }
 
+    /// The same client for looking what became of an effect: it leaves a minute's quota to the looks that come before one, for
+    /// a minute at most.
+    #[must_use]
+    pub fn for_follow_up(&self) -> Self {
+        Self { priority: Priority::Follow, ..self.clone() }
+    }
+
     /// What the present token says about itself; gets one if there is none.
     ///
     /// # Errors

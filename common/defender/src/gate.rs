@@ -24,6 +24,9 @@ pub(crate) struct Owner {
     pub(crate) quota: QuotaSettings,
 }
 
+/// How long a follow-up leaves the quota to others before it goes as they do.
+const YIELDS: Duration = Duration::from_secs(60);
+
 /// The gates in use.
 static GATES: Mutex<Vec<Weak<Gate>>> = Mutex::new(Vec::new());
 
@@ -32,7 +35,11 @@ pub(crate) struct Gate {
     owner: Owner,
     started: Instant,
     accounts: Mutex<HashMap<Endpoint, Account>>,
+    queues: Mutex<HashMap<(Endpoint, Priority), Queue>>,
 }
+
+/// Who waits for quota waits in the order of coming.
+type Queue = Arc<tokio::sync::Mutex<()>>;
 
 impl Gate {
     /// The gate of that owner: the one in use, or a new one.
@@ -42,7 +49,8 @@ impl Gate {
         if let Some(gate) = gates.iter().filter_map(Weak::upgrade).find(|gate| gate.owner == owner) {
             return gate;
         }
-        let gate = Arc::new(Self { owner, started: Instant::now(), accounts: Mutex::default() });
+        let gate =
+            Arc::new(Self { owner, started: Instant::now(), accounts: Mutex::default(), queues: Mutex::default() });
         gates.push(Arc::downgrade(&gate));
         gate
     }
@@ -63,14 +71,39 @@ impl Gate {
         until: Instant,
     ) -> Result<Duration, Duration> {
         let came = Instant::now();
+        let yields = until.min(came + YIELDS);
+        let passed = match priority {
+            Priority::Follow => match self.wait(endpoint, priority, yields).await {
+                Ok(()) => Ok(()),
+                Err(_) => self.wait(endpoint, Priority::Respond, until).await,
+            },
+            Priority::Ordinary | Priority::Respond => self.wait(endpoint, priority, until).await,
+        };
+        passed.map(|()| came.elapsed())
+    }
+
+    async fn wait(&self, endpoint: Endpoint, priority: Priority, until: Instant) -> Result<(), Duration> {
+        let left = || until.saturating_duration_since(Instant::now());
+        let wait = self.room(endpoint, priority, 1).wait;
+        if wait > left() {
+            return Err(wait);
+        }
+        let queue = self.queue(endpoint, priority);
+        let Ok(_turn) = tokio::time::timeout_at(until, queue.lock()).await else {
+            return Err(self.room(endpoint, priority, 1).wait);
+        };
         loop {
-            let left = until.saturating_duration_since(Instant::now());
             match self.with(endpoint, |account, now| account.take(now, priority)) {
-                Ok(()) => return Ok(came.elapsed()),
-                Err(wait) if wait > left => return Err(wait),
+                Ok(()) => return Ok(()),
+                Err(wait) if wait > left() => return Err(wait),
                 Err(wait) => tokio::time::sleep(wait).await,
             }
         }
+    }
+
+    fn queue(&self, endpoint: Endpoint, priority: Priority) -> Queue {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queues.entry((endpoint, priority)).or_default())
     }
 
     /// What room there is for so many calls of that template.
@@ -137,6 +170,46 @@ mod tests {
             calls += 1;
         }
         assert_eq!(calls, 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_quota_goes_in_the_order_of_coming() {
+        let gate = gate("order");
+        let soon = Instant::now() + Duration::from_secs(600);
+        while gate.pass(Endpoint::Machine, Priority::Respond, Instant::now()).await.is_ok() {}
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut calls = tokio::task::JoinSet::new();
+        for number in 0..30 {
+            let (gate, order) = (gate.clone(), order.clone());
+            calls.spawn(async move {
+                // They come one after the other, and all but the first find others waiting.
+                tokio::time::sleep(Duration::from_millis(number)).await;
+                gate.pass(Endpoint::Machine, Priority::Respond, soon).await.unwrap();
+                order.lock().unwrap().push(number);
+            });
+        }
+        while calls.join_next().await.is_some() {}
+        assert_eq!(*order.lock().unwrap(), (0..30).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_follow_up_yields_for_a_minute_at_most() {
+        let gate = gate("yields");
+        let began = Instant::now();
+        let soon = began + Duration::from_secs(600);
+        let looks = async {
+            // A look before an effect for each call that flows back: the bucket never fills.
+            loop {
+                gate.pass(Endpoint::ActionList, Priority::Respond, soon).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(1_200)).await;
+            }
+        };
+        let waited = tokio::select! {
+            waited = gate.pass(Endpoint::ActionList, Priority::Follow, soon) => waited.unwrap(),
+            () = looks => unreachable!(),
+        };
+        let slack = Duration::from_secs(5);
+        assert!((YIELDS - slack..YIELDS + slack).contains(&waited), "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,13 +21,19 @@ use std::time::Duration;
 use crate::endpoint::{Endpoint, Limits};
 use crate::settings::QuotaSettings;
 
+/// So many calls of a minute's bucket are left alone by who only looks what became of something; of a small one three fifths.
+const LEFT_TO_RESPOND: i128 = 12;
+
 /// Who asks. Ordinary reads leave a fifth of each bucket to the calls of the responder, but for the alert list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Priority {
     /// Polling and enriching.
     Ordinary,
     /// Looking and acting right before or after an effect.
     Respond,
+    /// Looking what became of an effect. Nothing waits for it but a report, so it leaves nearly all of a minute's bucket to
+    /// what comes before an effect.
+    Follow,
 }
 
 /// The most calls that a fresh process may make at once.
@@ -67,6 +73,8 @@ struct Bucket {
     reserve: i128,
     per_nano: i128,
     level: i128,
+    /// What is left alone by follow-ups.
+    left_alone: i128,
     /// How much of the level is kept for the responder: it gets a fifth of each refill until it is full.
     kept: i128,
     at: Duration,
@@ -88,7 +96,10 @@ impl Bucket {
         let reserve = if shared { (capacity / 5).max(call).min(capacity - call) } else { 0 };
         let per_nano = window.refill * limit;
         let kept = (initial / 5).min(reserve);
-        Self { window: window.length, call, capacity, reserve, per_nano, level: initial, kept, at: now }
+        // The hour's bucket stays low for long after a storm, and people want to know what became of it.
+        let left_alone =
+            if window.length == MINUTE.length { (LEFT_TO_RESPOND * call).min(capacity * 3 / 5) } else { 0 };
+        Self { window: window.length, call, capacity, reserve, per_nano, level: initial, left_alone, kept, at: now }
     }
 
     fn refill(&mut self, now: Duration) {
@@ -107,6 +118,7 @@ impl Bucket {
             Priority::Ordinary if self.kept < self.reserve => (wanted + self.kept, self.per_nano / 5 * 4),
             Priority::Ordinary => (wanted + self.kept, self.per_nano),
             Priority::Respond => (wanted, self.per_nano),
+            Priority::Follow => (wanted + self.left_alone.min(self.capacity - wanted), self.per_nano),
         };
         // Rounded up, so that the wait is enough.
         up((needed - self.level).max(0), per_nano)

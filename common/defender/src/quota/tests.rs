@@ -209,6 +209,19 @@ fn ordinary_reads_leave_a_fifth_to_the_responder() {
 }
 
 #[test]
+fn follow_ups_leave_a_minutes_bucket_to_what_comes_before_an_effect() {
+    let minute = Duration::from_secs(60);
+    let mut account = Account::new(Endpoint::ActionList, PUBLISHED, Duration::ZERO);
+    let count = |account: &mut Account, priority| {
+        std::iter::repeat_with(|| account.take(minute, priority)).take_while(Result::is_ok).count()
+    };
+    assert_eq!(count(&mut account, Priority::Follow), 8);
+    assert_eq!(count(&mut account, Priority::Respond), 12);
+    let mut small = Account::new(Endpoint::ActionList, Limits { per_minute: 10, per_hour: 150 }, Duration::ZERO);
+    assert!(count(&mut small, Priority::Follow) >= 1, "a small share lets follow-ups through, too");
+}
+
+#[test]
 fn ordinary_reads_that_never_stop_do_not_keep_the_responder_waiting() {
     let mut account = Account::new(Endpoint::Machine, PUBLISHED, Duration::ZERO);
     drive(&mut account, &vec![(0, false); 1_000], Duration::ZERO, 9);
