@@ -31,7 +31,12 @@ fn stands_still(pid: u32) -> bool {
 fn lines_of(child: &mut Child) -> Receiver<String> {
     let (sender, lines) = channel();
     let stdout = BufReader::new(child.stdout.take().unwrap());
-    std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    // It reads on when nobody listens any more: the child must be able to print its last line.
+    std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            let _nobody_listens = sender.send(line);
+        }
+    });
     lines
 }
 
