@@ -1,11 +1,11 @@
-//! What comes in from topics, read: decisions that may be acted on, commands, and the restored ledger.
+//! What comes in from topics, read: decisions that may be acted on, commands, and records of the ledger.
 
-use cordon_records::{ActionKey, CommandRecord, DeadLetterReason, DecisionRecord, MAX_COMMAND, TenantId, Topic};
-use cordon_response::{DecisionOutline, Event, LedgerFold, LedgerState};
-use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{self, Claimed, Inbound, Undecodable};
+use cordon_records::{
+    ActionKey, CommandRecord, DeadLetterReason, DecisionRecord, MAX_COMMAND, StampedRecord, TenantId,
+};
+use cordon_response::{DecisionOutline, Event, RawRecord};
+use cordon_runtime::kafka::{Inbound, Undecodable};
 
-use super::genesis;
 use crate::error::ActError;
 
 /// The largest decision that is taken in, in bytes. Ordinary ones have a few thousand; what follows from one repeats
@@ -62,70 +62,33 @@ pub fn tail(inbound: &Inbound) -> Result<Option<Event>, ActError> {
     if inbound.value.is_none() {
         return Ok(inbound.key_text().map(|key| Event::Erased(inbound.offset, key.to_owned())));
     }
-    Ok(Some(Event::Tailed(inbound.offset, Box::new(genesis::read(inbound)?))))
+    Ok(Some(Event::Tailed(inbound.offset, Box::new(ledger_record(inbound)?))))
 }
 
-/// The ledger while it is restored.
-#[derive(Debug)]
-pub struct Restoring {
-    fold: LedgerFold,
-    tailed_to: i64,
-}
-
-impl Restoring {
-    /// Nothing is read yet.
-    pub fn new() -> Self {
-        Self { fold: LedgerFold::default(), tailed_to: -1 }
-    }
-
-    /// Takes the next record.
-    pub fn take(&mut self, inbound: &Inbound) {
-        self.tailed_to = inbound.offset;
-        self.fold.take(&genesis::raw(inbound), || inbound.position());
-    }
-
-    /// The ledger and the offset it goes to.
-    ///
-    /// # Errors
-    /// [`ActError::Ledger`] when something unreadable was never put right.
-    pub fn finish(self) -> Result<(LedgerState, i64), ActError> {
-        let (ledger, unreadable) = self.fold.finish();
-        match unreadable.into_iter().next() {
-            None => Ok((ledger, self.tailed_to)),
-            Some(unreadable) => Err(unreadable.into()),
-        }
-    }
-}
-
-/// Claims the ledger and folds it up to the own claim. Gives the log, the ledger, and the offset to which it goes.
+/// Reads a ledger record. An unreadable one is fatal: guessing here could act twice.
 ///
 /// # Errors
-/// Those of Kafka, and [`ActError::Ledger`].
-pub async fn restore(context: &Context) -> Result<(Claimed, LedgerState, i64), ActError> {
-    let mut restoring = Restoring::new();
-    let log = Claimed::take(context, Topic::Ledger, |inbound, _| restoring.take(&inbound)).await?;
-    let (ledger, tailed_to) = restoring.finish()?;
-    Ok((log, ledger, tailed_to))
+/// [`ActError::Ledger`] with the record's place.
+fn ledger_record(inbound: &Inbound) -> Result<StampedRecord, ActError> {
+    let value = inbound.value.as_deref().unwrap_or_default();
+    StampedRecord::read(value).map_err(|error| ActError::Ledger { place: inbound.position(), why: error.to_string() })
 }
 
-/// What people said until now. It is obeyed before the first decision: a pause that was written while nobody held the
-/// ledger must not come too late.
-///
-/// # Errors
-/// Those of Kafka.
-pub async fn earlier_commands(context: &Context) -> Result<Vec<Event>, ActError> {
-    let records = kafka::read_all(&context.kafka, Topic::Commands).await?;
-    Ok(records.iter().map(command).collect())
+/// What the folds of a ledger take.
+pub fn raw(inbound: &Inbound) -> RawRecord<'_> {
+    RawRecord { key: inbound.key.as_deref(), headers: &inbound.headers, value: inbound.value.as_deref() }
 }
 
 #[cfg(test)]
-mod tests {
-    use cordon_records::{Genesis, Headers, LedgerEntry, LedgerRecord, PlannedAction};
+pub(super) mod tests {
+    use cordon_records::{Headers, LedgerEntry, LedgerRecord, PlannedAction, Topic};
 
+    use super::super::restore::Restoring;
     use super::super::tests::samples;
     use super::*;
 
-    fn inbound(key: &str, value: Option<Vec<u8>>) -> Inbound {
+    /// A record with this key and value.
+    pub fn inbound(key: &str, value: Option<Vec<u8>>) -> Inbound {
         Inbound {
             topic: Topic::Decisions,
             topic_name: "cordon.decisions".into(),
@@ -182,18 +145,6 @@ mod tests {
         let mut restoring = Restoring::new();
         restoring.take(&inbound("action/k", Some(value)));
         assert!(restoring.finish().is_err(), "what a newer respond has done would be forgotten");
-    }
-
-    #[test]
-    fn an_unreadable_ledger_record_stops_respond_until_its_key_is_written_again_or_deleted() {
-        let genesis = LedgerRecord::Genesis(Genesis { cluster_id: "c".into(), at: samples::start() });
-        let good = serde_json::to_vec(&genesis).unwrap();
-        for (cure, cured) in [(Some(good), true), (None, true), (Some(b"worse".to_vec()), false)] {
-            let mut restoring = Restoring::new();
-            restoring.take(&inbound("genesis", Some(b"{".to_vec())));
-            restoring.take(&inbound("genesis", cure));
-            assert_eq!(restoring.finish().is_ok(), cured);
-        }
     }
 
     #[test]

@@ -4,9 +4,8 @@
 //! carries out what is to be done and brings back what came of it. `tenant.rs` is the port to Defender; `summary.rs` keeps what
 //! people look at.
 
-mod calls;
-mod genesis;
 mod inbound;
+mod restore;
 mod session;
 mod summary;
 mod tenant;
@@ -14,7 +13,7 @@ mod tenant;
 mod tests;
 mod writes;
 
-pub use genesis::init_ledger;
+pub use restore::init_ledger;
 pub use session::Respond;
 pub use summary::Pace;
 pub use tenant::{DefenderTenant, Tenant};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use cordon_policy::Guards;
 use cordon_records::{
-    ActionKey, AttemptState, Classified, CountedFleet, ErrorClass, Headers, Latch, LedgerRecord, Report, StampedRecord,
+    ActionKey, AttemptState, Classified, CountedFleet, ErrorClass, Latch, LedgerRecord, Report, StampedRecord,
     TenantId, Topic,
 };
 use cordon_response::{Config, Effect, Event, Moment, OutOfPlace, Responder, SwitchSetRight, WriteId};
@@ -22,11 +22,10 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::calls::Calls;
 use super::summary::{self, Pace, Summary};
-use super::tenant::Tenant;
-use super::writes::Writes;
-use super::{genesis, inbound};
+use super::tenant::{Calls, Tenant};
+use super::writes::{self, Writes};
+use super::{inbound, restore};
 use crate::error::ActError;
 #[cfg(feature = "failpoints")]
 use crate::failpoint::{self, Point};
@@ -104,13 +103,13 @@ impl<T: Tenant> Respond<T> {
     async fn serve(&self, tenure: Tenure, inbox: Inbox) -> Result<(), ActError> {
         let commands = StateLog::open(&self.context, Topic::Commands).await?;
         let restored = async {
-            Ok::<_, ActError>((inbound::restore(&self.context).await?, inbound::earlier_commands(&self.context).await?))
+            Ok::<_, ActError>((restore::restore(&self.context).await?, restore::earlier_commands(&self.context).await?))
         };
         let ((log, ledger, tailed_to), said) = tokio::select! {
             restored = restored => restored?,
             () = tenure.lost() => return Ok(()),
         };
-        genesis::check(&ledger, &kafka::cluster_id(&self.context.kafka).await?)?;
+        restore::check(&ledger, &kafka::cluster_id(&self.context.kafka).await?)?;
         self.context.health.set_ready("ledger", true, "");
         let mut policy = self.policy.clone();
         let standing = policy.borrow_and_update().clone();
@@ -402,7 +401,7 @@ impl<T: Tenant> Session<T> {
     fn write_intent(&mut self, key: ActionKey, record: StampedRecord) -> Result<(), ActError> {
         #[cfg(feature = "failpoints")]
         failpoint::hit(Point::C0);
-        let outbound = genesis::outbound(&record, &self.context)?;
+        let outbound = writes::outbound(&record, &self.context)?;
         let mut turn = self.writes.turn([record.record().key()]);
         let (producer, told) = (self.context.producer.clone(), self.summary.told());
         self.work.spawn(async move {
@@ -419,7 +418,7 @@ impl<T: Tenant> Session<T> {
     }
 
     fn write_claim(&mut self, record: StampedRecord) -> Result<(), ActError> {
-        let outbound = genesis::outbound(&record, &self.context)?;
+        let outbound = writes::outbound(&record, &self.context)?;
         let mut turn = self.writes.turn([record.record().key()]);
         let (producer, told) = (self.context.producer.clone(), self.summary.told());
         self.work.spawn(async move {
@@ -442,7 +441,7 @@ impl<T: Tenant> Session<T> {
                 if Instant::now() >= until {
                     break;
                 }
-                producer.send(genesis::tombstone(key, epoch)).await?;
+                producer.send(writes::tombstone(key, epoch)).await?;
             }
             turn.done();
             Ok(Event::Tick)
@@ -453,11 +452,11 @@ impl<T: Tenant> Session<T> {
         let mut said = Vec::with_capacity(reports.len());
         for report in reports {
             self.metrics.reported(report);
-            said.push(report_outbound(report, &self.context)?);
+            said.push(writes::report(report, &self.context)?);
         }
         ledger.iter().for_each(|record| self.doubts.say(record));
         let kept: Vec<Outbound> =
-            ledger.iter().map(|record| genesis::outbound(record, &self.context)).collect::<Result<_, _>>()?;
+            ledger.iter().map(|record| writes::outbound(record, &self.context)).collect::<Result<_, _>>()?;
         #[cfg(feature = "failpoints")]
         let accepted = failpoint::accepts(reports);
         let mut turn = self.writes.turn(ledger.iter().map(|record| record.record().key()));
@@ -485,16 +484,4 @@ impl<T: Tenant> Session<T> {
 /// Whether what stops respond is its input: then ledger and topics are as good as ever for what is under way.
 fn is_of_the_input(error: &ActError) -> bool {
     matches!(error, ActError::Kafka(KafkaFailure::TooManyDeadLetters { .. }))
-}
-
-fn report_outbound(report: &Report, context: &Context) -> Result<Outbound, ActError> {
-    let (key, kind, trace, at) = match report {
-        Report::Action(record) => {
-            let key = record.machine.as_ref().map_or(record.alert.id.as_str(), |machine| machine.id.as_str());
-            (key, format!("action.{}", record.state.as_str()), record.alert.id.as_str(), record.at)
-        }
-        Report::Notice(notice) => ("cordon", format!("notice.{}", notice.kind.as_str()), notice.id.as_str(), notice.at),
-    };
-    let headers = Headers::event(context.stage, &kind, report.id(), at, trace);
-    Ok(Outbound::json(Topic::Actions, key, headers, report)?)
 }

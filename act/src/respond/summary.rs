@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use super::genesis;
+use super::inbound;
 use super::writes::Turn;
 use crate::error::ActError;
 
@@ -265,7 +265,7 @@ impl Writer {
             // it is passed over.
             self.send(&claim).await?;
             let take = |fold: &mut SummaryFold, record: kafka::Inbound| {
-                fold.take(&genesis::raw(&record), || record.position());
+                fold.take(&inbound::raw(&record), || record.position());
             };
             let found = kafka::fold_all(&self.context.kafka, Topic::Summary, SummaryFold::default(), take).await?;
             self.shared.book().compared(&found);
@@ -292,7 +292,7 @@ impl Writer {
 
     /// Looks whether a former holder has written over something; what is to be said of that only the ledger knows.
     async fn look_again(&mut self) -> Result<(), ActError> {
-        let take = |words: &mut LastWords, record: kafka::Inbound| _ = words.take(&genesis::raw(&record));
+        let take = |words: &mut LastWords, record: kafka::Inbound| _ = words.take(&inbound::raw(&record));
         let words = kafka::fold_all(&self.context.kafka, Topic::Summary, LastWords::default(), take).await?;
         self.looked = Instant::now();
         let astray = words.astray_under(self.by);

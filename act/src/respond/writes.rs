@@ -1,8 +1,12 @@
-//! The order of writes. They run side by side, but two that touch one key of the ledger follow each other: the topic
-//! is compacted, so the last record of a key is the one that stays.
+//! What is written, as Kafka records, and in which order. Writes run side by side, but two that touch one key of the ledger
+//! follow each other: the topic is compacted, so the last record of a key is the one that stays.
 
 use std::collections::HashMap;
 
+use cordon_records::{Headers, LedgerRecord, Report, StampedRecord, Topic};
+use cordon_response::RawRecord;
+use cordon_runtime::context::Context;
+use cordon_runtime::kafka::Outbound;
 use tokio::sync::watch;
 
 use crate::error::ActError;
@@ -50,6 +54,41 @@ impl Turn {
     pub fn done(self) {
         self.done.send_replace(true);
     }
+}
+
+/// The Kafka record of a ledger record. There may be a million closed actions, so theirs has no headers.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn outbound(record: &StampedRecord, context: &Context) -> Result<Outbound, ActError> {
+    let key = record.record().key();
+    let headers = match record.record() {
+        LedgerRecord::Closed(_) => Headers::default(),
+        _ => Headers::event("act", "ledger.entry", &key, context.clock.now(), &key),
+    };
+    Ok(Outbound::json(Topic::Ledger, &key, headers, record)?)
+}
+
+/// The tombstone that removes a key, under the claim of this epoch.
+pub fn tombstone(key: String, epoch: u64) -> Outbound {
+    let headers = RawRecord::headers_of(epoch);
+    Outbound { topic: Topic::Ledger, key: Some(key), headers, value: None }
+}
+
+/// The Kafka record of a report, under the key of its machine.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn report(report: &Report, context: &Context) -> Result<Outbound, ActError> {
+    let (key, kind, trace, at) = match report {
+        Report::Action(record) => {
+            let key = record.machine.as_ref().map_or(record.alert.id.as_str(), |machine| machine.id.as_str());
+            (key, format!("action.{}", record.state.as_str()), record.alert.id.as_str(), record.at)
+        }
+        Report::Notice(notice) => ("cordon", format!("notice.{}", notice.kind.as_str()), notice.id.as_str(), notice.at),
+    };
+    let headers = Headers::event(context.stage, &kind, report.id(), at, trace);
+    Ok(Outbound::json(Topic::Actions, key, headers, report)?)
 }
 
 #[cfg(test)]

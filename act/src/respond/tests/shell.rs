@@ -27,7 +27,7 @@ use super::samples::{config, decision, pending, start};
 use crate::error::ActError;
 use crate::metrics::ActMetrics;
 use crate::reload::LoadedPolicy;
-use crate::respond::{GROUP, Pace, Respond, Tenant, genesis, init_ledger};
+use crate::respond::{GROUP, Pace, Respond, Tenant, inbound, init_ledger};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -383,10 +383,10 @@ async fn until_summary_is_the_ledgers(stage: &Stage) -> LedgerState {
     until("the summary to say what the ledger does", async || {
         let (mut ledger, mut summary) = (LedgerFold::default(), SummaryFold::default());
         for record in kafka::read_all(&stage.context.kafka, Topic::Ledger).await.unwrap() {
-            ledger.take(&genesis::raw(&record), || record.position());
+            ledger.take(&inbound::raw(&record), || record.position());
         }
         for record in kafka::read_all(&stage.context.kafka, Topic::Summary).await.unwrap() {
-            summary.take(&genesis::raw(&record), || record.position());
+            summary.take(&inbound::raw(&record), || record.position());
         }
         let differences = SummaryRecords::of(&ledger.finish().0).differences(&summary);
         told = summary.finish().map_err(|error| error.to_string())?.0;
