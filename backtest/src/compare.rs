@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_policy::{Rule, Step, explain_rules};
+use cordon_policy::{Judged, Rule, Step, explain_rules};
 use cordon_records::EnrichedRecord;
 use serde_json::Value;
 
@@ -165,6 +165,7 @@ fn flips(id: &str, new: Option<&Rule>, old: Option<&Rule>, record: &EnrichedReco
     if after.judged == before.judged {
         return Vec::new();
     }
+    let holds_now = after.judged == Judged::True;
     let (after, before) = (parts(&after.condition), parts(&before.condition));
     let texts = |steps: &[&Step]| steps.iter().map(|step| step.text.clone()).collect::<BTreeSet<_>>();
     let (in_after, in_before) = (texts(&after), texts(&before));
@@ -172,7 +173,6 @@ fn flips(id: &str, new: Option<&Rule>, old: Option<&Rule>, record: &EnrichedReco
         steps.into_iter().filter(|step| !other.contains(&step.text)).cloned().collect()
     };
     let (gone, come) = (only(before, &in_after), only(after, &in_before));
-    // A part that did not matter for the outcome is no reason for it.
     let of = |step: &Step, is_new: bool| Flip {
         rule: id.to_owned(),
         part: step.text.clone(),
@@ -180,16 +180,10 @@ fn flips(id: &str, new: Option<&Rule>, old: Option<&Rule>, record: &EnrichedReco
         after: is_new.then(|| value(step)),
         values: values(step),
     };
-    let kept_from = |steps: &[Step], is_new: bool| -> Vec<Flip> {
-        let decisive = steps.iter().filter(|step| step.truth() != Some(true));
-        decisive.map(|step| of(step, is_new)).collect()
-    };
-    let flips: Vec<Flip> = kept_from(&gone, false).into_iter().chain(kept_from(&come, true)).collect();
-    if flips.is_empty() {
-        gone.iter().map(|step| of(step, false)).chain(come.iter().map(|step| of(step, true))).collect()
-    } else {
-        flips
-    }
+    // What kept the one side from matching, then what stands in its place on the other.
+    let (kept, instead) = if holds_now { (&gone, &come) } else { (&come, &gone) };
+    let decisive = kept.iter().filter(|step| step.truth() != Some(true)).map(|step| of(step, !holds_now));
+    decisive.chain(instead.iter().map(|step| of(step, holds_now))).collect()
 }
 
 /// What must all hold; the whole where there is no `&&`.

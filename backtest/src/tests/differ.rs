@@ -55,7 +55,9 @@ fn equal_rules_change_nothing_and_what_people_found_later_is_told() {
 
 #[test]
 fn a_rule_that_never_matched_says_which_part_alone_kept_it_from_it() {
-    let records: Vec<_> = (0..5).map(|n| record(&format!("a{n}"), &format!("m{n}"), n * 60)).collect();
+    let mut records: Vec<_> = (0..5).map(|n| record(&format!("a{n}"), &format!("m{n}"), n * 60)).collect();
+    // Kept from it by two parts, so by none alone.
+    records.push(with(record("a9", "m9", 600), &json!({"severity": "Low"})));
     let files = Files::new(&records);
     let rules = files.write(
         "rules/r.yaml",
@@ -83,4 +85,20 @@ fn a_rule_that_cannot_be_judged_gives_an_example_and_asks_a_person() {
     assert_eq!(document.totals.after.needs_human, 1);
     assert!(!document.gates[0].holds);
     assert!(told(&document).contains(&"m1 look: nothing -> needs_human".to_owned()), "{:?}", told(&document));
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_part_that_flipped_is_named_beside_it() {
+    let files = Files::new(&[record("a1", "m1", 0)]);
+    let narrow = files.write("narrow/r.yaml", &rule("r", "alert.severity == \"Low\" && alert.status == \"New\""));
+    let wide =
+        files.write("wide/r.yaml", &rule("r", "alert.severity in [\"Low\", \"High\"] && alert.status == \"New\""));
+    let flips = |new: &str, old: &str| -> Vec<(Option<String>, Option<String>)> {
+        let document = files.backtest(&["--rules", new, "--against", old]).unwrap();
+        let changes = document.actions.added.iter().chain(&document.actions.removed);
+        changes.flat_map(|change| &change.flipped).map(|flip| (flip.before.clone(), flip.after.clone())).collect()
+    };
+    let (no, yes) = (Some("false".to_owned()), Some("true".to_owned()));
+    assert_eq!(flips(&wide, &narrow), [(no.clone(), None), (None, yes.clone())]);
+    assert_eq!(flips(&narrow, &wide), [(None, no), (yes, None)]);
 }
