@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use cordon_policy::{Judged, Rule, RuleSet};
+use cordon_policy::{Condition, Judged, Rule, RuleSet};
 use cordon_records::Verdict;
 use jiff::Timestamp;
 
@@ -11,6 +11,7 @@ use crate::acting::Acting;
 use crate::error::BacktestError;
 use crate::input::{Chunk, Covered, Source, each_chunk};
 use crate::progress::{Progress, Size};
+use crate::quick::Quick;
 use crate::record::Record;
 use crate::recorded::Check;
 use crate::tally::Tally;
@@ -49,13 +50,13 @@ pub struct Task<'a> {
 /// When the source cannot be read, or what is kept cannot be written.
 pub fn judge(task: Task<'_>, source: &mut dyn Source) -> Result<Judgement, BacktestError> {
     let acting = Mutex::new(Acting::default());
-    let take = |tally: &mut Tally, chunk: &Chunk| one_by_one(task, chunk, tally, &acting);
+    let take = |judging: &mut Judging, chunk: &Chunk| one_by_one(task, chunk, judging, &acting);
     task.progress.begin(source.size());
-    let judged = each_chunk(&mut Watched { source, task }, task.threads, || Tally::of(task.sides), take);
+    let judged = each_chunk(&mut Watched { source, progress: task.progress }, task.threads, || Judging::of(task), take);
     task.progress.end();
-    let (tallies, covered) = judged?;
+    let (judgings, covered) = judged?;
     let mut tally = Tally::of(task.sides);
-    tallies.into_iter().for_each(|counted| tally.merge(counted));
+    judgings.into_iter().for_each(|judging| tally.merge(judging.tally));
     let mut acting = acting.into_inner().unwrap_or_else(PoisonError::into_inner);
     acting.sort();
     Ok(Judgement { tally, acting, covered })
@@ -64,12 +65,12 @@ pub fn judge(task: Task<'_>, source: &mut dyn Source) -> Result<Judgement, Backt
 /// A source of which somebody sees how far it is read.
 struct Watched<'a> {
     source: &'a mut dyn Source,
-    task: Task<'a>,
+    progress: &'a dyn Progress,
 }
 
 impl Source for Watched<'_> {
     fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
-        let progress = self.task.progress;
+        let progress = self.progress;
         self.source.read(&mut |chunk| {
             let (records, bytes) = chunk.size();
             let flow = give(chunk);
@@ -85,12 +86,35 @@ impl Source for Watched<'_> {
     }
 }
 
-fn one_by_one(task: Task<'_>, chunk: &Chunk, tally: &mut Tally, acting: &Mutex<Acting>) -> Result<(), BacktestError> {
+/// What one thread has.
+struct Judging {
+    tally: Tally,
+    /// What was decided live is compared with whole records only.
+    quick: Option<Quick>,
+}
+
+impl Judging {
+    fn of(task: Task<'_>) -> Self {
+        Self { tally: Tally::of(task.sides), quick: task.check.is_none().then(|| Quick::of(task.sides)) }
+    }
+}
+
+fn one_by_one(
+    task: Task<'_>,
+    chunk: &Chunk,
+    judging: &mut Judging,
+    acting: &Mutex<Acting>,
+) -> Result<(), BacktestError> {
+    let Judging { tally, quick } = judging;
     for (number, why) in &chunk.refused {
         tally.not_read(chunk.place(*number), why.clone());
     }
     for (number, bytes) in chunk.records() {
-        let Some(at) = one(task, chunk, (number, bytes), tally) else { continue };
+        let at = match quick.as_mut().and_then(|quick| quickly(task, chunk, (number, bytes), (tally, quick))) {
+            Some(at) => at,
+            None => one(task, chunk, (number, bytes), tally),
+        };
+        let Some(at) = at else { continue };
         let mut acting = acting.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = acting.keep(at, chunk.place(number), bytes);
         kept.map_err(|source| BacktestError::Output { what: "a temporary file".to_owned(), source })?;
@@ -121,7 +145,7 @@ fn one(task: Task<'_>, chunk: &Chunk, (number, bytes): (i64, &[u8]), tally: &mut
         let mut is_open = false;
         for (rule, counted) in rules.rules().iter().zip(counts) {
             let judged = laid.judge(rule);
-            counted.count(&judged, &laid, || chunk.place(number));
+            counted.count(&judged, |_, part| Some(laid.condition(part)), || chunk.place(number));
             is_open |= may_ask(rule, &judged);
         }
         acts = acts || (is_open && plans(&record, rules));
@@ -130,6 +154,41 @@ fn one(task: Task<'_>, chunk: &Chunk, (number, bytes): (i64, &[u8]), tally: &mut
         acts |= check.take(&record, (partition, number));
     }
     acts.then_some(at)
+}
+
+/// The same for a record of which only what is asked for is read; `None` where it has to be read whole, and nothing was
+/// counted.
+fn quickly(
+    task: Task<'_>,
+    chunk: &Chunk,
+    (number, bytes): (i64, &[u8]),
+    (tally, quick): (&mut Tally, &mut Quick),
+) -> Option<Option<Timestamp>> {
+    let picked = quick.pick(bytes)?;
+    let found = quick.found(&picked)?;
+    let at = picked.at();
+    let mut read = None;
+    let mut judged = Vec::with_capacity(task.sides.len());
+    for (side, rules) in task.sides.iter().enumerate() {
+        let of_rule = |rule| quick.rule(side, rule, &picked, &mut read);
+        judged.push((0..rules.rules().len()).map(of_rule).collect::<Option<Vec<_>>>()?);
+    }
+    tally.found.take(&found, at);
+    if task.from.is_some_and(|from| at < from) || task.to.is_some_and(|to| to <= at) {
+        tally.outside += 1;
+        return Some(None);
+    }
+    tally.judged(at);
+    let mut acts = false;
+    for ((rules, counts), judged) in task.sides.iter().zip(&mut tally.sides).zip(judged) {
+        let is_open = rules.rules().iter().zip(&judged).any(|(rule, judged)| may_ask(rule, judged));
+        for (rule, (judged, counted)) in judged.iter().zip(counts).enumerate() {
+            let part = |part, _: &Condition| quick.part(rule, part, &picked, &mut read);
+            counted.count(judged, part, || chunk.place(number));
+        }
+        acts = acts || (is_open && Record::read(bytes).is_ok_and(|record| plans(&record, rules)));
+    }
+    Some(acts.then_some(at))
 }
 
 /// Whether anything may follow from what this rule says. One that matches and asks for no action is only counted.

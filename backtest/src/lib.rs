@@ -1,8 +1,8 @@
 //! What would other rules have done? Records that the pipeline has made are judged again, by a program that cannot act.
 //!
 //! One backtest's way, in order: `side.rs` reads rules and guards; `input` hands out records; `judge.rs` judges each by both
-//! rule sets, in parallel, and keeps counts (`tally.rs`) and the records on which anything is planned
-//! (`acting.rs`); `respond` plays these, in the order of their time, through the same responder that runs live, against a model
+//! rule sets, in parallel and as little of it as it can (`quick.rs`), and keeps counts (`tally.rs`) and the records on which
+//! anything is planned (`acting.rs`); `respond` plays these, in the order of their time, through the same responder that runs live, against a model
 //! tenant; `compare.rs` says what differs and why; `document.rs` is the result, `print` shows it, `gates.rs` judges it; `command.rs`
 //! is how it begins and ends, `progress.rs` what is told meanwhile.
 //!
@@ -26,6 +26,7 @@ mod origin;
 mod place;
 mod print;
 pub mod progress;
+mod quick;
 mod record;
 mod recorded;
 mod respond;

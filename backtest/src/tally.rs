@@ -1,6 +1,6 @@
 //! What is counted while records are judged. Tallies of several threads merge; the order does not matter.
 
-use cordon_policy::{Condition, Judged, Laid, Rule, RuleSet};
+use cordon_policy::{Condition, Judged, Rule, RuleSet};
 use jiff::Timestamp;
 
 use crate::document::{Example, NearMiss};
@@ -81,6 +81,19 @@ impl Tally {
     }
 }
 
+/// The part that alone does not hold, if all others do.
+fn only_missing(parts: impl Iterator<Item = Option<Judged>>) -> Option<usize> {
+    let mut only = None;
+    for (number, judged) in parts.enumerate() {
+        match (judged, only) {
+            (Some(Judged::True), _) => {}
+            (Some(Judged::False), None) => only = Some(number),
+            _ => return None,
+        }
+    }
+    only
+}
+
 /// What is counted of one rule.
 #[derive(Debug, Default)]
 pub struct RuleTally {
@@ -100,11 +113,17 @@ impl RuleTally {
         Self { parts: parts.into_iter().map(|(text, part)| (text, part, 0)).collect(), ..Self::default() }
     }
 
-    /// Counts what the rule says of a record.
-    pub fn count(&mut self, judged: &Judged, laid: &Laid<'_>, place: impl Fn() -> Place) {
+    /// Counts what the rule says of a record. `part` judges one of its parts, by number; where it cannot, nothing is counted
+    /// of it.
+    pub fn count(
+        &mut self,
+        judged: &Judged,
+        part: impl FnMut(usize, &Condition) -> Option<Judged>,
+        place: impl Fn() -> Place,
+    ) {
         match judged {
             Judged::True => self.matched += 1,
-            Judged::False if self.matched == 0 => self.count_near_miss(laid),
+            Judged::False if self.matched == 0 => self.count_near_miss(part),
             Judged::False => {}
             Judged::Unknown(why) | Judged::Cut(why) => {
                 self.errors += 1;
@@ -117,15 +136,8 @@ impl RuleTally {
     }
 
     /// Whether exactly one part did not hold, and which: only of interest as long as the rule has never matched.
-    fn count_near_miss(&mut self, laid: &Laid<'_>) {
-        let mut only = None;
-        for (number, (_, part, _)) in self.parts.iter().enumerate() {
-            match (laid.condition(part), only) {
-                (Judged::True, _) => {}
-                (Judged::False, None) => only = Some(number),
-                _ => return,
-            }
-        }
+    fn count_near_miss(&mut self, mut judge: impl FnMut(usize, &Condition) -> Option<Judged>) {
+        let only = only_missing(self.parts.iter().enumerate().map(|(number, (_, part, _))| judge(number, part)));
         if let Some((_, _, misses)) = only.and_then(|number| self.parts.get_mut(number)) {
             *misses += 1;
         }

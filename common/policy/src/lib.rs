@@ -19,7 +19,7 @@ pub mod schema;
 mod text;
 mod window;
 
-pub use condition::{Condition, Judged, Mistake, Step};
+pub use condition::{Condition, Judged, Mistake, Reads, Step};
 pub use decide::{DecideError, Laid, decide, decide_read, machine_of};
 pub use explain::{RuleExplanation, explain, explain_rules};
 pub use facts::RecordFacts;

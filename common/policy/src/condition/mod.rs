@@ -12,6 +12,7 @@ mod fields;
 mod functions;
 mod network;
 mod parse;
+mod reads;
 mod time;
 mod tree;
 mod types;
@@ -21,6 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use explain::{Step, conjuncts, explain};
+pub use reads::Reads;
 
 use compile::{Frame, Test};
 use value::Fault;
@@ -97,6 +99,7 @@ pub enum Judged {
 #[derive(Clone)]
 pub struct Condition {
     test: Arc<Test>,
+    reads: Arc<Reads>,
 }
 
 impl fmt::Debug for Condition {
@@ -127,7 +130,11 @@ impl Condition {
 
     fn build(source: &str) -> Result<Self, Vec<Mistake>> {
         let check::Outcome { typed, mistakes, doubts: _ } = Self::checked(source)?;
-        if mistakes.is_empty() { Ok(Self { test: Arc::new(compile::test(typed)) }) } else { Err(mistakes) }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let reads = Arc::new(Reads::of(&typed));
+        Ok(Self { test: Arc::new(compile::test(typed)), reads })
     }
 
     fn checked(source: &str) -> Result<check::Outcome, Vec<Mistake>> {
@@ -137,6 +144,12 @@ impl Condition {
         }
         let places = parse::Places { info: program.source_info(), source };
         Ok(check::check(program.expression(), places))
+    }
+
+    /// What it asks of a record.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// Judges one record. Without a machine, what the machine says fails, and so does a field of the alert of which the

@@ -28,6 +28,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Its condition.
+    #[must_use]
+    pub const fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
     /// The parts of its condition that must all hold, as written, each judged for itself: what keeps it from matching.
     #[must_use]
     pub fn parts(&self) -> Vec<(String, Condition)> {
