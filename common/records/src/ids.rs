@@ -52,12 +52,14 @@ fn check(what: &'static str, text: &str) -> Result<(), IdError> {
     if text.len() > MAX_ID_BYTES {
         return Err(IdError::TooLong { what, bytes: text.len() });
     }
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '~');
-    if let Some(character) = text.chars().find(|c| !allowed(*c)) {
+    // By bytes, since of ids there are millions: what is allowed is ASCII, so the first other byte begins a character.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'~');
+    let other = text.bytes().position(|byte| !allowed(byte));
+    if let Some(character) = other.and_then(|at| text.get(at..)?.chars().next()) {
         return Err(IdError::Character { what, character });
     }
     // A segment of dots only would climb out of the path that it is put into.
-    if text.chars().all(|c| c == '.') {
+    if text.bytes().all(|byte| byte == b'.') {
         return Err(IdError::Character { what, character: '.' });
     }
     Ok(())

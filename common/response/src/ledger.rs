@@ -155,20 +155,16 @@ impl LedgerState {
         if self.entries.get(&closed.key).is_some_and(|entry| !closed.ends(entry)) {
             return false;
         }
-        if self
-            .closed
-            .get(&closed.key)
-            .is_some_and(|known| (known.epoch, known.attempt) > (closed.epoch, closed.attempt))
-        {
+        let key = closed.key.clone();
+        if !self.closed.insert(closed) {
             return false;
         }
-        if let Some(entry) = self.entries.remove(&closed.key) {
+        if let Some(entry) = self.entries.remove(&key) {
             self.forget(&entry);
             self.cut_offs.remove(&entry.machine.id);
             take_from(&mut self.on, &entry.machine.id, &entry.key);
             take_from(&mut self.isolations, &entry.alert.id, &entry.key);
         }
-        self.closed.insert(closed);
         true
     }
 

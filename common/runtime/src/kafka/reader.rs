@@ -17,7 +17,7 @@ use super::settings::READERS;
 use crate::context::Context;
 
 /// How long a look waits for a record. Within it, a thread that looks sees that nobody wants to know any more.
-const POLL: Duration = Duration::from_secs(1);
+pub(super) const POLL: Duration = Duration::from_secs(1);
 const ASK: Duration = Duration::from_secs(10);
 
 /// See the module. Its calls block: they belong on a thread of their own.
@@ -65,9 +65,9 @@ impl Reader {
         self.consumer.unassign().map_err(refused)
     }
 
-    /// Waits for a moment for the next record. Only what waiting does not mend is an error.
-    pub(super) fn look(&self) -> Result<Look, KafkaFailure> {
-        match self.consumer.poll(POLL) {
+    /// Waits for so long for the next record. Only what waiting does not mend is an error.
+    pub(super) fn look(&self, patience: Duration) -> Result<Look, KafkaFailure> {
+        match self.consumer.poll(patience) {
             None => Ok(Look::Nothing),
             Some(Ok(message)) => Ok(Look::Record(Inbound::detach(&message, self.topic, &self.topic_name))),
             Some(Err(KafkaError::PartitionEOF(_))) => Ok(Look::End),

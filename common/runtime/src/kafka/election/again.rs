@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
-use crate::kafka::reader::{Look, Reader};
+use crate::kafka::reader::{Look, POLL, Reader};
 use crate::kafka::records::Inbound;
 
 /// Fetched records that wait for the holder.
@@ -99,7 +99,7 @@ impl Fetching {
     fn read(&mut self, wanted: i64) -> Result<Option<Inbound>, KafkaFailure> {
         let mut in_question = false;
         while !self.sender.is_closed() {
-            match self.reader.look()? {
+            match self.reader.look(POLL)? {
                 Look::Record(record) if record.offset == wanted => {
                     self.next = Some(wanted.saturating_add(1));
                     return Ok(Some(record));

@@ -1,6 +1,7 @@
 //! A topic of one partition used as memory: read from its beginning by manual assignment, and appended to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cordon_records::{Headers, Topic};
 use rdkafka::topic_partition_list::Offset;
@@ -9,7 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use crate::context::Context;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::producer::Producer;
-use crate::kafka::reader::{Look, Reader};
+use crate::kafka::reader::{Look, POLL, Reader};
 use crate::kafka::records::{Inbound, Outbound};
 
 mod claimed;
@@ -17,8 +18,11 @@ mod claims;
 
 pub use claimed::Claimed;
 
-/// Records that wait between the reading thread and the stage.
-const BUFFER: usize = 1024;
+/// As many records cross to the stage at once, where as many are there: to wake each other for every one of a million took
+/// longer than to read them.
+const AT_ONCE: usize = 256;
+/// As many times so many wait between the reading thread and the stage.
+const BUFFER: usize = 4;
 
 /// What the reading thread hands over.
 enum Item {
@@ -33,7 +37,9 @@ pub struct StateLog {
     topic: Topic,
     reader: Arc<Reader>,
     producer: Producer,
-    items: Receiver<Item>,
+    batches: Receiver<Vec<Item>>,
+    /// Of a batch, what was not asked for yet.
+    items: std::vec::IntoIter<Item>,
     at_end: bool,
     next: i64,
 }
@@ -53,10 +59,11 @@ impl StateLog {
     pub async fn open(context: &Context, topic: Topic) -> Result<Self, KafkaFailure> {
         let reader = Arc::new(Reader::new(context, topic)?);
         reader.go_to(Offset::Beginning)?;
-        let (sender, items) = channel(BUFFER);
+        let (sender, batches) = channel(BUFFER);
         let reading = Arc::clone(&reader);
         std::thread::Builder::new().name("kafka-state".to_owned()).spawn(move || read(&reading, &sender))?;
-        Ok(Self { topic, reader, producer: context.producer.clone(), items, at_end: false, next: 0 })
+        let (producer, items) = (context.producer.clone(), Vec::new().into_iter());
+        Ok(Self { topic, reader, producer, batches, items, at_end: false, next: 0 })
     }
 
     /// The next record; waits for ever for one. Cancel-safe.
@@ -73,7 +80,10 @@ impl StateLog {
 
     /// The next record, or `None` when everything that was there is read.
     async fn item(&mut self) -> Result<Option<Inbound>, KafkaFailure> {
-        match self.items.recv().await {
+        if self.items.len() == 0 {
+            self.items = self.batches.recv().await.unwrap_or_default().into_iter();
+        }
+        match self.items.next() {
             Some(Item::Record(record)) => {
                 self.at_end = false;
                 self.next = record.offset.saturating_add(1);
@@ -114,16 +124,30 @@ impl StateLog {
 }
 
 /// Until the log is dropped. The thread blocks when the stage does not keep up.
-fn read(reader: &Reader, sender: &Sender<Item>) {
+fn read(reader: &Reader, sender: &Sender<Vec<Item>>) {
     while !sender.is_closed() {
-        let item = match reader.look() {
-            Ok(Look::Nothing) => continue,
-            Ok(Look::Record(record)) => Item::Record(record),
-            Ok(Look::End) => Item::End,
-            Err(failure) => Item::Failed(failure),
-        };
-        if sender.blocking_send(item).is_err() {
+        let batch = batch(reader);
+        if !batch.is_empty() && sender.blocking_send(batch).is_err() {
             return;
         }
     }
+}
+
+/// Waits for a moment for a record, and takes with it what is there already.
+fn batch(reader: &Reader) -> Vec<Item> {
+    let mut batch = Vec::new();
+    let mut patience = POLL;
+    while batch.len() < AT_ONCE {
+        match reader.look(patience) {
+            Ok(Look::Nothing) => break,
+            Ok(Look::Record(record)) => batch.push(Item::Record(record)),
+            Ok(Look::End) => batch.push(Item::End),
+            Err(failure) => {
+                batch.push(Item::Failed(failure));
+                break;
+            }
+        }
+        patience = Duration::ZERO;
+    }
+    batch
 }
