@@ -1,6 +1,7 @@
 //! Rounds against a model of a server whose list changes between pages.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use proptest::prelude::*;
 
@@ -51,7 +52,8 @@ struct Server {
     alerts: BTreeMap<String, i64>,
     clock: i64,
     faulted: bool,
-    watermark: i64,
+    /// From the watermark to the newest stamp that was produced: the same, but after a round that was incomplete.
+    known: RangeInclusive<i64>,
     last: Option<Served>,
 }
 
@@ -97,10 +99,11 @@ impl Server {
         let mut page: Vec<_> = rest.iter().take(size).cloned().collect();
         let more = self.habits.cap.is_some() && rest.len() > page.len();
         let stamps: BTreeSet<i64> = page.iter().map(|(_, stamp)| *stamp).collect();
-        // A silent cut inside one stamp, or right behind the newest alert of the round before, could be told by nobody
-        // (and the next round makes it good); the model cuts elsewhere.
+        // A silent cut inside one stamp, or behind what earlier rounds have produced and not before the watermark, could be
+        // told by nobody (and the next round makes it good); the model cuts elsewhere.
         if truncate && !self.faulted && self.habits.order == Order::Asked && self.habits.filters && !more {
-            let end = stamps.iter().nth(2).filter(|_| stamps.iter().nth(1) != Some(&self.watermark));
+            let end = stamps.iter().nth(2);
+            let end = end.filter(|_| stamps.iter().nth(1).is_some_and(|last| !self.known.contains(last)));
             if let Some(end) = end {
                 self.faulted = true;
                 page.retain(|(_, stamp)| stamp < end);
@@ -136,7 +139,8 @@ impl Poller {
             sorted: true,
         });
         server.faulted = false;
-        server.watermark = self.watermark;
+        let newest = self.produced.iter().map(|(_, stamp)| *stamp).max();
+        server.known = self.watermark..=newest.map_or(self.watermark, |newest| newest.max(self.watermark));
         server.last = None;
         let mut question = (round.first(), 0);
         for _ in 0..2_000 {
@@ -213,7 +217,7 @@ proptest! {
         pauses in prop::collection::vec(prop::collection::vec(event(), 0..6), 0..6),
     ) {
         let alerts = stock.iter().enumerate().map(|(n, ago)| (format!("a{n}"), BEGIN + 3 - ago)).collect();
-        let mut server = Server { habits, alerts, clock: BEGIN + 3, faulted: false, watermark: 0, last: None };
+        let mut server = Server { habits, alerts, clock: BEGIN + 3, faulted: false, known: 0..=0, last: None };
         let mut poller = Poller { seen: Seen::default(), watermark: BEGIN + OVERLAP, produced: BTreeSet::new() };
         let mut pauses = pauses.into_iter();
         for events in rounds {
@@ -233,7 +237,7 @@ proptest! {
         let alerts = stock.iter().enumerate().map(|(n, ago)| (format!("a{n}"), BEGIN + 40 - ago)).collect();
         let crowd = stock.iter().map(|ago| stock.iter().filter(|other| *other == ago).count()).max().unwrap_or(0);
         let habits = Habits { order: Order::Asked, filters: true, obeys_top: true, cap };
-        let mut server = Server { habits, alerts, clock: BEGIN + 40, faulted: false, watermark: 0, last: None };
+        let mut server = Server { habits, alerts, clock: BEGIN + 40, faulted: false, known: 0..=0, last: None };
         let mut poller = Poller { seen: Seen::default(), watermark: BEGIN + OVERLAP, produced: BTreeSet::new() };
         let truth = server.alerts.clone();
         let complete = poller.poll(&mut server, &mut std::iter::empty(), &mut std::iter::empty());
