@@ -11,10 +11,9 @@ use tokio::task::JoinSet;
 
 use crate::error::IngestError;
 use crate::fallback::{Fallback, ServerCapabilities, Variant};
-use crate::item::{Asked, Item};
 use crate::outgoing::Publisher;
 use crate::round::{Ask, Link, MAX_PAGE, News, Next, Plan, Round, Stall};
-use crate::seen::Seen;
+use crate::seen::{Asked, Item, Seen};
 
 /// Records under way at once; it bounds the memory that a page of 10,000 takes.
 const AT_ONCE: usize = 500;

@@ -1,7 +1,7 @@
 //! cordon-ingest: polls the alerts of Defender for Endpoint onto the topic `alerts`, once each version of each alert.
 //!
-//! Read in this order: [`round`] (what one poll round asks and when it is complete), [`seen`] (what has been
-//! produced), then `drive` and `poll`, which run it. The cursor advances only after a complete round whose records
+//! Read in this order: [`round`] (what one poll round asks and when it is complete), [`seen`] (the items of the list, and what
+//! has been produced), then `drive` and `poll`, which run it. The cursor advances only after a complete round whose records
 //! are all confirmed, so a crash at any point can only duplicate.
 
 pub mod config;
@@ -9,8 +9,6 @@ mod cursor;
 mod drive;
 pub mod error;
 mod fallback;
-pub mod item;
-pub mod look_back;
 mod metrics;
 mod outgoing;
 pub mod pace;

@@ -12,8 +12,8 @@ use cordon_runtime::kafka::{KafkaFailure, Outbound, Producer};
 use jiff::Timestamp;
 
 use crate::error::IngestError;
-use crate::item::{Asked, Fingerprint, Item, Reading};
 use crate::round::News;
+use crate::seen::{Asked, Fingerprint, Item, Reading};
 
 /// The longest detail in a dead letter's headers, in bytes.
 const MAX_DETAIL: usize = 512;

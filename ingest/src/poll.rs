@@ -11,15 +11,14 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::config::IngestSettings;
-use crate::cursor;
+use crate::cursor::{self, LookBack, later};
 use crate::drive::{Driver, Ended, Unconfirmed, Window};
 use crate::error::IngestError;
-use crate::item::Asked;
-use crate::look_back::{LookBack, later};
 use crate::metrics::{Metrics, RoundEnd};
 use crate::outgoing::Publisher;
 use crate::pace::{CALLS_OF_A_ROUND, Pace};
 use crate::restore::{Restored, restore};
+use crate::seen::Asked;
 
 /// Failed rounds in a row after which the stage is no longer ready.
 const PATIENCE: u32 = 3;

@@ -6,11 +6,9 @@ use cordon_runtime::kafka::{Claimed, Inbound, fold_since};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::IngestSettings;
-use crate::cursor::Cursors;
+use crate::cursor::{Cursors, LookBack, earlier};
 use crate::error::IngestError;
-use crate::item::{Asked, Item};
-use crate::look_back::{LookBack, earlier};
-use crate::seen::Seen;
+use crate::seen::{Asked, Item, Seen};
 
 /// How far Kafka's clock may be behind Microsoft's when old records are left undecoded.
 const SKEW: SignedDuration = SignedDuration::from_hours(1);

@@ -12,8 +12,7 @@ use std::collections::HashSet;
 use cordon_records::Change;
 use jiff::Timestamp;
 
-use crate::item::{Identity, Item};
-use crate::seen::Seen;
+use crate::seen::{Identity, Item, Seen};
 
 /// The largest page that the API gives. Source: Microsoft's page "List alerts API", `$top`.
 pub const MAX_PAGE: u32 = 10_000;

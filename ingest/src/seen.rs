@@ -1,14 +1,17 @@
-//! What has already been produced, as far back as the poll looks: the memory that makes an overlapping poll cheap.
+//! The items of the alert list: what each is, what tells two sights of one alert apart, and which sights have already been
+//! produced, as far back as the poll looks: the memory that makes an overlapping poll cheap.
 //!
-//! Forgetting can only duplicate, never skip; so every part of it is bounded and the oldest goes first.
+//! Forgetting can only duplicate, never skip; so every part of the memory is bounded and the oldest goes first.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::fmt;
 use std::hash::Hash;
 
-use cordon_records::AlertId;
+use cordon_records::text::hex;
+use cordon_records::{Alert, AlertId, Verbatim, lenient};
 use jiff::Timestamp;
-
-use crate::item::{Asked, Fingerprint, Identity, Item};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 /// Versions kept at most: some 20 MB. Where a sweep looks back over more, it produces the oldest of them again.
 const MAX_VERSIONS: usize = 200_000;
@@ -16,6 +19,111 @@ const MAX_VERSIONS: usize = 200_000;
 const MAX_IDS: usize = 100_000;
 /// Items kept at most that have no id or no stamp.
 const MAX_CONTENTS: usize = 10_000;
+
+/// The first 16 bytes of SHA-256 over an item's JSON: what an item is called that has no id or no stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// The fingerprint of a JSON text.
+    #[must_use]
+    pub fn of(json: &str) -> Self {
+        let digest: [u8; 32] = Sha256::digest(json.as_bytes()).into();
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        Self(first)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// What makes two items the same sight of the same alert.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// The alert's id and its `lastUpdateTime`.
+    Version(AlertId, Timestamp),
+    /// The JSON itself: the item has no readable id, or no `lastUpdateTime`.
+    Content(Fingerprint),
+}
+
+/// What an item turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// An alert.
+    Alert(AlertId),
+    /// Not an alert that this build can read, and why.
+    Unreadable(String),
+}
+
+/// How much of an alert was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// All of it.
+    Whole,
+    /// All but its evidence: the server fails or refuses when it is asked for that.
+    WithoutEvidence,
+}
+
+/// One item of a page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// What it is.
+    pub reading: Reading,
+    /// Its `lastUpdateTime`; absent when there is none to be read.
+    pub stamp: Option<Timestamp>,
+    /// What tells it from other sights.
+    pub identity: Identity,
+    /// Microsoft's JSON, byte for byte.
+    pub raw: Verbatim,
+    /// How much of it was asked for.
+    pub asked: Asked,
+}
+
+/// The one field that orders the list, readable even when the rest is not.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stamp {
+    #[serde(default, deserialize_with = "lenient::instant")]
+    last_update_time: Option<Timestamp>,
+}
+
+impl Item {
+    /// Reads one item. Never fails: what cannot be read is an item too, since it must not get lost.
+    #[must_use]
+    pub fn read(raw: Verbatim) -> Self {
+        let (reading, stamp) = match raw.view::<Alert>() {
+            Ok(alert) => (Reading::Alert(alert.id), alert.last_update_time),
+            Err(error) => {
+                let stamp = raw.view::<Stamp>().ok().and_then(|found| found.last_update_time);
+                (Reading::Unreadable(format!("the item of the alert list is no alert: {error}")), stamp)
+            }
+        };
+        let identity = match (&reading, stamp) {
+            (Reading::Alert(id), Some(stamp)) => Identity::Version(id.clone(), stamp),
+            (Reading::Alert(_), None) | (Reading::Unreadable(_), _) => Identity::Content(Fingerprint::of(raw.get())),
+        };
+        Self { reading, stamp, identity, raw, asked: Asked::Whole }
+    }
+
+    /// The item, of which so much was asked for.
+    #[must_use]
+    pub fn asked(self, asked: Asked) -> Self {
+        Self { asked, ..self }
+    }
+
+    /// The alert's id, if it is an alert.
+    #[must_use]
+    pub const fn alert_id(&self) -> Option<&AlertId> {
+        match &self.reading {
+            Reading::Alert(id) => Some(id),
+            Reading::Unreadable(_) => None,
+        }
+    }
+}
 
 /// The newest so many of something, each once.
 #[derive(Debug)]
@@ -135,11 +243,64 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use cordon_records::Verbatim;
-
     use super::*;
 
-    fn item(id: &str, second: i64) -> Item {
+    fn item(json: &str) -> Item {
+        Item::read(Verbatim::parse(json).unwrap())
+    }
+
+    #[test]
+    fn the_same_version_is_the_same_sight_whatever_else_the_json_says() {
+        let one = item(r#"{"id":"a","lastUpdateTime":"2026-01-01T00:00:00Z","title":"x"}"#);
+        let two = item(r#"{"id":"a","lastUpdateTime":"2026-01-01T00:00:00.0000000Z","title":"y"}"#);
+        assert_eq!(one.identity, two.identity);
+    }
+
+    #[test]
+    fn an_alert_without_a_stamp_is_known_by_its_content() {
+        let one = item(r#"{"id":"a","title":"x"}"#);
+        assert_eq!(one.reading, Reading::Alert(AlertId::new("a").unwrap()));
+        assert_ne!(one.identity, item(r#"{"id":"a","title":"y"}"#).identity);
+        assert_eq!(one.identity, item(r#"{"id":"a","title":"x"}"#).identity);
+    }
+
+    #[test]
+    fn text_that_an_attacker_chooses_makes_no_alert_unreadable_and_stays_as_it_came() {
+        for json in [
+            r#"{"id":"a","lastUpdateTime":"2026-01-01T00:00:00Z","title":"cut \ud83d"}"#,
+            r#"{"id":"a","evidence":[{"fileName":"inv\udc00oice.exe"}],"lastUpdateTime":"2026-01-01T00:00:00Z"}"#,
+            r#"{"id":"a","lastUpdateTime":"x","title":1,"title":2,"lastUpdateTime":"2026-01-01T00:00:00Z"}"#,
+        ] {
+            let item = item(json);
+            assert_eq!(item.reading, Reading::Alert(AlertId::new("a").unwrap()), "{json}");
+            assert_eq!(item.stamp, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+            assert_eq!(item.raw.get(), json);
+        }
+        let half = item(r#"{"id":"a\ud800","title":"x\udfff","lastUpdateTime":"2026-01-01T00:00:00Z"}"#);
+        assert!(
+            matches!(&half.reading, Reading::Unreadable(why) if why.contains("the alert id")),
+            "{:?}",
+            half.reading
+        );
+        assert!(half.stamp.is_some());
+    }
+
+    #[test]
+    fn what_is_no_alert_keeps_its_stamp_so_that_paging_can_pass_it() {
+        for json in [
+            r#"{"id":"a/b","lastUpdateTime":"2026-01-01T00:00:00Z"}"#,
+            r#"{"lastUpdateTime":"2026-01-01T00:00:00Z"}"#,
+            r#"{"id":17,"lastUpdateTime":"2026-01-01T00:00:00Z"}"#,
+        ] {
+            let item = item(json);
+            assert!(matches!(item.reading, Reading::Unreadable(_)), "{json} was read as {:?}", item.reading);
+            assert!(item.stamp.is_some(), "{json} lost its stamp");
+        }
+        assert_eq!(item("17").stamp, None);
+        assert_eq!(item("null").stamp, None);
+    }
+
+    fn sight(id: &str, second: i64) -> Item {
         let stamp = Timestamp::from_second(second).unwrap();
         Item::read(Verbatim::parse(&format!(r#"{{"id":"{id}","lastUpdateTime":"{stamp}"}}"#)).unwrap())
     }
@@ -147,17 +308,17 @@ mod tests {
     #[test]
     fn two_versions_of_one_alert_are_two_sights_and_one_known_id() {
         let mut seen = Seen::default();
-        seen.insert(&item("a", 1));
-        assert!(seen.contains(&item("a", 1)));
-        assert!(!seen.contains(&item("a", 2)));
-        assert!(!seen.contains(&item("b", 1)));
+        seen.insert(&sight("a", 1));
+        assert!(seen.contains(&sight("a", 1)));
+        assert!(!seen.contains(&sight("a", 2)));
+        assert!(!seen.contains(&sight("b", 1)));
         assert!(seen.knows(&AlertId::new("a").unwrap()));
     }
 
     #[test]
     fn an_alert_that_was_seen_without_its_evidence_is_new_with_it_and_not_without() {
         let mut seen = Seen::default();
-        let (part, whole) = (item("a", 1).asked(Asked::WithoutEvidence), item("a", 1));
+        let (part, whole) = (sight("a", 1).asked(Asked::WithoutEvidence), sight("a", 1));
         seen.insert(&part);
         assert!(seen.contains(&part) && !seen.contains(&whole));
         seen.insert(&whole);
@@ -168,20 +329,20 @@ mod tests {
     fn a_full_memory_forgets_the_oldest_stamp_first() {
         let mut seen = Seen::with_capacity(2);
         for second in [30, 10, 20] {
-            seen.insert(&item("a", second));
+            seen.insert(&sight("a", second));
         }
-        assert!(!seen.contains(&item("a", 10)));
-        assert!(seen.contains(&item("a", 20)) && seen.contains(&item("a", 30)));
+        assert!(!seen.contains(&sight("a", 10)));
+        assert!(seen.contains(&sight("a", 20)) && seen.contains(&sight("a", 30)));
     }
 
     #[test]
     fn versions_inside_the_window_survive_forgetting() {
         let mut seen = Seen::default();
-        seen.insert(&item("a", 10));
-        seen.insert(&item("b", 20));
+        seen.insert(&sight("a", 10));
+        seen.insert(&sight("b", 20));
         seen.forget_before(Timestamp::from_second(20).unwrap());
         assert_eq!(seen.len(), 1);
-        assert!(seen.contains(&item("b", 20)));
+        assert!(seen.contains(&sight("b", 20)));
     }
 
     #[test]
