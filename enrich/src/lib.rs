@@ -7,7 +7,6 @@
 
 pub mod config;
 pub mod error;
-pub mod expand;
 mod handler;
 pub mod lookup;
 pub mod machine_cache;

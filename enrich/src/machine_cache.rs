@@ -2,11 +2,8 @@
 //! them, and in a storm many at once.
 //!
 //! One task owns the state, so there is no lock; whoever asks sends a question and waits for its answer. A question
-//! that is given up does not stop the call, whose answer serves the next one. What to ask is the `planner`'s, what to
-//! remember the `memory`'s business.
-
-mod memory;
-pub mod planner;
+//! that is given up does not stop the call, whose answer serves the next one. What to ask is the business of the
+//! [`Planner`], what is remembered, for a while and up to a size, that of the `Memory`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,15 +15,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::lookup::{Answer, Came, LookupError, MachineLookup, fetch};
+use crate::lookup::{Answer, Ask, Came, LookupError, MachineLookup, Planner, Walk, fetch};
 use crate::metrics::{Metrics, Origin};
-use memory::Memory;
-use planner::Planner;
-
-use planner::{Ask, Walk};
 
 /// Questions that wait for the task.
 const QUEUE: usize = 1_024;
+/// How long it is remembered that Defender does not know a machine: it may be on its way in.
+const UNKNOWN_TTL: Duration = Duration::from_secs(30);
+/// Bytes remembered at most: some 20,000 machines.
+const CAPACITY: usize = 40 * 1024 * 1024;
+/// Bytes that machines which merely came along may fill, and what is left when there is no more room.
+const KEPT: usize = CAPACITY / 4 * 3;
+/// What an entry takes besides its JSON.
+const ENTRY: usize = 256;
 
 struct Question {
     id: MachineId,
@@ -239,6 +240,93 @@ impl<L: MachineLookup> CacheActor<L> {
             let _ = waiting.send(answer.clone());
         }
         self.memory.remember(key, answer, Instant::now());
+    }
+}
+
+struct Known {
+    answer: Answer,
+    until: Instant,
+}
+
+impl Known {
+    fn size(&self) -> usize {
+        ENTRY + self.answer.as_ref().map_or(0, |machine| machine.get().len())
+    }
+}
+
+/// Answers by lower-cased machine id.
+struct Memory {
+    known: HashMap<String, Known>,
+    bytes: usize,
+    ttl: Duration,
+}
+
+impl Memory {
+    /// Remembers each machine for `ttl`.
+    fn new(ttl: Duration) -> Self {
+        Self { known: HashMap::new(), bytes: 0, ttl }
+    }
+
+    /// What is known of a machine.
+    fn get(&self, key: &str, now: Instant) -> Option<&Answer> {
+        self.known.get(key).filter(|known| known.until > now).map(|known| &known.answer)
+    }
+
+    /// Remembers an answer if it will hold for a while: a machine, or that there is none. A failure is asked about
+    /// again. Where there is no room the oldest quarter is forgotten: this was asked for just now.
+    fn remember(&mut self, key: String, answer: Answer, now: Instant) {
+        let ttl = match &answer {
+            Ok(_) => self.ttl,
+            Err(LookupError::Unknown) => self.ttl.min(UNKNOWN_TTL),
+            Err(
+                LookupError::Failed(_) | LookupError::Rejected(_) | LookupError::Refused(_) | LookupError::Busy { .. },
+            ) => return,
+        };
+        let known = Known { answer, until: now + ttl };
+        if self.bytes + known.size() > CAPACITY {
+            self.forget_what_is_over(now);
+        }
+        if self.bytes + known.size() > CAPACITY {
+            self.forget_the_oldest();
+        }
+        self.put(key, known);
+    }
+
+    /// Remembers machines that came along with those that were asked for, as far as they leave a quarter of the room to those
+    /// that will be.
+    fn keep(&mut self, machines: impl IntoIterator<Item = (String, Verbatim)>, now: Instant) {
+        self.forget_what_is_over(now);
+        for (key, machine) in machines {
+            let known = Known { answer: Ok(machine), until: now + self.ttl };
+            if self.bytes + known.size() <= KEPT {
+                self.put(key, known);
+            }
+        }
+    }
+
+    fn put(&mut self, key: String, known: Known) {
+        self.bytes += known.size();
+        if let Some(old) = self.known.insert(key, known) {
+            self.bytes -= old.size();
+        }
+    }
+
+    /// Makes room for a quarter: what holds for the shortest time goes first.
+    fn forget_the_oldest(&mut self) {
+        let mut oldest: Vec<(Instant, String)> =
+            self.known.iter().map(|(key, known)| (known.until, key.clone())).collect();
+        oldest.sort_unstable();
+        for (_, key) in oldest {
+            if self.bytes <= KEPT {
+                return;
+            }
+            self.bytes -= self.known.remove(&key).map_or(0, |known| known.size());
+        }
+    }
+
+    fn forget_what_is_over(&mut self, now: Instant) {
+        self.known.retain(|_, known| known.until > now);
+        self.bytes = self.known.values().map(Known::size).sum();
     }
 }
 

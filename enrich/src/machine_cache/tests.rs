@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use cordon_defender::MACHINES_PER_CALL;
 use prometheus::Registry;
 
-use super::memory::UNKNOWN_TTL;
 use super::*;
 
+mod memory;
 mod storms;
 
 /// An API that knows some machines and writes down how it is asked.
