@@ -2,8 +2,9 @@
 //!
 //! One process at a time sends, elected by the one partition of `actions`, so that order is kept and nothing is
 //! sent twice. Read in this order: [`message`] (which mail a report deserves), [`wording`] and `facts`
-//! (what it says), [`mistakes`] (on a phone), [`window`] and [`digest`] (what is told together), [`render`] (text, HTML, headers), [`mailer`] and
-//! `session` (the loop), `delivery` and [`waiting`] (readers that are put off), [`letters`] (dead letters), [`notified`] (what has been sent).
+//! (what it says), [`mistakes`] (on a phone), [`window`] and [`digest`] (what is told together), [`render`] (text, HTML, headers),
+//! [`mailer`] (the loop, with `delivery` and `digests`), [`transport`] (how a mail leaves, and readers that are put off),
+//! [`letters`] (dead letters), [`notified`] (what has been sent).
 
 mod clean;
 pub mod config;
@@ -18,10 +19,8 @@ pub mod metrics;
 pub mod mistakes;
 pub mod notified;
 pub mod render;
-mod session;
 pub mod smtp;
 pub mod transport;
-pub mod waiting;
 pub mod window;
 pub mod wording;
 

@@ -1,11 +1,9 @@
 //! The sentences of what waited until its time was over: nobody decided, or that was not for people to say.
 
-use cordon_records::{ActionRecord, ActionState, HELD_ALL_THE_SAME, HELD_TOO_LONG};
+use cordon_records::{ActionRecord, HELD_ALL_THE_SAME};
 
-use super::Wording;
 use super::digests::CHECK;
-use super::phrases::Phrases;
-use super::phrases::{approvers, trouble, trouble_badge};
+use super::{Phrases, Wording, approvers, trouble, trouble_badge};
 
 /// Why it ran out.
 enum RanOut {
@@ -68,10 +66,4 @@ pub fn of(phrases: &Phrases, record: &ActionRecord) -> Wording {
         RanOut::Undecided | RanOut::TooFew(_) | RanOut::Held(_) => words,
     };
     words.next(phrases.by_hand())
-}
-
-/// The responder's reason. That nobody decided is left away where somebody did.
-pub fn reason(record: &ActionRecord) -> &str {
-    let decided = record.state == ActionState::Expired && !record.approvals.is_empty();
-    record.reason.strip_prefix(HELD_TOO_LONG).filter(|_| decided).unwrap_or(&record.reason)
 }

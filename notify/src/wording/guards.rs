@@ -1,8 +1,7 @@
 //! What a guard that speaks against an action says, in plain words.
 
-use cordon_records::{ActionRecord, GuardVerdict, Ruling};
+use cordon_records::{ActionRecord, ActionState, GuardVerdict, HELD_TOO_LONG, Ruling};
 
-use super::expiry;
 use crate::clean;
 use crate::clean::MAX_BLOCK;
 
@@ -46,7 +45,7 @@ pub fn plain(verdict: &GuardVerdict) -> String {
 
 /// Why an action stands where it stands: in the words of the guard, where a guard has decided.
 pub fn why(record: &ActionRecord) -> String {
-    let reason = expiry::reason(record);
+    let reason = reason(record);
     let against = record.guards.iter().filter(|verdict| verdict.ruling != Ruling::Pass);
     let found = against.filter_map(|verdict| {
         let (before, after) = reason.split_once(&said(verdict))?;
@@ -60,6 +59,12 @@ pub fn why(record: &ActionRecord) -> String {
             format!("{before}{}{}{after}", space(&before), plain.trim_end_matches('.'))
         }
     }
+}
+
+/// The responder's reason. That nobody decided is left away where somebody did.
+fn reason(record: &ActionRecord) -> &str {
+    let decided = record.state == ActionState::Expired && !record.approvals.is_empty();
+    record.reason.strip_prefix(HELD_TOO_LONG).filter(|_| decided).unwrap_or(&record.reason)
 }
 
 /// Whether the reason is this guard's word.

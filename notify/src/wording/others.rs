@@ -4,9 +4,7 @@
 use cordon_records::{Action, ActionRecord, ActionState, IsolationType, OtherAction};
 
 use super::people::{called_off, canceller, keeps_it_connected};
-use super::phrases::Phrases;
-use super::phrases::{lower, trouble, trouble_badge};
-use super::{Tone, Wording, around};
+use super::{Phrases, Tone, Wording, around, lower, trouble, trouble_badge};
 use crate::clean;
 
 /// The longest name of somebody in a sentence, in characters; a headline may have room for less.

@@ -4,9 +4,7 @@ use cordon_records::{Action, ActionRecord, ActionState, Ruling};
 
 use super::digests::CHECK;
 use super::people::{self, called_off, if_you_agree};
-use super::phrases::Phrases;
-use super::phrases::{WHO, WHY, approvers, lower, trouble, trouble_badge};
-use super::{Step, Tone, Wording, around, expiry, others};
+use super::{Phrases, Step, Tone, WHO, WHY, Wording, approvers, around, expiry, lower, others, trouble, trouble_badge};
 use crate::clean;
 use crate::facts::{self, instant};
 

@@ -7,26 +7,30 @@
 //! tells of dead letters makes none, or each would bring the next.
 
 use std::future::Future;
+use std::time::Duration;
 
-use cordon_records::{DeadLetterReason, Headers, Topic, dead_letter_header as header};
-use cordon_runtime::kafka::Outbound;
+use cordon_records::{Classified, DeadLetterReason, ErrorClass, Headers, Topic, dead_letter_header as header};
+use cordon_runtime::kafka::{Outbound, Tenure};
 use jiff::{SignedDuration, Timestamp};
 use lettre::Address;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use super::{COMPONENT, Letter, Session, Stop};
 use crate::error::NotifyError;
-use crate::mailer::{COMPONENT, FIRST_PAUSE, GRACE, LONGEST_PAUSE, Stop, lost_for, unless_lost, worth_repeating};
 use crate::message::Message;
 use crate::metrics::Lost;
 use crate::notified::{MailRecord, Planned, Reader, Sent, Stored, Tells, Waiting};
 use crate::render::Mail;
-use crate::transport::{Handover, Transport, in_one_line};
-use crate::waiting::Delivery;
+use crate::transport::{Delivery, Handover, Transport, in_one_line};
 
-use super::{Letter, Session};
-
+/// The first pause after a failure; it doubles up to [`LONGEST_PAUSE`].
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause, unless the other side asks for a longer one.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long a mail that is being handed over may go on after the tenure ended: cut off, it would be sent twice.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// No more than this is waited because the other side asked for it.
-const LONGEST_ASKED: std::time::Duration = std::time::Duration::from_secs(600);
+const LONGEST_ASKED: Duration = Duration::from_secs(600);
 /// What is kept of the answers of all readers in the header of a dead letter, in bytes.
 const MAX_DETAIL: usize = 4_096;
 /// A mail on which the connection breaks so often, after the server had begun to take it, waits beside the others.
@@ -34,7 +38,7 @@ const MOST_BREAKS: u32 = 3;
 
 /// What came of a mail about many things.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Somebody has it, or waits for it.
     Taken,
     /// Every reader was refused for good; what was said.
@@ -44,7 +48,7 @@ pub enum Outcome {
 impl<T: Transport> Session<'_, T> {
     /// Hands one mail over, however long the way out is closed. Readers that rest are not tried: they are put off, unless
     /// everybody rests. Then trying holds up nobody, and a way out that is closed is seen to be.
-    pub(crate) async fn hand_over(&mut self, mail: &Mail, report: &str) -> Result<Handover, Stop> {
+    pub(super) async fn hand_over(&mut self, mail: &Mail, report: &str) -> Result<Handover, Stop> {
         let mut handover = Handover::new(mail);
         let resting = |reader: &Address| Some((reader.clone(), self.queue.rests(reader, Instant::now())?.to_owned()));
         let mut resting: Vec<(Address, String)> = mail.to.iter().filter_map(resting).collect();
@@ -85,7 +89,7 @@ impl<T: Transport> Session<'_, T> {
     }
 
     /// Says that no reader takes a mail.
-    pub(crate) fn nobody_takes(&self, report: &str, refusals: &str, readers: usize) {
+    pub(super) fn nobody_takes(&self, report: &str, refusals: &str, readers: usize) {
         tracing::error!(report, why = refusals, "nobody takes this mail; what it tells goes to the dead letters");
         self.mailer.metrics.lost(Lost::Refused, readers);
         self.mailer.context.health.set_ready(COMPONENT, false, &format!("the last mail was refused: {refusals}"));
@@ -93,7 +97,7 @@ impl<T: Transport> Session<'_, T> {
 
     /// Sends a mail about many things: first it is written down as planned, so that a crash repeats this very mail, and
     /// read back, so that whoever was replaced meanwhile sends nothing.
-    pub(crate) async fn plan_and_send(
+    pub(super) async fn plan_and_send(
         &mut self,
         message: &Message,
         mail: &Mail,
@@ -122,7 +126,7 @@ impl<T: Transport> Session<'_, T> {
 
     /// Sends a mail that is written down as planned. When nobody takes it, it is written down as telling no report: each
     /// is still to be told, or put aside by itself.
-    pub(crate) async fn send_letter(
+    pub(super) async fn send_letter(
         &mut self,
         mut letter: Letter<'_>,
         happened_at: Timestamp,
@@ -141,7 +145,7 @@ impl<T: Transport> Session<'_, T> {
     }
 
     /// Writes down who has the mail and who waits for it, and gives up on who refuses it.
-    pub(crate) async fn write_down(
+    pub(super) async fn write_down(
         &mut self,
         letter: Letter<'_>,
         handover: Handover,
@@ -184,7 +188,7 @@ impl<T: Transport> Session<'_, T> {
     }
 
     /// Puts a mail into the row of those that wait, if anybody waits for it.
-    pub(crate) async fn wait_on(&mut self, delivery: Delivery) -> Result<(), Stop> {
+    pub(super) async fn wait_on(&mut self, delivery: Delivery) -> Result<(), Stop> {
         if !delivery.readers.is_empty()
             && let Some(mut crowded_out) = self.queue.push(delivery)
         {
@@ -198,7 +202,7 @@ impl<T: Transport> Session<'_, T> {
     }
 
     /// Tries one of the mails that wait, if one is due.
-    pub(crate) async fn try_who_waits(&mut self) -> Result<(), Stop> {
+    pub(super) async fn try_who_waits(&mut self) -> Result<(), Stop> {
         let Some((mut delivery, readers)) = self.queue.due(Instant::now()) else { return Ok(()) };
         let mut handover = Handover::to(readers.clone());
         let outcome = tokio::select! {
@@ -263,7 +267,7 @@ impl<T: Transport> Session<'_, T> {
     }
 
     /// Repeats a write to Kafka until it is confirmed. Repeating a doubtful one does no harm here.
-    pub(crate) async fn insist<W, F, R>(&self, what: &str, mut write: W) -> Result<R, Stop>
+    pub(super) async fn insist<W, F, R>(&self, what: &str, mut write: W) -> Result<R, Stop>
     where
         W: FnMut() -> F,
         F: Future<Output = Result<R, NotifyError>>,
@@ -283,6 +287,32 @@ impl<T: Transport> Session<'_, T> {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+/// Lets a failure pass that another try may fix, and says so in the log.
+pub(super) fn worth_repeating(error: NotifyError, what: &str) -> Result<(), Stop> {
+    match error.class() {
+        ErrorClass::Transient | ErrorClass::Ambiguous => {
+            tracing::warn!(%error, "could not {what}; trying again");
+            Ok(())
+        }
+        ErrorClass::Poison | ErrorClass::Fatal => Err(Stop::Failed(error)),
+    }
+}
+
+/// Pauses, unless the tenure ends first.
+pub(super) async fn unless_lost(tenure: &Tenure, pause: Duration) -> Result<(), Stop> {
+    tokio::select! {
+        biased;
+        () = tenure.lost() => Err(Stop::TenureOver),
+        () = sleep(pause) => Ok(()),
+    }
+}
+
+/// Half of what is allowed is left for the way back.
+pub(super) async fn lost_for(tenure: &Tenure, grace: Duration) {
+    tenure.lost().await;
+    sleep(grace.min(tenure.patience() / 2)).await;
 }
 
 /// The record of a mail: with its bytes for as long as somebody waits for it.
