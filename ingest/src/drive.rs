@@ -304,8 +304,7 @@ impl Driver {
             (false, Some(_)) => Link::Refused,
             (false, None) => Link::None,
         };
-        let items =
-            page.items.into_iter().chain(page.unreadable).map(|raw| Item::read(raw).asked(self.asked)).collect();
+        let items = page.items.into_iter().map(|raw| Item::read(raw).asked(self.asked)).collect();
         let step = round.take(items, link, &self.seen);
         if self.sorted && !round.sorted() {
             tracing::warn!("the server does not sort the alert list; only pages that hold everything prove anything");

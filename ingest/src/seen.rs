@@ -8,9 +8,10 @@ use std::fmt;
 use std::hash::Hash;
 
 use cordon_records::text::hex;
-use cordon_records::{Alert, AlertId, Verbatim, lenient};
+use cordon_records::{AlertId, Verbatim, lenient};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 /// Versions kept at most: some 20 MB. Where a sweep looks back over more, it produces the oldest of them again.
@@ -83,6 +84,19 @@ pub struct Item {
     pub asked: Asked,
 }
 
+/// What of an alert makes it one, and tells its sights apart. A round serves what earlier ones have served again, hundreds of
+/// items to a new one, and the new ones wait for all of them to be read. The rest of an alert may be anything; that its
+/// machine's id is not given twice is looked at here as wherever alerts are read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sighted {
+    id: AlertId,
+    #[serde(default, deserialize_with = "lenient::instant")]
+    last_update_time: Option<Timestamp>,
+    #[serde(default, rename = "machineId")]
+    _machine_id: IgnoredAny,
+}
+
 /// The one field that orders the list, readable even when the rest is not.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,7 +109,11 @@ impl Item {
     /// Reads one item. Never fails: what cannot be read is an item too, since it must not get lost.
     #[must_use]
     pub fn read(raw: Verbatim) -> Self {
-        let (reading, stamp) = match raw.view::<Alert>() {
+        let sighted = match raw.get().starts_with('{') {
+            true => raw.view::<Sighted>().map_err(|error| error.to_string()),
+            false => Err("it is no object".to_owned()),
+        };
+        let (reading, stamp) = match sighted {
             Ok(alert) => (Reading::Alert(alert.id), alert.last_update_time),
             Err(error) => {
                 let stamp = raw.view::<Stamp>().ok().and_then(|found| found.last_update_time);
@@ -243,6 +261,9 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use cordon_records::Alert;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn item(json: &str) -> Item {
@@ -296,6 +317,7 @@ mod tests {
             assert!(matches!(item.reading, Reading::Unreadable(_)), "{json} was read as {:?}", item.reading);
             assert!(item.stamp.is_some(), "{json} lost its stamp");
         }
+        assert!(matches!(item(r#"["a"]"#).reading, Reading::Unreadable(_)), "a list reads as a struct, too");
         assert_eq!(item("17").stamp, None);
         assert_eq!(item("null").stamp, None);
     }
@@ -355,5 +377,46 @@ mod tests {
         assert_eq!(seen.len(), MAX_CONTENTS);
         assert!(!seen.contains(&bare(0)));
         assert!(seen.contains(&bare(MAX_CONTENTS)));
+    }
+
+    /// Values of an alert's fields as they come, and as nobody should send them.
+    fn value() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            r#""a""#,
+            r#""a/b""#,
+            r#""""#,
+            "17",
+            "null",
+            "true",
+            "1e999",
+            "[]",
+            "{}",
+            r#""x\ud83d""#,
+            r#"{"x":1,"x":2}"#,
+            r#"[{"entityType":"File","entityType":"Ip"}]"#,
+            r#""2026-01-01T00:00:00Z""#,
+            r#""2026-01-01T00:00:00""#,
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_an_alert_here_is_one_for_whoever_reads_all_of_it(
+            fields in prop::collection::vec((
+                prop::sample::select(vec!["id", "machineId", "lastUpdateTime", "title", "evidence", "other", "\\ud800"]),
+                value(),
+            ), 0..6)
+        ) {
+            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            let json = format!("{{{}}}", fields.join(","));
+            let item = item(&json);
+            match item.raw.view::<Alert>() {
+                Ok(alert) => {
+                    prop_assert_eq!(item.alert_id(), Some(&alert.id), "{}", json);
+                    prop_assert_eq!(item.stamp, alert.last_update_time, "{}", json);
+                }
+                Err(_) => prop_assert_eq!(item.alert_id(), None, "{}", json),
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::exchange::Answer;
 use crate::next_link::{NextLink, RefusedLink};
 use crate::odata::{Filter, Query};
-use crate::page::{Page, single};
+use crate::page::{Listing, single};
 use crate::quota::Room;
 
 /// Which alerts to list.
@@ -48,10 +48,9 @@ impl AlertQuery {
 /// One page of alerts, as the server sent it.
 #[derive(Debug, Clone)]
 pub struct AlertPage {
-    /// The alerts, byte for byte, in the server's order.
+    /// The items, byte for byte, in the server's order. Whoever reads them finds what is no alert among them: a page may have
+    /// thousands, and to look at each here would be to read it twice.
     pub items: Vec<Verbatim>,
-    /// Items that are no objects, or whose id is missing or not one that we can ask for: to be dead-lettered.
-    pub unreadable: Vec<Verbatim>,
     /// Where the list goes on, if the server says so.
     pub next: Option<NextLink>,
     /// A continuation that is not followed. The list may still be paged by time.
@@ -94,13 +93,9 @@ impl Defender {
     }
 
     fn alert_page(&self, answer: &Answer) -> Result<AlertPage, ApiError> {
-        let page = Page::parse(Endpoint::AlertList, &self.transport.base, &answer.body)?;
-        let mut items = Vec::with_capacity(page.items.len());
-        let mut unreadable = page.unreadable;
-        for (id, item) in page.items {
-            if AlertId::new(id).is_ok() { items.push(item) } else { unreadable.push(item) }
-        }
-        Ok(AlertPage { items, unreadable, next: page.next, refused_next: page.refused_next })
+        let Listing { items, next, refused_next } =
+            Listing::parse(Endpoint::AlertList, &self.transport.base, &answer.body)?;
+        Ok(AlertPage { items, next, refused_next })
     }
 }
 

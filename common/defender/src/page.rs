@@ -11,7 +11,15 @@ use crate::exchange::Answer;
 use crate::next_link::{NextLink, RefusedLink};
 use crate::wire::text_of;
 
-/// One page of a list. Each item keeps its bytes.
+/// One page of a list as it was sent, whatever its items are. Each keeps its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) items: Vec<Verbatim>,
+    pub(crate) next: Option<NextLink>,
+    pub(crate) refused_next: Option<RefusedLink>,
+}
+
+/// One page of a list of what has an id. Each item keeps its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     /// Objects with an id, and the id as text.
@@ -36,24 +44,33 @@ struct Identified {
     id: Option<String>,
 }
 
-impl Page {
+impl Listing {
     /// Reads a page. An answer without a list is an error, never an empty list: emptiness must be told.
     pub(crate) fn parse(endpoint: Endpoint, base: &Base, body: &[u8]) -> Result<Self, ApiError> {
         let text = text_of(body);
         let envelope = envelope(&text).map_err(|why| ApiError::Unreadable { endpoint: endpoint.name(), why })?;
-        let mut page = Self::default();
-        for raw in envelope.value.unwrap_or_default() {
-            let item = Verbatim::from(raw.to_owned());
+        let items = envelope.value.unwrap_or_default().into_iter().map(|raw| Verbatim::from(raw.to_owned()));
+        let mut listing = Self { items: items.collect(), ..Self::default() };
+        let next = envelope.next.and_then(|raw| lenient::from_str::<String>(raw.get()).ok());
+        match next.filter(|link| !link.is_empty()).map(|link| NextLink::check(base, &link)) {
+            Some(Ok(link)) => listing.next = Some(link),
+            Some(Err(refused)) => listing.refused_next = Some(refused),
+            None => {}
+        }
+        Ok(listing)
+    }
+}
+
+impl Page {
+    /// As [`Listing::parse`], with the ids.
+    pub(crate) fn parse(endpoint: Endpoint, base: &Base, body: &[u8]) -> Result<Self, ApiError> {
+        let Listing { items, next, refused_next } = Listing::parse(endpoint, base, body)?;
+        let mut page = Self { next, refused_next, ..Self::default() };
+        for item in items {
             match id_of(&item) {
                 Some(id) => page.items.push((id, item)),
                 None => page.unreadable.push(item),
             }
-        }
-        let next = envelope.next.and_then(|raw| lenient::from_str::<String>(raw.get()).ok());
-        match next.filter(|link| !link.is_empty()).map(|link| NextLink::check(base, &link)) {
-            Some(Ok(link)) => page.next = Some(link),
-            Some(Err(refused)) => page.refused_next = Some(refused),
-            None => {}
         }
         Ok(page)
     }
