@@ -1,4 +1,7 @@
 //! Which accepted actions are followed, and when: one list call serves all that are due. Pure.
+//!
+//! So hundreds may end with one look. Each end is a report, records and a mail, and what is on its way to a call would stand
+//! behind all of them; so what a look told is gone through a few at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -6,7 +9,7 @@ use std::time::{Duration, Instant};
 use cordon_records::{ActionKey, ActionState, AttemptState, LedgerEntry, MachineActionId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::{Effect, Moment};
+use super::event::{Effect, Moment, Unreadable};
 use super::facts::ActionSnapshot;
 use super::schedule::{Due, Schedule};
 
@@ -22,6 +25,12 @@ const UNREADABLE: u32 = 60;
 /// The list is asked from a little before the oldest action due. Of one that was accepted before a restart only the
 /// INTENT's time is known, and our clock may differ from Defender's.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(10);
+
+/// What a look told of so many is gone through at once.
+const AT_ONCE: usize = 16;
+
+/// What it told of more is gone through in so many parts at most, over half the distance to the next look.
+const PARTS: u32 = 25;
 
 /// Defender may write one instant more or less exactly in its answer and in its list.
 const ROUNDING: SignedDuration = SignedDuration::from_secs(1);
@@ -49,7 +58,8 @@ impl FollowUp {
 /// One action after a look at the list.
 pub(super) struct LookedAt {
     pub key: ActionKey,
-    pub id: MachineActionId,
+    /// What the list says of it, if it shows it at all.
+    pub found: Result<Option<ActionSnapshot>, Unreadable>,
     /// People are to be told that the end stays out.
     pub alarm: bool,
     /// Nobody will answer any more.
@@ -73,8 +83,17 @@ pub(crate) struct FollowUps {
 #[derive(Debug)]
 struct Look {
     asked_at: Instant,
-    /// What it was asked for.
+    /// What it was asked for and was not gone through yet.
     about: BTreeSet<ActionKey>,
+    told: Option<Told>,
+}
+
+/// What a look told.
+#[derive(Debug)]
+struct Told {
+    standings: Result<BTreeMap<MachineActionId, ActionSnapshot>, Unreadable>,
+    /// How many are gone through at a time.
+    part: usize,
 }
 
 impl FollowUps {
@@ -125,6 +144,8 @@ impl FollowUps {
         }
         assert!(self.due.iter().all(|key| self.open.contains_key(key)), "{:?} of {:?}", self.due, self.open);
         assert!(self.due.is_empty() || self.under_way.is_some() || schedule.has(&Due::Looks));
+        let is_told = self.under_way.as_ref().is_some_and(|look| look.told.is_some());
+        assert_eq!(schedule.has(&Due::Told), is_told, "the rest of {:?}", self.under_way);
     }
 
     /// Nobody looks at this action any more.
@@ -149,27 +170,45 @@ impl FollowUps {
         let follows = || about.iter().filter_map(|key| self.open.get(key));
         let ids = follows().map(|follow| follow.id.clone()).collect();
         let since = follows().map(|follow| follow.since).min()?;
-        self.under_way = Some(Look { asked_at: at.mono, about });
+        self.under_way = Some(Look { asked_at: at.mono, about, told: None });
         schedule.set(Due::Looks, at.mono + self.first);
         Some(Effect::Follow { ids, since })
     }
 
-    /// Moves everything that was due to its next look, and gives back what it was. `read` says whether this look told
-    /// anything: one that did not is no reason to give up, but many of them are. `None` where no look is under way.
-    pub(super) fn advance(&mut self, read: bool, schedule: &mut Schedule, at: Moment) -> Option<Vec<LookedAt>> {
-        let Look { asked_at, about } = self.under_way.take()?;
+    /// The look that is under way told this. `false` where none is.
+    #[must_use]
+    pub(super) fn told(&mut self, standings: Result<Vec<ActionSnapshot>, Unreadable>) -> bool {
+        let Some(look) = self.under_way.as_mut().filter(|look| look.told.is_none()) else { return false };
+        let by_id = |standing: ActionSnapshot| (standing.id.clone(), standing);
+        let standings = standings.map(|standings| standings.into_iter().map(by_id).collect());
+        let part = look.about.len().div_ceil(PARTS as usize).max(AT_ONCE);
+        look.told = Some(Told { standings, part });
+        true
+    }
+
+    /// Moves the next part of what was due to its next look, and gives back what the look told of it. A look that could not be
+    /// read is no reason to give up, but many of them are. `None` where no look has told anything.
+    pub(super) fn advance(&mut self, schedule: &mut Schedule, at: Moment) -> Option<Vec<LookedAt>> {
+        let Look { asked_at, about, told } = self.under_way.as_mut()?;
+        let Told { standings, part } = told.as_ref()?;
         let mut looked_at = Vec::new();
-        for key in about {
+        for key in std::iter::from_fn(|| about.pop_first()).take(*part) {
             // What has ended or was taken up anew since is not what was asked for.
-            let Some(follow) = self.open.get_mut(&key).filter(|follow| follow.due() <= asked_at) else { continue };
+            let Some(follow) = self.open.get_mut(&key).filter(|follow| follow.due() <= *asked_at) else { continue };
             follow.step += 1;
             follow.next = at.mono + distance(self.first, follow.step);
-            let alarm = follow.alarm.take_if(|alarm| *alarm <= asked_at).is_some();
-            follow.unread = if read { 0 } else { follow.unread + 1 };
+            let alarm = follow.alarm.take_if(|alarm| *alarm <= *asked_at).is_some();
+            follow.unread = if standings.is_ok() { 0 } else { follow.unread + 1 };
             let is_over = at.wall.duration_since(follow.asked) > GIVE_UP;
-            let given_up = is_over && (read || follow.unread >= UNREADABLE);
+            let given_up = is_over && (standings.is_ok() || follow.unread >= UNREADABLE);
+            let found = standings.as_ref().map(|standings| standings.get(&follow.id).cloned()).map_err(Clone::clone);
             schedule.set(Due::Look(key.clone()), follow.due());
-            looked_at.push(LookedAt { key, id: follow.id.clone(), alarm, given_up });
+            looked_at.push(LookedAt { key, found, alarm, given_up });
+        }
+        if about.is_empty() {
+            self.under_way = None;
+        } else {
+            schedule.set(Due::Told, at.mono + self.first / 2 / PARTS);
         }
         Some(looked_at)
     }
@@ -236,9 +275,41 @@ mod tests {
         };
         let Some(Effect::Follow { ids, since }) = look(&mut follow, &mut schedule, 5) else { panic!("one is due") };
         assert_eq!((ids.len(), since), (1, "2026-11-22T22:39:59Z".parse().unwrap()));
-        follow.advance(true, &mut schedule, at(6));
+        assert!(follow.told(Ok(Vec::new())) && !follow.told(Ok(Vec::new())), "one look is told once");
+        assert_eq!(follow.advance(&mut schedule, at(6)).map(|looked_at| looked_at.len()), Some(1));
         assert!(look(&mut follow, &mut schedule, 9).is_none(), "two are due, but the last look was four seconds ago");
         let Some(Effect::Follow { ids, since }) = look(&mut follow, &mut schedule, 10) else { panic!("two are due") };
         assert_eq!((ids.len(), since), (2, "2026-11-22T22:40:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_a_look_told_of_many_is_gone_through_a_few_at_a_time_and_before_the_next_look() {
+        for (count, most) in [(16, 16), (250, 16), (1_000, 40)] {
+            let (first, wall) = (Duration::from_secs(5), "2026-11-22T22:41:09Z".parse().unwrap());
+            let (mut follow, start) = (FollowUps::new(first, Duration::from_secs(900)), Instant::now());
+            let mut schedule = Schedule::default();
+            let at = |mono| Moment { wall, mono };
+            for number in 0..count {
+                let mut entry = entry(0, &number.to_string());
+                entry.key = serde_json::from_str(&format!("\"{number:032x}\"")).unwrap();
+                follow.add(&entry, &mut schedule, at(start));
+                follow.is_due(entry.key);
+            }
+            schedule.due(start + first);
+            let asked = follow.look(&mut schedule, at(start + first));
+            assert!(matches!(asked, Some(Effect::Follow { ids, .. }) if ids.len() == count));
+            assert!(follow.told(Ok(Vec::new())));
+            let (mut now, mut parts) = (start + first, Vec::new());
+            parts.extend(follow.advance(&mut schedule, at(now)).map(|part| part.len()));
+            while schedule.has(&Due::Told) {
+                now += first / 2 / PARTS;
+                assert!(schedule.due(now).contains(&Due::Told));
+                parts.extend(follow.advance(&mut schedule, at(now)).map(|part| part.len()));
+                follow.assert_nothing_forgotten(&schedule);
+            }
+            assert_eq!((parts.iter().sum::<usize>(), parts.iter().max()), (count, Some(&most)));
+            assert!(now <= start + first + first / 2, "{:?}", now - start);
+            assert!(follow.advance(&mut schedule, at(now)).is_none(), "all of it was gone through");
+        }
     }
 }

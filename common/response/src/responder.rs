@@ -188,6 +188,7 @@ impl Responder {
                 Due::Waited(key) => self.write_what_was_waited(&key, at),
                 Due::Job(key) => self.wake_job(&key, at),
                 Due::Look(key) => self.follow.is_due(key),
+                Due::Told => self.go_through_what_was_told(at),
                 Due::Retry(key) => self.try_again(&key),
                 Due::Release(key) => self.time_is_over(&key, at),
                 Due::ReadAgain => self.read_again_now(at),

@@ -19,6 +19,8 @@ pub(crate) enum Due {
     Look(ActionKey),
     /// Looks have kept their distance: the next may be made.
     Looks,
+    /// More of what a look told is gone through.
+    Told,
     /// A failed action is attempted anew.
     Retry(ActionKey),
     /// The time of this isolation is over.
@@ -131,6 +133,7 @@ mod tests {
             of(Due::Release),
             of(Due::Link),
             Just(Due::Looks),
+            Just(Due::Told),
             Just(Due::Expiry),
             Just(Due::ReadAgain),
             Just(Due::Gathered),

@@ -53,15 +53,20 @@ impl Links {
 
 impl Responder {
     pub(super) fn followed(&mut self, standings: Result<Vec<ActionSnapshot>, Unreadable>, at: Moment) {
-        let Some(looked_at) = self.follow.advance(standings.is_ok(), &mut self.schedule, at) else {
+        if !self.follow.told(standings) {
             return self.out_of_place("list of accepted actions", None, "no look is under way");
+        }
+        self.go_through_what_was_told(at);
+    }
+
+    /// Does what follows from a part of what the look told.
+    pub(super) fn go_through_what_was_told(&mut self, at: Moment) {
+        let Some(looked_at) = self.follow.advance(&mut self.schedule, at) else {
+            return self.out_of_place("time", None, "no look has told anything");
         };
-        for LookedAt { key, id, alarm, given_up } in looked_at {
+        for LookedAt { key, found, alarm, given_up } in looked_at {
             // A list that could not be read says of no action that it has an end, or none.
-            let standing = match &standings {
-                Ok(standings) => standings.iter().find(|standing| standing.id == id),
-                Err(_) => None,
-            };
+            let standing = found.as_ref().ok().and_then(Option::as_ref);
             if let Some((state, reason)) = standing.and_then(ended) {
                 let by_an_app = standing.is_some_and(ActionSnapshot::is_cancelled_by_no_person);
                 let ours = by_an_app.then(|| self.called_off(&key)).flatten();
@@ -70,10 +75,10 @@ impl Responder {
                 let why = "Defender names no outcome after 73 hours; look at the machine".into();
                 self.end(&key, ActionState::NeedsHuman, why, at);
             } else if alarm {
-                let found = match (&standings, standing) {
-                    (Err(failure), _) => format!("its list cannot be read: {}", failure.why),
-                    (Ok(_), None) => "its list does not show it".into(),
-                    (Ok(_), Some(standing)) => standing.status.as_str().to_owned(),
+                let found = match found {
+                    Err(failure) => format!("its list cannot be read: {}", failure.why),
+                    Ok(None) => "its list does not show it".into(),
+                    Ok(Some(standing)) => standing.status.as_str().to_owned(),
                 };
                 self.alarm(&key, &found, at);
             }

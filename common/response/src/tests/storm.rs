@@ -1,9 +1,13 @@
 //! Many alerts at once.
 
-use cordon_records::{ActionState, Report};
+use std::time::Duration;
 
-use super::samples::{config, decision};
+use cordon_policy::Guards;
+use cordon_records::{ActionState, ActionStatus, Report};
+
+use super::samples::{config, decision, pending};
 use super::world::World;
+use crate::responder::Config;
 
 #[test]
 fn five_hundred_alerts_on_a_hundred_machines_leave_the_caps_number_of_calls_and_one_notice() {
@@ -55,4 +59,27 @@ fn resuming_lifts_the_breaker_that_the_notice_named_and_no_other() {
     assert!(world.responder.ledger().breaker().unwrap().on);
     world.responder.resume_switch(&notice, world.at);
     assert!(!world.responder.ledger().breaker().unwrap().on);
+}
+
+#[test]
+fn what_ends_with_one_look_is_told_in_parts_and_an_isolation_that_comes_meanwhile_does_not_wait_for_them() {
+    let guards =
+        Guards::load("guards.yaml", "caps: {all_rules: {1h: 100}, fleet_share: {1d: 100%, floor: 100}}").unwrap();
+    let mut world = World::restored(Config { guards, ..config() }, Vec::new());
+    let succeeded = |world: &World| world.states().iter().filter(|state| **state == ActionState::Succeeded).count();
+    for n in 0..20 {
+        world.decide(decision(&format!("a{n}"), &format!("m{n}")));
+    }
+    world.run();
+    let mut ended: Vec<_> = world.calls.iter().map(|(key, ..)| pending(key)).collect();
+    ended.iter_mut().for_each(|standing| standing.status = ActionStatus::Succeeded);
+    world.until_followed(&ended);
+    world.run();
+    assert_eq!((world.calls.len(), succeeded(&world)), (20, 16));
+    world.decide(decision("a20", "m20"));
+    world.run();
+    assert_eq!((world.calls.len(), succeeded(&world)), (21, 16));
+    world.pass(Duration::from_millis(100));
+    world.run();
+    assert_eq!(succeeded(&world), 20);
 }
