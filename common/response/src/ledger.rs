@@ -67,6 +67,8 @@ pub struct LedgerState {
     isolations: BTreeMap<AlertId, BTreeSet<ActionKey>>,
     /// Which of the entries are open, machine by machine: asked for at every step.
     open: BTreeMap<MachineId, BTreeSet<ActionKey>>,
+    /// How many they are: told at every step.
+    open_count: usize,
     /// What is held, by the instant at which it stops waiting.
     waiting: BTreeSet<(Timestamp, ActionKey)>,
     /// Isolations that end by themselves, by the instant at which they do.
@@ -141,7 +143,8 @@ impl LedgerState {
         self.waiting.extend(waits_until(&entry).map(|until| (until, entry.key.clone())));
         self.timers.extend(entry.release_at.map(|at| (at, entry.key.clone())));
         if entry.is_open() {
-            self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
+            let is_new = self.open.entry(entry.machine.id.clone()).or_default().insert(entry.key.clone());
+            self.open_count += usize::from(is_new);
         } else {
             self.reported.insert((entry.at, entry.key.clone()));
         }
@@ -263,8 +266,8 @@ impl LedgerState {
 
     /// How many are open.
     #[must_use]
-    pub fn open_count(&self) -> usize {
-        self.open.values().map(BTreeSet::len).sum()
+    pub const fn open_count(&self) -> usize {
+        self.open_count
     }
 
     /// Everything that is known of this machine, in the order of the keys.
@@ -415,7 +418,8 @@ impl LedgerState {
         if let Some(at) = entry.release_at {
             self.timers.remove(&(at, entry.key.clone()));
         }
-        take_from(&mut self.open, &entry.machine.id, &entry.key);
+        let was_open = take_from(&mut self.open, &entry.machine.id, &entry.key);
+        self.open_count -= usize::from(was_open);
         self.reported.remove(&(entry.at, entry.key.clone()));
         for at in entry.intents.iter().chain([&entry.at]) {
             if let Some(marks) = self.attempted.get_mut(at) {
@@ -443,14 +447,14 @@ fn waits_until(entry: &LedgerEntry) -> Option<Timestamp> {
     (entry.state == AttemptState::Reported(ActionState::Held)).then_some(entry.expires_at)?
 }
 
-/// Takes a key out of an index.
-pub(crate) fn take_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<ActionKey>>, of: &K, key: &ActionKey) {
-    if let Some(keys) = index.get_mut(of) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(of);
-        }
+/// Takes a key out of an index; says whether it was in it.
+pub(crate) fn take_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<ActionKey>>, of: &K, key: &ActionKey) -> bool {
+    let Some(keys) = index.get_mut(of) else { return false };
+    let was_in = keys.remove(key);
+    if keys.is_empty() {
+        index.remove(of);
     }
+    was_in
 }
 
 /// Attempt by attempt, the later instant: an attempt that was made again under its number counts once, from then on.
