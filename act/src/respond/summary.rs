@@ -2,8 +2,9 @@
 //!
 //! A change comes here once the ledger's record is confirmed, in the turn of its key, and is written beside the loop: neither
 //! a call nor a settlement waits for it. Of a key only the newest change is kept until it is written, so what waits does not
-//! grow while the broker takes nothing. A failure stops nobody's isolation, and is not silent: it is logged, it keeps the
-//! stage unready for as long as it lasts, which `cordon status` shows, and is tried again until it is mended.
+//! grow while the broker takes nothing. What only brings further what people see already waits for others (`book`), so that an
+//! action takes fewer records, and they leave together. A failure stops nobody's isolation, and is not silent: it is logged, it
+//! keeps the stage unready for as long as it lasts, which `cordon status` shows, and is tried again until it is mended.
 //!
 //! A former holder that wakes may write over a key. The holder reads the topic again now and then, and has what the ledger
 //! says of such a key written once more, in the turn of that key.
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use cordon_records::{Counter, LedgerRecord, StampedRecord, Topic, WholeSummary};
 use cordon_response::{
-    Event, LastWords, LedgerState, RawRecord, SummaryChanges, SummaryFold, SummaryRecords, mirrored, summarised,
+    Event, LastWords, LedgerState, RawRecord, SummaryChanges, SummaryFold, SummaryRecords, summarised,
 };
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{self, Outbound};
@@ -25,6 +26,10 @@ use tokio::task::JoinSet;
 use super::inbound;
 use super::writes::Turn;
 use crate::error::ActError;
+
+mod book;
+
+use book::Book;
 
 /// Its name among the components of its process.
 pub const COMPONENT: &str = "summary";
@@ -49,63 +54,6 @@ impl Default for Pace {
     }
 }
 
-/// So many records are under way at once.
-const AT_ONCE: usize = 256;
-
-/// What one tenure has to write.
-#[derive(Debug)]
-enum Book {
-    /// The topic is yet to be compared with what it is to say.
-    Comparing(SummaryRecords),
-    /// What is yet to be written, of each key the newest.
-    Following(SummaryChanges),
-}
-
-impl Book {
-    fn keep(&mut self, record: &LedgerRecord) {
-        match self {
-            Self::Comparing(wanted) => wanted.take(record),
-            Self::Following(changes) => changes.extend(mirrored(record)),
-        }
-    }
-
-    /// What the ledger says of keys over which a former holder wrote. While the topic is compared that is found there.
-    fn say_again(&mut self, what: SummaryChanges) {
-        if let Self::Following(changes) = self {
-            changes.extend(what);
-        }
-    }
-
-    /// The topic was read.
-    fn compared(&mut self, found: &SummaryFold) {
-        if let Self::Comparing(wanted) = self {
-            *self = Self::Following(wanted.differences(found));
-        }
-    }
-
-    /// The claim of this tenure, while the topic is yet to be compared.
-    fn claim(&self) -> Option<SummaryChanges> {
-        let Self::Comparing(wanted) = self else { return None };
-        Some(wanted.get("claim").map(|claim| ("claim".to_owned(), Some(claim.clone()))).into_iter().collect())
-    }
-
-    /// Hands over what is to be written next.
-    fn next(&mut self) -> SummaryChanges {
-        let Self::Following(changes) = self else { return SummaryChanges::new() };
-        let next: Vec<String> = changes.keys().take(AT_ONCE).cloned().collect();
-        next.into_iter().filter_map(|key| changes.remove_entry(&key)).collect()
-    }
-
-    /// Takes back what could not be written, where nothing newer has come.
-    fn put_back(&mut self, failed: SummaryChanges) {
-        if let Self::Following(changes) = self {
-            for (key, change) in failed {
-                changes.entry(key).or_insert(change);
-            }
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Shared {
     book: Mutex<Book>,
@@ -126,10 +74,14 @@ pub struct Told(Arc<Shared>);
 impl Told {
     /// These records of the ledger are confirmed. To be called in the turn of their keys.
     pub fn keep<'a>(&self, records: impl IntoIterator<Item = &'a StampedRecord>) {
-        let mut book = self.0.book();
-        records.into_iter().for_each(|record| book.keep(record.record()));
+        let (mut book, now) = (self.0.book(), Instant::now());
+        let due = book.due();
+        records.into_iter().for_each(|record| book.keep(record.record(), now));
+        let is_sooner = book.due() < due || due.is_none();
         drop(book);
-        self.0.changed.notify_one();
+        if is_sooner {
+            self.0.changed.notify_one();
+        }
     }
 }
 
@@ -221,7 +173,7 @@ impl Writer {
     async fn run(mut self, closing: Arc<Notify>) {
         let mut is_closing = false;
         loop {
-            let written = self.turn().await;
+            let written = self.turn(is_closing).await;
             self.say(&written);
             match (&written, is_closing) {
                 (Ok(false), false) => tokio::select! {
@@ -243,7 +195,12 @@ impl Writer {
     /// When there is something to do although nothing changes.
     fn due(&self) -> Instant {
         let mark = self.marked.map_or_else(Instant::now, |at| at + self.pace.mark);
-        mark.min(self.looked + self.pace.look)
+        let due = mark.min(self.looked + self.pace.look);
+        self.shared.book().due().map_or(due, |waits| waits.min(due))
+    }
+
+    fn is_to_be_marked(&self) -> bool {
+        self.marked.is_none_or(|at| at.elapsed() >= self.pace.mark)
     }
 
     fn say(&self, written: &Result<bool, ActError>) {
@@ -257,8 +214,8 @@ impl Writer {
         self.context.health.set_ready(COMPONENT, false, &format!("{topic} is not up to date: {error}"));
     }
 
-    /// Writes some of what is to be written; says whether there was something.
-    async fn turn(&mut self) -> Result<bool, ActError> {
+    /// Writes some of what is to be written; says whether there was something. Before the mark, and at the end, nothing waits.
+    async fn turn(&mut self, is_closing: bool) -> Result<bool, ActError> {
         let claim = self.shared.book().claim();
         if let Some(claim) = claim {
             // First of all: whoever reads waits for the mark of this claim from here on, and what a former holder says after
@@ -273,13 +230,14 @@ impl Writer {
         } else if self.looked.elapsed() >= self.pace.look {
             self.look_again().await?;
         }
-        let changes = self.shared.book().next();
+        let is_to_be_marked = self.is_to_be_marked();
+        let changes = self.shared.book().next(Instant::now(), is_closing || is_to_be_marked);
         if !changes.is_empty() {
             self.write(changes).await?;
             return Ok(true);
         }
         // However often something changes: it is whole whenever nothing is left.
-        if self.marked.is_some_and(|at| at.elapsed() < self.pace.mark) {
+        if !is_to_be_marked {
             return Ok(false);
         }
         let whole = WholeSummary { epoch: self.by.epoch, at: self.context.clock.now() };
@@ -332,44 +290,5 @@ impl Writer {
             Some(record) => Ok(Outbound::json(Topic::Summary, key, headers, record)?),
             None => Ok(Outbound { topic: Topic::Summary, key: Some(key.to_owned()), headers, value: None }),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use cordon_records::{Claim, Latch};
-
-    use super::super::tests::samples::start;
-    use super::*;
-
-    fn pause(on: bool) -> LedgerRecord {
-        LedgerRecord::Pause(Latch { on, by: "ann".into(), why: "drill".into(), at: start(), window_s: None })
-    }
-
-    fn claim() -> LedgerRecord {
-        LedgerRecord::Claim(Claim { epoch: 3, owner: "h".into(), at: start() })
-    }
-
-    #[test]
-    fn what_comes_while_the_topic_is_compared_is_in_what_is_written_and_the_claim_is_first() {
-        let mut book = Book::Comparing(SummaryRecords::default());
-        [claim(), pause(true), pause(false)].iter().for_each(|record| book.keep(record));
-        let first = SummaryChanges::from([("claim".to_owned(), Some(claim()))]);
-        assert_eq!((book.next(), book.claim()), (SummaryChanges::new(), Some(first.clone())), "the claim alone before");
-        book.compared(&SummaryFold::default());
-        let rest = SummaryChanges::from([("pause".to_owned(), Some(pause(false)))]);
-        assert_eq!(book.next(), first.into_iter().chain(rest).collect());
-        assert!(book.next().is_empty() && book.claim().is_none());
-    }
-
-    #[test]
-    fn what_could_not_be_written_is_written_again_unless_something_newer_has_come() {
-        let mut book = Book::Following(SummaryChanges::new());
-        [pause(true), claim()].iter().for_each(|record| book.keep(record));
-        let failed = book.next();
-        book.keep(&pause(false));
-        book.put_back(failed);
-        let wanted = [("claim".to_owned(), Some(claim())), ("pause".to_owned(), Some(pause(false)))];
-        assert_eq!(book.next(), SummaryChanges::from(wanted));
     }
 }

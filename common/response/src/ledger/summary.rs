@@ -56,6 +56,11 @@ impl SummaryRecords {
         self.0.get(key)
     }
 
+    /// The keys of which it is to say something.
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.0.keys()
+    }
+
     /// Takes what the ledger says since.
     pub fn take(&mut self, record: &LedgerRecord) {
         match mirrored(record) {
