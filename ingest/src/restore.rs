@@ -33,7 +33,8 @@ pub struct Restored {
 /// Those of reading and writing the cursor log, and of reading `alerts`.
 pub async fn restore(context: &Context, settings: &IngestSettings) -> Result<Restored, IngestError> {
     let mut cursors = Cursors::default();
-    let log = Claimed::take(context, Topic::Cursors, |record, _| cursors.fold(&record)).await?;
+    let mut log = Claimed::take(context, Topic::Cursors, |record, _| cursors.fold(&record)).await?;
+    log.rest()?;
     let cursor = cursors.newest();
     let watermark = match &cursor {
         Some(cursor) => cursor.watermark,

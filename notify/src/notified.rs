@@ -160,7 +160,8 @@ impl Notified {
         let horizon = horizon(context.clock.now());
         let mut memory = Memory::default();
         let fold = |record: Inbound, claimed| memory.fold((&record, claimed), horizon);
-        let log = Claimed::take(context, Topic::Notified, fold).await?;
+        let mut log = Claimed::take(context, Topic::Notified, fold).await?;
+        log.rest()?;
         for key in std::mem::take(&mut memory.outdated) {
             let key = Some(format!("{MAIL}{key}"));
             let headers = Headers::default();

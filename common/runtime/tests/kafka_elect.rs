@@ -256,9 +256,15 @@ async fn owners_that_race_for_the_log_get_distinct_epochs_above_all_that_is_name
         assert_eq!(folded[0], ("unrelated".to_owned(), 0));
         assert_eq!(folded[1].1, 7);
         assert_eq!(folded.last().unwrap().1, log.epoch(), "nothing as high stands before the own claim");
-        let offset = log.append("k", Headers::default(), b"mine".to_vec()).await.unwrap();
-        let stands = tokio::time::timeout(PATIENCE, log.stands(offset)).await.unwrap().unwrap();
-        assert_eq!(stands, log.epoch() == highest, "whoever did not win finds the higher claim when reading on");
+        // Whoever has rested meanwhile reads on from there, and rests again.
+        for rests in [false, true, true] {
+            if rests {
+                log.rest().unwrap();
+            }
+            let offset = log.append("k", Headers::default(), b"mine".to_vec()).await.unwrap();
+            let stands = tokio::time::timeout(PATIENCE, log.stands(offset)).await.unwrap().unwrap();
+            assert_eq!(stands, log.epoch() == highest, "whoever did not win finds the higher claim when reading on");
+        }
     }
 }
 

@@ -79,14 +79,27 @@ impl Claimed {
         self.log.append(key, headers, value).await
     }
 
+    /// Has nothing read of the log until [`Claimed::stands`] asks. Who only writes would fetch all that it writes, and keep it.
+    ///
+    /// # Errors
+    /// When librdkafka refuses.
+    pub fn rest(&mut self) -> Result<(), KafkaFailure> {
+        self.log.rest()
+    }
+
     /// Reads on to what was written at `offset`: `false` when a record of a higher epoch stands before it, so that what was
     /// written counts for nothing. Waits for as long as the log cannot be read.
     ///
     /// # Errors
     /// As [`StateLog::next`].
     pub async fn stands(&mut self, offset: i64) -> Result<bool, KafkaFailure> {
+        let rested = self.log.rests;
+        self.log.go_on()?;
         while self.log.next <= offset {
             self.next().await?;
+        }
+        if rested {
+            self.log.rest()?;
         }
         Ok(self.claims.highest() <= self.epoch)
     }

@@ -42,6 +42,7 @@ pub struct StateLog {
     items: std::vec::IntoIter<Item>,
     at_end: bool,
     next: i64,
+    rests: bool,
 }
 
 impl std::fmt::Debug for StateLog {
@@ -63,7 +64,7 @@ impl StateLog {
         let reading = Arc::clone(&reader);
         std::thread::Builder::new().name("kafka-state".to_owned()).spawn(move || read(&reading, &sender))?;
         let (producer, items) = (context.producer.clone(), Vec::new().into_iter());
-        Ok(Self { topic, reader, producer, batches, items, at_end: false, next: 0 })
+        Ok(Self { topic, reader, producer, batches, items, at_end: false, next: 0, rests: false })
     }
 
     /// The next record; waits for ever for one. Cancel-safe.
@@ -96,6 +97,21 @@ impl StateLog {
             Some(Item::Failed(failure)) => Err(failure),
             None => Err(KafkaFailure::Dead("the reading thread ended".to_owned())),
         }
+    }
+
+    /// Fetches nothing more for now. What was fetched may come twice when it goes on.
+    fn rest(&mut self) -> Result<(), KafkaFailure> {
+        self.reader.rest()?;
+        self.rests = true;
+        Ok(())
+    }
+
+    /// Reads on from where it rested.
+    fn go_on(&mut self) -> Result<(), KafkaFailure> {
+        if std::mem::take(&mut self.rests) {
+            self.reader.go_to(Offset::Offset(self.next))?;
+        }
+        Ok(())
     }
 
     /// Writes a record and returns its offset once all in-sync replicas have it.
