@@ -1,5 +1,7 @@
 //! `GET /api/machineactions`, the single action, and its cancellation.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::body::Body;
@@ -30,7 +32,12 @@ pub(crate) fn list(request: &Request<'_>, state: &mut State) -> Answer {
     let time = before(request.now, state.options.list_lag);
     let tenant = &state.tenant;
     let of = query.one_of("machineId");
-    let fits = |action: &SimAction| of.as_ref().is_none_or(|of| of.contains(&action.machine.as_str()));
+    // What is written of an instant is less exact than the instant.
+    let since = query.not_before("creationDateTimeUtc").map(|since| before(since, Duration::from_secs(1)));
+    let fits = |action: &SimAction| {
+        of.as_ref().is_none_or(|of| of.contains(&action.machine.as_str()))
+            && since.is_none_or(|since| action.created >= since)
+    };
     let wanted = |action: &&SimAction| action.created <= time && fits(action);
     let mut seen: Vec<_> = tenant.actions().iter().filter(wanted).collect();
     seen.sort_by_key(|action| std::cmp::Reverse(action.created));

@@ -71,6 +71,20 @@ impl Filter {
         }
     }
 
+    /// The instant before which this property lies in no row that holds, where the expression says so plainly.
+    pub(crate) fn not_before(&self, property: &str) -> Option<Timestamp> {
+        match self {
+            Self::And(a, b) => a.not_before(property).max(b.not_before(property)),
+            Self::Or(a, b) => Some(a.not_before(property)?.min(b.not_before(property)?)),
+            Self::Compare(name, Operator::Eq | Operator::Ge | Operator::Gt, Literal::Time(time))
+                if *name == property =>
+            {
+                Some(*time)
+            }
+            Self::Compare(..) | Self::Not(_) => None,
+        }
+    }
+
     pub(crate) fn holds(&self, row: &Map<String, Value>) -> bool {
         match self {
             Self::And(a, b) => a.holds(row) && b.holds(row),
@@ -299,6 +313,21 @@ mod tests {
         assert!(holds("severity eq 'High' or severity eq 'Low' and incidentId eq 8"));
         assert!(!holds("(severity eq 'High' or severity eq 'Low') and incidentId eq 8"));
         assert!(holds("not (incidentId ge 8)"));
+    }
+
+    #[test]
+    fn an_instant_before_which_no_row_holds_is_named_only_where_the_expression_says_so() {
+        let not_before = |filter: &str| {
+            let filter = Filter::parse(filter, PROPERTIES).unwrap();
+            filter.not_before("lastUpdateTime").map(|at| at.as_second())
+        };
+        let [early, late] = ["lastUpdateTime ge 1970-01-01T00:00:01Z", "lastUpdateTime gt 1970-01-01T00:00:02Z"];
+        assert_eq!(not_before(early), Some(1));
+        assert_eq!(not_before(&format!("{early} and {late} and incidentId eq 7")), Some(2));
+        assert_eq!(not_before(&format!("{early} or {late}")), Some(1));
+        for open in [format!("{early} or incidentId eq 7"), format!("not ({early})"), early.replace("ge", "le")] {
+            assert_eq!(not_before(&open), None, "{open}");
+        }
     }
 
     #[test]

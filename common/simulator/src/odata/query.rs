@@ -82,6 +82,11 @@ impl Query {
         self.filter.as_ref()?.one_of(property)
     }
 
+    /// The instant before which this property lies in no row that is selected, where the filter says so plainly.
+    pub(crate) fn not_before(&self, property: &str) -> Option<Timestamp> {
+        self.filter.as_ref()?.not_before(property)
+    }
+
     /// The page that this query selects. Rows come in the given order unless `$orderby` says otherwise.
     pub(crate) fn select<'a>(
         &self,
