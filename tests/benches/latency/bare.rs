@@ -34,7 +34,7 @@ const READY: &str = "the hop is ready";
 /// The chain; dropping it kills its processes.
 pub struct Chain {
     pub tenant: Simulator,
-    _hops: Vec<Process>,
+    hops: Vec<(&'static str, Process)>,
 }
 
 impl Chain {
@@ -48,9 +48,14 @@ impl Chain {
             command.env(PREFIX, &kafka.topic_prefix).env(API, tenant.base());
             let mut process = Process::start(hop, command);
             process.line(SOON, READY).await;
-            hops.push(process);
+            hops.push((hop, process));
         }
-        Self { tenant, _hops: hops }
+        Self { tenant, hops }
+    }
+
+    /// Its processes.
+    pub fn pids(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        self.hops.iter().map(|(hop, process)| (*hop, process.pid()))
     }
 }
 

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a benchmark")]
 
 mod bare;
+mod cost;
 mod figures;
 mod traffic;
 
@@ -23,6 +24,7 @@ use cordon_simulator::Options;
 use cordon_tests::broker::RealKafka;
 use cordon_tests::hops;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup};
+use cost::{Cost, print_records};
 use figures::{Figures, verdict};
 use traffic::{Plan, drive};
 
@@ -46,8 +48,7 @@ async fn compare() -> ExitCode {
     let seconds = variable("CORDON_BENCH_SECONDS").map_or(60, |text| text.parse().expect("a number of seconds"));
     let plan = Plan { pace: Duration::from_millis(20), warm_up: 500, counted: 50 * seconds };
     let bare = bare_chain(kafka, plan).await;
-    println!("bare chain  {bare}");
-    let cordon = cordon(plan).await;
+    let cordon = cordon(kafka, plan).await;
     verdict(&bare, &cordon)
 }
 
@@ -56,11 +57,17 @@ fn tenant() -> Options {
 }
 
 async fn bare_chain(kafka: &RealKafka, plan: Plan) -> Figures {
-    let chain = bare::Chain::start(kafka.settings("bare"), tenant()).await;
-    drive(&chain.tenant, plan).await.0
+    let settings = kafka.settings("bare");
+    let chain = bare::Chain::start(settings.clone(), tenant()).await;
+    let cost = Cost::begin(kafka, chain.pids());
+    let figures = drive(&chain.tenant, plan).await.0;
+    println!("bare chain  {figures}");
+    cost.print(plan.alerts());
+    print_records(&settings, plan.alerts()).await;
+    figures
 }
 
-async fn cordon(plan: Plan) -> Figures {
+async fn cordon(kafka: &RealKafka, plan: Plan) -> Figures {
     let setup = Setup { tenant: tenant(), unlimited: true, ..Setup::default() };
     let pipeline = Pipeline::prepare("latency", setup).await.expect("the broker was there for the bare chain");
     let environment = [
@@ -71,9 +78,13 @@ async fn cordon(plan: Plan) -> Figures {
     let mut act = pipeline.spawn("cordon-act", &["--init-ledger"], &environment);
     act.line(SOON, "respond holds the ledger").await;
     let others = ["cordon-enrich", "cordon-notify", "cordon-ingest"];
-    let _others = others.map(|stage| pipeline.spawn(stage, &[], &environment));
+    let running = others.map(|stage| (stage, pipeline.spawn(stage, &[], &environment)));
+    let stages = running.iter().map(|(stage, process)| (*stage, process.pid())).chain([("cordon-act", act.pid())]);
+    let cost = Cost::begin(kafka, stages);
     let (figures, isolated) = drive(&pipeline.tenant, plan).await;
     println!("Cordon      {figures}");
+    cost.print(plan.alerts());
+    print_records(&pipeline.kafka, plan.alerts()).await;
     hops::print(&pipeline, &isolated).await;
     figures
 }

@@ -23,9 +23,16 @@ pub struct Plan {
     pub counted: u32,
 }
 
+impl Plan {
+    /// All of them.
+    pub const fn alerts(self) -> u32 {
+        self.warm_up + self.counted
+    }
+}
+
 /// Raises the alerts, waits until every machine was asked to be isolated, and gives the counted ones.
 pub async fn drive(tenant: &Simulator, plan: Plan) -> (Figures, Vec<Isolated>) {
-    let machines = machines_of(plan.warm_up + plan.counted);
+    let machines = machines_of(plan.alerts());
     let mut raised: Vec<(AlertId, &SimMachine)> = Vec::with_capacity(machines.len());
     let mut beat = tokio::time::interval(plan.pace);
     for machine in &machines {
