@@ -402,12 +402,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_an_alert_here_is_one_for_whoever_reads_all_of_it(
+            id in prop::sample::select(vec![Some(r#""id":"a""#), None]),
             fields in prop::collection::vec((
                 prop::sample::select(vec!["id", "machineId", "lastUpdateTime", "title", "evidence", "other", "\\ud800"]),
                 value(),
             ), 0..6)
         ) {
-            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            let fields = fields.iter().map(|(key, value)| format!("\"{key}\":{value}"));
+            let fields: Vec<String> = id.map(str::to_owned).into_iter().chain(fields).collect();
             let json = format!("{{{}}}", fields.join(","));
             let item = item(&json);
             match item.raw.view::<Alert>() {
