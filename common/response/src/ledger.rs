@@ -21,8 +21,8 @@ mod transition;
 
 use closed::Closed;
 pub use closing::CONNECTION_KEPT;
-use closing::{CutOff, may_be_judged_again, would_have_passed};
-pub(crate) use closing::{LOOKED_AT, Reach, has_isolation};
+use closing::{CutOff, may_be_judged_again, was_only_rehearsed, would_have_passed};
+pub(crate) use closing::{LOOKED_AT, Reach, has_isolation, rehearsals_known_from};
 pub use read::{LedgerFold, RawRecord, UnreadableRecord};
 pub use summary::{LastWords, NotWhole, SummaryChanges, SummaryFold, SummaryRecords, mirrored, summarised};
 pub(crate) use transition::Part;
@@ -350,9 +350,13 @@ impl LedgerState {
     #[must_use]
     pub(crate) fn settled(&self, key: &ActionKey, mode: Mode, now: Timestamp) -> Option<&'static str> {
         if let Some(closed) = self.closed.get(key) {
-            return after_its_end(closed.state, closed.again, mode);
+            let is_over = closed.was_only_rehearsed() && closed.day.is_some_and(|day| day < rehearsals_known_from(now));
+            return if is_over { None } else { after_its_end(closed.state, closed.again, mode) };
         }
         let entry = self.entries.get(key)?;
+        if was_only_rehearsed(entry) && ClosedEntry::day_of(entry.at) < rehearsals_known_from(now) {
+            return None;
+        }
         let state = match entry.state {
             AttemptState::Intent | AttemptState::InDoubt => return Some("in_progress"),
             AttemptState::Reported(state) => state,

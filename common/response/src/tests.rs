@@ -25,6 +25,7 @@ mod readings;
 mod reconcile;
 mod recorded;
 mod refused;
+mod rehearsed;
 mod release;
 mod remove;
 mod retry;

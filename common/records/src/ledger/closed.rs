@@ -31,7 +31,8 @@ pub struct ClosedEntry {
     /// do not know this leave it as it is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
-    /// When it was closed, in days since 1970-01-01 UTC; a build that does not say counts as never.
+    /// When it was closed, or, where it was [only rehearsed](Self::was_only_rehearsed), when it was: in days since 1970-01-01
+    /// UTC; a build that does not say counts as never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<u16>,
     /// The epoch of the claim under which this was written.
@@ -51,6 +52,13 @@ impl ClosedEntry {
     pub const fn outlives(&self, entry: &LedgerEntry) -> bool {
         let taken_up = entry.epoch > self.epoch || (self.again && entry.epoch == self.epoch);
         self.ends(entry) && !taken_up
+    }
+
+    /// Whether it says nothing but what would have been done: no attempt was ever made, so nothing hangs on its being known.
+    #[must_use]
+    pub fn was_only_rehearsed(&self) -> bool {
+        let nothing_done = self.attempt == 0 && self.id.is_none() && self.alert.is_none();
+        self.state == ActionState::Would && self.again && nothing_done
     }
 
     /// The day of an instant, as [`ClosedEntry::day`] counts.

@@ -61,11 +61,21 @@ impl Short {
         self.state & flag != 0
     }
 
+    fn state(&self) -> Option<ActionState> {
+        ActionState::ALL.get(usize::from(self.state & !(HAS_ALERT | HAS_ID | HAS_DAY | AGAIN))).copied()
+    }
+
+    /// As [`ClosedEntry::was_only_rehearsed`].
+    fn was_only_rehearsed(&self) -> bool {
+        let nothing_done = self.attempt == 0 && !self.is(HAS_ID) && !self.is(HAS_ALERT);
+        nothing_done && self.is(AGAIN) && self.state() == Some(ActionState::Would)
+    }
+
     fn entry(&self) -> Option<ClosedEntry> {
         let id = if self.is(HAS_ID) { Some(MachineActionId::new(guid_text(self.id)).ok()?) } else { None };
         Some(ClosedEntry {
             key: key_of(self.key)?,
-            state: *ActionState::ALL.get(usize::from(self.state & !(HAS_ALERT | HAS_ID | HAS_DAY | AGAIN)))?,
+            state: self.state()?,
             attempt: self.attempt.into(),
             id,
             alert: self.is(HAS_ALERT).then_some(AlertMark(self.alert)),
@@ -173,11 +183,14 @@ impl Closed {
         odd || self.lists.iter().flatten().any(is)
     }
 
-    /// At most so many of those that were closed before this day.
-    pub(super) fn closed_before(&self, day: u16, most: usize) -> Vec<ActionKey> {
-        let old = self.lists.iter().flatten().filter(|short| short.is(HAS_DAY) && short.day < day);
-        let odd = self.odd.values().filter(|closed| closed.day.is_some_and(|closed| closed < day));
-        old.filter_map(|short| key_of(short.key)).chain(odd.map(|closed| closed.key.clone())).take(most).collect()
+    /// At most so many of those that were closed before the first of these days, or only rehearsed before the second.
+    pub(super) fn before(&self, (closed, rehearsed): (u16, u16), most: usize) -> Vec<ActionKey> {
+        let is_old = |day: u16, is_rehearsal: bool| day < if is_rehearsal { rehearsed.max(closed) } else { closed };
+        let old = self.lists.iter().flatten();
+        let old = old.filter(|short| short.is(HAS_DAY) && is_old(short.day, short.was_only_rehearsed()));
+        let is_odd = |odd: &&ClosedEntry| odd.day.is_some_and(|day| is_old(day, odd.was_only_rehearsed()));
+        let odd = self.odd.values().filter(is_odd).map(|closed| closed.key.clone());
+        old.filter_map(|short| key_of(short.key)).chain(odd).take(most).collect()
     }
 
     fn short(&self, key: &ActionKey) -> Option<&Short> {
@@ -300,11 +313,11 @@ mod tests {
         ClosedEntry {
             key: key_of(number).unwrap(),
             state: ActionState::ALL[usize::try_from(number % 16).unwrap()],
-            attempt: u32::try_from(number % 3).unwrap(),
-            id: number.is_multiple_of(2).then(|| MachineActionId::new(guid_text([number, !number])).unwrap()),
-            alert: number.is_multiple_of(3).then_some(AlertMark(number.wrapping_mul(0x9E37_79B9_7F4A_7C15))),
-            again: number.is_multiple_of(5),
-            day: number.is_multiple_of(7).then_some(20_787),
+            attempt: u32::try_from(number / 16 % 3).unwrap(),
+            id: (number / 48).is_multiple_of(2).then(|| MachineActionId::new(guid_text([number, !number])).unwrap()),
+            alert: (number / 3).is_multiple_of(2).then_some(AlertMark(number.wrapping_mul(0x9E37_79B9_7F4A_7C15))),
+            again: (number / 5).is_multiple_of(2),
+            day: (number / 7).is_multiple_of(2).then_some(20_787),
             epoch: number % 1_000,
         }
     }
@@ -378,9 +391,11 @@ mod tests {
                 prop_assert_eq!(all.contains(&key), plain.contains_key(&key));
             }
             let expected = plain.values().filter(|entry| entry.day.is_some()).count();
-            prop_assert_eq!(all.closed_before(20_788, usize::MAX).len(), expected);
-            prop_assert_eq!(all.closed_before(20_788, 2).len(), expected.min(2));
-            prop_assert_eq!(all.closed_before(20_787, usize::MAX).len(), 0);
+            prop_assert_eq!(all.before((20_788, 0), usize::MAX).len(), expected);
+            prop_assert_eq!(all.before((20_788, 0), 2).len(), expected.min(2));
+            prop_assert_eq!(all.before((20_787, 20_787), usize::MAX).len(), 0);
+            let rehearsed = plain.values().filter(|entry| entry.day.is_some() && entry.was_only_rehearsed()).count();
+            prop_assert_eq!(all.before((0, 20_788), usize::MAX).len(), rehearsed);
         }
     }
 }

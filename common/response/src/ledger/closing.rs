@@ -24,6 +24,17 @@ const MAY_BE_DENIED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// So long `cordon retry` takes what failed for a missing permission.
 const RETRIED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// For so many days, that of the rehearsal among them, what was only rehearsed is known and not told again: a full week, which
+/// is as long as brokers keep a group's offsets by default, so a decision does not come again later. Then it leaves the ledger,
+/// so that a rule in shadow fills it with a week of alerts and not with all that ever were: no attempt hangs on it, and what
+/// comes of the alert later is judged as if it were new.
+const REHEARSAL_DAYS: u16 = 8;
+
+/// The first day of those in which what was only rehearsed is known at this instant.
+pub(crate) fn rehearsals_known_from(now: Timestamp) -> u16 {
+    ClosedEntry::day_of(now).saturating_sub(REHEARSAL_DAYS - 1)
+}
+
 /// How far back the guards in force ask.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
@@ -136,9 +147,15 @@ pub(super) fn short(entry: &LedgerEntry, now: Timestamp) -> Option<ClosedEntry> 
         id: entry.machine_action_id.clone(),
         alert: isolated.then(|| AlertMark::of(&entry.alert.id)),
         again: may_be_judged_again(entry),
-        day: Some(ClosedEntry::day_of(now)),
+        day: Some(ClosedEntry::day_of(if was_only_rehearsed(entry) { entry.at } else { now })),
         epoch: entry.epoch(),
     })
+}
+
+/// As [`ClosedEntry::was_only_rehearsed`] of its short form.
+pub(super) fn was_only_rehearsed(entry: &LedgerEntry) -> bool {
+    let nothing_done = entry.attempt == 0 && entry.machine_action_id.is_none() && !entry.leaves_doubt();
+    entry.state == AttemptState::Reported(ActionState::Would) && nothing_done
 }
 
 /// The newest isolation of a machine that cut it off as far as the ledger knows, or may have. `entries` are those of the

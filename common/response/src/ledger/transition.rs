@@ -103,9 +103,10 @@ impl LedgerState {
         (closed, next)
     }
 
-    /// At most so many Kafka keys of what may go: closed before this day, or a command that ended before this instant.
-    pub(crate) fn removable(&self, (day, ended): (u16, Timestamp), most: usize) -> Vec<String> {
-        let closed = self.closed.closed_before(day, most).into_iter().map(|key| format!("action/{key}"));
+    /// At most so many Kafka keys of what may go: closed before the first of these days, or only rehearsed before the second, or
+    /// a command that ended before this instant.
+    pub(crate) fn removable(&self, (days, ended): ((u16, u16), Timestamp), most: usize) -> Vec<String> {
+        let closed = self.closed.before(days, most).into_iter().map(|key| format!("action/{key}"));
         let commands = self.applied.iter().chain(&self.not_applied).filter(|(_, it)| it.until < ended);
         closed.chain(commands.map(|(id, _)| format!("command/{id}"))).take(most).collect()
     }

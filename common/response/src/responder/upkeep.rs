@@ -1,6 +1,6 @@
 //! What has ended is kept in short, a little at a time, so that the ledger does not grow with what was done; and what nobody
-//! can ask for any more leaves it: closed actions, once no decision and no alert about them can come again, and commands
-//! whose time is over. Pure.
+//! can ask for any more leaves it: closed actions, once no decision and no alert about them can come again, what was only
+//! rehearsed after a week, and commands whose time is over. Pure.
 //!
 //! A tombstone has no value that could say who wrote it, and compaction would let that of a stale holder erase what its
 //! successor has written since. So, first, one is written only within the lease of a claim of ours that was written again for
@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::event::{Effect, Moment};
 use super::super::jobs::Jobs;
-use super::super::ledger::{LOOKED_AT, Part, Reach};
+use super::super::ledger::{LOOKED_AT, Part, Reach, rehearsals_known_from};
 use super::super::schedule::{Due, Schedule};
 use super::super::settlement::OnDurable;
 use super::Responder;
@@ -117,7 +117,8 @@ impl Responder {
         let old = SignedDuration::try_from(kept()).unwrap_or(SignedDuration::MAX);
         let day = at.wall.checked_sub(old).map_or(0, ClosedEntry::day_of);
         let ended = at.wall.checked_sub(COMMAND_KEPT).unwrap_or(Timestamp::MIN);
-        let keys = self.ledger.removable((day, ended), REMOVED_AT_ONCE);
+        let days = (day, rehearsals_known_from(at.wall));
+        let keys = self.ledger.removable((days, ended), REMOVED_AT_ONCE);
         let Some(claim) = self.ledger.claim().cloned().filter(|_| !keys.is_empty()) else { return };
         self.upkeep.removal = Some(Removal { since: at.mono, keys, claimed_at: None });
         let claim = self.ledger.transition(LedgerRecord::Claim(claim));
