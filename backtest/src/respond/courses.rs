@@ -154,10 +154,12 @@ impl Courses {
 impl Step {
     /// The next step of the same action.
     fn take(&mut self, next: Self) {
-        self.is_on_never_list |= next.is_on_never_list;
+        let is_on_never_list = self.is_on_never_list || next.is_on_never_list;
         if next.course.outcome < self.course.outcome {
-            self.course = next.course;
+            // With all of it: what is explained is the decision that made it stronger.
+            *self = next;
         }
+        self.is_on_never_list = is_on_never_list;
     }
 }
 

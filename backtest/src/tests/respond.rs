@@ -136,3 +136,24 @@ fn a_machine_that_is_isolated_after_it_was_held_counts_among_what_people_found_a
     assert_eq!((isolate["held"], isolate["done"], totals.isolated), (12, 12, 12), "{isolate:?}");
     assert_eq!(totals.found.values().sum::<u64>(), totals.isolated, "{:?}", totals.found);
 }
+
+#[test]
+fn what_is_explained_is_the_decision_that_made_an_action_stronger() {
+    // Only rehearsed at first; the update makes it High.
+    let worse = json!({"category": "Impact", "lastUpdateTime": "2026-09-01T08:09:55Z"});
+    let first = with(record("a1", "m1", 0), &json!({"severity": "Medium"}));
+    let files = Files::new(&[first, with(record("a1", "m1", 600), &worse)]);
+    let narrow = format!("{HIGH} && alert.category == \"Ransomware\"");
+    for (side, high) in [("old", narrow.as_str()), ("new", HIGH)] {
+        files.write(&format!("{side}/high.yaml"), &rule("high", high));
+        let medium = rule("medium", "alert.severity == \"Medium\"").replace("mode: auto", "mode: shadow");
+        files.write(&format!("{side}/medium.yaml"), &medium);
+    }
+    let [before, after] = ["old", "new"].map(|side| files.path(side).display().to_string());
+    let document = files.backtest(&["--rules", &after, "--against", &before]).unwrap();
+    assert_eq!(told(&document), ["m1 isolate: would -> done"]);
+    let change = &document.actions.changed[0];
+    assert!(change.after.as_ref().unwrap().alert.place.ends_with(":2"), "{change:?}");
+    let flipped = change.flipped.iter().map(|flip| (flip.rule.as_str(), &flip.values[..])).collect::<Vec<_>>();
+    assert_eq!(flipped, [("high", &[("alert.category".to_owned(), "Impact".to_owned())][..])]);
+}
