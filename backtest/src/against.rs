@@ -1,20 +1,23 @@
 //! What the rules under test are compared with: nothing, other files, or what was decided live.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cordon_policy::{Guards, PolicyFiles};
 use cordon_records::Topic;
 use cordon_runtime::kafka::KafkaSettings;
 use cordon_settings::Problems;
 use cordon_signing::AllowedSigners;
+use jiff::Timestamp;
 
 use crate::args::BacktestArgs;
+use crate::document::Reproduced;
 use crate::error::BacktestError;
 use crate::input::TopicRange;
-use crate::manifest::ManifestInput;
 use crate::origin::Origin;
-use crate::recorded::{Policies, Recorded, Whose};
-use crate::respond::Live;
+use crate::recorded::{Check, Policies, Recorded, Whose};
+use crate::reported::Heard;
+use crate::respond::{Live, Times, replay};
 use crate::side::Side;
 
 /// What `--against` says where it means no files.
@@ -41,16 +44,88 @@ pub struct Given {
 }
 
 /// The other side, once all of it is read.
-#[derive(Debug, Default)]
-pub struct Compared {
-    /// The rules and guards; none where nothing is compared.
-    pub side: Option<Side>,
-    /// What the responder has reported live, where that is compared with.
-    pub live: Option<Live>,
-    /// What was read for it, for a manifest.
-    pub inputs: Vec<ManifestInput>,
+#[derive(Debug)]
+pub enum Compared {
+    /// There is none.
+    Nothing,
+    /// Other rules and guards.
+    Files(Box<Side>),
+    /// What was decided live.
+    Recorded(Box<Past>),
+}
+
+/// What was decided live, and what came of it.
+#[derive(Debug)]
+pub struct Past {
+    side: Side,
+    kafka: KafkaSettings,
+    recorded: Arc<Recorded>,
+    /// Compares the decisions while records are judged.
+    pub check: Check,
+    decisions: TopicRange,
+    live: Live,
+    /// What people did, and what was read.
+    pub heard: Heard,
     /// What this side does not tell.
     pub limits: Vec<String>,
+}
+
+impl Compared {
+    /// The rules and guards, if there are any.
+    #[must_use]
+    pub const fn side(&self) -> Option<&Side> {
+        match self {
+            Self::Nothing => None,
+            Self::Files(side) => Some(side),
+            Self::Recorded(past) => Some(&past.side),
+        }
+    }
+
+    /// What was decided live, if that is it.
+    #[must_use]
+    pub const fn past(&self) -> Option<&Past> {
+        match self {
+            Self::Nothing | Self::Files(_) => None,
+            Self::Recorded(past) => Some(past),
+        }
+    }
+
+    /// How exactly what was decided live comes out again, if that is it.
+    ///
+    /// # Errors
+    /// When what differs cannot be read once more, or the responder does what it never may.
+    pub fn reproduced(
+        self,
+        times: Times<'_>,
+        window: (Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<Option<Reproduced>, BacktestError> {
+        match self {
+            Self::Nothing | Self::Files(_) => Ok(None),
+            Self::Recorded(past) => past.reproduced(times, window).map(Some),
+        }
+    }
+}
+
+impl Past {
+    /// How exactly it comes out again, once all records are judged: first the decisions, then what the responder made of them.
+    ///
+    /// # Errors
+    /// When what differs cannot be read once more, or the responder does what it never may.
+    fn reproduced(
+        self,
+        times: Times<'_>,
+        window: (Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<Reproduced, BacktestError> {
+        let Self { side, kafka, recorded, check, mut decisions, live, .. } = self;
+        let reproduced = check.end(&kafka)?;
+        let outcomes = replay(&side, &recorded, &mut decisions, live, (times, window))?;
+        Ok(Reproduced {
+            outcomes: outcomes.actions,
+            outcomes_exact: outcomes.exact,
+            outcome_differences: outcomes.differences,
+            ..reproduced
+        })
+    }
 }
 
 impl Against {
@@ -81,44 +156,48 @@ impl Against {
         matches!(self, Self::Recorded(_))
     }
 
-    /// The other side; what was decided is read from the broker.
+    /// The other side, with all that belongs to it; what was decided is read from the broker.
     ///
     /// # Errors
     /// When what was decided is asked for and cannot be had.
-    pub fn side(self, origin: &Origin, decisions: Option<&mut TopicRange>) -> Result<Compared, BacktestError> {
+    pub fn read_all(self, origin: &Origin, decisions: Option<TopicRange>) -> Result<Compared, BacktestError> {
         match self {
-            Self::Nothing => Ok(Compared::default()),
-            Self::Files(side) => Ok(Compared { side: Some(*side), ..Compared::default() }),
+            Self::Nothing => Ok(Compared::Nothing),
+            Self::Files(side) => Ok(Compared::Files(side)),
             Self::Recorded(given) => {
                 let (Some(kafka), Some(decisions)) = (origin.kafka(), decisions) else {
                     let why = "what was decided is on the broker: give --config, and no --input";
                     return Err(BacktestError::Usage(format!("--against {RECORDED}: {why}")));
                 };
-                recorded((origin, kafka), decisions, *given)
+                Ok(Compared::Recorded(Box::new(past((origin, kafka), decisions, *given)?)))
             }
         }
     }
 }
 
-fn recorded(
+fn past(
     (origin, kafka): (&Origin, &KafkaSettings),
-    decisions: &mut TopicRange,
+    mut decisions: TopicRange,
     given: Given,
-) -> Result<Compared, BacktestError> {
+) -> Result<Past, BacktestError> {
     let mut actions = origin.since(kafka, Topic::Actions)?;
     let mut commands = origin.since(kafka, Topic::Commands)?;
     // A text never changes, so what is written there later makes no difference.
     let mut policies = TopicRange::open(kafka, Topic::Policies, (None, None))?;
     let policies = Policies::read(&mut policies, &mut actions)?;
-    let recorded = Recorded::read(decisions, &kafka.topic(Topic::Enriched), &policies)?;
+    let (recorded, mut unread) = Recorded::read(&mut decisions, &kafka.topic(Topic::Enriched), &policies)?;
+    let recorded = Arc::new(recorded);
     let Given { guards, signers, are_asked } = given;
     let (guards, whose) = if are_asked { (guards, Whose::Asked) } else { policies.guards(guards) };
     let limits = limits(&recorded, whose);
-    let side = Side::recorded(recorded, guards, signers);
+    let side = Side::recorded(Arc::clone(&recorded), guards, signers);
     let side = side.ok_or_else(|| BacktestError::Broken("the newest rules are gone".to_owned()))?;
-    let live = Live::read(&mut actions, &mut commands)?;
+    let (live, people, unreported) = Live::read(&mut actions, &mut commands)?;
+    unread.merge(unreported);
     let inputs = actions.inputs().into_iter().chain(commands.inputs()).collect();
-    Ok(Compared { side: Some(side), live: Some(live), inputs, limits })
+    let (kafka, check) = (kafka.clone(), Check::new(Arc::clone(&recorded)));
+    let heard = Heard { people, unread, inputs };
+    Ok(Past { side, kafka, recorded, check, decisions, live, heard, limits })
 }
 
 fn limits(recorded: &Recorded, whose: Whose) -> Vec<String> {

@@ -116,6 +116,8 @@ pub enum Approvals {
     None,
     /// Yes, at once, and two of them where two are asked for
     All,
+    /// What they answered live to the same action, at that time, or at once where it is held later
+    Recorded,
 }
 
 impl Approvals {
@@ -125,6 +127,7 @@ impl Approvals {
         match self {
             Self::None => "none",
             Self::All => "all",
+            Self::Recorded => "recorded",
         }
     }
 }

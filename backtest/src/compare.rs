@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::acting::Acting;
 use crate::document::{Change, Changes, Course, Flip};
 use crate::error::BacktestError;
-use crate::found::Findings;
+use crate::found::Later;
 use crate::respond::{Played, Step as Target};
 use crate::side::Side;
 
@@ -28,7 +28,7 @@ pub fn compare(
     (after, before): (&Side, Option<&Side>),
     played: (&Played, Option<&Played>),
     acting: &mut Acting,
-    found: &Findings,
+    later: Later<'_>,
 ) -> Result<Changes, BacktestError> {
     let (new, old) = played;
     let mut changes = Changes::default();
@@ -53,7 +53,8 @@ pub fn compare(
             after: new.map(|target| target.course.clone()),
             why: cause,
             flipped,
-            found: found.of(&speaks.alert),
+            found: later.found.of(&speaks.alert),
+            let_back: [new, old].into_iter().flatten().find_map(|target| target.let_back(later)),
         };
         match (&change.before, &change.after) {
             (None, _) => changes.added.push(change),

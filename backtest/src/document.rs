@@ -36,6 +36,9 @@ pub struct Document {
     pub window: Window,
     /// Records that could not be read.
     pub unreadable: Unreadable,
+    /// Decisions, reports and commands that are recorded and could not be read; absent where none were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread_past: Option<Unreadable>,
     /// What could not be told, because nothing holds what a guard needs.
     pub unreproducible: Both<Vec<Unreproducible>>,
     /// How exactly the recorded decisions were reproduced; absent where nothing recorded was compared.
@@ -183,6 +186,9 @@ pub struct Change {
     pub flipped: Vec<Flip>,
     /// What people later found of the alert.
     pub found: Found,
+    /// When a person let the machine back within 24 h of its isolation; absent where nobody did, or where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub let_back: Option<Timestamp>,
 }
 
 /// What one action on one machine came to on one side: the strongest of all that the range holds.
@@ -331,6 +337,9 @@ pub struct Totals {
     pub isolated: u64,
     /// Of these, by what people later found of the alert.
     pub found: BTreeMap<&'static str, u64>,
+    /// Of these, how many a person let back within 24 h; absent where what people did was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub let_back: Option<u64>,
     /// Actions that the never-list forbids.
     pub never_list: u64,
     /// Decisions that need a person because the rules could not be judged.

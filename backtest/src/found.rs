@@ -1,4 +1,5 @@
 //! What people later found of alerts: by the last record of each in the range, which may come long after the one that acted.
+//! And what they did about machines that were isolated, where that is known.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,6 +8,16 @@ use cordon_records::{Alert, AlertId, Classification};
 use jiff::Timestamp;
 
 use crate::document::Found;
+use crate::reported::Reported;
+
+/// What is known of the time after an action.
+#[derive(Debug, Clone, Copy)]
+pub struct Later<'a> {
+    /// What people found of alerts.
+    pub found: &'a Findings,
+    /// What they did; absent where the topic `actions` was not read.
+    pub people: Option<&'a Reported>,
+}
 
 /// Findings by alert. An alert is kept as 128 bits of a hash: there are millions.
 #[derive(Debug, Default)]

@@ -37,7 +37,7 @@ pub struct Task<'a> {
     /// Records made at or after this time are.
     pub to: Option<Timestamp>,
     /// What was decided live, to be compared with.
-    pub check: Option<&'a Check<'a>>,
+    pub check: Option<&'a Check>,
     /// How many threads judge.
     pub threads: usize,
     /// Who waits for it.

@@ -29,6 +29,7 @@ pub mod progress;
 mod quick;
 mod record;
 mod recorded;
+mod reported;
 mod respond;
 mod run;
 mod settings;
@@ -38,6 +39,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod time;
+mod unread;
 mod watch;
 
 use cordon_records::Topic;

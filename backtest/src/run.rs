@@ -1,5 +1,6 @@
 //! One backtest, from the command line to its result.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use cordon_policy::RuleSet;
@@ -11,11 +12,10 @@ use jiff::Timestamp;
 use crate::against::{Against, Compared};
 use crate::args::{Approvals, BacktestArgs};
 use crate::compare::compare;
-use crate::document::{
-    Both, Document, Example, Reproduced, RuleCounts, RuleRow, Standing, Unreadable, VERSION, Window,
-};
+use crate::document::{Both, Document, Example, RuleCounts, RuleRow, Standing, Unreadable, VERSION, Window};
 use crate::error::BacktestError;
 use crate::fleet::Fleets;
+use crate::found::Later;
 use crate::gates::Gates;
 use crate::input::{TopicRange, cores};
 use crate::judge::{Judgement, Task, judge};
@@ -23,8 +23,8 @@ use crate::manifest::{self, Manifest};
 use crate::origin::Origin;
 use crate::print;
 use crate::progress::Progress;
-use crate::recorded::Check;
-use crate::respond::{Live, Played, Times, play, replay};
+use crate::reported::Heard;
+use crate::respond::{Played, Times, Voices, play};
 use crate::settings::Settings;
 use crate::side::Side;
 use crate::tally::Tally;
@@ -83,57 +83,58 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     let (mode, lived) = modes(args, settings.as_ref(), &against);
     let origin = Origin::of(args, settings.map(|settings| settings.kafka), then.as_ref(), now)?;
     let (from, to) = (origin.from, origin.to);
-    let is_recorded = against.is_recorded();
     let mut source = origin.records()?;
-    let mut decisions = origin.decisions(is_recorded)?;
-    let Compared { side: before, live, inputs: noted, limits: untold } = against.side(&origin, decisions.as_mut())?;
-    let given = Fleets::assumed(args.fleet);
-    let times = Times { mode, succeeds_after: args.succeeds_after, waits, fleet: &given, approvals: args.approvals };
-    let mut manifest = manifest_of(&origin, (&after, before.as_ref()), assumed(times, args.fleet));
+    let mut decisions = origin.decisions(against.is_recorded())?;
+    let fleet = fleets(decisions.as_mut(), args.fleet)?;
+    let decided = decisions.as_ref().map(TopicRange::inputs).unwrap_or_default();
+    let compared = against.read_all(&origin, decisions)?;
+    let before = compared.side();
+    let alone = heard_alone(args.approvals, &compared, &origin)?;
+    let heard = compared.past().map(|past| &past.heard).or(alone.as_ref());
+    let voices = voices(args.approvals, heard)?;
+    let times = Times { mode, succeeds_after: args.succeeds_after, waits, fleet: &fleet, voices };
+    let mut manifest = manifest_of(&origin, (&after, before), assumed(args, mode, waits));
     if let (Some(path), Some(then)) = (&args.manifest, &then) {
         manifest::check(path, then, &manifest)?;
     }
-    let rule_sets: Vec<&RuleSet> = std::iter::once(&after).chain(&before).map(|side| &side.rules).collect();
-    let fleet = decisions.as_mut().map(|decisions| Fleets::read(decisions, args.fleet)).transpose()?;
-    let fleet = fleet.unwrap_or_else(|| given.clone());
-    let recorded = before.as_ref().and_then(|side| side.recorded.as_deref());
-    let check = recorded.map(Check::new);
-    let Judgement { tally, mut acting, covered } = judge(
-        Task { sides: &rule_sets, from, to, check: check.as_ref(), threads: cores(), progress },
-        source.as_mut(),
-    )?;
-    let decided = decisions.as_ref().map(TopicRange::inputs).unwrap_or_default();
+    let rule_sets: Vec<&RuleSet> = std::iter::once(&after).chain(before).map(|side| &side.rules).collect();
+    let check = compared.past().map(|past| &past.check);
+    let task = Task { sides: &rule_sets, from, to, check, threads: cores(), progress };
+    let Judgement { tally, mut acting, covered } = judge(task, source.as_mut())?;
+    let noted = heard.map(|heard| heard.inputs.clone()).unwrap_or_default();
     manifest.inputs = covered.inputs.into_iter().chain(decided).chain(noted).collect();
     origin.check(&manifest.inputs)?;
     if tally.records == 0 {
         return Err(BacktestError::Empty(nothing(&tally, (from, to))));
     }
-    let times = Times { fleet: &fleet, ..times };
-    let new = play(&after, &mut acting, times, &tally.found)?;
-    let old = before.as_ref().map(|side| play(side, &mut acting, times, &tally.found)).transpose()?;
-    let actions = compare((&after, before.as_ref()), (&new, old.as_ref()), &mut acting, &tally.found)?;
-    let sweep = swept.iter().map(|side| crate::sweep::row(side, &mut acting, times, &tally.found));
+    let later = Later { found: &tally.found, people: heard.map(|heard| &heard.people) };
+    let new = play(&after, &mut acting, times, later)?;
+    let old = before.map(|side| play(side, &mut acting, times, later)).transpose()?;
+    let actions = compare((&after, before), (&new, old.as_ref()), &mut acting, later)?;
+    let sweep = swept.iter().map(|side| crate::sweep::row(side, &mut acting, times, later));
     let sweep = sweep.collect::<Result<Vec<_>, _>>()?;
-    let lived = Times { mode: lived, approvals: Approvals::None, ..times };
-    let reproduced = reproduced(&origin, before.as_ref(), check, (live, decisions), lived)?;
     let mut document = Document {
         version: VERSION,
         records: tally.records,
-        sides: Both { after: after.told(), before: before.as_ref().map(Side::told) },
-        rules: rules(&after, before.as_ref(), &tally),
+        sides: Both { after: after.told(), before: before.map(Side::told) },
+        rules: rules(&after, before, &tally),
         actions,
         totals: both(&new, old.as_ref(), |played| played.totals.clone()),
         latches: both(&new, old.as_ref(), |played| played.latches.clone()),
         load: both(&new, old.as_ref(), |played| played.load.clone()),
         window: Window { from, to, first: tally.first, last: tally.last, gaps: covered.gaps },
         unreadable: unreadable(&tally),
+        unread_past: heard.map(|heard| heard.unread.told()),
         unreproducible: both(&new, old.as_ref(), |played| played.unreproducible.clone()),
-        reproduced,
+        reproduced: None,
         sweep,
         gates: Vec::new(),
-        limits: limits(args.approvals, &fleet).into_iter().chain(untold).collect(),
+        limits: limits(args.approvals, &fleet, &compared, heard),
         manifest,
     };
+    let (mode, succeeds_after) = (lived, args.succeeds_after);
+    let lived = Times { mode, succeeds_after, waits, fleet: &fleet, voices: Voices::None };
+    document.reproduced = compared.reproduced(lived, (from, to))?;
     document.gates = Gates::asked(args).judge(&document);
     Ok(document)
 }
@@ -142,7 +143,7 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
 fn manifest_of(
     origin: &Origin,
     (after, before): (&Side, Option<&Side>),
-    assumed: std::collections::BTreeMap<String, String>,
+    assumed: BTreeMap<String, String>,
 ) -> Manifest {
     Manifest {
         cordon: env!("CARGO_PKG_VERSION").to_owned(),
@@ -185,31 +186,6 @@ fn asked(args: &BacktestArgs) -> Result<Asked, Problems> {
     }
 }
 
-/// How exactly what is recorded comes out again, where it was compared with: first the decisions, then what the responder made
-/// of them.
-fn reproduced(
-    origin: &Origin,
-    side: Option<&Side>,
-    check: Option<Check<'_>>,
-    (live, decisions): (Option<Live>, Option<TopicRange>),
-    times: Times<'_>,
-) -> Result<Option<Reproduced>, BacktestError> {
-    let recorded = side.and_then(|side| Some((side, side.recorded.as_deref()?)));
-    let (Some(kafka), Some((side, recorded)), Some(check), Some(live), Some(mut decisions)) =
-        (origin.kafka(), recorded, check, live, decisions)
-    else {
-        return Ok(None);
-    };
-    let reproduced = check.end(kafka)?;
-    let outcomes = replay(side, recorded, &mut decisions, live, (times, (origin.from, origin.to)))?;
-    Ok(Some(Reproduced {
-        outcomes: outcomes.actions,
-        outcomes_exact: outcomes.exact,
-        outcome_differences: outcomes.differences,
-        ..reproduced
-    }))
-}
-
 /// The mode to play under, and the one that is configured. What was decided live was decided under the configured one.
 fn modes(args: &BacktestArgs, settings: Option<&Settings>, against: &Against) -> (Mode, Mode) {
     let configured = settings.map_or(Mode::Auto, |settings| settings.mode);
@@ -239,15 +215,15 @@ fn unreadable(tally: &Tally) -> Unreadable {
     Unreadable { records: tally.unreadable, examples }
 }
 
-fn assumed(times: Times<'_>, fleet: Option<u64>) -> std::collections::BTreeMap<String, String> {
+fn assumed(args: &BacktestArgs, mode: Mode, waits: Waits) -> BTreeMap<String, String> {
     let (time, shipped) = (cordon_settings::format_duration, Waits::default());
-    let mut assumed = std::collections::BTreeMap::from([
-        ("approvals".to_owned(), times.approvals.as_str().to_owned()),
-        ("mode".to_owned(), times.mode.as_str().to_owned()),
-        ("succeeds-after".to_owned(), time(times.succeeds_after)),
+    let mut assumed = BTreeMap::from([
+        ("approvals".to_owned(), args.approvals.as_str().to_owned()),
+        ("mode".to_owned(), mode.as_str().to_owned()),
+        ("succeeds-after".to_owned(), time(args.succeeds_after)),
     ]);
-    assumed.extend(fleet.map(|fleet| ("fleet".to_owned(), fleet.to_string())));
-    let Waits { hold_for, follow_up, alarm_after, retry } = times.waits;
+    assumed.extend(args.fleet.map(|fleet| ("fleet".to_owned(), fleet.to_string())));
+    let Waits { hold_for, follow_up, alarm_after, retry } = waits;
     let retries = |retry: cordon_response::Retry| format!("{} after {}", retry.attempts, time(retry.after));
     let set = [
         ("act.hold_for", time(hold_for), time(shipped.hold_for)),
@@ -260,8 +236,34 @@ fn assumed(times: Times<'_>, fleet: Option<u64>) -> std::collections::BTreeMap<S
     assumed
 }
 
+/// How many machines there were, by the decisions where there are any.
+fn fleets(decisions: Option<&mut TopicRange>, assumed: Option<u64>) -> Result<Fleets, BacktestError> {
+    match decisions {
+        Some(decisions) => Fleets::read(decisions, assumed),
+        None => Ok(Fleets::assumed(assumed)),
+    }
+}
+
+/// What people did, where their answers are asked for and nothing else that is recorded is read.
+fn heard_alone(approvals: Approvals, compared: &Compared, origin: &Origin) -> Result<Option<Heard>, BacktestError> {
+    match (approvals, compared.past()) {
+        (Approvals::Recorded, None) => Heard::read(origin).map(Some),
+        (Approvals::None | Approvals::All, _) | (_, Some(_)) => Ok(None),
+    }
+}
+
+/// What people say to what is held.
+fn voices(approvals: Approvals, heard: Option<&Heard>) -> Result<Voices<'_>, BacktestError> {
+    match (approvals, heard) {
+        (Approvals::None, _) => Ok(Voices::None),
+        (Approvals::All, _) => Ok(Voices::Yes),
+        (Approvals::Recorded, Some(heard)) => Ok(Voices::Recorded(&heard.people)),
+        (Approvals::Recorded, None) => Err(BacktestError::Broken("what people answered was not read".to_owned())),
+    }
+}
+
 /// What holds of every backtest, and of this one.
-fn limits(approvals: Approvals, fleet: &Fleets) -> Vec<String> {
+fn limits(approvals: Approvals, fleet: &Fleets, compared: &Compared, heard: Option<&Heard>) -> Vec<String> {
     let mut limits = vec![
         "Every call succeeds in the model tenant; live ones are refused, lost, or find the machine off.".to_owned(),
         "Guards are asked on recorded facts: alert and machine as they were when the record was made.".to_owned(),
@@ -272,19 +274,33 @@ fn limits(approvals: Approvals, fleet: &Fleets) -> Vec<String> {
             Approvals::All => {
                 "People approve at once what is held; nobody resumes after the breaker has latched.".to_owned()
             }
+            Approvals::Recorded => {
+                "People answer what is held as they answered the same action live; what they were not \
+                 asked live nobody answers, and nobody resumes after the breaker has latched."
+                    .to_owned()
+            }
         },
         "Actions of people and of other tools on the machines are not in the records.".to_owned(),
     ];
     if !fleet.is_told() {
         limits.push("The fleet's size is not known here, so caps on a share of it count their floor only.".to_owned());
     }
+    limits.push(match heard {
+        Some(_) => "Of machines that people let back only releases by Cordon are known.".to_owned(),
+        None => {
+            "Which machines people let back is not known here: it is on the topic actions, which --against recorded \
+             and --approvals recorded read."
+                .to_owned()
+        }
+    });
+    limits.extend(compared.past().map(|past| past.limits.clone()).unwrap_or_default());
     limits
 }
 
 fn rules(after: &Side, before: Option<&Side>, tally: &Tally) -> Vec<RuleRow> {
     let none = Vec::new();
     let (new, old) = (tally.sides.first().unwrap_or(&none), tally.sides.get(1).unwrap_or(&none));
-    let mut rows: std::collections::BTreeMap<&str, RuleRow> = std::collections::BTreeMap::new();
+    let mut rows: BTreeMap<&str, RuleRow> = BTreeMap::new();
     for (rule, counted) in after.rules.rules().iter().zip(new) {
         let row = RuleRow {
             id: rule.id.as_str().to_owned(),

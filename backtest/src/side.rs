@@ -40,9 +40,9 @@ impl Side {
 
     /// What was decided live, under these guards and signers.
     #[must_use]
-    pub fn recorded(recorded: Recorded, guards: Guards, signers: AllowedSigners) -> Option<Self> {
+    pub fn recorded(recorded: Arc<Recorded>, guards: Guards, signers: AllowedSigners) -> Option<Self> {
         let rules = recorded.newest()?.clone();
-        Some(Self { name: "recorded".to_owned(), rules, guards, signers, recorded: Some(Arc::new(recorded)) })
+        Some(Self { name: "recorded".to_owned(), rules, guards, signers, recorded: Some(recorded) })
     }
 
     /// The rules for the record of this place; none where nothing was decided on it.

@@ -3,7 +3,7 @@
 use crate::acting::Acting;
 use crate::document::{Outcome, SweepRow};
 use crate::error::BacktestError;
-use crate::found::Findings;
+use crate::found::Later;
 use crate::respond::{Times, play};
 use crate::side::Side;
 
@@ -69,9 +69,9 @@ pub fn row(
     (setting, side): &(String, Side),
     acting: &mut Acting,
     times: Times<'_>,
-    found: &Findings,
+    later: Later<'_>,
 ) -> Result<SweepRow, BacktestError> {
-    let played = play(side, acting, times, found)?;
+    let played = play(side, acting, times, later)?;
     let sum = |outcome: Outcome| -> u64 {
         played.totals.actions.values().filter_map(|outcomes| outcomes.get(outcome.as_str())).sum()
     };

@@ -167,7 +167,7 @@ fn compared(document: &Document) -> Vec<String> {
     }
     let (mut isolated, mut waiting) = (Moved::default(), Moved::default());
     let mut kinds: BTreeMap<&str, Moved> = BTreeMap::new();
-    let mut found: BTreeMap<Found, u64> = BTreeMap::new();
+    let (mut found, mut back): (BTreeMap<Found, u64>, u64) = (BTreeMap::new(), 0);
     for (_, change) in changes(document) {
         flip(change, is_waiting).into_iter().for_each(|comes| waiting.take(comes));
         let Some(comes) = flip(change, is_done) else { continue };
@@ -178,12 +178,14 @@ fn compared(document: &Document) -> Vec<String> {
         isolated.take(comes);
         if comes {
             *found.entry(change.found).or_default() += 1;
+            back += u64::from(change.let_back.is_some());
         }
     }
     let first = isolated.told("machine", "would be isolated");
     let first = first.unwrap_or_else(|| "No machine more would be isolated, and none fewer".to_owned());
     let mut said = vec![format!("{first}.")];
     said.extend(findings(isolated.more, &found));
+    said.extend(let_back(isolated.more, document.totals.after.let_back.map(|_| back)));
     let others: Vec<String> = kinds.iter().map(|(kind, moved)| moved.named(kind)).collect();
     said.extend((!others.is_empty()).then(|| format!("Other actions: {}.", others.join("; "))));
     said.extend(waiting.told("action", "would wait for a person").map(|told| format!("{told}.")));
@@ -201,6 +203,7 @@ fn alone(document: &Document) -> Vec<String> {
         isolated => format!("{} would be isolated.", counted(isolated, "machine")),
     }];
     said.extend(findings(totals.isolated, &found));
+    said.extend(let_back(totals.isolated, totals.let_back));
     let of =
         |outcome: Outcome| totals.actions.values().filter_map(|outcomes| outcomes.get(outcome.as_str())).sum::<u64>();
     let waiting = of(Outcome::Held) + of(Outcome::NeedsHuman);
@@ -231,6 +234,18 @@ fn findings(all: u64, found: &BTreeMap<Found, u64>) -> Option<String> {
         (false, open) => format!("{}; {} {verb} still open", listed(&judged), number(open)),
     };
     Some(format!("Of {}, people later found {judged}.", those(all)))
+}
+
+/// "People let 2 of them back within 24 h.", where that is known: nothing is said of what was not read.
+fn let_back(all: u64, back: Option<u64>) -> Option<String> {
+    let back = back.filter(|_| all > 0)?;
+    let told = match (all, back) {
+        (_, 0) => "None of them was".to_owned(),
+        (1, _) => "It was".to_owned(),
+        (_, 1) => "1 of them was".to_owned(),
+        (_, back) => format!("{} of them were", number(back)),
+    };
+    Some(format!("{told} let back by a person within 24 h."))
 }
 
 fn those(all: u64) -> String {

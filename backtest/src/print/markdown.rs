@@ -113,7 +113,7 @@ fn row(sign: Sign, change: &Change) -> String {
         cell(&change.action, NAME),
         words::outcomes(change),
         alert.unwrap_or_default(),
-        change.found.told(),
+        words::found(change),
     )
 }
 
@@ -167,6 +167,9 @@ fn limits(document: &Document) -> String {
     let unread = document.unreadable.records;
     if unread > 0 {
         lines.insert(0, format!("{} could not be read", counted(unread, "record")));
+    }
+    if let Some(unread) = document.unread_past.as_ref().filter(|unread| unread.records > 0) {
+        lines.insert(0, words::left_out(unread));
     }
     let untold = count(document.unreproducible.after.len());
     if untold > 0 {

@@ -32,6 +32,7 @@ pub fn table(document: &Document, width: usize) -> String {
     let gaps = words::gaps(document).into_iter().map(|gap| format!("missing: {gap}"));
     section(&mut page, "WINDOW", &words::window(document).into_iter().chain(gaps).collect::<Vec<_>>(), ROWS);
     unreadable(&mut page, document);
+    section(&mut page, "NOT READ OF WHAT IS RECORDED", &words::unread_past(document), 1 + EXAMPLES);
     let limits: Vec<String> = document.limits.iter().map(|limit| shown(limit, SENTENCE)).collect();
     section(&mut page, "WHAT THIS DOES NOT TELL", &limits, ROWS);
     page.text()
@@ -100,7 +101,7 @@ fn change(page: &mut Page, sign: Sign, change: &Change) {
     let what = format!("{}: {}, {}", words::machine(change), shown(&change.action, NAME), words::outcomes(change));
     page.say(2, &format!("{} ", sign.mark()), &what);
     if let Some(course) = words::speaks(change) {
-        let found = change.found.told();
+        let found = words::found(change);
         page.say(6, "", &format!("{}: {}; later {found}", words::time(course.at), words::alert(course)));
         let rules: Vec<String> = course.rules.iter().map(|rule| shown(rule, NAME)).collect();
         page.say(6, "", &format!("by {}", rules.join(", ")));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::foreign::{NAME, SENTENCE, shown};
 use crate::document::{
     Both, Change, Course, Difference, Document, Example, Flip, Latched, Load, NearMiss, RuleRow, Standing, SweepRow,
-    Unreproducible,
+    Unreadable, Unreproducible,
 };
 use crate::manifest::ManifestInput;
 
@@ -108,6 +108,31 @@ pub fn example(example: &Example) -> String {
     format!("{}: {}", shown(&example.place, NAME), shown(&example.why, SENTENCE))
 }
 
+/// What people later found of the alert, and when they let the machine back, if they did so soon.
+#[must_use]
+pub fn found(change: &Change) -> String {
+    let found = change.found.told();
+    match change.let_back {
+        Some(at) => format!("{found}, let back by a person {}", time(at)),
+        None => found.to_owned(),
+    }
+}
+
+/// What of the recorded decisions, reports and commands could not be read; nothing where all could.
+#[must_use]
+pub fn unread_past(document: &Document) -> Vec<String> {
+    let Some(unread) = document.unread_past.as_ref().filter(|unread| unread.records > 0) else { return Vec::new() };
+    let told = unread.examples.iter().map(example);
+    std::iter::once(left_out(unread)).chain(told).collect()
+}
+
+/// What of the past is left out.
+#[must_use]
+pub fn left_out(unread: &Unreadable) -> String {
+    let many = number(unread.records);
+    format!("{many} of the decisions, reports and commands that are recorded could not be read and are left out")
+}
+
 /// How exactly what is recorded was reproduced, and what differs; nothing where nothing recorded was compared.
 #[must_use]
 pub fn reproduced(document: &Document) -> Vec<String> {
@@ -130,6 +155,7 @@ pub fn reproduced(document: &Document) -> Vec<String> {
         ));
     }
     said.extend(again.outcome_differences.iter().map(of));
+    said.extend(document.unread_past.as_ref().filter(|unread| unread.records > 0).map(left_out));
     said
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cordon_records::{DecisionRecord, Topic};
 use cordon_runtime::kafka::{KafkaSettings, RangeReader, Span};
@@ -21,8 +21,8 @@ const LONG: usize = 160;
 
 /// Compares while records are judged, on every thread.
 #[derive(Debug)]
-pub struct Check<'a> {
-    recorded: &'a Recorded,
+pub struct Check {
+    recorded: Arc<Recorded>,
     decisions: AtomicU64,
     exact: AtomicU64,
     without_text: AtomicU64,
@@ -31,10 +31,10 @@ pub struct Check<'a> {
     differing: Mutex<BTreeMap<(i32, i64), Noted>>,
 }
 
-impl<'a> Check<'a> {
+impl Check {
     /// Nothing compared yet.
     #[must_use]
-    pub fn new(recorded: &'a Recorded) -> Self {
+    pub fn new(recorded: Arc<Recorded>) -> Self {
         let [decisions, exact, without_text, undecided] = Default::default();
         Self { recorded, decisions, exact, without_text, undecided, differing: Mutex::default() }
     }

@@ -14,6 +14,7 @@ use cordon_records::{DecisionRecord, Verdict};
 use crate::error::BacktestError;
 use crate::input::{Chunk, Source, cores, each_chunk};
 use crate::place::Place;
+use crate::unread::Unread;
 
 pub use check::Check;
 pub use policies::{Policies, Whose};
@@ -58,14 +59,14 @@ impl Recorded {
     ///
     /// # Errors
     /// When they cannot be read, or there are none, or no text of their newest rules is at hand.
-    pub fn read(decisions: &mut dyn Source, topic: &str, policies: &Policies) -> Result<Self, BacktestError> {
+    pub fn read(decisions: &mut dyn Source, topic: &str, policies: &Policies) -> Result<(Self, Unread), BacktestError> {
         let hashes: Mutex<Vec<String>> = Mutex::default();
-        let take = |noted: &mut Vec<Noted>, chunk: &Chunk| {
-            noted.extend(chunk.records().filter_map(|(at, bytes)| note(topic, at, bytes, &hashes)));
+        let take = |met: &mut Met, chunk: &Chunk| {
+            met.take(topic, chunk, &hashes);
             Ok(())
         };
-        let (noted, _) = each_chunk(decisions, cores(), Vec::new, take)?;
-        let mut noted = noted.concat();
+        let (all, _) = each_chunk(decisions, cores(), Met::default, take)?;
+        let Met { mut noted, unread } = all.into_iter().fold(Met::default(), Met::and);
         noted.sort_unstable();
         // Of a decision that was delivered again, the first counts.
         noted.dedup_by_key(|noted| noted.record);
@@ -76,7 +77,7 @@ impl Recorded {
         let set = |hash: String| Set { rules: policies.rules(&hash), hash };
         let sets: Vec<Set> = hashes.into_iter().map(set).collect();
         match sets.get(newest).map(|set| &set.rules) {
-            Some(Ok(_)) => Ok(Self { topic: topic.to_owned(), sets, noted, newest }),
+            Some(Ok(_)) => Ok((Self { topic: topic.to_owned(), sets, noted, newest }, unread)),
             Some(Err(why)) => Err(wrong(format!("its newest rules cannot be had: {why}"))),
             None => Err(BacktestError::Broken("a decision names no rule set".to_owned())),
         }
@@ -116,9 +117,35 @@ impl Recorded {
     }
 }
 
-/// Takes note of a decision; `None` of what is none, or is about something else.
-fn note(topic: &str, at: i64, bytes: &[u8], hashes: &Mutex<Vec<String>>) -> Option<Noted> {
-    let decision: DecisionRecord = serde_json::from_slice(bytes).ok()?;
+/// What one thread has met on the topic.
+#[derive(Debug, Default)]
+struct Met {
+    noted: Vec<Noted>,
+    unread: Unread,
+}
+
+impl Met {
+    fn take(&mut self, topic: &str, chunk: &Chunk, hashes: &Mutex<Vec<String>>) {
+        for (number, why) in &chunk.refused {
+            self.unread.add(chunk.place(*number), why.clone());
+        }
+        for (at, bytes) in chunk.records() {
+            match serde_json::from_slice(bytes) {
+                Ok(decision) => self.noted.extend(note(topic, at, decision, hashes)),
+                Err(error) => self.unread.add(chunk.place(at), error.to_string()),
+            }
+        }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.noted.extend(other.noted);
+        self.unread.merge(other.unread);
+        self
+    }
+}
+
+/// Takes note of a decision; `None` of one about something else.
+fn note(topic: &str, at: i64, decision: DecisionRecord, hashes: &Mutex<Vec<String>>) -> Option<Noted> {
     let record = place(topic, &decision.id)?;
     let mut hashes = hashes.lock().unwrap_or_else(PoisonError::into_inner);
     let known = hashes.iter().position(|known| *known == decision.rule_set);

@@ -10,7 +10,7 @@ use cordon_records::{
 use jiff::Timestamp;
 
 use crate::document::{AlertName, Course, Latched, Load, Outcome, Totals, Unreproducible};
-use crate::found::Findings;
+use crate::found::Later;
 use crate::place::Place;
 
 /// What stands for the action where the rules could not be judged.
@@ -140,12 +140,12 @@ impl Courses {
 
     /// All of it, with what people found.
     #[must_use]
-    pub fn end(self, found: &Findings) -> Played {
+    pub fn end(self, later: Later<'_>) -> Played {
         let Self { steps, looks, latches, load, last: _, minute: _, decided: _ } = self;
         let mut played = Played { latches, load, ..Played::default() };
         played.totals.needs_human = u64::try_from(looks.len()).unwrap_or(u64::MAX);
         steps.into_values().chain(looks).for_each(|step| played.take(step));
-        played.count_isolated(found);
+        played.count_isolated(later);
         played.unreproducible.sort();
         played
     }
@@ -195,17 +195,29 @@ impl Played {
     }
 
     /// Counts the machines that were isolated, once all is taken in: which alert speaks for a machine is known only then.
-    fn count_isolated(&mut self, found: &Findings) {
-        let isolate = ActionKind::Isolate.as_str();
-        let isolated = |step: &&Step| step.kind == isolate && step.course.outcome == Outcome::Done;
-        for step in self.targets.values().filter(isolated) {
+    fn count_isolated(&mut self, later: Later<'_>) {
+        let mut let_back = 0;
+        for step in self.targets.values().filter(|step| step.is_isolated()) {
             self.totals.isolated += 1;
-            *self.totals.found.entry(found.of(&step.alert).told()).or_default() += 1;
+            *self.totals.found.entry(later.found.of(&step.alert).told()).or_default() += 1;
+            let_back += u64::from(step.let_back(later).is_some());
         }
+        self.totals.let_back = later.people.map(|_| let_back);
     }
 }
 
 impl Step {
+    fn is_isolated(&self) -> bool {
+        self.kind == ActionKind::Isolate.as_str() && self.course.outcome == Outcome::Done
+    }
+
+    /// When a person let the machine back within 24 h, if it was isolated and that is known.
+    #[must_use]
+    pub fn let_back(&self, later: Later<'_>) -> Option<Timestamp> {
+        let people = later.people.filter(|_| self.is_isolated())?;
+        people.let_back_after(&self.target.machine, self.course.at)
+    }
+
     /// Another action of the same target: the strongest speaks, and of two the earlier.
     fn join(&mut self, other: Self) {
         let (alerts, done) = (self.course.alerts + other.course.alerts, self.course.done + other.course.done);

@@ -11,15 +11,14 @@ mod replay;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use cordon_records::{ActionKey, Claim, GuardFacts, LedgerRecord, Mode, Report, StampedRecord, TenantId};
+use cordon_records::{ActionKey, Claim, GuardFacts, LedgerRecord, Mode, NoticeKind, Report, StampedRecord, TenantId};
 use cordon_response::{Config, Effect, Event, LedgerState, Moment, Responder, Unreadable, Waits};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::acting::Acting;
-use crate::args::Approvals;
 use crate::error::BacktestError;
 use crate::fleet::Fleets;
-use crate::found::Findings;
+use crate::found::Later;
 use crate::place::Place;
 use crate::record::Record;
 use crate::side::Side;
@@ -28,6 +27,7 @@ use courses::Courses;
 pub use courses::{Played, Step};
 use model::ModelTenant;
 use people::People;
+pub use people::Voices;
 pub use replay::{Live, replay};
 
 /// What a live responder knows from its configuration and its surroundings.
@@ -42,7 +42,7 @@ pub struct Times<'a> {
     /// How many machines are onboarded, where anybody says so.
     pub fleet: &'a Fleets,
     /// What people answer to what is held.
-    pub approvals: Approvals,
+    pub voices: Voices<'a>,
 }
 
 /// What the shipped stage does.
@@ -59,7 +59,7 @@ const TURNS: u32 = 1_000;
 ///
 /// # Errors
 /// When a record that was kept cannot be read again, or the responder does what it never may.
-pub fn play(side: &Side, acting: &mut Acting, times: Times<'_>, found: &Findings) -> Result<Played, BacktestError> {
+pub fn play(side: &Side, acting: &mut Acting, times: Times<'_>, later: Later<'_>) -> Result<Played, BacktestError> {
     let mut stage: Option<Stage<'_>> = None;
     for number in 0..acting.len() {
         let read = acting.get(number);
@@ -76,8 +76,8 @@ pub fn play(side: &Side, acting: &mut Acting, times: Times<'_>, found: &Findings
         stage.decide(decision, at, place)?;
     }
     match stage {
-        Some(stage) => stage.end(found),
-        None => Ok(Played::default()),
+        Some(stage) => stage.end(later),
+        None => Ok(Courses::default().end(later)),
     }
 }
 
@@ -93,7 +93,7 @@ struct Stage<'a> {
     waiting: VecDeque<Effect>,
     courses: Courses,
     tenant_id: TenantId,
-    people: Option<People>,
+    people: Option<People<'a>>,
     commands: i64,
     /// What was read live for each action, and has not been served yet.
     recorded: HashMap<ActionKey, VecDeque<GuardFacts>>,
@@ -101,10 +101,7 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn new(side: &Side, times: Times<'a>, tenant: TenantId, wall: Timestamp) -> Result<Self, BacktestError> {
-        let people = match times.approvals {
-            Approvals::None => None,
-            Approvals::All => Some(People::new()?),
-        };
+        let people = People::new(times.voices)?;
         let signers = people.as_ref().map_or_else(|| Ok(side.signers.clone()), People::signers)?;
         let config = Config {
             tenant: tenant.clone(),
@@ -155,8 +152,17 @@ impl<'a> Stage<'a> {
         self.give(Event::Decision(offset, Box::new(decision)))
     }
 
-    /// Lets time pass, and the responder do what is due meanwhile.
+    /// Lets time pass; what people say meanwhile is heard at its time.
     fn pass_to(&mut self, wall: Timestamp) -> Result<(), BacktestError> {
+        while let Some(at) = self.people.as_ref().and_then(People::next).filter(|at| *at <= wall) {
+            self.tick_to(at)?;
+            self.spoken().into_iter().try_for_each(|said| self.give(said))?;
+        }
+        self.tick_to(wall)
+    }
+
+    /// Lets time pass, and the responder do what is due meanwhile.
+    fn tick_to(&mut self, wall: Timestamp) -> Result<(), BacktestError> {
         let passed = Duration::try_from(wall.duration_since(self.began.wall)).unwrap_or_default();
         let until = self.began.mono + passed;
         let mut turns = 0;
@@ -265,18 +271,26 @@ impl<'a> Stage<'a> {
             Report::Action(record) => record,
             Report::Notice(notice) => {
                 self.courses.noticed(notice);
+                if let Some(people) = self.people.as_mut().filter(|_| notice.kind == NoticeKind::BreakerLatched) {
+                    people.hear_of_breaker(&notice.id);
+                }
                 return Vec::new();
             }
         };
         self.courses.reported(record);
-        let now = self.at.wall;
-        let words = self.people.as_mut().map(|people| people.answer(record, &self.tenant_id, now)).unwrap_or_default();
-        let mut said = Vec::with_capacity(words.len());
-        for word in words {
-            said.push(Event::Command(self.commands, Some(now), Ok(word)));
-            self.commands += 1;
+        if let Some(people) = &mut self.people {
+            people.hear(record, self.at.wall);
         }
-        said
+        self.spoken()
+    }
+
+    /// What people say by now.
+    fn spoken(&mut self) -> Vec<Event> {
+        let now = self.at.wall;
+        let words = self.people.as_mut().map(|people| people.speak(&self.tenant_id, now)).unwrap_or_default();
+        let first = self.commands;
+        self.commands += i64::try_from(words.len()).unwrap_or(0);
+        (first..).zip(words).map(|(offset, word)| Event::Command(offset, Some(now), Ok(word))).collect()
     }
 
     fn counted(&self) -> Result<u64, Unreadable> {
@@ -286,13 +300,16 @@ impl<'a> Stage<'a> {
     }
 
     /// What all has come to, once nothing is under way.
-    fn end(mut self, found: &Findings) -> Result<Played, BacktestError> {
+    fn end(mut self, later: Later<'_>) -> Result<Played, BacktestError> {
         self.come_to_rest()?;
-        Ok(self.courses.end(found))
+        Ok(self.courses.end(later))
     }
 
-    /// What is under way comes to its end.
+    /// What is under way comes to its end, and so does what people have yet to say.
     fn come_to_rest(&mut self) -> Result<(), BacktestError> {
+        while let Some(at) = self.people.as_ref().and_then(People::next) {
+            self.pass_to(at)?;
+        }
         let after = SignedDuration::try_from(self.times.succeeds_after.saturating_add(self.times.waits.alarm_after))
             .unwrap_or(SignedDuration::MAX);
         self.pass_to(self.at.wall.checked_add(after).unwrap_or(Timestamp::MAX))

@@ -1,40 +1,86 @@
-//! The people of the model: two who say yes to whatever waits. Their keys are known to all the world and count nowhere but
-//! here: the responder is told who may sign, as it is live.
+//! Who answers what is held: two who say yes to all of it, or those who answered live. Their keys are known to all the world
+//! and count nowhere but here: the responder is told who may sign, as it is live.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cordon_records::{ActionRecord, ActionState, Command, CommandId, CommandRecord, SIGNATURE_NAMESPACE, TenantId};
+use cordon_records::{
+    ActionKey, ActionRecord, ActionState, Command, CommandId, CommandRecord, IntentHash, NamedApproval,
+    SIGNATURE_NAMESPACE, TenantId,
+};
 use cordon_settings::Problems;
 use cordon_signing::AllowedSigners;
 use jiff::{SignedDuration, Timestamp};
-use ring::digest::{SHA512, digest};
+use ring::digest::{SHA256, SHA512, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::error::BacktestError;
+use crate::reported::{Answer, Reported, Word};
 
-/// Their names.
+/// Two who say yes to everything.
 const NAMES: [&str; 2] = ["one@model", "another@model"];
 
 /// For how long a word of theirs is good.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(15);
 
-/// See the module.
-#[derive(Debug)]
-pub struct People {
-    keys: Vec<Ed25519KeyPair>,
-    said: u64,
+/// What people say to what is held.
+#[derive(Debug, Clone, Copy)]
+pub enum Voices<'a> {
+    /// Nothing.
+    None,
+    /// Yes, at once.
+    Yes,
+    /// What they answered live to the same action: at that time, or at once where it is held later.
+    Recorded(&'a Reported),
 }
 
-impl People {
-    /// Two people who have never said anything.
+/// See the module.
+#[derive(Debug)]
+pub struct People<'a> {
+    voices: Voices<'a>,
+    /// Everybody who may sign, by what the answers call them: the name here, and the key.
+    signers: BTreeMap<String, (String, Ed25519KeyPair)>,
+    said: u64,
+    /// What is held now, as whoever approves it has seen it.
+    held: HashMap<ActionKey, IntentHash>,
+    /// What is to be said, by time; of one time in the order in which it came up.
+    due: BTreeMap<(Timestamp, u64), (ActionKey, Answer)>,
+    came_up: u64,
+    /// Recorded answers that were given already.
+    given: BTreeSet<(ActionKey, Timestamp, String)>,
+    /// The notice of the breaker that latched last.
+    breaker: Option<String>,
+}
+
+impl<'a> People<'a> {
+    /// People who have never said anything; nobody where nobody answers.
     ///
     /// # Errors
     /// Never, unless the library of keys is broken.
-    pub fn new() -> Result<Self, BacktestError> {
-        let key = |seed: u8| Ed25519KeyPair::from_seed_unchecked(&[seed; 32]);
-        let keys: Result<Vec<_>, _> = [1, 2].into_iter().map(key).collect();
-        let keys = keys.map_err(|_| BacktestError::Broken("the model's keys are refused".to_owned()))?;
-        Ok(Self { keys, said: 0 })
+    pub fn new(voices: Voices<'a>) -> Result<Option<Self>, BacktestError> {
+        let names: Vec<&str> = match voices {
+            Voices::None => return Ok(None),
+            Voices::Yes => NAMES.to_vec(),
+            Voices::Recorded(reported) => reported.approvers(),
+        };
+        let mut signers = BTreeMap::new();
+        for (number, name) in (1..).zip(names) {
+            let seed = digest(&SHA256, name.as_bytes());
+            let key = Ed25519KeyPair::from_seed_unchecked(seed.as_ref());
+            let key = key.map_err(|_| BacktestError::Broken("the model's keys are refused".to_owned()))?;
+            signers.insert(name.to_owned(), (principal(number, name), key));
+        }
+        Ok(Some(Self {
+            voices,
+            signers,
+            said: 0,
+            held: HashMap::new(),
+            due: BTreeMap::new(),
+            came_up: 0,
+            given: BTreeSet::new(),
+            breaker: None,
+        }))
     }
 
     /// Theirs are the only signatures that count.
@@ -43,29 +89,102 @@ impl People {
     /// Never, unless our own line is wrong.
     pub fn signers(&self) -> Result<AllowedSigners, Problems> {
         let line =
-            |(key, name): (&Ed25519KeyPair, &str)| format!("{name} ssh-ed25519 {}\n", STANDARD.encode(encoded(key)));
-        let lines: String = self.keys.iter().zip(NAMES).map(line).collect();
+            |(name, key): &(String, Ed25519KeyPair)| format!("{name} ssh-ed25519 {}\n", STANDARD.encode(encoded(key)));
+        let lines: String = self.signers.values().map(line).collect();
         AllowedSigners::parse("the people of the model", &lines)
     }
 
-    /// What they say to a report: yes, each of them, if it is held.
-    pub fn answer(&mut self, report: &ActionRecord, tenant: &TenantId, at: Timestamp) -> Vec<CommandRecord> {
-        let (ActionState::Held, Some(key), Some(intent)) = (report.state, &report.key, &report.intent) else {
-            return Vec::new();
+    /// Takes note of a report: what is held may have an answer.
+    pub fn hear(&mut self, report: &ActionRecord, now: Timestamp) {
+        let Some(key) = &report.key else { return };
+        let (ActionState::Held, Some(intent)) = (report.state, &report.intent) else {
+            self.held.remove(key);
+            return;
         };
-        let mut words = Vec::with_capacity(self.keys.len());
-        for (pair, name) in self.keys.iter().zip(NAMES) {
-            self.said += 1;
-            let command = Command::Approve { key: key.clone(), intent: intent.clone() };
-            let mut record = CommandRecord::unsigned(command, name.to_owned(), "--approvals all".to_owned(), at);
-            record.id = CommandId::new(format!("model-{}", self.said)).ok();
-            record.tenant = Some(tenant.clone());
-            record.expires_at = at.checked_add(GOOD_FOR).ok();
-            record.signature = record.statement().ok().map(|statement| signature(pair, &statement));
-            words.push(record);
+        self.held.insert(key.clone(), intent.clone());
+        let answers: Vec<Answer> = match self.voices {
+            Voices::None => Vec::new(),
+            Voices::Yes => NAMES.map(|name| yes(name, now)).into(),
+            Voices::Recorded(reported) => {
+                let open = reported.answers_to(key).iter().filter(|it| !self.given.contains(&mark(key, it)));
+                open.cloned().collect()
+            }
+        };
+        for answer in answers {
+            if !self.due.values().any(|(other, due)| (other, due) == (key, &answer)) {
+                self.came_up += 1;
+                self.due.insert((answer.at.max(now), self.came_up), (key.clone(), answer));
+            }
         }
-        words
     }
+
+    /// Takes note of the breaker's notice: whoever approves what it holds names it.
+    pub fn hear_of_breaker(&mut self, notice: &str) {
+        self.breaker = Some(notice.to_owned());
+    }
+
+    /// When the next word is said.
+    #[must_use]
+    pub fn next(&self) -> Option<Timestamp> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// What is said by now. An answer to what is not held at its time waits until it is held again.
+    pub fn speak(&mut self, tenant: &TenantId, now: Timestamp) -> Vec<CommandRecord> {
+        let later = self.due.split_off(&(now, u64::MAX));
+        let due = std::mem::replace(&mut self.due, later);
+        let said = due.into_values().filter_map(|(key, answer)| self.command(&key, &answer, (tenant, now)));
+        said.collect()
+    }
+}
+
+impl People<'_> {
+    fn command(
+        &mut self,
+        key: &ActionKey,
+        answer: &Answer,
+        (tenant, now): (&TenantId, Timestamp),
+    ) -> Option<CommandRecord> {
+        let intent = self.held.get(key)?.clone();
+        if matches!(self.voices, Voices::Recorded(_)) {
+            self.given.insert(mark(key, answer));
+        }
+        let key = key.clone();
+        let command = match (&answer.word, &self.breaker) {
+            (Word::No, _) => {
+                let deny = Command::Deny { key };
+                return Some(CommandRecord::unsigned(deny, answer.by.clone(), answer.why.clone(), now));
+            }
+            (Word::YesToBreaker, Some(notice)) => {
+                Command::ApproveEach { notice: notice.clone(), actions: vec![NamedApproval { key, intent }], count: 1 }
+            }
+            (Word::Yes, _) | (Word::YesToBreaker, None) => Command::Approve { key, intent },
+        };
+        let (name, pair) = self.signers.get(&answer.by)?;
+        self.said += 1;
+        let mut record = CommandRecord::unsigned(command, name.clone(), answer.why.clone(), now);
+        record.id = CommandId::new(format!("model-{}", self.said)).ok();
+        record.tenant = Some(tenant.clone());
+        record.expires_at = now.checked_add(GOOD_FOR).ok();
+        record.signature = record.statement().ok().map(|statement| signature(pair, &statement));
+        Some(record)
+    }
+}
+
+/// Tells a recorded answer from every other.
+fn mark(key: &ActionKey, answer: &Answer) -> (ActionKey, Timestamp, String) {
+    (key.clone(), answer.at, answer.by.clone())
+}
+
+fn yes(name: &str, now: Timestamp) -> Answer {
+    Answer { at: now, by: name.to_owned(), why: "--approvals all".to_owned(), word: Word::Yes }
+}
+
+/// The name of a person in a line of signers: their own, unless it would read as something else there.
+fn principal(number: u64, name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@');
+    let is_name = !name.is_empty() && name.chars().all(is_plain);
+    if is_name { name.to_owned() } else { format!("person-{number}@model") }
 }
 
 /// A public key in its SSH encoding.

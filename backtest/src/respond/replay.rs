@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 
 use cordon_records::{
-    ActionKey, ActionRecord, ActionState, AlertSummary, CommandRecord, DecisionRecord, GuardFacts, Report, Verdict,
+    ActionKey, ActionRecord, ActionState, AlertSummary, CommandRecord, DecisionRecord, GuardFacts, Verdict,
 };
 use cordon_response::Event;
 use cordon_response::facts::FreshFacts;
@@ -18,7 +18,9 @@ use crate::error::BacktestError;
 use crate::input::{Chunk, Source};
 use crate::place::Place;
 use crate::recorded::Recorded;
+use crate::reported::Reported;
 use crate::side::Side;
+use crate::unread::{Unread, each};
 
 /// So many differences are told.
 const TOLD: usize = 100;
@@ -55,30 +57,23 @@ pub struct Outcomes {
 }
 
 impl Live {
-    /// Reads the topics `actions` and `commands`.
+    /// Reads the topics `actions` and `commands`; gives also what people did, and what of it all cannot be read.
     ///
     /// # Errors
     /// When one of them cannot be read.
-    pub fn read(actions: &mut dyn Source, commands: &mut dyn Source) -> Result<Self, BacktestError> {
+    pub fn read(
+        actions: &mut dyn Source,
+        commands: &mut dyn Source,
+    ) -> Result<(Self, Reported, Unread), BacktestError> {
         let mut live = Self::default();
-        actions.read(&mut |chunk| {
-            chunk
-                .records()
-                .filter_map(|(_, bytes)| serde_json::from_slice(bytes).ok())
-                .for_each(|report| live.take(report));
-            ControlFlow::Continue(())
-        })?;
-        commands.read(&mut |chunk| {
-            let said = chunk.records().filter_map(|(at, bytes)| Some((at, serde_json::from_slice(bytes).ok()?)));
-            live.commands.extend(said);
-            ControlFlow::Continue(())
-        })?;
-        Ok(live)
+        let (reported, mut unread) = Reported::read(actions, |record| live.take(*record))?;
+        unread.merge(each(commands, |at, command| live.commands.push_back((at, command)))?);
+        Ok((live, reported, unread))
     }
 
-    fn take(&mut self, report: Report) {
-        let Report::Action(record) = report else { return };
-        let ActionRecord { key: Some(key), state, reason, decision, facts, .. } = *record else { return };
+    fn take(&mut self, record: ActionRecord) {
+        // What needs a person before any action is planned has no key, and is compared with the decisions.
+        let ActionRecord { key: Some(key), state, reason, decision, facts, .. } = record else { return };
         let lived = self.actions.entry(key).or_insert_with(|| Lived {
             outcome: None,
             last: (state, String::new()),
@@ -136,6 +131,7 @@ struct Replay<'a> {
 impl Replay<'_> {
     fn chunk(&mut self, chunk: &Chunk, commands: &mut VecDeque<(i64, CommandRecord)>) -> Result<(), BacktestError> {
         for (at, bytes) in chunk.records() {
+            // What is none was counted when the decisions were noted.
             let Ok(decision) = serde_json::from_slice::<DecisionRecord>(bytes) else { continue };
             let (from, to) = self.window;
             let made = decision.enriched_at;

@@ -33,6 +33,7 @@ pub struct PageView {
     unreproducible: Section,
     window: Section,
     unreadable: Section,
+    unread_past: Section,
     limits: Section,
     manifest: Section,
 }
@@ -105,6 +106,7 @@ impl PageView {
             unreproducible: Section::of(words::unreproducible(document)),
             window: Section::of(words::window(document).into_iter().chain(gaps).collect()),
             unreadable: unreadable(document),
+            unread_past: Section::of(words::unread_past(document)),
             limits: Section::of(document.limits.clone()),
             manifest: Section::of(words::manifest(document)),
         }
@@ -171,7 +173,7 @@ pub struct ChangeView {
     action: String,
     outcomes: String,
     at: String,
-    found: &'static str,
+    found: String,
     why: String,
     sides: Vec<CourseView>,
     flips: Vec<FlipView>,
@@ -214,7 +216,7 @@ impl ChangeView {
             action: change.action.clone(),
             outcomes: words::outcomes(change),
             at: words::speaks(change).map(|course| words::time(course.at)).unwrap_or_default(),
-            found: change.found.told(),
+            found: words::found(change),
             why: change.why.clone(),
             sides: before.into_iter().chain(after).collect(),
             flips: change.flipped.iter().map(FlipView::of).collect(),

@@ -52,6 +52,7 @@ pub fn added(number: usize, found: Found) -> Change {
             flip("alert.severity in [\"High\", \"Medium\"] || machine.riskScore == \"High\"", None, Some("true")),
         ],
         found,
+        let_back: (found == Found::Expected).then(|| at("2026-09-03T09:30:00Z")),
     }
 }
 
@@ -122,6 +123,7 @@ fn totals(isolated: u64) -> Totals {
         actions,
         isolated,
         found: BTreeMap::from([("true positive", 4), ("still open", isolated.saturating_sub(4))]),
+        let_back: Some(1),
         never_list: 1,
         needs_human: 2,
         by_hour: by_hour.into(),
@@ -191,6 +193,10 @@ pub fn rich() -> Document {
                 why: "expected value at column 1".to_owned(),
             }],
         },
+        unread_past: Some(Unreadable {
+            records: 2,
+            examples: vec![Example { place: "cordon.actions/0/7".to_owned(), why: "expected value".to_owned() }],
+        }),
         unreproducible: Both { after: vec![missing], before: Some(Vec::new()) },
         reproduced: Some(Reproduced {
             decisions: 5_000,
@@ -240,7 +246,10 @@ pub fn same() -> Document {
     document.actions = Changes { unchanged: 1_204, ..Changes::default() };
     document.gates.clear();
     document.sweep.clear();
-    (document.reproduced, document.unreadable) = (None, Unreadable::default());
+    (document.reproduced, document.unreadable, document.unread_past) = (None, Unreadable::default(), None);
+    for totals in std::iter::once(&mut document.totals.after).chain(&mut document.totals.before) {
+        totals.let_back = None;
+    }
     (document.window.gaps, document.unreproducible.after) = (Vec::new(), Vec::new());
     document
 }
@@ -287,6 +296,7 @@ pub fn hostile(text: &str) -> Document {
         (rule.error, rule.nearest) = (Some(example()), vec![NearMiss { part: own(), records: 1 }]);
     }
     document.unreadable.examples = vec![example()];
+    document.unread_past = Some(Unreadable { records: 1, examples: vec![example()] });
     document.unreproducible.after = vec![Unreproducible { machine: own(), action: own(), why: own() }];
     document.window.gaps = vec![own()];
     document.latches.after.iter_mut().for_each(|latch| latch.why = own());
