@@ -134,3 +134,60 @@ fn the_same_records_give_the_same_bytes_in_every_form() {
     assert_eq!(document["unreadable"]["records"], 1);
     assert_eq!(document["totals"]["after"]["by_hour"]["2026-09-02T08"]["done"], 1);
 }
+
+#[test]
+fn five_bad_inputs_each_end_in_a_clear_sentence() {
+    let desk = Desk::new();
+    let all = std::fs::read_to_string(desk.path().join("corpus.ndjson")).unwrap();
+    let line = |number: usize| all.lines().nth(number).unwrap().to_owned();
+    let packed = zstd::encode_all(all.repeat(200).as_bytes(), 3).unwrap();
+    std::fs::write(desk.path().join("cut.ndjson.zst"), &packed[..packed.len() - 9]).unwrap();
+    let mut newer: Value = serde_json::from_str(&line(0)).unwrap();
+    newer["schema_version"] = json!(99);
+    desk.put("newer.ndjson", &format!("{newer}\n"));
+    desk.put("mixed.ndjson", &format!("garbage\n{}\n{newer}\n\u{0}\n[1]\n", line(1)));
+    desk.put("empty.ndjson", "");
+    for (args, code, said) in [
+        ("--input cut.ndjson.zst", 2, "error: cannot read cut.ndjson.zst: its zstd data breaks off after "),
+        (
+            "--input newer.ndjson",
+            2,
+            "error: there is no record to judge: 0 lie outside of the time; 1 could not be read",
+        ),
+        (
+            "--input empty.ndjson",
+            2,
+            "error: there is no record to judge: 0 lie outside of the time; 0 could not be read",
+        ),
+        (
+            "--input corpus.ndjson --from 2027-01-01",
+            2,
+            "4 lie outside of the time, asked for from 2027-01-01T00:00:00Z; 1 could",
+        ),
+    ] {
+        let told = desk.run(&format!("--rules new.yaml {args}"));
+        assert!(
+            told.code == Some(code) && told.out.is_empty() && told.err.contains(said),
+            "{args}\n{}{}",
+            told.out,
+            told.err
+        );
+        assert_eq!(told.err.lines().count(), 1, "one sentence: {}", told.err);
+    }
+    let broken = desk.run("--rules broken.yaml --input corpus.ndjson");
+    let said = ["broken.yaml:2:", "severty", "did you mean"];
+    assert!(broken.code == Some(78) && said.iter().all(|word| broken.err.contains(word)), "{}", broken.err);
+    // Garbage beside records is no end: it is counted, and named with its line and what is wrong.
+    let told = desk.run("--rules new.yaml --input mixed.ndjson");
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{}", told.out);
+    for said in [
+        "NOT READ: 4 records",
+        "mixed.ndjson:1: expected value",
+        "mixed.ndjson:3: ",
+        "mixed.ndjson:4: ",
+        "mixed.ndjson:5: ",
+    ] {
+        assert!(told.out.contains(said), "{said}\n{}", told.out);
+    }
+    assert!(told.out.contains("schema_version 99") || told.out.contains("version 99"), "{}", told.out);
+}
