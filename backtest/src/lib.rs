@@ -6,6 +6,8 @@
 //! tenant; `compare.rs` says what differs and why; `document.rs` is the result, `print` shows it, `gates.rs` judges it; `command.rs`
 //! is how it begins and ends, `progress.rs` what is told meanwhile.
 //!
+//! `corpus` makes recorded alerts up, and takes them out of a topic, with pseudonyms if asked for.
+//!
 //! There is no HTTP client in this crate and no credential of Defender's.
 
 mod acting;

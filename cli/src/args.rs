@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use cordon_backtest::args::BacktestArgs;
-use cordon_backtest::corpus::CorpusCommand;
 
 use crate::acls::args::AclsArgs;
+use crate::corpus::CorpusCommand;
 use crate::dlq::args::DlqCommand;
 use crate::guards::args::GuardsCommand;
 use crate::isolated::args::IsolatedArgs;
@@ -83,7 +83,7 @@ pub enum Command {
     /// Check, test, explain and tidy the rules
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Make recorded alerts to test rules on
+    /// Make recorded alerts to test rules on, take them out of a topic, put them into one
     #[command(subcommand)]
     Corpus(CorpusCommand),
     /// Look at the guards: what no rule may do

@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use cordon_backtest::BacktestError;
 use cordon_defender::ApiError;
 use cordon_records::{Classified as _, ErrorClass};
 use cordon_runtime::kafka::{Fault, KafkaFailure, TopicsError};
@@ -63,6 +64,14 @@ pub fn of(error: &anyhow::Error) -> Exit {
     }
     if let Some(failure) = error.downcast_ref::<KafkaFailure>() {
         return of_kafka(failure);
+    }
+    if let Some(error) = error.downcast_ref::<BacktestError>() {
+        return match error {
+            BacktestError::Usage(_) | BacktestError::Input { .. } | BacktestError::Empty(_) => Exit::Usage,
+            BacktestError::Misconfigured(_) => Exit::Config,
+            BacktestError::Kafka(failure) => of_kafka(failure),
+            BacktestError::Output { .. } | BacktestError::Broken(_) => Exit::Failed,
+        };
     }
     if let Some(error) = error.downcast_ref::<ApiError>() {
         return match (error, error.class()) {

@@ -7,6 +7,7 @@ mod output;
 mod acls;
 mod args;
 mod check;
+mod corpus;
 mod demo;
 mod dlq;
 mod escape;
@@ -78,7 +79,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Dlq(command) => dlq::run(&command).await,
         Command::People(command) => people::run(&command).await,
         Command::Rules(command) => rules::run(&command).await,
-        Command::Corpus(command) => Ok(cordon_backtest::corpus::run(&command).map(|()| Exit::Ok)?),
+        Command::Corpus(command) => corpus::run(&command).await,
         Command::Guards(command) => guards::run(&command),
     }
 }

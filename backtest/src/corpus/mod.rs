@@ -3,18 +3,23 @@
 
 mod chance;
 mod company;
+mod export;
 mod generate;
+mod output;
+mod pseudonym;
+mod read;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use crate::error::BacktestError;
 
+pub use export::ExportArgs;
 pub use generate::Records;
+use output::{Output, Written};
+pub use read::{Keyed, each_record};
 
 /// What can be done with a corpus.
 #[derive(Debug, Clone, Subcommand)]
@@ -27,6 +32,24 @@ pub enum CorpusCommand {
                             cordon corpus generate --alerts 100 | cordon backtest --rules deploy/rules --input -"
     )]
     Generate(GenerateArgs),
+    /// Take recorded alerts out of the topic enriched, with the names in them or with pseudonyms
+    ///
+    /// With --pseudonyms, names of machines, people and groups, domains, addresses (IP, MAC, mail) and ids are replaced by
+    /// others of the same shape that follow from the key: a domain name stays a domain name, a private address a private
+    /// address, a GUID a GUID. One key gives the same name the same pseudonym in every export. In titles, command lines and
+    /// paths the names that the record has in its fields are replaced, and what looks like an address or an id; a field that is not known
+    /// is replaced whole. What stays: words of Microsoft's lists, times, hashes of files, names of programs, tags that begin
+    /// with cordon-. Another name that somebody has written into a title stays, too.
+    #[command(
+        after_help = "Examples:\n  cordon corpus export --config cordon.yaml --from -90d --output corpus.ndjson.zst\n  \
+                      cordon corpus export --config cordon.yaml --from -90d --pseudonyms file:/etc/cordon/pseudonyms \\\n    \
+                      --output corpus.ndjson.zst\n\n\
+                      The key has 32 bytes or more: head -c 32 /dev/urandom | base64 > pseudonyms. Who has it can tell whether \
+                      a name is in an export, so keep it as you keep the alerts.\n\n\
+                      Exit code 0 done, 2 the command line, the key or an input is wrong, 69 the broker cannot be reached, 70 \
+                      a fault of cordon, 77 the broker does not permit it, 78 the configuration is wrong."
+    )]
+    Export(ExportArgs),
 }
 
 /// Flags of `cordon corpus generate`.
@@ -49,57 +72,23 @@ pub struct GenerateArgs {
 /// Does it.
 ///
 /// # Errors
-/// When the output cannot be written.
+/// When the records cannot be read, the key is none, or the output cannot be written.
 pub fn run(command: &CorpusCommand) -> Result<(), BacktestError> {
     match command {
-        CorpusCommand::Generate(args) => {
-            let failed = |source| BacktestError::Output { what: args.output.display().to_string(), source };
-            let mut output = Output::open(&args.output).map_err(failed)?;
-            for record in Records::new(args.seed, args.alerts, args.from) {
-                match output.line(&record) {
-                    Ok(()) => {}
-                    // Who reads no further has seen enough.
-                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-                    Err(error) => return Err(failed(error)),
-                }
-            }
-            output.end().map_err(failed)
-        }
+        CorpusCommand::Generate(args) => generated(args),
+        CorpusCommand::Export(args) => export::run(args),
     }
 }
 
-/// Where a corpus is written.
-enum Output {
-    Plain(BufWriter<Box<dyn Write>>),
-    Packed(zstd::stream::write::Encoder<'static, BufWriter<Box<dyn Write>>>),
-}
-
-impl Output {
-    fn open(path: &Path) -> std::io::Result<Self> {
-        let raw: Box<dyn Write> =
-            if path == Path::new("-") { Box::new(std::io::stdout()) } else { Box::new(File::create(path)?) };
-        let buffered = BufWriter::with_capacity(1 << 20, raw);
-        if path.extension().is_some_and(|extension| extension == "zst") {
-            return Ok(Self::Packed(zstd::stream::write::Encoder::new(buffered, 3)?));
-        }
-        Ok(Self::Plain(buffered))
-    }
-
-    fn line(&mut self, record: &impl serde::Serialize) -> std::io::Result<()> {
-        let writer: &mut dyn Write = match self {
-            Self::Plain(writer) => writer,
-            Self::Packed(writer) => writer,
-        };
-        serde_json::to_writer(&mut *writer, record)?;
-        writer.write_all(b"\n")
-    }
-
-    fn end(self) -> std::io::Result<()> {
-        match self {
-            Self::Plain(mut writer) => writer.flush(),
-            Self::Packed(writer) => writer.finish()?.flush(),
+fn generated(args: &GenerateArgs) -> Result<(), BacktestError> {
+    let mut output = Output::open(&args.output)?;
+    for record in Records::new(args.seed, args.alerts, args.from) {
+        let line = serde_json::to_vec(&record).map_err(|error| BacktestError::Broken(error.to_string()))?;
+        if output.line(&line)? == Written::NobodyReads {
+            return Ok(());
         }
     }
+    output.end().map(|_| ())
 }
 
 #[cfg(test)]

@@ -113,6 +113,45 @@ impl TopicRange {
     }
 }
 
+/// The same range, one partition after the other: two readings give the same order.
+#[derive(Debug)]
+pub struct InOrder(pub TopicRange);
+
+impl InOrder {
+    fn each(
+        &mut self,
+        parts: &[Part],
+        give: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+    ) -> Result<Vec<String>, BacktestError> {
+        let (mut gaps, mut flow) = (Vec::new(), ControlFlow::Continue(()));
+        for part in parts {
+            self.0.parts = vec![*part];
+            let covered = self.0.read(&mut |chunk| {
+                flow = give(chunk);
+                flow
+            })?;
+            gaps.extend(covered.gaps);
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(gaps)
+    }
+}
+
+impl Source for InOrder {
+    fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
+        let parts = std::mem::take(&mut self.0.parts);
+        let gaps = self.each(&parts, give);
+        self.0.parts = parts;
+        Ok(Covered { inputs: self.0.inputs(), gaps: gaps? })
+    }
+
+    fn size(&self) -> Size {
+        self.0.size()
+    }
+}
+
 /// Whether all of the span is kept.
 fn is_there(topic: &str, extents: &[Extent], span: Span) -> Result<(), BacktestError> {
     let Span { partition, from, to } = span;

@@ -51,8 +51,9 @@ impl Classified for SecretError {
 }
 
 impl Secret {
-    /// Reads a reference; `None` when the text is none, and may thus be a secret itself.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads a reference; `None` when the text is none, and may thus be a secret itself: then do not show it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         if let Some(name) = text.strip_prefix("env:") {
             let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             return (plain && !name.is_empty()).then(|| Self(Place::Variable(name.to_owned())));
