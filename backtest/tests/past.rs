@@ -188,6 +188,29 @@ async fn people_answer_what_is_held_as_they_answered_it_live_at_their_time_and_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_yes_to_what_the_breaker_held_names_the_breaker_of_the_model_and_another_does_not_lift_it() {
+    let world = World::open();
+    world.enriched("High", 0..4).await;
+    world.write("guards.yaml", "caps: {all_rules: {1h: 2}}\napprovals: {two_people: {kinds: []}}\n");
+    let notice = json!("breaker_latched@2026-08-31T08:00:00Z");
+    for (number, at, by_notice) in [(2, "2026-09-01T10:00:00Z", true), (3, "2026-09-01T12:00:00Z", false)] {
+        let (key, isolate) = isolation_of(number);
+        let mut said = yes("ann@soc.example", at, &format!("c{number}"));
+        if by_notice {
+            said["notice"] = notice.clone();
+        }
+        let said = json!({"approvals": [said]});
+        reported(&world, number, (&key, &isolate), ActionState::Approved, said).await;
+    }
+    let recorded: Vec<&str> = ASKED.iter().copied().chain(["--approvals", "recorded"]).collect();
+    let (_, document) = world.document(&recorded);
+    let outcomes: Vec<&Value> =
+        document["actions"]["added"].as_array().unwrap().iter().map(|it| &it["after"]["outcome"]).collect();
+    assert_eq!(outcomes, ["done", "done", "done", "held"], "{}", document["actions"]);
+    assert_eq!(document["actions"]["added"][2]["after"]["at"], "2026-09-01T10:00:00Z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn machines_that_a_person_let_back_within_a_day_are_told_and_where_that_was_not_read_it_is_said() {
     let world = World::open();
     world.enriched("High", 0..4).await;
