@@ -56,6 +56,14 @@ pub struct BacktestArgs {
     /// Run exactly the range of an earlier backtest again, whatever was written since: what its `-o json` wrote
     #[arg(long, value_name = "FILE.json")]
     pub manifest: Option<PathBuf>,
+    /// Where to keep what rules can read of the records, so that the next backtest over them takes a second; in
+    /// ~/.cache/cordon/backtest (or under $XDG_CACHE_HOME) unless given. It holds what the alerts hold, for its owner's eyes
+    /// alone, and what nobody used for 30 days is deleted
+    #[arg(long, env = "CORDON_CACHE", value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Read every record, and keep nothing of them
+    #[arg(long)]
+    pub no_cache: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,

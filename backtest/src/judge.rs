@@ -63,9 +63,11 @@ pub fn judge(task: Task<'_>, source: &mut dyn Source) -> Result<Judgement, Backt
 }
 
 /// A source of which somebody sees how far it is read.
-struct Watched<'a> {
-    source: &'a mut dyn Source,
-    progress: &'a dyn Progress,
+pub struct Watched<'a> {
+    /// The source.
+    pub source: &'a mut dyn Source,
+    /// Who waits for it.
+    pub progress: &'a dyn Progress,
 }
 
 impl Source for Watched<'_> {
@@ -168,11 +170,7 @@ fn quickly(
     let found = quick.found(&picked)?;
     let at = picked.at();
     let mut read = None;
-    let mut judged = Vec::with_capacity(task.sides.len());
-    for (side, rules) in task.sides.iter().enumerate() {
-        let of_rule = |rule| quick.rule(side, rule, &picked, &mut read);
-        judged.push((0..rules.rules().len()).map(of_rule).collect::<Option<Vec<_>>>()?);
-    }
+    let judged = quick.rules(&picked, &mut read)?;
     tally.found.take(&found, at);
     if task.from.is_some_and(|from| at < from) || task.to.is_some_and(|to| to <= at) {
         tally.outside += 1;
@@ -192,7 +190,7 @@ fn quickly(
 }
 
 /// Whether anything may follow from what this rule says. One that matches and asks for no action is only counted.
-const fn may_ask(rule: &Rule, judged: &Judged) -> bool {
+pub const fn may_ask(rule: &Rule, judged: &Judged) -> bool {
     match judged {
         Judged::True => !rule.actions.is_empty(),
         Judged::Unknown(_) | Judged::Cut(_) => true,
@@ -201,6 +199,6 @@ const fn may_ask(rule: &Rule, judged: &Judged) -> bool {
 }
 
 /// Whether anything follows from these rules.
-fn plans(record: &Record, rules: &RuleSet) -> bool {
+pub fn plans(record: &Record, rules: &RuleSet) -> bool {
     record.decide(rules, String::new()).is_ok_and(|decision| decision.verdict != Verdict::Nothing)
 }

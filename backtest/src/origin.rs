@@ -25,6 +25,25 @@ pub struct Origin {
     then: Option<Vec<ManifestInput>>,
 }
 
+/// The records to judge, not read yet.
+#[derive(Debug)]
+pub enum Records {
+    /// In files.
+    Files(Files),
+    /// On the broker.
+    Topic(Box<TopicRange>),
+}
+
+impl Records {
+    /// To be read from their beginning.
+    pub fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Files(files) => files,
+            Self::Topic(range) => range.as_mut(),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Place {
     Files(Vec<PathBuf>),
@@ -59,10 +78,12 @@ impl Origin {
     ///
     /// # Errors
     /// When the broker cannot be had, or does not hold the range.
-    pub fn records(&self) -> Result<Box<dyn Source>, BacktestError> {
+    pub fn records(&self) -> Result<Records, BacktestError> {
         match &self.place {
-            Place::Files(paths) => Ok(Box::new(Files::new(paths.clone()))),
-            Place::Broker(kafka) => Ok(Box::new(self.range(kafka, Topic::Enriched, (self.from, self.to))?)),
+            Place::Files(paths) => Ok(Records::Files(Files::new(paths.clone()))),
+            Place::Broker(kafka) => {
+                Ok(Records::Topic(Box::new(self.range(kafka, Topic::Enriched, (self.from, self.to))?)))
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! How far a backtest is, for whoever waits for it. Nothing of it is part of the result.
 
 use std::fmt::{Debug, Write};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::print::harmless;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How often the bar is drawn again.
@@ -30,6 +31,8 @@ pub trait Progress: Debug + Sync {
     fn advance(&self, records: u64, bytes: u64);
     /// All is read.
     fn end(&self);
+    /// Something about how it is done, once nothing is being read.
+    fn note(&self, text: &str);
 }
 
 /// Nobody waits.
@@ -40,12 +43,31 @@ impl Progress for Silent {
     fn begin(&self, _: Size) {}
     fn advance(&self, _: u64, _: u64) {}
     fn end(&self) {}
+    fn note(&self, _: &str) {}
 }
 
-/// A bar on standard error where that is a terminal; otherwise nothing.
+/// Somebody who reads what standard error says, later.
+#[derive(Debug, Clone, Copy)]
+struct Plain;
+
+impl Progress for Plain {
+    fn begin(&self, _: Size) {}
+    fn advance(&self, _: u64, _: u64) {}
+    fn end(&self) {}
+    fn note(&self, text: &str) {
+        told(text);
+    }
+}
+
+fn told(text: &str) {
+    // Who does not listen misses nothing of the result.
+    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text));
+}
+
+/// A bar on standard error where that is a terminal; otherwise notes alone.
 #[must_use]
 pub fn for_terminal() -> Box<dyn Progress> {
-    if std::io::stderr().is_terminal() { Box::new(Bar::on(ProgressDrawTarget::stderr())) } else { Box::new(Silent) }
+    if std::io::stderr().is_terminal() { Box::new(Bar::on(ProgressDrawTarget::stderr())) } else { Box::new(Plain) }
 }
 
 /// A line that is drawn again and again: how much, how fast, how long still.
@@ -102,6 +124,10 @@ impl Progress for Bar {
 
     fn end(&self) {
         self.bar.finish_and_clear();
+    }
+
+    fn note(&self, text: &str) {
+        told(text);
     }
 }
 

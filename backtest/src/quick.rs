@@ -25,6 +25,8 @@ pub struct Quick {
     alert: Fields,
     machine: Fields,
     questions: Vec<Question>,
+    /// So many of these, the first, are conditions of rules.
+    whole: usize,
     /// The questions of the rules of each side, in the order of its rule set.
     sides: Vec<Vec<usize>>,
     /// The questions of the parts of each rule of the first side.
@@ -94,14 +96,18 @@ impl Quick {
         let mut of_side = |rules: &&RuleSet| -> Vec<usize> {
             rules.rules().iter().map(|rule| number(&rule.when, rule.condition())).collect()
         };
-        let sides = sides.iter().map(&mut of_side).collect();
+        let sides: Vec<Vec<usize>> = sides.iter().map(&mut of_side).collect();
+        let whole = sides.iter().flatten().max().map_or(0, |last| last + 1);
         let parts = parts.iter().map(|parts| parts.iter().map(|(text, part)| number(text, part)).collect()).collect();
-        Self { alert, machine, questions, sides, parts, key: Vec::new() }
+        Self { alert, machine, questions, whole, sides, parts, key: Vec::new() }
     }
 
-    /// What a rule says of a record: the number of its side, and its own in the rule set.
-    pub fn rule(&mut self, side: usize, rule: usize, picked: &Picked<'_>, read: &mut Option<Read>) -> Option<Judged> {
-        self.judge(*self.sides.get(side)?.get(rule)?, picked, read)
+    /// What the rules of each side say of a record, in the order of the rule set. Each condition is judged once, however many
+    /// rules have it.
+    pub fn rules(&mut self, picked: &Picked<'_>, read: &mut Option<Read>) -> Option<Vec<Vec<Judged>>> {
+        let judged = (0..self.whole).map(|number| self.judge(number, picked, read)).collect::<Option<Vec<_>>>()?;
+        let of_side = |side: &Vec<usize>| side.iter().map(|number| judged.get(*number).cloned()).collect();
+        self.sides.iter().map(of_side).collect()
     }
 
     /// What a part of a rule of the first side says.

@@ -1,7 +1,7 @@
 //! One record, read as decide reads it.
 
 use cordon_policy::{DecideError, Laid, RuleSet, decide, decide_read, machine_of};
-use cordon_records::{Alert, DecisionRecord, EnrichedRecord, Machine};
+use cordon_records::{Alert, Cut, DecisionRecord, EnrichedRecord, Machine};
 use jiff::Timestamp;
 
 /// An enriched alert.
@@ -42,6 +42,15 @@ impl Record {
         match self {
             Self::Quick(record) => &record.alert,
             Self::Slow(repaired) => &repaired.alert,
+        }
+    }
+
+    /// What of the alert did not fit into it.
+    #[must_use]
+    pub fn cut(&self) -> &[Cut] {
+        match self {
+            Self::Quick(record) => &record.cut,
+            Self::Slow(repaired) => &repaired.record.cut,
         }
     }
 

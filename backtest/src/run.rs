@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::against::{Against, Compared};
 use crate::args::{Approvals, BacktestArgs};
+use crate::cache;
 use crate::compare::compare;
 use crate::document::{Both, Document, Example, RuleCounts, RuleRow, Standing, Unreadable, VERSION, Window};
 use crate::error::BacktestError;
@@ -20,7 +21,7 @@ use crate::gates::Gates;
 use crate::input::{TopicRange, cores};
 use crate::judge::{Judgement, Task, judge};
 use crate::manifest::{self, Manifest};
-use crate::origin::Origin;
+use crate::origin::{Origin, Records};
 use crate::print;
 use crate::progress::Progress;
 use crate::reported::Heard;
@@ -83,7 +84,7 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     let (mode, lived) = modes(args, settings.as_ref(), &against);
     let origin = Origin::of(args, settings.map(|settings| settings.kafka), then.as_ref(), now)?;
     let (from, to) = (origin.from, origin.to);
-    let mut source = origin.records()?;
+    let mut records = origin.records()?;
     let mut decisions = origin.decisions(against.is_recorded())?;
     let fleet = fleets(decisions.as_mut(), args.fleet)?;
     let decided = decisions.as_ref().map(TopicRange::inputs).unwrap_or_default();
@@ -100,7 +101,7 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     let rule_sets: Vec<&RuleSet> = std::iter::once(&after).chain(before).map(|side| &side.rules).collect();
     let check = compared.past().map(|past| &past.check);
     let task = Task { sides: &rule_sets, from, to, check, threads: cores(), progress };
-    let Judgement { tally, mut acting, covered } = judge(task, source.as_mut())?;
+    let Judgement { tally, mut acting, covered } = judged(args, task, &mut records, now)?;
     let noted = heard.map(|heard| heard.inputs.clone()).unwrap_or_default();
     manifest.inputs = covered.inputs.into_iter().chain(decided).chain(noted).collect();
     origin.check(&manifest.inputs)?;
@@ -137,6 +138,19 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     document.reproduced = compared.reproduced(lived, (from, to))?;
     document.gates = Gates::asked(args).judge(&document);
     Ok(document)
+}
+
+/// Judges by way of the cache, where there is one. What was decided live is compared record by record, with all of each.
+fn judged(
+    args: &BacktestArgs,
+    task: Task<'_>,
+    records: &mut Records,
+    now: Timestamp,
+) -> Result<Judgement, BacktestError> {
+    match cache::folder(args).filter(|_| task.check.is_none()) {
+        Some(folder) => cache::judge(&folder, task, records, now),
+        None => judge(task, records.source()),
+    }
 }
 
 /// What is known before anything was read.

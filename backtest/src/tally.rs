@@ -46,9 +46,14 @@ impl Tally {
 
     /// A record was judged that was made at this time.
     pub fn judged(&mut self, at: Timestamp) {
-        self.records += 1;
-        self.first = Some(self.first.map_or(at, |first| first.min(at)));
-        self.last = Some(self.last.map_or(at, |last| last.max(at)));
+        self.judged_from_to(1, (at, at));
+    }
+
+    /// So many records were judged, the first of which was made then, and the last.
+    pub fn judged_from_to(&mut self, records: u64, (first, last): (Timestamp, Timestamp)) {
+        self.records += records;
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.last = Some(self.last.map_or(last, |known| known.max(last)));
     }
 
     /// A record could not be read.
@@ -82,7 +87,7 @@ impl Tally {
 }
 
 /// The part that alone does not hold, if all others do.
-fn only_missing(parts: impl Iterator<Item = Option<Judged>>) -> Option<usize> {
+pub fn only_missing(parts: impl Iterator<Item = Option<Judged>>) -> Option<usize> {
     let mut only = None;
     for (number, judged) in parts.enumerate() {
         match (judged, only) {
@@ -141,6 +146,28 @@ impl RuleTally {
         if let Some((_, _, misses)) = only.and_then(|number| self.parts.get_mut(number)) {
             *misses += 1;
         }
+    }
+
+    /// Counts so many records on which it was true.
+    pub const fn holds_on(&mut self, records: u64) {
+        self.matched += records;
+    }
+
+    /// Counts so many records from which one part alone kept it.
+    pub fn nearly_holds_on(&mut self, records: u64, part: usize) {
+        if let Some((_, _, misses)) = self.parts.get_mut(part) {
+            *misses += records;
+        }
+    }
+
+    /// Counts so many records on which it could not be judged.
+    pub const fn fails_on(&mut self, records: u64) {
+        self.errors += records;
+    }
+
+    /// The first of these.
+    pub fn fails_first(&mut self, place: Place, why: String) {
+        self.error = Some((place, why));
     }
 
     fn merge(&mut self, other: Self) {

@@ -1,5 +1,6 @@
 //! Whole backtests of a few records, made by hand.
 
+mod cached;
 mod corpus;
 mod differ;
 mod made;

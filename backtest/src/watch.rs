@@ -12,6 +12,7 @@ use crate::error::BacktestError;
 use crate::print::harmless;
 use crate::progress::Progress;
 use crate::run;
+use crate::settings::Settings;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(150);
@@ -30,10 +31,9 @@ pub fn watch(
     is_terminal: bool,
     progress: &dyn Progress,
 ) -> Result<(), BacktestError> {
-    let files = files(args);
     let mut looks = Looks::default();
     loop {
-        if looks.is_due(fingerprint(&files)) {
+        if looks.is_due(fingerprint(&files(args))) {
             let mut page = Vec::new();
             match run::run(args, SystemClock.now(), &mut page, progress) {
                 Ok(_) => {}
@@ -54,7 +54,11 @@ pub fn watch(
 fn files(args: &BacktestArgs) -> Vec<PolicyFiles> {
     let side =
         |rules: &[PathBuf], guards: Option<&PathBuf>| PolicyFiles { rules: rules.to_vec(), guards: guards.cloned() };
-    vec![side(&args.rules, args.guards.as_ref()), side(&args.against, args.against_guards.as_ref())]
+    // Mistakes in the configuration are told by the backtest.
+    let settings = args.config.as_deref().filter(|_| args.input.is_empty()).map(Settings::read);
+    let configured = settings.and_then(Result::ok).and_then(|settings| settings.guards);
+    let guards = args.guards.as_ref().or(configured.as_ref());
+    vec![side(&args.rules, guards), side(&args.against, args.against_guards.as_ref())]
 }
 
 fn fingerprint(files: &[PolicyFiles]) -> Vec<String> {

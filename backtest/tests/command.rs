@@ -1,8 +1,10 @@
 //! `cordon-backtest` as a person and a CI system meet it: what it says, and how it ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -63,10 +65,15 @@ impl Desk {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 
-    fn run(&self, args: &str) -> Told {
+    /// Without a home there is no cache, unless `args` ask for one.
+    fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cordon-backtest"));
-        command.args(args.split_whitespace()).current_dir(self.path()).env_remove("CORDON_CONFIG");
-        let output = command.output().expect("cordon-backtest starts");
+        command.args(args.split_whitespace()).current_dir(self.path()).env_clear();
+        command
+    }
+
+    fn run(&self, args: &str) -> Told {
+        let output = self.command(args).output().expect("cordon-backtest starts");
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Told { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
@@ -113,6 +120,47 @@ fn a_configuration_that_the_environment_names_for_the_stages_is_of_no_account_fo
     let args = "--rules new.yaml --input corpus.ndjson -o json".split(' ');
     let output = command.args(args).current_dir(desk.path()).env("CORDON_CONFIG", "/missing.yaml").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn after_a_kill_in_the_middle_of_writing_the_cache_the_next_run_is_right() {
+    let desk = Desk::new();
+    let from: jiff::Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+    let mut many = std::io::BufWriter::new(std::fs::File::create(desk.path().join("many.ndjson")).unwrap());
+    for record in cordon_backtest::corpus::Records::new(1, 4_000, from) {
+        serde_json::to_writer(&mut many, &record).unwrap();
+        many.write_all(b"\n").unwrap();
+    }
+    many.into_inner().unwrap().sync_all().unwrap();
+    let line = "--rules new.yaml --against old.yaml --input many.ndjson -o json";
+    let cached = format!("{line} --cache cache");
+    let without = desk.run(line);
+    assert_eq!(without.code, Some(1), "{}", without.err);
+    let mut child = desk.command(&cached).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let written = || {
+        let entries = std::fs::read_dir(desk.path().join("cache")).into_iter().flatten();
+        let files = entries.flat_map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap());
+        files
+            .map(|file| file.unwrap())
+            .map(|file| (file.file_name(), file.metadata().unwrap().len()))
+            .collect::<Vec<_>>()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let begun = loop {
+        let written = written();
+        if written.iter().any(|(name, length)| name != "lock" && *length > 0) {
+            break written;
+        }
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "{written:?}");
+    };
+    child.kill().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9), "{begun:?}");
+    assert!(!written().iter().any(|(name, _)| name == "index"), "it was killed too late: {:?}", written());
+    for says in ["1 read", "1 files known"] {
+        let told = desk.run(&cached);
+        assert_eq!((told.code, &told.out), (Some(1), &without.out), "{}", told.err);
+        assert!(told.err.contains(says), "{}", told.err);
+    }
 }
 
 #[test]

@@ -15,7 +15,14 @@ fn text(bytes: &[u8]) -> String {
 
 fn cordon(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
-    command.arg("backtest").args(args).env_remove("CORDON_CONFIG").output().expect("cordon starts")
+    command
+        .arg("backtest")
+        .args(args)
+        .env_remove("CORDON_CONFIG")
+        .env_remove("HOME")
+        .env_remove("XDG_CACHE_HOME")
+        .output()
+        .expect("cordon starts")
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cordon_records::Topic;
 use cordon_runtime::kafka::{Extent, KafkaSettings, Lent, RangeReader, Span};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{Chunk, Covered, Source};
 use crate::error::BacktestError;
@@ -26,7 +27,23 @@ pub struct TopicRange {
     reader: RangeReader,
     cluster: String,
     parts: Vec<Part>,
+    extents: Vec<Extent>,
     from: Option<Timestamp>,
+}
+
+/// The last record that was read of a partition: a topic that was made anew under the old name has another there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// Its offset.
+    pub offset: i64,
+    written: Option<Timestamp>,
+    crc: u32,
+}
+
+impl Last {
+    fn of(offset: i64, written: Option<Timestamp>, value: &[u8]) -> Self {
+        Self { offset, written, crc: crc32fast::hash(value) }
+    }
 }
 
 /// What is read of one partition.
@@ -55,7 +72,8 @@ impl TopicRange {
             let Extent { partition, low, since, until, high: _ } = *extent;
             Part { span: Span { partition, from: since, to: until.max(since) }, is_cut: since == low && low > 0 }
         };
-        Ok(Self { cluster: reader.cluster_id()?, parts: extents.iter().map(part).collect(), reader, from })
+        let parts = extents.iter().map(part).collect();
+        Ok(Self { cluster: reader.cluster_id()?, parts, extents, reader, from })
     }
 
     /// Takes up position for exactly what a manifest names.
@@ -90,12 +108,100 @@ impl TopicRange {
             return Err(BacktestError::Usage(format!("the manifest names no part of {name}")));
         }
         parts.sort_by_key(|part| part.span.partition);
-        Ok(Self { reader, cluster, parts, from })
+        Ok(Self { reader, cluster, parts, extents, from })
     }
 
     /// The spans that are read.
-    fn spans(&self) -> Vec<Span> {
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
         self.parts.iter().map(|part| part.span).collect()
+    }
+
+    /// The cluster's id, and the topic's name.
+    #[must_use]
+    pub fn names(&self) -> (&str, &Arc<str>) {
+        (&self.cluster, self.reader.topic_name())
+    }
+
+    /// A part of it, to be read by itself.
+    #[must_use]
+    pub fn part(&self, spans: &[Span]) -> TopicPart<'_> {
+        TopicPart { range: self, spans: spans.to_vec(), lasts: BTreeMap::new() }
+    }
+
+    /// Whether these records, by partition, are where they were.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked.
+    pub fn still_holds(&self, lasts: &BTreeMap<i32, Last>) -> Result<bool, BacktestError> {
+        let is_kept = |(partition, last): (&i32, &Last)| {
+            let mut extents = self.extents.iter();
+            extents.any(|extent| extent.partition == *partition && (extent.low..extent.high).contains(&last.offset))
+        };
+        if !lasts.iter().all(is_kept) {
+            return Ok(false);
+        }
+        let span =
+            |(partition, last): (&i32, &Last)| Span { partition: *partition, from: last.offset, to: last.offset + 1 };
+        let mut found = BTreeMap::new();
+        self.reader.drain(&lasts.iter().map(span).collect::<Vec<_>>(), |lent| {
+            found.insert(lent.partition, Last::of(lent.offset, lent.timestamp, lent.value.unwrap_or_default()));
+            ControlFlow::Continue(())
+        })?;
+        Ok(found == *lasts)
+    }
+
+    /// What is missing of what was asked for, where so many offsets of each partition have been seen, and this one first.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked.
+    pub fn gaps(&self, seen: &BTreeMap<i32, (i64, i64)>) -> Result<Vec<String>, BacktestError> {
+        // Only where something was deleted it matters when the oldest record was written.
+        let cut = self.parts.iter().filter(|part| part.is_cut);
+        let first = |part: &Part| {
+            let (_, first) = seen.get(&part.span.partition)?;
+            Some(Span { from: *first, to: first + 1, ..part.span })
+        };
+        let spans: Vec<Span> = cut.filter_map(first).collect();
+        let mut written = BTreeMap::new();
+        if !spans.is_empty() {
+            self.reader.drain(&spans, |lent| {
+                written.insert(lent.partition, lent.timestamp);
+                ControlFlow::Continue(())
+            })?;
+        }
+        let of = |part: &Part| {
+            let Span { partition, from, to } = part.span;
+            let missing = to - from - seen.get(&partition).map_or(0, |(count, _)| *count);
+            gaps(*part, self.from, self.reader.topic_name(), (missing, written.get(&partition).copied().flatten()))
+        };
+        Ok(self.parts.iter().flat_map(of).collect())
+    }
+
+    /// Reads these spans; what each partition had comes back, and whether all of it was read.
+    fn drain(
+        &self,
+        spans: &[Span],
+        give: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+    ) -> Result<(BTreeMap<i32, Filling>, ControlFlow<()>), BacktestError> {
+        let new = |span: &Span| (span.partition, Filling::new(self.reader.topic_name(), *span));
+        let mut filling: BTreeMap<i32, Filling> = spans.iter().map(new).collect();
+        let mut flow = ControlFlow::Continue(());
+        self.reader.drain(spans, |lent| {
+            let Some(filling) = filling.get_mut(&lent.partition) else { return flow };
+            filling.take(lent);
+            if filling.chunk.bytes.len() >= CHUNK {
+                flow = give(filling.emptied());
+            }
+            flow
+        })?;
+        for filling in filling.values_mut() {
+            let rest = filling.emptied();
+            if flow.is_continue() && !(rest.records.is_empty() && rest.refused.is_empty()) {
+                flow = give(rest);
+            }
+        }
+        Ok((filling, flow))
     }
 
     /// What is read, for a manifest.
@@ -171,36 +277,51 @@ fn is_there(topic: &str, extents: &[Extent], span: Span) -> Result<(), BacktestE
 
 impl Source for TopicRange {
     fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
-        let mut filling: BTreeMap<i32, Filling> = BTreeMap::new();
-        for part in &self.parts {
-            filling.insert(part.span.partition, Filling::new(self.reader.topic_name(), part.span));
-        }
-        let mut flow = ControlFlow::Continue(());
-        self.reader.drain(&self.spans(), |lent| {
-            let Some(filling) = filling.get_mut(&lent.partition) else { return flow };
-            filling.take(lent);
-            if filling.chunk.bytes.len() >= CHUNK {
-                flow = give(filling.emptied());
-            }
-            flow
-        })?;
+        let (filling, flow) = self.drain(&self.spans(), give)?;
         let mut gaps = Vec::new();
-        for (part, filling) in self.parts.iter().zip(filling.values_mut()) {
-            let rest = filling.emptied();
-            if flow.is_continue() && !(rest.records.is_empty() && rest.refused.is_empty()) {
-                flow = give(rest);
-            }
-            if flow.is_continue() {
-                gaps.extend(filling.gaps(*part, self.from, self.reader.topic_name()));
-            }
+        for part in self.parts.iter().filter(|_| flow.is_continue()) {
+            let filling = filling.get(&part.span.partition);
+            gaps.extend(filling.into_iter().flat_map(|it| it.gaps(*part, self.from, self.reader.topic_name())));
         }
         Ok(Covered { inputs: self.inputs(), gaps })
     }
 
     fn size(&self) -> Size {
-        let of = |part: &Part| u64::try_from(part.span.to - part.span.from).unwrap_or(0);
-        Size::Records(self.parts.iter().map(of).sum())
+        size(&self.spans())
     }
+}
+
+/// A part of a topic's range.
+#[derive(Debug)]
+pub struct TopicPart<'a> {
+    range: &'a TopicRange,
+    spans: Vec<Span>,
+    lasts: BTreeMap<i32, Last>,
+}
+
+impl TopicPart<'_> {
+    /// The last record of each partition, once it was read.
+    #[must_use]
+    pub const fn lasts(&self) -> &BTreeMap<i32, Last> {
+        &self.lasts
+    }
+}
+
+impl Source for TopicPart<'_> {
+    fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
+        let (filling, _) = self.range.drain(&self.spans, give)?;
+        let last = |(partition, filling): (i32, Filling)| Some((partition, filling.last?));
+        self.lasts = filling.into_iter().filter_map(last).collect();
+        Ok(Covered::default())
+    }
+
+    fn size(&self) -> Size {
+        size(&self.spans)
+    }
+}
+
+fn size(spans: &[Span]) -> Size {
+    Size::Records(spans.iter().map(|span| u64::try_from(span.to - span.from).unwrap_or(0)).sum())
 }
 
 /// The records of one partition, as they come.
@@ -211,8 +332,11 @@ struct Filling {
     next: i64,
     /// How many offsets have no record.
     missing: i64,
-    /// When the first record was written.
+    /// When the first record was written, and the newest.
     first: Option<Timestamp>,
+    newest: Option<Timestamp>,
+    /// The last record that was given away.
+    last: Option<Last>,
 }
 
 impl Filling {
@@ -224,7 +348,7 @@ impl Filling {
             records: Vec::new(),
             refused: Vec::new(),
         };
-        Self { chunk, next: span.from, missing: 0, first: None }
+        Self { chunk, next: span.from, missing: 0, first: None, newest: None, last: None }
     }
 
     fn take(&mut self, lent: Lent<'_>) {
@@ -242,12 +366,16 @@ impl Filling {
                 let start = bytes.len();
                 bytes.extend_from_slice(value);
                 records.push((lent.offset, start..bytes.len()));
+                self.newest = lent.timestamp;
             }
         }
     }
 
     /// What has come so far; from here on it fills anew.
     fn emptied(&mut self) -> Chunk {
+        if let Some((offset, value)) = self.chunk.records().last() {
+            self.last = Some(Last::of(offset, self.newest, value));
+        }
         let next = Chunk {
             origin: Arc::clone(&self.chunk.origin),
             partition: self.chunk.partition,
@@ -260,22 +388,25 @@ impl Filling {
 
     /// What is missing of what was asked for.
     fn gaps(&self, part: Part, from: Option<Timestamp>, topic: &str) -> Vec<String> {
-        let Span { partition, from: begin, to } = part.span;
-        let place = format!("{topic}, partition {partition}");
-        let is_younger = |first: Timestamp| from.is_none_or(|from| first > from);
-        let cut = match self.first {
-            _ if !part.is_cut => None,
-            Some(first) if is_younger(first) => Some(format!(
-                "{place}: what stood before offset {begin} is deleted; the oldest record that is kept was written {first}"
-            )),
-            Some(_) => None,
-            None => Some(format!("{place}: what stood before offset {begin} is deleted, and nothing has come since")),
-        };
-        let missing = self.missing + (to - self.next).max(0);
-        let holes =
-            (missing > 0).then(|| format!("{place}: {missing} of the offsets from {begin} to {to} have no record"));
-        cut.into_iter().chain(holes).collect()
+        gaps(part, from, topic, (self.missing + (part.span.to - self.next).max(0), self.first))
     }
+}
+
+/// What is missing of what was asked for, where so many offsets have no record and the first that has was written then.
+fn gaps(part: Part, from: Option<Timestamp>, topic: &str, (missing, first): (i64, Option<Timestamp>)) -> Vec<String> {
+    let Span { partition, from: begin, to } = part.span;
+    let place = format!("{topic}, partition {partition}");
+    let is_younger = |first: Timestamp| from.is_none_or(|from| first > from);
+    let cut = match first {
+        _ if !part.is_cut => None,
+        Some(first) if is_younger(first) => Some(format!(
+            "{place}: what stood before offset {begin} is deleted; the oldest record that is kept was written {first}"
+        )),
+        Some(_) => None,
+        None => Some(format!("{place}: what stood before offset {begin} is deleted, and nothing has come since")),
+    };
+    let holes = (missing > 0).then(|| format!("{place}: {missing} of the offsets from {begin} to {to} have no record"));
+    cut.into_iter().chain(holes).collect()
 }
 
 #[cfg(test)]

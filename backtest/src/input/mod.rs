@@ -15,7 +15,7 @@ use crate::manifest::ManifestInput;
 use crate::place::Place;
 use crate::progress::Size;
 
-pub use kafka::{InOrder, TopicRange};
+pub use kafka::{InOrder, Last, TopicRange};
 pub use ndjson::Files;
 pub use parallel::{cores, each_chunk};
 

@@ -14,7 +14,7 @@ use crate::manifest::ManifestInput;
 use crate::progress::Size;
 
 /// How many bytes a chunk holds, about.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = if cfg!(test) { 64 << 10 } else { 1 << 20 };
 
 /// The longest line that can be a record, in bytes: brokers take 1 MiB unless told otherwise.
 const LONGEST: usize = 16 << 20;
@@ -36,6 +36,12 @@ impl Files {
     #[must_use]
     pub const fn new(paths: Vec<PathBuf>) -> Self {
         Self { paths }
+    }
+
+    /// Where they are.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
     }
 }
 

@@ -15,12 +15,12 @@ const AHEAD: usize = 4;
 ///
 /// # Errors
 /// Why a thread failed, or the source cannot be read to its end.
-pub fn each_chunk<T: Send>(
+pub fn each_chunk<T: Send, E: From<BacktestError> + Send>(
     source: &mut dyn Source,
     threads: usize,
     new: impl Fn() -> T + Sync,
-    take: impl Fn(&mut T, &Chunk) -> Result<(), BacktestError> + Sync,
-) -> Result<(Vec<T>, Covered), BacktestError> {
+    take: impl Fn(&mut T, &Chunk) -> Result<(), E> + Sync,
+) -> Result<(Vec<T>, Covered), E> {
     let (sender, receiver) = sync_channel::<Chunk>(AHEAD);
     let receiver = Arc::new(Mutex::new(receiver));
     let (new, take) = (&new, &take);
@@ -43,8 +43,11 @@ pub fn each_chunk<T: Send>(
             Err(_) => ControlFlow::Break(()),
         });
         drop(sender);
-        let panicked = |_| Err(BacktestError::Broken("a thread that works on records has panicked".to_owned()));
-        let states: Result<Vec<T>, _> =
+        let panicked = |_| {
+            let why = "a thread that works on records has panicked";
+            Err(E::from(BacktestError::Broken(why.to_owned())))
+        };
+        let states: Result<Vec<T>, E> =
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(panicked)).collect();
         Ok((states?, covered?))
     })

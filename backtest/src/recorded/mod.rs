@@ -63,7 +63,7 @@ impl Recorded {
         let hashes: Mutex<Vec<String>> = Mutex::default();
         let take = |met: &mut Met, chunk: &Chunk| {
             met.take(topic, chunk, &hashes);
-            Ok(())
+            Ok::<(), BacktestError>(())
         };
         let (all, _) = each_chunk(decisions, cores(), Met::default, take)?;
         let Met { mut noted, unread } = all.into_iter().fold(Met::default(), Met::and);

@@ -79,7 +79,9 @@ impl Files {
             args: BacktestArgs,
         }
         let records = self.path("records.ndjson").display().to_string();
+        let is_cached = arguments.contains(&"--cache");
         let line = ["backtest", "--input", &records].into_iter().chain(arguments.iter().copied());
+        let line = line.chain((!is_cached).then_some("--no-cache"));
         let args = Line::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).args;
         crate::run::document(&args, start(), &crate::progress::Silent)
     }

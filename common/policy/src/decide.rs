@@ -96,7 +96,13 @@ impl<'r> Laid<'r> {
     /// Lays out a record whose alert and machine ([`machine_of`]) were read by themselves.
     #[must_use]
     pub fn out<A, M>(record: &'r EnrichedRecord<A, M>, alert: &'r Alert, machine: Result<&'r Machine, String>) -> Self {
-        let facts = RecordFacts::new(alert, machine.as_ref().ok().copied(), record.enriched_at).without(&record.cut);
+        Self::parts(alert, machine, (record.enriched_at, &record.cut))
+    }
+
+    /// Lays out what a record consists of: alert, machine, when it was made, and what of the alert it leaves out.
+    #[must_use]
+    pub fn parts(alert: &'r Alert, machine: Result<&'r Machine, String>, (at, cut): (Timestamp, &'r [Cut])) -> Self {
+        let facts = RecordFacts::new(alert, machine.as_ref().ok().copied(), at).without(cut);
         Self { facts, machine }
     }
 
@@ -104,6 +110,12 @@ impl<'r> Laid<'r> {
     #[must_use]
     pub fn judge(&self, rule: &Rule) -> Judged {
         stand(rule, &self.facts, self.machine.as_ref().copied().map_err(String::as_str)).judged
+    }
+
+    /// The machine, where there is one to judge on.
+    #[must_use]
+    pub fn machine(&self) -> Option<&'r Machine> {
+        self.machine.as_ref().ok().copied()
     }
 
     /// What a condition says of it.

@@ -4,6 +4,7 @@
 //! Pure: no runtime, no broker, no HTTP client, no clock. The same code runs live and in a backtest, so "now" is
 //! always an argument.
 
+pub mod columns;
 mod condition;
 mod decide;
 mod expand;

@@ -95,6 +95,99 @@ pub fn of_evidence(name: &str) -> Option<fn(&Evidence) -> Option<&str>> {
     })
 }
 
+/// Puts a value of this field, as JSON, into an alert.
+///
+/// # Errors
+/// When it is none of the field's type, or there is no such field.
+pub fn put_alert(alert: &mut Alert, name: &str, value: &[u8]) -> Result<(), serde_json::Error> {
+    match name {
+        "id" => alert.id = serde_json::from_slice(value)?,
+        "incidentId" => alert.incident_id = serde_json::from_slice(value)?,
+        "severity" => alert.severity = serde_json::from_slice(value)?,
+        "status" => alert.status = serde_json::from_slice(value)?,
+        "classification" => alert.classification = serde_json::from_slice(value)?,
+        "determination" => alert.determination = serde_json::from_slice(value)?,
+        "investigationState" => alert.investigation_state = serde_json::from_slice(value)?,
+        "assignedTo" => alert.assigned_to = serde_json::from_slice(value)?,
+        "detectionSource" => alert.detection_source = serde_json::from_slice(value)?,
+        "detectorId" => alert.detector_id = serde_json::from_slice(value)?,
+        "category" => alert.category = serde_json::from_slice(value)?,
+        "threatFamilyName" => alert.threat_family_name = serde_json::from_slice(value)?,
+        "threatName" => alert.threat_name = serde_json::from_slice(value)?,
+        "title" => alert.title = serde_json::from_slice(value)?,
+        "description" => alert.description = serde_json::from_slice(value)?,
+        "alertCreationTime" => alert.alert_creation_time = serde_json::from_slice(value)?,
+        "firstEventTime" => alert.first_event_time = serde_json::from_slice(value)?,
+        "lastEventTime" => alert.last_event_time = serde_json::from_slice(value)?,
+        "lastUpdateTime" => alert.last_update_time = serde_json::from_slice(value)?,
+        "resolvedTime" => alert.resolved_time = serde_json::from_slice(value)?,
+        "machineId" => alert.machine_id = serde_json::from_slice(value)?,
+        "computerDnsName" => alert.computer_dns_name = serde_json::from_slice(value)?,
+        "rbacGroupName" => alert.rbac_group_name = serde_json::from_slice(value)?,
+        "aadTenantId" => alert.aad_tenant_id = serde_json::from_slice(value)?,
+        "mitreTechniques" => alert.mitre_techniques = serde_json::from_slice(value)?,
+        _ => return Err(unknown(name)),
+    }
+    Ok(())
+}
+
+/// The same for a machine.
+///
+/// # Errors
+/// As of an alert.
+pub fn put_machine(machine: &mut Machine, name: &str, value: &[u8]) -> Result<(), serde_json::Error> {
+    match name {
+        "id" => machine.id = serde_json::from_slice(value)?,
+        "computerDnsName" => machine.computer_dns_name = serde_json::from_slice(value)?,
+        "osPlatform" => machine.os_platform = serde_json::from_slice(value)?,
+        "version" => machine.version = serde_json::from_slice(value)?,
+        "osBuild" => machine.os_build = serde_json::from_slice(value)?,
+        "lastSeen" => machine.last_seen = serde_json::from_slice(value)?,
+        "lastIpAddress" => machine.last_ip_address = serde_json::from_slice(value)?,
+        "lastExternalIpAddress" => machine.last_external_ip_address = serde_json::from_slice(value)?,
+        "healthStatus" => machine.health_status = serde_json::from_slice(value)?,
+        "onboardingStatus" => machine.onboarding_status = serde_json::from_slice(value)?,
+        "rbacGroupName" => machine.rbac_group_name = serde_json::from_slice(value)?,
+        "riskScore" => machine.risk_score = serde_json::from_slice(value)?,
+        "exposureLevel" => machine.exposure_level = serde_json::from_slice(value)?,
+        "deviceValue" => machine.device_value = serde_json::from_slice(value)?,
+        "isAadJoined" => machine.is_aad_joined = serde_json::from_slice(value)?,
+        "machineTags" => machine.machine_tags = serde_json::from_slice(value)?,
+        "mergedIntoMachineId" => machine.merged_into_machine_id = serde_json::from_slice(value)?,
+        "isExcluded" => machine.is_excluded = serde_json::from_slice(value)?,
+        _ => return Err(unknown(name)),
+    }
+    Ok(())
+}
+
+/// Puts a text into a field of an evidence item.
+///
+/// # Errors
+/// When there is no such field.
+pub fn put_evidence(item: &mut Evidence, name: &str, text: Option<String>) -> Result<(), serde_json::Error> {
+    let field = match name {
+        "entityType" => &mut item.entity_type,
+        "sha1" => &mut item.sha1,
+        "sha256" => &mut item.sha256,
+        "fileName" => &mut item.file_name,
+        "filePath" => &mut item.file_path,
+        "processCommandLine" => &mut item.process_command_line,
+        "ipAddress" => &mut item.ip_address,
+        "url" => &mut item.url,
+        "accountName" => &mut item.account_name,
+        "domainName" => &mut item.domain_name,
+        "userPrincipalName" => &mut item.user_principal_name,
+        "detectionStatus" => &mut item.detection_status,
+        _ => return Err(unknown(name)),
+    };
+    *field = text;
+    Ok(())
+}
+
+fn unknown(name: &str) -> serde_json::Error {
+    serde::de::Error::custom(format!("there is no field {name}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

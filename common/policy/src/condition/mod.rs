@@ -8,7 +8,7 @@ mod check;
 mod compile;
 mod depth;
 mod explain;
-mod fields;
+pub(crate) mod fields;
 mod functions;
 mod network;
 mod parse;
@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 pub use explain::{Step, conjuncts, explain};
 pub use reads::Reads;
+pub(crate) use types::Record as Whose;
 
 use compile::{Frame, Test};
 use value::Fault;

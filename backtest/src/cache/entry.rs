@@ -1,0 +1,254 @@
+//! The cache of one file or topic: a folder with an index and segments.
+//!
+//! What the index does not name does not exist. A segment is whole on the disk before the index names it, and the index is
+//! replaced in one step; so whenever a process ends, the next one finds what stood before or what stands after. One process
+//! at a time has the folder: the lock ends with the process.
+
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use cordon_policy::columns::{Column, columns};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::fault::CacheFault;
+use super::file::FileNote;
+use super::segment::{Note, Segment};
+use super::topic::Seen;
+use crate::progress::Progress;
+
+/// Counts the changes of what is written here, and of how a record is read.
+const FORMAT: u32 = 1;
+
+/// What nobody has used for so long is deleted.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+const INDEX: &str = "index";
+const LOCK: &str = "lock";
+
+/// What a cache is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// A file, by its whole path.
+    File(PathBuf),
+    /// A topic.
+    Topic {
+        /// The cluster's id.
+        cluster: String,
+        /// The topic's name.
+        topic: String,
+    },
+}
+
+/// What has to be as it was, so that a cache is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Key {
+    format: u32,
+    cordon: String,
+    columns: Vec<String>,
+    of: Of,
+}
+
+impl Key {
+    fn new(of: Of) -> Self {
+        let columns = columns().iter().map(Column::name).collect();
+        Self { format: FORMAT, cordon: env!("CARGO_PKG_VERSION").to_owned(), columns, of }
+    }
+}
+
+/// What was read at one time.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Batch {
+    /// Of a file: what it was.
+    pub file: Option<FileNote>,
+    /// Of a topic: what was read, and what stood at its end.
+    pub seen: Vec<Seen>,
+    /// Where the records are.
+    pub segments: Vec<Note>,
+}
+
+impl Batch {
+    /// How many records it holds.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.segments.iter().map(|segment| segment.rows).sum()
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Index {
+    key: Key,
+    batches: Vec<Batch>,
+    /// The number of the next segment.
+    next: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Entry {
+    root: PathBuf,
+    folder: PathBuf,
+    index: Index,
+    _lock: File,
+}
+
+impl Entry {
+    /// Opens the cache of a file or topic; what is there of another version, or is not what was written, is not believed.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another process has it.
+    pub fn open(root: &Path, of: Of, progress: &dyn Progress) -> Result<Self, CacheFault> {
+        let key = Key::new(of);
+        let name = serde_json::to_vec(&key.of).map(|of| hex(&of)).unwrap_or_default();
+        let folder = root.join(name.get(..32).unwrap_or_default());
+        // It holds alerts: for its owner alone.
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(CacheFault::at(&folder))?;
+        let lock = locked(&folder).map_err(CacheFault::at(&folder))?;
+        let known = read(&folder.join(INDEX), &key).unwrap_or_else(|why| {
+            progress.note(&format!("cache: made anew, {why}"));
+            None
+        });
+        let index = known.unwrap_or_else(|| Index { key, batches: Vec::new(), next: 0 });
+        Ok(Self { root: root.to_owned(), folder, index, _lock: lock })
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn batches(&self) -> &[Batch] {
+        &self.index.batches
+    }
+
+    /// Where segments are written.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The segments, opened.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub fn segments(&self) -> Result<Vec<Segment>, CacheFault> {
+        let notes = self.index.batches.iter().flat_map(|batch| &batch.segments);
+        notes.map(|note| Segment::open(&self.folder, note.clone())).collect()
+    }
+
+    /// A number for a new segment.
+    #[must_use]
+    pub const fn next(&mut self) -> u64 {
+        self.index.next += 1;
+        self.index.next
+    }
+
+    /// Forgets the batches that are not to be kept, for good once something is committed.
+    pub fn retain(&mut self, keep: impl FnMut(&Batch) -> bool) {
+        self.index.batches.retain(keep);
+    }
+
+    /// Takes in one batch more, and replaces the index by one that names it.
+    ///
+    /// # Errors
+    /// When the folder takes no more; then the index stands as it was.
+    pub fn commit(&mut self, batch: Option<Batch>, now: Timestamp) -> Result<(), CacheFault> {
+        self.index.batches.extend(batch);
+        let text = serde_json::to_string(&self.index).map_err(|error| CacheFault::at(&self.folder)(error.into()))?;
+        let (path, part) = (self.folder.join(INDEX), self.folder.join("index.part"));
+        let written = || {
+            let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
+            let mut file = options?;
+            file.write_all(format!("{}\n{text}", hex(text.as_bytes())).as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&part, &path)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        written().map_err(CacheFault::at(&path))?;
+        self.sweep(now);
+        Ok(())
+    }
+
+    /// Deletes what no index names, and caches that nobody uses. What cannot be deleted stays.
+    fn sweep(&self, now: Timestamp) {
+        let notes = self.index.batches.iter().flat_map(|batch| &batch.segments);
+        let named: BTreeSet<&str> = notes.map(|note| note.file.as_str()).chain([INDEX, LOCK]).collect();
+        for path in listed(&self.folder) {
+            let is_named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| named.contains(name));
+            if !is_named {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        for folder in listed(&self.root).into_iter().filter(|folder| *folder != self.folder) {
+            let lock = folder.join(LOCK);
+            let used = std::fs::metadata(&lock).and_then(|lock| lock.modified()).ok();
+            let used = used.and_then(|used| Timestamp::try_from(used).ok());
+            let is_old = used.is_some_and(|used| now.duration_since(used) > KEPT);
+            if is_old && locked(&folder).is_ok() {
+                let _ = std::fs::remove_dir_all(folder);
+            }
+        }
+    }
+
+    /// Forgets all that it holds.
+    ///
+    /// # Errors
+    /// When the index cannot be deleted.
+    pub fn clear(&mut self) -> Result<(), CacheFault> {
+        self.index.batches.clear();
+        let path = self.folder.join(INDEX);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CacheFault::at(&path)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Locks a folder, and notes that it was used now.
+fn locked(folder: &Path) -> io::Result<File> {
+    let lock = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::WouldBlock) => {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "another backtest uses it"));
+        }
+    }
+    // Its time is when the folder was used last.
+    (&lock).write_all(b"used")?;
+    Ok(lock)
+}
+
+/// The index; none where there is none, and why what is there is not to be believed.
+fn read(path: &Path, key: &Key) -> Result<Option<Index>, String> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| error.to_string())?,
+    };
+    let (sum, text) = text.split_once('\n').ok_or("its index is damaged")?;
+    if sum != hex(text.as_bytes()) {
+        return Err("its index is damaged".to_owned());
+    }
+    /// What the index of any version has.
+    #[derive(Deserialize)]
+    struct Keyed {
+        key: serde_json::Value,
+    }
+    let keyed: Keyed = serde_json::from_str(text).map_err(|_| "its index is of another version".to_owned())?;
+    if serde_json::to_value(key).ok() != Some(keyed.key) {
+        return Err("it is of another version of cordon, or of something else".to_owned());
+    }
+    serde_json::from_str(text).map(Some).map_err(|error| error.to_string())
+}
+
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(folder).into_iter().flatten();
+    listed.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
+}
+
+/// The SHA-256 of these bytes, in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,212 @@
+//! With a cache, without one, and from one that is there already, the result is the same; and no cache is believed that is not
+//! what was written.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::made::{Files, rule};
+use super::same::odd;
+use crate::corpus::Records;
+
+/// Alerts of a company, with odd ones and lines that are none among them.
+fn lines(seed: u64, alerts: u64) -> String {
+    let from: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+    let made = Records::new(seed, alerts, from).map(|it| serde_json::to_string(&it).unwrap());
+    let mut lines: Vec<String> = made.zip(0..).map(|(text, number)| odd(&text, number)).collect();
+    lines.insert(lines.len() / 2, "garbage\n\n{\"id\":1}".to_owned());
+    lines.join("\n") + "\n"
+}
+
+const CONDITIONS: [&str; 12] = [
+    "alert.severity == \"High\" && alert.status != \"Resolved\"",
+    "alert.category == \"Ransomware\" || alert.title.contains(\"Ransom\")",
+    "machine.machineTags.exists(t, t == \"VIP\") && alert.evidence.exists(e, e.ipAddress != \"\")",
+    "alert.evidence.exists(e, e.entityType == \"Process\" && e.processCommandLine.contains(\"7\"))",
+    "size(alert.evidence) > 3 && has(machine.osBuild) && machine.osBuild > 20000",
+    "size(users) > 0 && users[0].startsWith(\"user1\")",
+    "now - alert.lastEventTime < duration(\"1h\") && alert.severity == \"Medium\"",
+    "alert.incidentId % 7 == 3",
+    "alert.mitreTechniques.exists(t, t.startsWith(\"T1486\")) && alert.category == \"Nothing\" && machine.isAadJoined",
+    "alert.evidence.exists(e, has(e.sha1) && e.sha1.startsWith(\"00\")) || alert.detectorId.startsWith(\"0\")",
+    "alert.firstEventTime > timestamp(\"2026-06-20T00:00:00Z\") && machine.exposureLevel in [\"Medium\", \"High\"]",
+    "alert.title == \"x\" && alert.evidence[7].sha256 == \"\"",
+];
+
+/// Writes rules of these conditions; gives their folder.
+fn rules(files: &Files, folder: &str, conditions: &[&str]) -> String {
+    for (number, when) in conditions.iter().enumerate() {
+        files.write(&format!("{folder}/{number}.yaml"), &rule(&format!("r{number}"), when));
+    }
+    files.path(folder).display().to_string()
+}
+
+struct Bench {
+    files: Files,
+    cache: String,
+    flags: Vec<String>,
+}
+
+impl Bench {
+    fn new(lines: &str) -> Self {
+        let files = Files::new(&[]);
+        std::fs::write(files.path("records.ndjson"), lines).unwrap();
+        let (new, old) = (rules(&files, "new", &CONDITIONS), rules(&files, "old", &CONDITIONS[2..7]));
+        let flags = ["--rules", &new, "--against", &old].map(str::to_owned).to_vec();
+        let cache = files.path("cache").display().to_string();
+        Self { files, cache, flags }
+    }
+
+    fn run(&self, more: &[&str]) -> String {
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        match self.files.backtest(&flags) {
+            Ok(document) => serde_json::to_string_pretty(&document).unwrap(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn without(&self) -> String {
+        self.run(&[])
+    }
+
+    fn with(&self) -> String {
+        self.run(&["--cache", &self.cache])
+    }
+
+    /// The files of the cache, but for its lock.
+    fn kept(&self) -> Vec<PathBuf> {
+        let list = |path: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
+        };
+        let mut kept: Vec<PathBuf> = list(Path::new(&self.cache)).iter().flat_map(|entry| list(entry)).collect();
+        kept.retain(|path| !path.ends_with("lock"));
+        kept.sort();
+        kept
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+    #[test]
+    fn a_result_is_the_same_without_a_cache_with_a_new_one_and_from_one_that_is_there(
+        seed in any::<u64>(), windowed in any::<bool>(),
+    ) {
+        let mut bench = Bench::new(&lines(seed, 250));
+        if windowed {
+            bench.flags.extend(["--from", "2026-06-20", "--to", "2026-07-20T07:00Z"].map(str::to_owned));
+        }
+        let without = bench.without();
+        prop_assert!(without.contains("\"unreadable\""), "{}", without);
+        prop_assert_eq!(&bench.with(), &without, "a new cache");
+        prop_assert_eq!(&bench.with(), &without, "a cache that is there");
+    }
+}
+
+#[test]
+fn a_cache_that_is_damaged_anywhere_is_made_anew() {
+    let bench = Bench::new(&lines(7, 100));
+    let without = bench.without();
+    assert_eq!(bench.with(), without);
+    let kept = bench.kept();
+    assert!(kept.len() > 2, "{kept:?}");
+    for path in &kept {
+        let whole = std::fs::read(path).unwrap();
+        for fifth in 0..5 {
+            let mut bytes = std::fs::read(path).unwrap_or_default();
+            let at = bytes.len() * fifth / 5;
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 0x10;
+            }
+            // Where a rebuilt segment has another name, what is there already is damaged no more.
+            if path.exists() {
+                std::fs::write(path, &bytes).unwrap();
+            }
+            assert_eq!(bench.with(), without, "{} at {at}", path.display());
+        }
+        if path.exists() {
+            std::fs::write(path, &whole[..whole.len() / 2]).unwrap();
+            assert_eq!(bench.with(), without, "half of {}", path.display());
+        }
+    }
+    for path in bench.kept() {
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(bench.with(), without, "without {}", path.display());
+    }
+}
+
+#[test]
+fn a_file_that_has_changed_is_read_again_also_where_its_time_and_size_are_the_same() {
+    let bench = Bench::new(&lines(7, 150));
+    let path = bench.files.path("records.ndjson");
+    let first = bench.with();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+    std::fs::write(&path, text.replace("\"severity\":\"High\"", "\"severity\":\"Wigh\"")).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    let changed = bench.without();
+    assert_ne!(changed, first);
+    assert_eq!(bench.with(), changed);
+    std::fs::write(&path, text.clone() + &lines(8, 20)).unwrap();
+    assert_eq!(bench.with(), bench.without());
+    std::fs::write(&path, &text).unwrap();
+    assert_eq!(bench.with(), first);
+}
+
+#[test]
+fn a_file_that_was_only_touched_is_known_by_its_content() {
+    let bench = Bench::new(&lines(7, 150));
+    let first = bench.with();
+    let before = bench.kept();
+    let path = bench.files.path("records.ndjson");
+    let text = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, &text).unwrap();
+    assert_eq!(bench.with(), first);
+    assert_eq!(bench.kept(), before, "segments were not written again");
+}
+
+#[test]
+fn a_cache_of_another_version_or_of_another_file_is_made_anew() {
+    let bench = Bench::new(&lines(7, 150));
+    let without = bench.without();
+    assert_eq!(bench.with(), without);
+    let index = bench.kept().into_iter().find(|path| path.ends_with("index")).unwrap();
+    let text = std::fs::read_to_string(&index).unwrap();
+    let (_, json) = text.split_once('\n').unwrap();
+    for (from, to) in [
+        ("\"format\":", "\"format\":9"),
+        ("\"alert.severity\"", "\"alert.severityy\""),
+        ("records.ndjson", "other.ndjson"),
+    ] {
+        let other = json.replacen(from, to, 1);
+        assert_ne!(other, json);
+        // Its sum is right, and its records are gone: were it believed, there were none.
+        let other = serde_json::from_str::<serde_json::Value>(&other).map(|mut it| {
+            it["batches"][0]["segments"] = serde_json::json!([]);
+            it.to_string()
+        });
+        let other = other.unwrap();
+        std::fs::write(&index, format!("{}\n{other}", crate::cache::sum(other.as_bytes()))).unwrap();
+        assert_eq!(bench.with(), without, "{to}");
+    }
+}
+
+#[test]
+fn a_cache_is_for_its_owner_alone() {
+    let bench = Bench::new(&lines(7, 150));
+    bench.with();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for path in bench.kept() {
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700), "{}", path.display());
+    }
+}
+
+#[test]
+fn where_there_can_be_no_cache_the_result_is_the_same() {
+    let mut bench = Bench::new(&lines(7, 150));
+    let without = bench.without();
+    bench.cache = bench.files.write("a file", "no folder");
+    assert_eq!(bench.with(), without);
+}
