@@ -56,7 +56,7 @@ pub struct BacktestArgs {
     /// Run exactly the range of an earlier backtest again, whatever was written since: what its `-o json` wrote
     #[arg(long, value_name = "FILE.json")]
     pub manifest: Option<PathBuf>,
-    /// Where to keep what rules can read of the records, so that the next backtest over them takes a second; in
+    /// Where to keep what rules can read of the records, so that the next backtest over them takes less time; in
     /// ~/.cache/cordon/backtest (or under $XDG_CACHE_HOME) unless given. It holds what the alerts hold, for its owner's eyes
     /// alone, and what nobody used for 30 days is deleted
     #[arg(long, env = "CORDON_CACHE", value_name = "DIR")]
