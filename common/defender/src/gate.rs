@@ -75,7 +75,12 @@ impl Gate {
         let passed = match priority {
             Priority::Follow => match self.wait(endpoint, priority, yields).await {
                 Ok(()) => Ok(()),
-                Err(_) => self.wait(endpoint, Priority::Respond, until).await,
+                Err(_) => {
+                    if yields < until {
+                        tokio::time::sleep_until(yields).await;
+                    }
+                    self.wait(endpoint, Priority::Respond, until).await
+                }
             },
             Priority::Ordinary | Priority::Respond => self.wait(endpoint, priority, until).await,
         };

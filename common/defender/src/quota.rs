@@ -21,9 +21,6 @@ use std::time::Duration;
 use crate::endpoint::{Endpoint, Limits};
 use crate::settings::QuotaSettings;
 
-/// So many calls of a minute's bucket are left alone by who only looks what became of something; of a small one three fifths.
-const LEFT_TO_RESPOND: i128 = 12;
-
 /// Who asks. Ordinary reads leave a fifth of each bucket to the calls of the responder, but for the alert list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Priority {
@@ -31,7 +28,7 @@ pub(crate) enum Priority {
     Ordinary,
     /// Looking and acting right before or after an effect.
     Respond,
-    /// Looking what became of an effect. Nothing waits for it but a report, so it leaves nearly all of a minute's bucket to
+    /// Looking what became of an effect. Nothing waits for it but a report, so it leaves four fifths of a minute's bucket to
     /// what comes before an effect.
     Follow,
 }
@@ -97,8 +94,7 @@ impl Bucket {
         let per_nano = window.refill * limit;
         let kept = (initial / 5).min(reserve);
         // The hour's bucket stays low for long after a storm, and people want to know what became of it.
-        let left_alone =
-            if window.length == MINUTE.length { (LEFT_TO_RESPOND * call).min(capacity * 3 / 5) } else { 0 };
+        let left_alone = if window.length == MINUTE.length { capacity * 4 / 5 } else { 0 };
         Self { window: window.length, call, capacity, reserve, per_nano, level: initial, left_alone, kept, at: now }
     }
 

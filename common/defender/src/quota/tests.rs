@@ -215,8 +215,8 @@ fn follow_ups_leave_a_minutes_bucket_to_what_comes_before_an_effect() {
     let count = |account: &mut Account, priority| {
         std::iter::repeat_with(|| account.take(minute, priority)).take_while(Result::is_ok).count()
     };
-    assert_eq!(count(&mut account, Priority::Follow), 8);
-    assert_eq!(count(&mut account, Priority::Respond), 12);
+    assert_eq!(count(&mut account, Priority::Follow), 4);
+    assert_eq!(count(&mut account, Priority::Respond), 16);
     let mut small = Account::new(Endpoint::ActionList, Limits { per_minute: 10, per_hour: 150 }, Duration::ZERO);
     assert!(count(&mut small, Priority::Follow) >= 1, "a small share lets follow-ups through, too");
 }
