@@ -13,7 +13,6 @@
 mod dead_letters;
 mod digests;
 mod expiry;
-mod guards;
 pub(crate) mod kinds;
 mod notices;
 mod others;
@@ -30,8 +29,8 @@ use kinds::Kind;
 
 pub use dead_letters::of_dead_letters;
 pub use digests::{CHECK, of_digest};
-pub use guards::{decides, plain, why};
 pub use notices::of_notice;
+pub use states::{decides, plain, why};
 
 /// The longest outcome in a headline, in characters; the number of an attempt comes behind it.
 const OUTCOME: usize = 88;

@@ -7,7 +7,7 @@ use cordon_records::{
 };
 use cordon_settings::format_duration;
 
-use super::guards::decides;
+use super::states::decides;
 use super::{Phrases, Tone, WHO as SHORT_WHO, WHY, Wording, around, lower, trouble, trouble_badge};
 use crate::clean;
 use crate::clean::MAX_LINE;
