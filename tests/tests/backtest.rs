@@ -39,10 +39,12 @@ fn folder(pipeline: &Pipeline) -> &Path {
     pipeline.config().parent().expect("a file is in a folder")
 }
 
-/// The line of a backtest by these rules.
+/// The line of a backtest by these rules, with a cache of its own.
 fn line(pipeline: &Pipeline, more: &[&str]) -> Vec<OsString> {
     let rules = RULES.map(|name| folder(pipeline).join(name).into_os_string());
-    let config = ["--config".into(), pipeline.config().as_os_str().to_owned(), "--rules".into()];
+    let cache = folder(pipeline).join("cache").into_os_string();
+    let config =
+        ["--cache".into(), cache, "--config".into(), pipeline.config().as_os_str().to_owned(), "--rules".into()];
     let more = ["-o", "json"].iter().chain(more).map(OsString::from);
     config.into_iter().chain(rules).chain(more).collect()
 }
