@@ -390,13 +390,14 @@ impl LedgerState {
         marks.filter(|(_, mark)| !mark.rehearsed).map(|(at, mark)| (mark.kind, age(at))).collect()
     }
 
-    /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well;
-    /// what it would have held or refused is no attempt.
+    /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well, but for
+    /// what `anew` rehearsed before: it takes that rehearsal's place. What it would have held or refused is no attempt.
     #[must_use]
-    pub(crate) fn attempts(&self, since: Timestamp, mode: Mode) -> Vec<Attempt<'_>> {
+    pub(crate) fn attempts(&self, since: Timestamp, mode: Mode, anew: Option<&ActionKey>) -> Vec<Attempt<'_>> {
         let marked = self.attempted.range((Bound::Excluded(since), Bound::Unbounded));
         let marked = marked.flat_map(|(at, marks)| marks.iter().map(move |mark| (*at, mark)));
-        let counted = marked.filter(|(_, mark)| mode == Mode::Shadow || !mark.rehearsed);
+        let rehearsed = |mark: &Mark| mode == Mode::Shadow && Some(&mark.key) != anew;
+        let counted = marked.filter(|(_, mark)| !mark.rehearsed || rehearsed(mark));
         counted.map(|(at, mark)| mark.attempt(at)).collect()
     }
 

@@ -25,7 +25,7 @@ pub fn room_for<'a>(ledger: &LedgerState, guards: &Guards, entries: &[&'a Ledger
     let limits = entries.iter().flat_map(|entry| entry.limits.iter().map(|(window_s, _)| *window_s));
     let longest = limits.chain([guards.longest_window()]).max().unwrap_or(0);
     let length = SignedDuration::from_secs(i64::try_from(longest).unwrap_or(i64::MAX));
-    let mut attempts = ledger.attempts(now.checked_sub(length).unwrap_or(Timestamp::MIN), Mode::Auto);
+    let mut attempts = ledger.attempts(now.checked_sub(length).unwrap_or(Timestamp::MIN), Mode::Auto, None);
     let mut room = Room { fitting: Vec::new(), why: None };
     for &entry in entries {
         match within_caps(guards, &case(ledger, entry, &attempts, now)) {

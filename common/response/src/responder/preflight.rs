@@ -104,7 +104,7 @@ impl Responder {
     /// What the guards say, and what they were told.
     fn judge(&self, key: &ActionKey, facts: &FreshFacts, now: Timestamp) -> Option<Judged> {
         let entry = &self.jobs.get(key)?.entry;
-        let mut attempts = self.ledger.attempts(self.counted_since(entry, now), entry.mode);
+        let mut attempts = self.ledger.attempts(self.counted_since(entry, now), entry.mode, Some(key));
         if self.jobs.get(key).is_some_and(|job| job.attempt() == Attempt::Again) {
             // This attempt is counted already; made again under its number it counts once.
             if let Some(own) = entry.intents.last()

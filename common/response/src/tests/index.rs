@@ -57,7 +57,7 @@ proptest! {
             let made = all.iter().flat_map(|entry| entry.intents.iter().copied());
             let mut expected: Vec<Timestamp> = made.chain(rehearsed).filter(|moment| *moment > at(since)).collect();
             expected.sort();
-            let found: Vec<Timestamp> = ledger.attempts(at(since), mode).iter().map(|attempt| attempt.at).collect();
+            let found: Vec<Timestamp> = ledger.attempts(at(since), mode, None).iter().map(|attempt| attempt.at).collect();
             prop_assert_eq!(found, expected);
         }
         prop_assert_eq!(ledger.open_count(), all.iter().filter(|entry| entry.is_open()).count());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordon_records::{ActionKey, ActionKind, ActionState, ClosedEntry, DecisionRecord, LedgerRecord, Mode};
+use cordon_records::{ActionKey, ActionKind, ActionState, ClosedEntry, DecisionRecord, LedgerRecord, Mode, Ruling};
 use jiff::{SignedDuration, Timestamp};
 
 use super::office::config_with;
@@ -79,6 +79,27 @@ fn a_rule_that_goes_from_shadow_to_acting_acts_on_the_next_decision_whether_its_
         comes(&mut world, &acting);
         assert_eq!((world.orders.len(), world.orders[0].comment.ends_with("#1]")), (1, true), "day {day}");
     }
+}
+
+#[test]
+fn what_is_rehearsed_anew_does_not_stand_in_its_own_way() {
+    let mut world = World::restored(
+        config_with("{hold: {kinds: [], alert_older_than: 9999d}, caps: {gentle: {20d: 3}}}"),
+        Vec::new(),
+    );
+    for alert in ["a1", "a2", "a3"] {
+        comes(&mut world, &rehearsed(alert));
+    }
+    until_day(&mut world, 8);
+    let passes = |world: &mut World, alert| {
+        let decision = rehearsed(alert);
+        comes(world, &decision);
+        let entry = world.responder.ledger().get(&decision.planned[0].key).unwrap();
+        entry.guards.iter().all(|verdict| verdict.ruling == Ruling::Pass)
+    };
+    assert!(!passes(&mut world, "a4"), "the cap is full");
+    assert!(passes(&mut world, "a1"), "of three one is its own");
+    assert!(!passes(&mut world, "a5"), "and it counts again");
 }
 
 #[test]

@@ -284,7 +284,7 @@ impl World {
 
     /// How many attempts the caps count.
     pub fn intents_counted(&self) -> usize {
-        self.responder.ledger().attempts(Timestamp::MIN, Mode::Auto).len()
+        self.responder.ledger().attempts(Timestamp::MIN, Mode::Auto, None).len()
     }
 
     /// The link in the last report.
