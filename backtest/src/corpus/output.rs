@@ -1,14 +1,15 @@
 //! Where a corpus is written: a file, packed with zstd where its name says so, or standard output.
+//!
+//! A file is written beside the one that is meant and takes its place once it is whole: what stood there may be what is being
+//! read, and stays where nothing comes of it.
 
 use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::BacktestError;
+use tempfile::NamedTempFile;
 
-/// Records of a company are for whoever made the file, until they say otherwise.
-const OWN: u32 = 0o600;
+use crate::error::BacktestError;
 
 /// See the module.
 pub struct Output {
@@ -17,8 +18,62 @@ pub struct Output {
 }
 
 enum To {
-    Plain(BufWriter<Box<dyn Write>>),
-    Packed(zstd::stream::write::Encoder<'static, BufWriter<Box<dyn Write>>>),
+    Plain(BufWriter<Place>),
+    Packed(zstd::stream::write::Encoder<'static, BufWriter<Place>>),
+}
+
+/// What takes the bytes.
+enum Place {
+    /// Standard output, or what is no file: a pipe, a device.
+    Stream(Box<dyn Write>),
+    /// A file beside the one that is meant. It is for its owner's eyes alone, as what is recorded of a company is until
+    /// somebody says otherwise, and it is gone unless it is put in place.
+    Part { part: NamedTempFile, target: PathBuf },
+}
+
+impl Place {
+    fn open(path: &Path) -> std::io::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stream(Box::new(std::io::stdout())));
+        }
+        if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            return Ok(Self::Stream(Box::new(OpenOptions::new().write(true).open(path)?)));
+        }
+        // What the path is a link to is replaced, not the link.
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let (folder, name) = (target.parent().unwrap_or(Path::new("")), target.file_name());
+        let name = name.filter(|_| !target.is_dir()).ok_or(std::io::ErrorKind::IsADirectory)?;
+        let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+        let part = tempfile::Builder::new().prefix(name).suffix(".part").tempfile_in(folder)?;
+        Ok(Self::Part { part, target })
+    }
+
+    fn settle(self) -> std::io::Result<()> {
+        match self {
+            Self::Stream(mut to) => to.flush(),
+            Self::Part { part, target } => {
+                part.as_file().sync_all()?;
+                part.persist(target)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Stream(to) => to.write(bytes),
+            Self::Part { part, .. } => part.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Stream(to) => to.flush(),
+            Self::Part { part, .. } => part.flush(),
+        }
+    }
 }
 
 /// Whether anybody reads on.
@@ -31,18 +86,13 @@ pub enum Written {
 }
 
 impl Output {
-    /// Opens it; what stood in the file before is gone.
+    /// Opens it; a file that stands there stays until [`end`](Self::end).
     ///
     /// # Errors
     /// When the file cannot be made.
     pub fn open(path: &Path) -> Result<Self, BacktestError> {
         let open = || -> std::io::Result<To> {
-            let raw: Box<dyn Write> = if path == Path::new("-") {
-                Box::new(std::io::stdout())
-            } else {
-                Box::new(OpenOptions::new().write(true).create(true).truncate(true).mode(OWN).open(path)?)
-            };
-            let buffered = BufWriter::with_capacity(1 << 20, raw);
+            let buffered = BufWriter::with_capacity(1 << 20, Place::open(path)?);
             if path.extension().is_some_and(|extension| extension == "zst") {
                 return Ok(To::Packed(zstd::stream::write::Encoder::new(buffered, 3)?));
             }
@@ -65,17 +115,18 @@ impl Output {
         self.told(written)
     }
 
-    /// Writes what is left.
+    /// Writes what is left and puts the file in its place.
     ///
     /// # Errors
-    /// When the file takes no more.
+    /// When the file takes no more, or its place does not take it.
     pub fn end(self) -> Result<Written, BacktestError> {
         let Self { path, to } = self;
-        let written = match to {
-            To::Plain(mut writer) => writer.flush(),
-            To::Packed(writer) => writer.finish().and_then(|mut writer| writer.flush()),
+        let buffered = match to {
+            To::Plain(writer) => Ok(writer),
+            To::Packed(writer) => writer.finish(),
         };
-        told(&path, written)
+        let place = buffered.and_then(|writer| writer.into_inner().map_err(IntoInnerError::into_error));
+        told(&path, place.and_then(Place::settle))
     }
 
     fn told(&self, written: std::io::Result<()>) -> Result<Written, BacktestError> {

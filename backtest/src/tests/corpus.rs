@@ -94,3 +94,30 @@ fn an_export_without_pseudonyms_is_the_records_of_that_time_each_on_one_line_and
     let told = export(&files, "none.ndjson", &["--from", "2030-01-01"]).unwrap_err();
     assert!(told.to_string().starts_with("cannot read any record: "), "{told}");
 }
+
+#[test]
+fn an_export_takes_its_files_place_only_once_it_is_whole() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let files = made(50);
+    let own = files.path("records.ndjson");
+    let (text, folder) = (std::fs::read_to_string(&own).unwrap(), own.parent().unwrap().to_owned());
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let names = || std::fs::read_dir(&folder).unwrap().count();
+    let before = names();
+    let told = export(&files, "records.ndjson", &["--from", "2030-01-01"]).unwrap_err();
+    assert!(told.to_string().starts_with("cannot read any record: "), "{told}");
+    assert_eq!(
+        (std::fs::read_to_string(&own).unwrap(), names()),
+        (text.clone(), before),
+        "nothing found, nothing lost"
+    );
+    std::os::unix::fs::symlink(&own, files.path("link.ndjson")).unwrap();
+    export(&files, "link.ndjson", &[]).unwrap();
+    assert!(files.path("link.ndjson").is_symlink());
+    assert_eq!((std::fs::read_to_string(&own).unwrap(), names()), (text, before + 1), "it is its own input");
+    assert_eq!(std::fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o600);
+    export(&files, "/dev/null", &[]).unwrap();
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file(), "a device is no file");
+    let told = export(&files, ".", &[]).unwrap_err();
+    assert!(told.to_string().starts_with("cannot write "), "{told}");
+}
