@@ -9,7 +9,7 @@ use cordon_act::DECIDE_GROUP;
 use cordon_backtest::BacktestError;
 use cordon_backtest::corpus::{self, Keyed};
 use cordon_records::Topic;
-use cordon_runtime::kafka::{KafkaSettings, Membership, Outbound, Producer, members, positions};
+use cordon_runtime::kafka::{KafkaSettings, Membership, Outbound, Position, Producer, members, positions};
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
@@ -32,12 +32,13 @@ pub enum CorpusCommand {
     /// Put recorded alerts into the topic enriched, to try out a whole loop: of a demo, or of a broker for tests
     ///
     /// Every record is written as it stands, under the key that enrich gives it. Where stages read the topic they would decide and act
-    /// on old alerts as on new ones, so this is refused where cordon-act reads there, or has read there, unless told otherwise.
+    /// on old alerts as on new ones, so this is refused where cordon-act reads there or has read there, and where any record has been
+    /// written, unless told otherwise: an installation that records before it acts has nobody who reads yet.
     #[command(after_help = "Examples:\n  cordon corpus import --config test.yaml --input corpus.ndjson.zst\n  \
                       cordon corpus generate --alerts 1000 | cordon corpus import --config test.yaml --input -\n\n\
                       Needs the right to write the topic enriched, which cordon acls gives to enrich alone. The broker takes the records \
                       for new: what it keeps by age counts from now.\n\n\
-                      Exit code 0 done, 1 the topic is read by stages, 2 an input is wrong, 69 the broker cannot be reached, 77 \
+                      Exit code 0 done, 1 the topic is read by stages or has records, 2 an input is wrong, 69 the broker cannot be reached, 77 \
                       the broker does not permit it, 78 the configuration is wrong.")]
     Import(ImportArgs),
 }
@@ -51,7 +52,8 @@ pub struct ImportArgs {
     /// Recorded enriched alerts, one JSON record a line, plain or packed with zstd; - is standard input
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
-    /// Write them although stages read the topic: they will decide on them, and act where the rules and guards let them
+    /// Write them although stages read the topic or records are in it: stages will decide on them, and act where the rules and
+    /// guards let them
     #[arg(long)]
     pub into_live: bool,
 }
@@ -72,7 +74,7 @@ pub async fn run(command: &CorpusCommand) -> anyhow::Result<Exit> {
 async fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     let kafka = stages::kafka(&args.config)?;
     if !args.into_live
-        && let Some(why) = read_by_stages(&kafka).await?
+        && let Some(why) = used_by_stages(&kafka).await?
     {
         let topic = kafka.topic(Topic::Enriched);
         eprintln!(
@@ -121,12 +123,19 @@ async fn write(kafka: &KafkaSettings, records: &mut mpsc::Receiver<Keyed>) -> an
     Ok(written)
 }
 
-/// Whether decide reads the topic or has read it, and how that shows.
-async fn read_by_stages(kafka: &KafkaSettings) -> anyhow::Result<Option<String>> {
+/// Whether this may be the topic of an installation, and how that shows: decide reads it or has read it, or there are records.
+async fn used_by_stages(kafka: &KafkaSettings) -> anyhow::Result<Option<String>> {
     let group = kafka.group(DECIDE_GROUP);
     let positions = positions(kafka, Some(DECIDE_GROUP), Topic::Enriched).await?;
     if positions.iter().any(|position| position.committed.is_some()) {
         return Ok(Some(format!("the group {group} has read here, and reads on where it left off")));
+    }
+    // One that records before it acts has nobody who reads, and what a group has committed is forgotten in time.
+    if let Some(written) = written(&positions) {
+        let topic = kafka.topic(Topic::Enriched);
+        return Ok(Some(format!(
+            "{written} records have been written to {topic}, where cordon-act begins once it is started"
+        )));
     }
     // One that has just begun has read nothing yet.
     Ok(match members(kafka, DECIDE_GROUP).await {
@@ -135,4 +144,9 @@ async fn read_by_stages(kafka: &KafkaSettings) -> anyhow::Result<Option<String>>
         Ok(Membership::Hidden) => Some(format!("the group {group} is there, and does not show its members")),
         Err(failure) => Some(format!("whether anybody is in the group {group} cannot be seen: {failure}")),
     })
+}
+
+/// How many records were ever written to a topic: those that are deleted by now, too.
+fn written(positions: &[Position]) -> Option<i64> {
+    Some(positions.iter().map(|position| position.high).sum()).filter(|written| *written > 0)
 }

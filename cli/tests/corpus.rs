@@ -101,6 +101,22 @@ async fn a_topic_that_stages_read_or_may_read_is_left_alone_unless_that_is_meant
     world.done(&format!("{import} --into-live"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_with_records_is_left_alone_though_nobody_reads_it_yet() {
+    let world = World::open();
+    world.done("corpus generate --alerts 3 --output made.ndjson");
+    let import = "corpus import --config cordon.yaml --input made.ndjson";
+    let told = world.done(&format!("{import} --into-live"));
+    let refused = world.cordon(import);
+    let again = text(&refused.stderr);
+    let written = told.split(' ').next().unwrap();
+    let why = format!("error: {written} records have been written to cordon.enriched");
+    assert!(refused.status.code() == Some(1) && again.starts_with(&why) && again.contains("--into-live"), "{again}");
+    let exported = world.cordon("corpus export --config cordon.yaml --output out.ndjson");
+    assert!(text(&exported.stderr).starts_with(&format!("{written} records exported")), "nothing was written");
+    assert_eq!(world.done(&format!("{import} --into-live")), told, "it is meant");
+}
+
 #[test]
 fn inputs_that_are_none_end_with_a_sentence_and_with_2() {
     let world = World::open();
