@@ -45,8 +45,8 @@ pub enum Word {
 pub struct Reported {
     /// To each action, in the order in which they came.
     answers: HashMap<ActionKey, Vec<Answer>>,
-    /// The commands whose yes is taken in: reports repeat it.
-    commands: HashSet<CommandId>,
+    /// The commands whose yes to an action is taken in: reports repeat it, and one command may say yes to many actions.
+    commands: HashSet<(ActionKey, CommandId)>,
     /// When each machine was let back by a person.
     let_back: HashMap<MachineId, Vec<Timestamp>>,
 }
@@ -104,7 +104,7 @@ impl Reported {
         }
         let Some(key) = &record.key else { return };
         for yes in &record.approvals {
-            if self.commands.insert(yes.command.clone()) {
+            if self.commands.insert((key.clone(), yes.command.clone())) {
                 let word = if yes.notice.is_some() { Word::YesToBreaker } else { Word::Yes };
                 let answer = Answer { at: yes.at, by: yes.by.clone(), why: yes.why.clone(), word };
                 self.answers.entry(key.clone()).or_default().push(answer);
@@ -150,4 +150,39 @@ fn is_let_back(record: &ActionRecord) -> bool {
     let releases = record.action.as_ref().is_some_and(|action| action.kind() == ActionKind::Release);
     let is_meant = record.requested_by.is_some() || !record.approvals.is_empty();
     releases && is_meant && matches!(record.state, ActionState::Accepted | ActionState::Succeeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A report about the action of this number, with the yes of this command.
+    fn approved(number: u32, state: ActionState, yes: &Value) -> ActionRecord {
+        let key = ActionKey::new(format!("{number:016x}")).unwrap();
+        let report = json!({
+            "id": ActionRecord::step_id(&key, 1, state), "key": key, "attempt": 1, "state": state,
+            "alert": {"id": "a", "severity": "High", "status": "New"}, "mode": "auto", "reason": "r", "decision": "d",
+            "at": "2026-09-01T09:00:00Z", "approvals": [yes],
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    #[test]
+    fn one_signed_yes_counts_for_each_action_that_it_names_and_once_for_each() {
+        let yes = json!({
+            "by": "ann@soc.example", "key": "SHA256:x", "why": "seen", "at": "2026-09-01T08:30:00Z", "command": "c",
+            "intent": "0123456789abcdef", "notice": "breaker_latched@2026-08-31T08:00:00Z",
+        });
+        let mut reported = Reported::default();
+        for state in [ActionState::Approved, ActionState::Succeeded] {
+            (1..=3).for_each(|number| reported.take(&approved(number, state, &yes)));
+        }
+        for number in 1..=3 {
+            let answers = reported.answers_to(&ActionKey::new(format!("{number:016x}")).unwrap());
+            let words: Vec<&Word> = answers.iter().map(|answer| &answer.word).collect();
+            assert_eq!(words, [&Word::YesToBreaker], "action {number}");
+        }
+    }
 }
