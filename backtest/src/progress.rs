@@ -2,8 +2,8 @@
 
 use std::fmt::{Debug, Write};
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::print::harmless;
@@ -75,13 +75,14 @@ pub fn for_terminal() -> Box<dyn Progress> {
 struct Bar {
     bar: ProgressBar,
     records: AtomicU64,
-    size: OnceLock<Size>,
+    /// Of what is being read now.
+    size: Mutex<Size>,
 }
 
 impl Bar {
     fn on(target: ProgressDrawTarget) -> Self {
         let bar = ProgressBar::with_draw_target(None, target);
-        Self { bar, records: AtomicU64::new(0), size: OnceLock::new() }
+        Self { bar, records: AtomicU64::new(0), size: Mutex::new(Size::Unknown) }
     }
 }
 
@@ -89,13 +90,14 @@ impl Progress for Bar {
     fn begin(&self, size: Size) {
         self.bar.reset();
         self.records.store(0, Ordering::Relaxed);
-        let template = match self.size.get_or_init(|| size) {
+        *self.size.lock().unwrap_or_else(PoisonError::into_inner) = size;
+        let template = match size {
             Size::Records(records) => {
-                self.bar.set_length(*records);
+                self.bar.set_length(records);
                 "[{bar:30}] {percent}% of {human_len} records, {rate} records/s, {eta} left"
             }
             Size::Bytes(bytes) => {
-                self.bar.set_length(*bytes);
+                self.bar.set_length(bytes);
                 "[{bar:30}] {percent}% of {total_bytes}, {msg}, {eta} left"
             }
             Size::Unknown => "{spinner} {msg}",
@@ -112,9 +114,10 @@ impl Progress for Bar {
 
     fn advance(&self, records: u64, bytes: u64) {
         let all = self.records.fetch_add(records, Ordering::Relaxed) + records;
-        match self.size.get() {
-            Some(Size::Records(_)) => self.bar.inc(records),
-            Some(Size::Bytes(_) | Size::Unknown) | None => {
+        let size = *self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        match size {
+            Size::Records(_) => self.bar.inc(records),
+            Size::Bytes(_) | Size::Unknown => {
                 self.bar.inc(bytes);
                 let rate = all * 1_000 / u64::try_from(self.bar.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
                 self.bar.set_message(format!("{} records, {} records/s", HumanCount(all), HumanCount(rate)));
@@ -158,5 +161,23 @@ mod tests {
         assert!(bytes.contains("] 50% of 8.79 KiB, 1,000 records, ") && bytes.ends_with(" left"), "{bytes}");
         let unknown = drawn(Size::Unknown, (1_000, 4_500));
         assert!(unknown.contains("1,000 records, ") && unknown.ends_with(" records/s"), "{unknown}");
+    }
+
+    #[test]
+    fn each_reading_is_measured_by_its_own_size() {
+        let terminal = InMemoryTerm::new(3, 100);
+        let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        for (size, says) in [
+            (Size::Bytes(9_000), "] 50% of 8.79 KiB, "),
+            (Size::Bytes(36_000), "] 12% of 35.16 KiB, "),
+            (Size::Records(9_000), "] 11% of 9,000 records, "),
+        ] {
+            bar.begin(size);
+            bar.advance(1_000, 4_500);
+            bar.bar.force_draw();
+            let shown = terminal.contents();
+            bar.end();
+            assert!(shown.contains(says), "{shown}");
+        }
     }
 }
