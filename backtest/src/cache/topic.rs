@@ -65,15 +65,16 @@ pub fn cached(root: &Path, range: &TopicRange, work: Work<'_>) -> Result<CachedT
         let name = number * 1_000 + round;
         let (segments, _) = build((entry.folder(), name), &mut part, (work.threads, work.progress))?;
         batch.segments.extend(segments);
-        let last = part.lasts();
-        batch.seen.extend(spans.iter().map(|span| Seen {
+        batch.seen.extend(part.covered().into_iter().map(|(span, last)| Seen {
             partition: span.partition,
             from: span.from,
             to: span.to,
-            last: last.get(&span.partition).cloned(),
+            last,
         }));
     }
-    entry.commit(Some(batch), work.now)?;
+    if !batch.seen.is_empty() {
+        entry.commit(Some(batch), work.now)?;
+    }
     Ok(CachedTopic { entry, known })
 }
 

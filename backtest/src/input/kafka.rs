@@ -126,7 +126,7 @@ impl TopicRange {
     /// A part of it, to be read by itself.
     #[must_use]
     pub fn part(&self, spans: &[Span]) -> TopicPart<'_> {
-        TopicPart { range: self, spans: spans.to_vec(), lasts: BTreeMap::new() }
+        TopicPart { range: self, spans: spans.to_vec(), read: Vec::new() }
     }
 
     /// Whether these records, by partition, are where they were.
@@ -296,22 +296,23 @@ impl Source for TopicRange {
 pub struct TopicPart<'a> {
     range: &'a TopicRange,
     spans: Vec<Span>,
-    lasts: BTreeMap<i32, Last>,
+    read: Vec<(Span, Option<Last>)>,
 }
 
 impl TopicPart<'_> {
-    /// The last record of each partition, once it was read.
+    /// What was read of each span, up to one behind the last offset that came, and the last record of it. What a reading that
+    /// ended early has left out is no part of it, nor are offsets at the end that have no record: nobody can tell these apart.
     #[must_use]
-    pub const fn lasts(&self) -> &BTreeMap<i32, Last> {
-        &self.lasts
+    pub fn covered(self) -> Vec<(Span, Option<Last>)> {
+        self.read
     }
 }
 
 impl Source for TopicPart<'_> {
     fn read(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Covered, BacktestError> {
-        let (filling, _) = self.range.drain(&self.spans, give)?;
-        let last = |(partition, filling): (i32, Filling)| Some((partition, filling.last?));
-        self.lasts = filling.into_iter().filter_map(last).collect();
+        let (mut filling, _) = self.range.drain(&self.spans, give)?;
+        let read = |span: &Span| filling.remove(&span.partition).map(|it| (Span { to: it.next, ..*span }, it.last));
+        self.read = self.spans.iter().filter_map(read).filter(|(span, _)| span.from < span.to).collect();
         Ok(Covered::default())
     }
 
@@ -410,73 +411,4 @@ fn gaps(part: Part, from: Option<Timestamp>, topic: &str, (missing, first): (i64
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(hour: i64) -> Timestamp {
-        Timestamp::from_second(hour * 3_600).unwrap()
-    }
-
-    fn filled(span: Span, offsets: &[i64]) -> Filling {
-        let mut filling = Filling::new(&"t".into(), span);
-        for offset in offsets {
-            let lent = Lent { partition: 0, offset: *offset, timestamp: Some(at(*offset)), value: Some(b"{}") };
-            filling.take(lent);
-        }
-        filling
-    }
-
-    #[test]
-    fn what_retention_has_deleted_of_the_time_asked_for_is_a_gap_and_what_nobody_asked_for_is_none() {
-        let span = Span { partition: 0, from: 10, to: 12 };
-        let filling = filled(span, &[10, 11]);
-        let gaps = |is_cut, from| filling.gaps(Part { span, is_cut }, from, "t");
-        assert_eq!(
-            gaps(true, Some(at(5))),
-            [
-                "t, partition 0: what stood before offset 10 is deleted; the oldest record that is kept was written 1970-01-01T10:00:00Z"
-            ]
-        );
-        assert_eq!(gaps(true, None).len(), 1, "all was asked for");
-        assert_eq!(gaps(true, Some(at(10))), [""; 0], "it begins in time");
-        assert_eq!(gaps(false, None), [""; 0], "nothing was deleted");
-        let empty = filled(Span { to: 10, ..span }, &[]);
-        let told = empty.gaps(Part { span: Span { to: 10, ..span }, is_cut: true }, Some(at(5)), "t");
-        assert_eq!(told, ["t, partition 0: what stood before offset 10 is deleted, and nothing has come since"]);
-    }
-
-    #[test]
-    fn a_manifest_runs_again_only_where_all_of_its_offsets_are_kept() {
-        let extents = [Extent { partition: 0, low: 5, high: 50, since: 5, until: 50 }];
-        let told = |partition, from, to| {
-            is_there("t", &extents, Span { partition, from, to }).map_err(|error| error.to_string())
-        };
-        assert_eq!((told(0, 5, 50), told(0, 0, 0), told(1, 7, 7)), (Ok(()), Ok(()), Ok(())));
-        assert!(told(0, 4, 50).unwrap_err().contains("before offset 5 is deleted"));
-        assert!(told(0, 5, 51).unwrap_err().contains("ends at offset 50"));
-        assert!(told(1, 0, 1).unwrap_err().contains("no such partition"));
-    }
-
-    #[test]
-    fn offsets_without_a_record_are_counted_wherever_they_are() {
-        let span = Span { partition: 0, from: 10, to: 20 };
-        let gaps = |offsets: &[i64]| filled(span, offsets).gaps(Part { span, is_cut: false }, None, "t");
-        assert_eq!(gaps(&[10, 11, 12, 13, 14, 15, 16, 17, 18, 19]), [""; 0]);
-        assert_eq!(gaps(&[12, 13, 17, 18]), ["t, partition 0: 6 of the offsets from 10 to 20 have no record"]);
-        assert_eq!(gaps(&[]), ["t, partition 0: 10 of the offsets from 10 to 20 have no record"]);
-    }
-
-    #[test]
-    fn what_has_no_value_is_refused_with_its_offset_and_the_rest_is_kept_as_it_is() {
-        let mut filling = Filling::new(&"t".into(), Span { partition: 3, from: 0, to: 9 });
-        let values: [Option<&[u8]>; 4] = [Some(b"{\"a\":1}"), None, Some(b""), Some(b"x")];
-        for (offset, value) in (0..).zip(values) {
-            filling.take(Lent { partition: 3, offset, timestamp: None, value });
-        }
-        let chunk = filling.emptied();
-        assert_eq!(chunk.records().collect::<Vec<_>>(), [(0, &b"{\"a\":1}"[..]), (3, b"x")]);
-        assert_eq!(chunk.refused.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(chunk.place(3).to_string(), "t/3/3");
-        assert!(filling.emptied().records.is_empty());
-    }
-}
+mod tests;
