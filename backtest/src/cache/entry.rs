@@ -17,11 +17,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::fault::CacheFault;
 use super::file::FileNote;
+use super::reading::reading;
 use super::segment::{Note, Segment};
 use super::topic::Seen;
 use crate::progress::Progress;
 
-/// Counts the changes of what is written here, and of how a record is read.
+/// Counts the changes of what is written here.
 const FORMAT: u32 = 1;
 
 /// What nobody has used for so long is deleted.
@@ -51,13 +52,20 @@ struct Key {
     format: u32,
     cordon: String,
     columns: Vec<String>,
+    reading: String,
     of: Of,
 }
 
 impl Key {
     fn new(of: Of) -> Self {
         let columns = columns().iter().map(Column::name).collect();
-        Self { format: FORMAT, cordon: env!("CARGO_PKG_VERSION").to_owned(), columns, of }
+        Self {
+            format: FORMAT,
+            cordon: env!("CARGO_PKG_VERSION").to_owned(),
+            columns,
+            reading: reading().to_owned(),
+            of,
+        }
     }
 }
 
@@ -250,5 +258,10 @@ fn listed(folder: &Path) -> Vec<PathBuf> {
 
 /// The SHA-256 of these bytes, in hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_of(&Sha256::digest(bytes))
+}
+
+/// These bytes in hexadecimal digits.
+pub fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

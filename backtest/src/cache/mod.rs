@@ -4,7 +4,7 @@
 //! `file.rs` and `topic.rs` know what of an input is there already, and have the rest read (`build.rs`) into segments
 //! (`segment.rs`, `column.rs`, `layout.rs`); `entry.rs` is one input's folder, with the index that says what is there; `judge.rs`
 //! judges from the columns, once for each combination of values (`ask.rs`, `tuples.rs`). What is there is checked wherever it is read: what is
-//! damaged, of another version or of something else is made anew. A result never depends on whether there was a cache.
+//! damaged, of another version, read otherwise than this build reads (`reading.rs`) or of something else is made anew. A result never depends on whether there was a cache.
 
 mod ask;
 mod build;
@@ -14,6 +14,7 @@ mod fault;
 mod file;
 mod judge;
 mod layout;
+mod reading;
 mod segment;
 mod topic;
 mod tuples;
