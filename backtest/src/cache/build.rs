@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::fault::CacheFault;
+use super::folder::segment;
 use super::segment::{Note, Writer};
 use crate::error::BacktestError;
 use crate::input::{Chunk, Covered, Source, each_chunk};
@@ -21,7 +22,7 @@ struct Builder {
 /// Writes all that a source has into segments of this batch.
 ///
 /// # Errors
-/// When the source cannot be read, or the folder takes no more.
+/// When the source cannot be read, or the folder takes no more. Then what was written of it is still there.
 pub fn build(
     (folder, batch): (&Path, u64),
     source: &mut dyn Source,
@@ -32,7 +33,7 @@ pub fn build(
         let open = match &mut builder.open {
             Some(open) => open,
             None => {
-                let name = format!("{batch:08}-{:05}", number.fetch_add(1, Ordering::Relaxed));
+                let name = segment(batch, number.fetch_add(1, Ordering::Relaxed));
                 builder.open.insert(Writer::create(folder, name)?)
             }
         };

@@ -5,31 +5,25 @@
 //! at a time has the folder: the lock ends with the process.
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cordon_policy::columns::{Column, columns};
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::Work;
 use super::fault::CacheFault;
 use super::file::FileNote;
+use super::folder::{INDEX, NAME, PART, locked, sweep, tidy};
 use super::reading::reading;
 use super::segment::{Note, Segment};
 use super::topic::Seen;
-use crate::progress::Progress;
 
 /// Counts the changes of what is written here.
 const FORMAT: u32 = 1;
-
-/// What nobody has used for so long is deleted.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-const INDEX: &str = "index";
-const LOCK: &str = "lock";
 
 /// What a cache is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +38,14 @@ pub enum Of {
         /// The topic's name.
         topic: String,
     },
+}
+
+impl Of {
+    /// The name of its folder.
+    fn folder(&self) -> String {
+        let name = serde_json::to_vec(self).map(|of| hex(&of)).unwrap_or_default();
+        name.get(..NAME).unwrap_or_default().to_owned()
+    }
 }
 
 /// What has to be as it was, so that a cache is believed.
@@ -96,33 +98,44 @@ struct Index {
     next: u64,
 }
 
+impl Index {
+    /// The segments that it names.
+    fn named(&self) -> BTreeSet<String> {
+        self.batches.iter().flat_map(|batch| &batch.segments).map(|note| note.file.clone()).collect()
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Entry {
-    root: PathBuf,
     folder: PathBuf,
     index: Index,
+    /// The segments that the index on the disk names.
+    kept: BTreeSet<String>,
     _lock: File,
 }
 
 impl Entry {
-    /// Opens the cache of a file or topic; what is there of another version, or is not what was written, is not believed.
+    /// Opens the cache of a file or topic; what is there of another version, or is not what was written, is not believed. What
+    /// an earlier process has left unfinished is deleted, and so are the caches that nobody uses.
     ///
     /// # Errors
     /// When the folder cannot be used, or another process has it.
-    pub fn open(root: &Path, of: Of, progress: &dyn Progress) -> Result<Self, CacheFault> {
-        let key = Key::new(of);
-        let name = serde_json::to_vec(&key.of).map(|of| hex(&of)).unwrap_or_default();
-        let folder = root.join(name.get(..32).unwrap_or_default());
+    pub fn open(root: &Path, of: Of, work: Work<'_>) -> Result<Self, CacheFault> {
+        let folder = root.join(of.folder());
         // It holds alerts: for its owner alone.
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(CacheFault::at(&folder))?;
         let lock = locked(&folder).map_err(CacheFault::at(&folder))?;
+        let key = Key::new(of);
         let known = read(&folder.join(INDEX), &key).unwrap_or_else(|why| {
-            progress.note(&format!("cache: made anew, {why}"));
+            work.progress.note(&format!("cache: made anew, {why}"));
             None
         });
         let index = known.unwrap_or_else(|| Index { key, batches: Vec::new(), next: 0 });
-        Ok(Self { root: root.to_owned(), folder, index, _lock: lock })
+        let entry = Self { folder, kept: index.named(), index, _lock: lock };
+        entry.tidy();
+        sweep(root, &entry.folder, work.now);
+        Ok(entry)
     }
 
     /// What it holds.
@@ -162,10 +175,19 @@ impl Entry {
     ///
     /// # Errors
     /// When the folder takes no more; then the index stands as it was.
-    pub fn commit(&mut self, batch: Option<Batch>, now: Timestamp) -> Result<(), CacheFault> {
+    pub fn commit(&mut self, batch: Option<Batch>) -> Result<(), CacheFault> {
         self.index.batches.extend(batch);
+        let written = self.write();
+        if written.is_ok() {
+            self.kept = self.index.named();
+        }
+        self.tidy();
+        written
+    }
+
+    fn write(&self) -> Result<(), CacheFault> {
         let text = serde_json::to_string(&self.index).map_err(|error| CacheFault::at(&self.folder)(error.into()))?;
-        let (path, part) = (self.folder.join(INDEX), self.folder.join("index.part"));
+        let (path, part) = (self.folder.join(INDEX), self.folder.join(PART));
         let written = || {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
             let mut file = options?;
@@ -174,30 +196,12 @@ impl Entry {
             std::fs::rename(&part, &path)?;
             File::open(&self.folder)?.sync_all()
         };
-        written().map_err(CacheFault::at(&path))?;
-        self.sweep(now);
-        Ok(())
+        written().map_err(CacheFault::at(&path))
     }
 
-    /// Deletes what no index names, and caches that nobody uses. What cannot be deleted stays.
-    fn sweep(&self, now: Timestamp) {
-        let notes = self.index.batches.iter().flat_map(|batch| &batch.segments);
-        let named: BTreeSet<&str> = notes.map(|note| note.file.as_str()).chain([INDEX, LOCK]).collect();
-        for path in listed(&self.folder) {
-            let is_named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| named.contains(name));
-            if !is_named {
-                let _ = std::fs::remove_file(path);
-            }
-        }
-        for folder in listed(&self.root).into_iter().filter(|folder| *folder != self.folder) {
-            let lock = folder.join(LOCK);
-            let used = std::fs::metadata(&lock).and_then(|lock| lock.modified()).ok();
-            let used = used.and_then(|used| Timestamp::try_from(used).ok());
-            let is_old = used.is_some_and(|used| now.duration_since(used) > KEPT);
-            if is_old && locked(&folder).is_ok() {
-                let _ = std::fs::remove_dir_all(folder);
-            }
-        }
+    /// Deletes the segments that the index on the disk does not name, as after writing has failed: they hold alerts.
+    pub fn tidy(&self) {
+        tidy(&self.folder, &self.kept);
     }
 
     /// Forgets all that it holds.
@@ -209,28 +213,32 @@ impl Entry {
         let path = self.folder.join(INDEX);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CacheFault::at(&path)(error)),
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => {
+                self.kept.clear();
+                self.tidy();
+                Ok(())
+            }
         }
     }
-}
-
-/// Locks a folder, and notes that it was used now.
-fn locked(folder: &Path) -> io::Result<File> {
-    let lock = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join(LOCK))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::Error(error)) => return Err(error),
-        Err(TryLockError::WouldBlock) => {
-            return Err(io::Error::new(io::ErrorKind::WouldBlock, "another backtest uses it"));
-        }
-    }
-    // Its time is when the folder was used last.
-    (&lock).write_all(b"used")?;
-    Ok(lock)
 }
 
 /// The index; none where there is none, and why what is there is not to be believed.
 fn read(path: &Path, key: &Key) -> Result<Option<Index>, String> {
+    let Some(text) = checked(path)? else { return Ok(None) };
+    /// What the index of any version has.
+    #[derive(Deserialize)]
+    struct Keyed {
+        key: serde_json::Value,
+    }
+    let keyed: Keyed = serde_json::from_str(&text).map_err(|_| "its index is of another version".to_owned())?;
+    if serde_json::to_value(key).ok() != Some(keyed.key) {
+        return Err("it is of another version of cordon, or of something else".to_owned());
+    }
+    serde_json::from_str(&text).map(Some).map_err(|error| error.to_string())
+}
+
+/// The text of an index, whatever version wrote it; none where there is none.
+fn checked(path: &Path) -> Result<Option<String>, String> {
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|error| error.to_string())?,
@@ -239,21 +247,22 @@ fn read(path: &Path, key: &Key) -> Result<Option<Index>, String> {
     if sum != hex(text.as_bytes()) {
         return Err("its index is damaged".to_owned());
     }
+    Ok(Some(text.to_owned()))
+}
+
+/// The name of the folder that this index is for; none where it is damaged, or is no index of ours.
+pub fn named_by(path: &Path) -> Option<String> {
     /// What the index of any version has.
     #[derive(Deserialize)]
     struct Keyed {
-        key: serde_json::Value,
+        key: OfOne,
     }
-    let keyed: Keyed = serde_json::from_str(text).map_err(|_| "its index is of another version".to_owned())?;
-    if serde_json::to_value(key).ok() != Some(keyed.key) {
-        return Err("it is of another version of cordon, or of something else".to_owned());
+    #[derive(Deserialize)]
+    struct OfOne {
+        of: Of,
     }
-    serde_json::from_str(text).map(Some).map_err(|error| error.to_string())
-}
-
-fn listed(folder: &Path) -> Vec<PathBuf> {
-    let listed = std::fs::read_dir(folder).into_iter().flatten();
-    listed.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
+    let text = checked(path).ok().flatten()?;
+    serde_json::from_str::<Keyed>(&text).ok().map(|keyed| keyed.key.of.folder())
 }
 
 /// The SHA-256 of these bytes, in hexadecimal digits.

@@ -85,7 +85,7 @@ pub fn cached(root: &Path, path: &Path, work: Work<'_>) -> Result<CachedFile, Ca
     let name = path.display().to_string();
     let failed = |error: io::Error| BacktestError::Input { what: name.clone(), why: error.to_string() };
     let whole: PathBuf = path.canonicalize().map_err(failed)?;
-    let mut entry = Entry::open(root, Of::File(whole), work.progress)?;
+    let mut entry = Entry::open(root, Of::File(whole), work)?;
     let stat = Stat::of(path).map_err(failed)?;
     let known = entry.batches().first().and_then(|batch| batch.file.clone());
     if let Some(note) = known {
@@ -98,8 +98,8 @@ pub fn cached(root: &Path, path: &Path, work: Work<'_>) -> Result<CachedFile, Ca
     entry.retain(|_| false);
     let batch = entry.next();
     let mut files = Files::new(vec![path.to_owned()]);
-    let built = build((entry.folder(), batch), &mut files, (work.threads, work.progress))?;
-    let (segments, covered) = built;
+    let built = build((entry.folder(), batch), &mut files, (work.threads, work.progress));
+    let (segments, covered) = built.inspect_err(|_| entry.tidy())?;
     let Some(input @ ManifestInput::File { .. }) = covered.inputs.into_iter().next() else {
         return Err(BacktestError::Broken(format!("{name} was read, and it was not told what it is")).into());
     };
@@ -108,7 +108,7 @@ pub fn cached(root: &Path, path: &Path, work: Work<'_>) -> Result<CachedFile, Ca
         let is_still = Stat::of(path).is_ok_and(|now| now == stat);
         let noted = if is_still { work.now } else { Timestamp::MIN };
         let file = FileNote { stat, noted, lines: *lines, sha256: sha256.clone() };
-        entry.commit(Some(Batch { file: Some(file), seen: Vec::new(), segments }), work.now)?;
+        entry.commit(Some(Batch { file: Some(file), seen: Vec::new(), segments }))?;
     }
     Ok(CachedFile { entry, name, input, is_new: true })
 }
@@ -134,6 +134,6 @@ fn is_same(
     let Some(mut batch) = entry.batches().first().cloned() else { return Ok(false) };
     batch.file = Some(FileNote { stat: stat.clone(), noted: work.now, ..note.clone() });
     entry.retain(|_| false);
-    entry.commit(Some(batch), work.now)?;
+    entry.commit(Some(batch))?;
     Ok(true)
 }

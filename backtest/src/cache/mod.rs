@@ -2,7 +2,7 @@
 //! over the same records again reads a few columns instead of all records.
 //!
 //! `file.rs` and `topic.rs` know what of an input is there already, and have the rest read (`build.rs`) into segments
-//! (`segment.rs`, `column.rs`, `layout.rs`); `entry.rs` is one input's folder, with the index that says what is there; `judge.rs`
+//! (`segment.rs`, `column.rs`, `layout.rs`); `entry.rs` is one input's cache, with the index that says what is there, `folder.rs` the folder that it is in; `judge.rs`
 //! judges from the columns, once for each combination of values (`ask.rs`, `tuples.rs`). What is there is checked wherever it is read: what is
 //! damaged, of another version, read otherwise than this build reads (`reading.rs`) or of something else is made anew. A result never depends on whether there was a cache.
 
@@ -12,6 +12,7 @@ mod column;
 mod entry;
 mod fault;
 mod file;
+mod folder;
 mod judge;
 mod layout;
 mod reading;

@@ -45,7 +45,7 @@ pub struct CachedTopic {
 pub fn cached(root: &Path, range: &TopicRange, work: Work<'_>) -> Result<CachedTopic, CacheFault> {
     let (cluster, topic) = range.names();
     let of = Of::Topic { cluster: cluster.to_owned(), topic: topic.to_string() };
-    let mut entry = Entry::open(root, of, work.progress)?;
+    let mut entry = Entry::open(root, of, work)?;
     if !range.still_holds(&lasts(entry.batches()))? {
         // The topic was made anew under its old name, or nothing is left of what was read.
         entry.clear()?;
@@ -63,7 +63,8 @@ pub fn cached(root: &Path, range: &TopicRange, work: Work<'_>) -> Result<CachedT
     for (round, spans) in (0..).zip(rounds(missing)) {
         let mut part = range.part(&spans);
         let name = number * 1_000 + round;
-        let (segments, _) = build((entry.folder(), name), &mut part, (work.threads, work.progress))?;
+        let built = build((entry.folder(), name), &mut part, (work.threads, work.progress));
+        let (segments, _) = built.inspect_err(|_| entry.tidy())?;
         batch.segments.extend(segments);
         batch.seen.extend(part.covered().into_iter().map(|(span, last)| Seen {
             partition: span.partition,
@@ -73,7 +74,7 @@ pub fn cached(root: &Path, range: &TopicRange, work: Work<'_>) -> Result<CachedT
         }));
     }
     if !batch.seen.is_empty() {
-        entry.commit(Some(batch), work.now)?;
+        entry.commit(Some(batch))?;
     }
     Ok(CachedTopic { entry, known })
 }

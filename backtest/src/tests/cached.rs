@@ -1,8 +1,10 @@
 //! With a cache, without one, and from one that is there already, the result is the same; and no cache is believed that is not
 //! what was written.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -43,6 +45,10 @@ fn rules(files: &Files, folder: &str, conditions: &[&str]) -> String {
     files.path(folder).display().to_string()
 }
 
+fn list(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
 struct Bench {
     files: Files,
     cache: String,
@@ -77,9 +83,6 @@ impl Bench {
 
     /// The files of the cache, but for its lock.
     fn kept(&self) -> Vec<PathBuf> {
-        let list = |path: &Path| -> Vec<PathBuf> {
-            std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
-        };
         let mut kept: Vec<PathBuf> = list(Path::new(&self.cache)).iter().flat_map(|entry| list(entry)).collect();
         kept.retain(|path| !path.ends_with("lock"));
         kept.sort();
@@ -111,7 +114,7 @@ fn a_cache_that_is_damaged_anywhere_is_made_anew() {
     assert_eq!(bench.with(), without);
     let kept = bench.kept();
     assert!(kept.len() > 2, "{kept:?}");
-    for path in &kept {
+    for path in kept.iter().filter(|path| path.exists()) {
         let whole = std::fs::read(path).unwrap();
         for fifth in 0..5 {
             let mut bytes = std::fs::read(path).unwrap_or_default();
@@ -130,8 +133,8 @@ fn a_cache_that_is_damaged_anywhere_is_made_anew() {
             assert_eq!(bench.with(), without, "half of {}", path.display());
         }
     }
-    for path in bench.kept() {
-        std::fs::remove_file(&path).unwrap();
+    for path in bench.kept().iter().filter(|path| path.exists()) {
+        std::fs::remove_file(path).unwrap();
         assert_eq!(bench.with(), without, "without {}", path.display());
     }
 }
@@ -210,4 +213,85 @@ fn where_there_can_be_no_cache_the_result_is_the_same() {
     let without = bench.without();
     bench.cache = bench.files.write("a file", "no folder");
     assert_eq!(bench.with(), without);
+}
+
+/// Gives a file the time that it had.
+fn dated(path: &Path, time: SystemTime) {
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+/// Makes a lock as old as one that nobody has used for years.
+fn aged(folder: &Path) {
+    let time: SystemTime = Timestamp::from_second(0).unwrap().into();
+    dated(&folder.join("lock"), time);
+}
+
+/// Writes files into a folder, whose lock is then old.
+fn abandoned(folder: &Path, files: &[(&str, &[u8])]) {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    aged(folder);
+}
+
+#[test]
+fn what_nobody_uses_is_deleted_and_nothing_that_is_not_the_caches() {
+    let bench = Bench::new(&lines(7, 150));
+    bench.with();
+    let root = Path::new(&bench.cache);
+    let ours = list(root).remove(0);
+    let index = std::fs::read(ours.join("index")).unwrap();
+    let named = |letter: &str| root.join(letter.repeat(32));
+    let segment = ("00000001-00000", &b"x"[..]);
+    // Somebody else's, under another name and under one like ours; ours with something of somebody else's in it.
+    abandoned(&root.join("dpkg"), &[("lock", b"used"), segment]);
+    abandoned(&named("a"), &[("lock", b""), segment]);
+    abandoned(&named("b"), &[("lock", b"used"), segment, ("status", b"x")]);
+    abandoned(&named("c"), &[("lock", b"used"), segment, ("index", &index)]);
+    abandoned(&named("d"), &[("lock", b"used"), ("00000001-00000/status", b"x")]);
+    let elsewhere = bench.files.path("elsewhere");
+    abandoned(&elsewhere, &[("lock", b"used"), segment]);
+    std::os::unix::fs::symlink(&elsewhere, named("e")).unwrap();
+    std::fs::create_dir(named("f")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.join("lock"), named("f").join("lock")).unwrap();
+    // Killed before its first index; and in use, though for long.
+    abandoned(&named("0"), &[("lock", b"used"), segment, ("index.part", b"x")]);
+    abandoned(&named("1"), &[("lock", b"used"), segment]);
+    let held = std::fs::File::open(named("1").join("lock")).unwrap();
+    held.lock().unwrap();
+    aged(&ours);
+    let all = || list(root).iter().chain([&elsewhere]).flat_map(|folder| list(folder)).collect::<BTreeSet<_>>();
+    let before = all();
+    let mut other = Bench::new(&lines(8, 20));
+    other.cache = bench.cache.clone();
+    assert_eq!(other.with(), other.without());
+    let after = all();
+    let gone = |path: &&PathBuf| path.starts_with(&ours) || path.starts_with(named("0"));
+    assert_eq!(before.difference(&after).collect::<Vec<_>>(), before.iter().filter(gone).collect::<Vec<_>>());
+    assert!(!ours.exists() && !named("0").exists());
+    assert_eq!(std::fs::read(named("a").join("lock")).unwrap(), b"", "nothing is written into it either");
+}
+
+#[test]
+fn what_an_earlier_run_left_unfinished_is_deleted_when_the_cache_is_opened_and_where_it_cannot_be_written() {
+    let bench = Bench::new(&lines(7, 150));
+    let first = bench.with();
+    let (kept, ours) = (bench.kept(), list(Path::new(&bench.cache)).remove(0));
+    for name in ["00000007-00000", "index.part"] {
+        std::fs::write(ours.join(name), "alerts").unwrap();
+    }
+    std::fs::write(ours.join("notes"), "somebody's").unwrap();
+    assert_eq!(bench.with(), first);
+    assert!(ours.join("notes").exists());
+    std::fs::remove_file(ours.join("notes")).unwrap();
+    assert_eq!(bench.kept(), kept, "although nothing was written this time");
+    // The second segment of what is read next cannot be made.
+    let path = bench.files.path("records.ndjson");
+    std::fs::write(&path, lines(8, 150)).unwrap();
+    std::fs::create_dir(ours.join("00000002-00001")).unwrap();
+    assert_eq!(bench.with(), bench.without());
+    std::fs::remove_dir(ours.join("00000002-00001")).unwrap();
+    assert_eq!(bench.kept(), kept, "what was written of it is deleted, and what stood before stands");
 }
