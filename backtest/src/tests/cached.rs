@@ -4,14 +4,17 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::made::{Files, rule};
 use super::same::odd;
 use crate::corpus::Records;
+use crate::progress::{Progress, Size};
 
 /// Alerts of a company, with odd ones and lines that are none among them.
 fn lines(seed: u64, alerts: u64) -> String {
@@ -215,9 +218,70 @@ fn where_there_can_be_no_cache_the_result_is_the_same() {
     assert_eq!(bench.with(), without);
 }
 
+/// Who waits, and counts what is read for them.
+#[derive(Debug, Default)]
+struct Counting {
+    readings: AtomicU32,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Progress for Counting {
+    fn begin(&self, _: Size) {
+        self.readings.fetch_add(1, Ordering::Relaxed);
+    }
+    fn advance(&self, _: u64, _: u64) {}
+    fn end(&self) {}
+    fn note(&self, text: &str) {
+        self.notes.lock().unwrap().push(text.to_owned());
+    }
+}
+
+impl Bench {
+    /// The result an hour after the file's time, how often the file was read for it, and what was said of the cache.
+    fn an_hour_later(&self) -> (String, u32, String) {
+        let time = std::fs::metadata(self.files.path("records.ndjson")).unwrap().modified().unwrap();
+        let now = Timestamp::try_from(time).unwrap() + SignedDuration::from_hours(1);
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).chain(["--cache", &self.cache]).collect();
+        let counting = Counting::default();
+        let document = self.files.backtest_at(now, &flags, &counting).unwrap();
+        let notes = counting.notes.into_inner().unwrap().join("\n");
+        (serde_json::to_string_pretty(&document).unwrap(), counting.readings.into_inner(), notes)
+    }
+}
+
 /// Gives a file the time that it had.
 fn dated(path: &Path, time: SystemTime) {
     std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn a_file_that_is_as_it_was_is_not_read_and_one_that_the_file_system_knows_as_another_is() {
+    let bench = Bench::new(&lines(7, 150));
+    let path = bench.files.path("records.ndjson");
+    let (first, readings, _) = bench.an_hour_later();
+    assert_eq!(readings, 1);
+    let (again, readings, told) = bench.an_hour_later();
+    assert!(again == first && readings == 0 && told.contains("1 files known, 0 read"), "{readings} {told}");
+    let (text, time) = (std::fs::read_to_string(&path).unwrap(), std::fs::metadata(&path).unwrap().modified().unwrap());
+    // Another file of the same content, time and size; then the same file, of which something else was changed.
+    std::fs::write(bench.files.path("other"), &text).unwrap();
+    dated(&bench.files.path("other"), time);
+    std::fs::rename(bench.files.path("other"), &path).unwrap();
+    let (again, readings, told) = bench.an_hour_later();
+    assert!(again == first && readings == 1 && told.contains("1 files known, 0 read"), "{readings} {told}");
+    assert_eq!(bench.an_hour_later().1, 0, "what it is now is noted");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!((bench.an_hour_later().1, bench.an_hour_later().1), (1, 0));
+    // Other content in the same file, and then another file, of the same time and size.
+    let changed = text.replace("\"severity\":\"High\"", "\"severity\":\"Wigh\"");
+    std::fs::write(&path, &changed).unwrap();
+    dated(&path, time);
+    let (again, _, told) = bench.an_hour_later();
+    assert!(again == bench.without() && again != first && told.contains("0 files known, 1 read"), "{told}");
+    std::fs::write(bench.files.path("other"), &text).unwrap();
+    dated(&bench.files.path("other"), time);
+    std::fs::rename(bench.files.path("other"), &path).unwrap();
+    assert_eq!(bench.an_hour_later().0, first);
 }
 
 /// Makes a lock as old as one that nobody has used for years.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::args::BacktestArgs;
 use crate::document::Document;
 use crate::error::BacktestError;
+use crate::progress::Progress;
 
 /// When the first record is made.
 pub fn start() -> Timestamp {
@@ -73,6 +74,16 @@ impl Files {
 
     /// The result over the records, with these arguments.
     pub fn backtest(&self, arguments: &[&str]) -> Result<Document, BacktestError> {
+        self.backtest_at(start(), arguments, &crate::progress::Silent)
+    }
+
+    /// The same, at another time, while somebody waits for it.
+    pub fn backtest_at(
+        &self,
+        now: Timestamp,
+        arguments: &[&str],
+        progress: &dyn Progress,
+    ) -> Result<Document, BacktestError> {
         #[derive(Parser)]
         struct Line {
             #[command(flatten)]
@@ -83,7 +94,7 @@ impl Files {
         let line = ["backtest", "--input", &records].into_iter().chain(arguments.iter().copied());
         let line = line.chain((!is_cached).then_some("--no-cache"));
         let args = Line::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).args;
-        crate::run::document(&args, start(), &crate::progress::Silent)
+        crate::run::document(&args, now, progress)
     }
 }
 
