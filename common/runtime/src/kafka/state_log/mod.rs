@@ -20,7 +20,7 @@ pub use claimed::Claimed;
 
 /// As many records cross to the stage at once, where as many are there: to wake each other for every one of a million took
 /// longer than to read them.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 128;
 /// As many times so many wait between the reading thread and the stage.
 const BUFFER: usize = 4;
 
