@@ -39,7 +39,9 @@ pub enum CorpusCommand {
     /// address, a GUID a GUID. One key gives the same name the same pseudonym in every export. In titles, command lines and
     /// paths the names that the record has in its fields are replaced, and what looks like an address or an id; a field that is not known
     /// is replaced whole. What stays: words of Microsoft's lists, times, hashes of files, names of programs, tags that begin
-    /// with cordon-. Another name that somebody has written into a title stays, too.
+    /// with cordon-. Another name may stay in any free text: titles, command lines, names of files, registry values, comments;
+    /// and so do passwords in command lines. So an export with pseudonyms is for people who may see what the alerts hold, and
+    /// not for publication.
     #[command(
         after_help = "Examples:\n  cordon corpus export --config cordon.yaml --from -90d --output corpus.ndjson.zst\n  \
                       cordon corpus export --config cordon.yaml --from -90d --pseudonyms file:/etc/cordon/pseudonyms \\\n    \

@@ -36,6 +36,8 @@ pub enum Treatment {
     Name,
     /// The same on a machine: a tag.
     Tag,
+    /// Fields of its own; a text in their place may be any name.
+    Held,
     /// Nobody knows.
     Unknown,
 }
@@ -55,7 +57,7 @@ impl Treatment {
             "url" => Self::Url,
             "rbacGroupName" => Self::Name,
             "machineTags" => Self::Tag,
-            _ if known(&CONTAINERS) => Self::Text,
+            _ if known(&CONTAINERS) => Self::Held,
             _ => Self::Unknown,
         }
     }
@@ -63,7 +65,7 @@ impl Treatment {
     /// Whether what stands there is a name by which text may call somebody or something.
     pub const fn names(self) -> bool {
         match self {
-            Self::Id | Self::User | Self::Name | Self::Tag | Self::Url => true,
+            Self::Id | Self::User | Self::Name | Self::Tag | Self::Url | Self::Held => true,
             Self::Word | Self::Time | Self::Hash | Self::Number | Self::Text | Self::Unknown => false,
         }
     }
@@ -179,7 +181,7 @@ const IDS: [&str; 20] = [
 
 const USERS: [&str; 6] = ["assignedTo", "userName", "accountName", "userPrincipalName", "createdBy", "resolvedBy"];
 
-/// Fields that hold others; what stands in their place as a text is cleaned.
+/// Fields that hold others; what stands in their place as a text is replaced whole.
 const CONTAINERS: [&str; 10] = [
     "alert",
     "machine",

@@ -3,13 +3,16 @@
 //! A pseudonym follows from a secret key and the name alone, so that the same name has the same one everywhere, in every export
 //! under that key, and nobody without the key finds the name by trying. What a field holds is judged by its name
 //! (`fields.rs`); a field that is not known is replaced by the shape of its value (`shape.rs`); in text for people the names of
-//! the record are replaced, and whatever looks like an address or an id (`text.rs`).
+//! the record are replaced (`text.rs`), and whatever looks like an address, an id (`token.rs`) or an account (`account.rs`).
 
+mod account;
 mod fields;
+mod host;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod text;
+mod token;
 
 use cordon_records::{Alert, EnrichedRecord, Machine};
 use cordon_settings::Secret;
@@ -112,6 +115,7 @@ impl Pseudonyms {
             | Treatment::Hash
             | Treatment::Id
             | Treatment::Number
+            | Treatment::Held
             | Treatment::Unknown => self.by_shape(text),
         }
     }

@@ -9,6 +9,7 @@ use ring::hmac;
 use serde_json::Number;
 
 use super::Pseudonyms;
+use super::host::{is_country, is_domain, is_end};
 
 /// Accounts, domains and groups that every company has, and words that stand for values. They name nobody.
 const EVERYWHERE: [&str; 20] = [
@@ -33,29 +34,6 @@ const EVERYWHERE: [&str; 20] = [
     "true",
     "false",
 ];
-
-/// The last labels that stay: they name nobody, and where a name is from no public registry they say so.
-const ENDS: [&str; 16] = [
-    "com",
-    "net",
-    "org",
-    "edu",
-    "gov",
-    "mil",
-    "int",
-    "info",
-    "biz",
-    "local",
-    "localdomain",
-    "localhost",
-    "internal",
-    "invalid",
-    "arpa",
-    "lan",
-];
-
-/// Last labels of names within a company. They tell a machine's name in a text from that of a file.
-const WITHIN: [&str; 7] = ["example", "test", "home", "corp", "intern", "intra", "ad"];
 
 /// So many hexadecimal digits are an id, fewer may be a word.
 const SHORTEST_HEX: usize = 12;
@@ -104,7 +82,8 @@ impl Pseudonyms {
 
     /// Whatever the text looks like.
     pub fn by_shape(&self, text: &str) -> String {
-        self.shaped(text).unwrap_or_else(|| self.name(text))
+        let other = || if text.contains('\\') { self.user(text) } else { self.name(text) };
+        self.shaped(text).unwrap_or_else(other)
     }
 
     /// The text as an address or an id, if it looks like one.
@@ -145,8 +124,10 @@ impl Pseudonyms {
 
     /// An account, with or without its domain.
     pub fn user(&self, text: &str) -> String {
-        if let Some((domain, account)) = text.split_once('\\') {
-            return format!("{}\\{}", self.by_shape(domain), self.user(account));
+        // Who knows how many there are: a name that was made up may have thousands.
+        if let Some((domains, account)) = text.rsplit_once('\\') {
+            let domains = domains.split('\\').map(|it| self.shaped(it).unwrap_or_else(|| self.name(it)));
+            return format!("{}\\{}", domains.collect::<Vec<_>>().join("\\"), self.user(account));
         }
         match self.mail(text) {
             Some(mail) => mail,
@@ -173,9 +154,7 @@ impl Pseudonyms {
     pub fn domain(&self, text: &str) -> String {
         let labels: Vec<&str> = text.split('.').collect();
         let last = labels.len() - 1;
-        let stays = |number: usize, label: &str| {
-            number == last && last > 0 && (ENDS.contains(&&*label.to_lowercase()) || is_country(label))
-        };
+        let stays = |number: usize, label: &str| number == last && last > 0 && (is_end(label) || is_country(label));
         let of = |(number, label): (usize, &&str)| match stays(number, label) {
             true => (*label).to_owned(),
             false => self.name(label),
@@ -303,11 +282,6 @@ fn digit(number: u64, radix: u32) -> char {
     u32::try_from(number).ok().and_then(|number| char::from_digit(number, radix)).unwrap_or('0')
 }
 
-/// A country's two letters.
-fn is_country(label: &str) -> bool {
-    label.len() == 2 && label.chars().all(|c| c.is_ascii_alphabetic())
-}
-
 /// Whether this is a time, which names nobody.
 pub fn is_instant(text: &str) -> bool {
     text.len() >= "2026-01-01T00:00Z".len() && text.parse::<Timestamp>().is_ok()
@@ -329,19 +303,4 @@ fn is_mac(text: &str) -> bool {
         parts.len() == 6 && parts.iter().all(|part| is_hex(part, 2))
     };
     separated(':') || separated('-')
-}
-
-/// Whether a name in a text is a machine's rather than a file's: by its last label.
-pub fn is_host(text: &str) -> bool {
-    let last = text.rsplit('.').next().unwrap_or_default().to_lowercase();
-    let is_far = is_country(&last) && text.split('.').count() > 2;
-    is_domain(text) && (is_far || ENDS.contains(&&*last) || WITHIN.contains(&&*last))
-}
-
-/// Whether this is a domain name of two labels or more, which no number is.
-pub fn is_domain(text: &str) -> bool {
-    let inside = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
-    let label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(inside);
-    let has_letter = |label: &str| label.chars().any(char::is_alphabetic);
-    text.contains('.') && text.split('.').all(label) && text.rsplit('.').next().is_some_and(has_letter)
 }

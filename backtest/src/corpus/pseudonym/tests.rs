@@ -76,7 +76,7 @@ fn each_name_becomes_another_of_its_shape() {
         assert_eq!(ours.by_shape(text), text, "it names nobody");
     }
     assert!(
-        shape::is_domain(&ours.by_shape("srv-7.corp.example.com")) && ours.by_shape("a.example.com").ends_with(".com")
+        host::is_domain(&ours.by_shape("srv-7.corp.example.com")) && ours.by_shape("a.example.com").ends_with(".com")
     );
 }
 
@@ -187,6 +187,105 @@ fn a_key_is_named_and_never_given_or_shown_and_a_short_one_is_refused() {
     ] {
         let told = told.to_string();
         assert!(told.contains(said) && !told.contains(secret) && !told.contains("short"), "{told}");
+    }
+}
+
+/// The record with this title and, where it has one, this beside it.
+fn with_title(title: &str, more: &Value) -> (String, Value) {
+    let mut record = record();
+    record["alert"]["title"] = json!(title);
+    record["machine"]["loggedOnUsers"] = more.clone();
+    let made = taken(&record);
+    (made["alert"]["title"].as_str().unwrap().to_owned(), made)
+}
+
+#[test]
+fn what_is_glued_to_a_flag_or_a_port_is_replaced_and_the_flag_stays() {
+    let (guid, sid) = ("27e10bbc-3a68-474a-8aad-faef14d43952", "S-1-5-21-91-92-93-2104");
+    let ours = ours();
+    for (before, names, after) in [
+        ("mstsc /v:", vec!["10.9.2.3"], ""),
+        ("--host=", vec!["10.9.0.5"], ""),
+        ("?u=", vec!["10.9.2.3"], "&v=1"),
+        ("", vec!["10.9.2.3", "10.9.2.9"], ""),
+        ("ping ", vec!["fe80::9"], "%12"),
+        ("mstsc /v:", vec!["srv-09.acme.com"], " /f"),
+        ("", vec!["db09.acme.com"], ":8443"),
+        ("--tenant=", vec![guid], ""),
+        ("/sid=", vec![sid], ""),
+        ("HKU\\", vec![sid], "_Classes"),
+        ("u%3D", vec!["10.9.2.3"], "%26x"),
+        ("\u{6765}\u{81ea}", vec!["10.9.2.3"], "\u{7684}"),
+        ("--vault-", vec![guid], "-x"),
+    ] {
+        let made: Vec<String> = names.iter().map(|name| ours.by_shape(name)).collect();
+        let title = format!("{before}{}{after}", names.join("-"));
+        assert_eq!(with_title(&title, &Value::Null).0, format!("{before}{}{after}", made.join("-")), "{title}");
+    }
+}
+
+#[test]
+fn accounts_and_hosts_are_replaced_as_programs_write_them() {
+    for (title, stays, gone) in [
+        ("ssh bob@srv09", "ssh ", vec!["bob", "srv09"]),
+        ("scp x bob@srv09:/tmp", ":/tmp", vec!["bob", "srv09"]),
+        ("bob@10.9.2.3:22", ":22", vec!["bob", "10.9.2.3"]),
+        ("ssh eve@acme.com@srv09", "ssh ", vec!["eve", "acme", "srv09"]),
+        ("ACME\\bob was here", " was here", vec!["acme", "bob"]),
+        ("net use x: /user:ACME\\svc_backup", "net use x: /user:", vec!["acme", "svc_backup"]),
+        ("ACME\\eve met ACME\\bob", " met ", vec!["acme", "eve", "bob"]),
+        ("?login_hint=eve%40contoso.com&x", "?login_hint=", vec!["eve", "contoso"]),
+        ("/personal/eve_jones_acme_com/Documents", "_com/Documents", vec!["eve", "jones", "acme"]),
+        ("mailto:j\u{fc}rgen@acme.com", "mailto:", vec!["j\u{fc}", "rgen", "acme"]),
+        ("dc09.acme.cloud", ".cloud", vec!["dc09", "acme"]),
+        ("ping dc09.loc", "ping ", vec!["dc09"]),
+        ("dc09.acme.dev", ".dev", vec!["dc09", "acme"]),
+        ("DC09.acme.unlisted", "", vec!["dc09", "acme", "unlisted"]),
+        ("Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJldmUtam9uZXMifQ.ab_c-d9", "Bearer ", vec!["eyj", "ab_c"]),
+        ("token=eyJhbGciOiJub25lIn0.eyJzdWIiOiJldmUtam9uZXMifQ.", "token=", vec!["eyj", "zdwi"]),
+    ] {
+        let made = with_title(title, &Value::Null).0;
+        assert!(made.contains(stays), "{title}: {made}");
+        for gone in gone {
+            assert!(!made.to_lowercase().contains(gone), "{gone} of {title} is left in {made}");
+        }
+    }
+}
+
+#[test]
+fn programs_folders_keys_and_versions_are_no_accounts_and_no_hosts() {
+    for stays in [
+        "C:\\Program Files\\Common Files\\x",
+        "C:\\Windows\\System32\\cmd.exe /c start",
+        "HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion",
+        "NT AUTHORITY\\SYSTEM",
+        "$env:TEMP\\x",
+        ".\\tools\\run.ps1 tools\\run.ps1",
+        "New-Object System.Net.WebClient; [System.Text.Encoding]::UTF8",
+        "npm install react@18.2.0 report.final.docx 2026-09-01T08:00:00Z --level=12-34_5",
+    ] {
+        assert_eq!(with_title(stays, &Value::Null).0, stays);
+    }
+}
+
+#[test]
+fn a_name_is_known_in_any_case_and_where_a_field_holds_a_text_in_place_of_others() {
+    let (title, made) = with_title("\u{fc}MIT and EVE-jones logged on", &json!(["ACME\\eve-jones", "\u{dc}mit"]));
+    let users = &made["machine"]["loggedOnUsers"];
+    assert!(users[0].as_str().unwrap().ends_with(&format!("\\{}", ours().user("eve-jones"))), "{users}");
+    for gone in ["mit", "acme", "eve", "jones"] {
+        assert!(!format!("{title} {users}").to_lowercase().contains(gone), "{gone} is left in {title} {users}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_text_is_too_odd_and_no_backslash_too_many(text in "[a-c1.:=%_@+\\\\é\u{130}\u{212a} -]{0,60}", many in 0..4_000_usize) {
+        let made = ours();
+        made.cleaned(&text, &Known::default());
+        made.user(&"\\".repeat(many));
+        made.cleaned(&"a:b=@".repeat(many / 10), &Known::default());
     }
 }
 

@@ -2,14 +2,12 @@
 //! like an address, an id or the folder of a user.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
-use cordon_records::text::is_hex;
 use serde_json::Value;
 
 use super::Pseudonyms;
 use super::fields::Treatment;
-use super::shape::{is_domain, is_host};
+use super::host::{is_domain, is_end};
 
 /// A shorter name is replaced only where it stands for itself, and not within a word.
 const WITHIN_WORDS: usize = 4;
@@ -20,15 +18,11 @@ const SHORTEST_NUMBER: usize = 7;
 /// A name of so many letters is none of the words of a list.
 const WITHIN_LISTS: usize = 8;
 
-/// So many hexadecimal digits are a hash or the id of a machine; which, nobody can tell in a text.
-const HASH: usize = 32;
-
-/// So many letters and digits without a blank are no word of a language; what they encode cannot be judged.
-const ENCODED: usize = 24;
-
-/// What stands before the name of a user or a machine in a path or a URL.
+/// What stands before the name of a user in a path or a URL.
 const BEFORE_USER: [&str; 3] = ["\\users\\", "/users/", "/home/"];
-const BEFORE_HOST: [&str; 2] = ["://", "\\\\"];
+
+/// What stands before a mail address in a URL of OneDrive, whose dots and `@` are `_` there.
+const BEFORE_MAIL: [&str; 2] = ["/personal/", "%2fpersonal%2f"];
 
 /// Folders of users that every machine has.
 const FOLDERS: [&str; 5] = ["public", "default", "all users", "default user", "shared"];
@@ -61,12 +55,12 @@ impl Known {
 
     /// Whether a name that is no ordinary word stands in this text.
     pub fn is_in(&self, text: &str) -> bool {
-        let lower = text.to_ascii_lowercase();
+        let lower = small(text);
         let long = self.0.iter().filter(|name| name.anywhere && name.lower.len() >= WITHIN_LISTS);
         long.into_iter().any(|name| lower.contains(&name.lower))
     }
 
-    /// The longest name that begins here, in a text whose ASCII letters are small.
+    /// The longest name that begins here, in a text of small letters.
     fn at(&self, lower: &str, at: usize) -> Option<&Name> {
         let rest = lower.get(at..)?;
         let is_free = |name: &Name| {
@@ -88,7 +82,7 @@ fn collect(pseudonyms: &Pseudonyms, field: &str, value: &Value, names: &mut Name
         Value::String(text) => {
             let treatment = Treatment::of(field);
             // Of an ordinary word, such as a tag, nothing within a word is replaced.
-            let is_name = !matches!(treatment, Treatment::Name | Treatment::Tag);
+            let is_name = !matches!(treatment, Treatment::Name | Treatment::Tag | Treatment::Held);
             if treatment.names() {
                 name(pseudonyms, (treatment, text), is_name, names);
             }
@@ -102,7 +96,7 @@ fn name(pseudonyms: &Pseudonyms, (treatment, text): (Treatment, &str), is_name: 
         // What stays as it is needs no care, and a small number is one of many.
         let is_number = text.len() < SHORTEST_NUMBER && text.chars().all(|c| c.is_ascii_digit());
         if text.chars().count() > 1 && text.trim() == text && pseudonym != text && !is_number {
-            names.entry(text.to_ascii_lowercase()).or_insert((pseudonym, is_name));
+            names.entry(small(text)).or_insert((pseudonym, is_name));
         }
     };
     match treatment {
@@ -110,6 +104,7 @@ fn name(pseudonyms: &Pseudonyms, (treatment, text): (Treatment, &str), is_name: 
             let (_, host, _) = parts(text);
             add(host, pseudonyms.host(host));
         }
+        Treatment::Held if text.contains(['@', '\\']) => name(pseudonyms, (Treatment::User, text), is_name, names),
         Treatment::User => {
             add(text, pseudonyms.user(text));
             for part in text.split(['@', '\\']) {
@@ -169,7 +164,7 @@ impl Pseudonyms {
 
     /// The text without the names of its record, and without what looks like an address or an id.
     pub fn cleaned(&self, text: &str, known: &Known) -> String {
-        let lower = text.to_ascii_lowercase();
+        let lower = small(text);
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
         while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {
@@ -201,58 +196,28 @@ impl Pseudonyms {
             let stays = user.is_empty() || FOLDERS.contains(&&*user.to_lowercase());
             return (!stays).then(|| (user.len(), self.user(user)));
         }
-        let is_start = before.chars().next_back().is_none_or(|c| !is_inside(c));
-        let token = rest.get(..rest.find(|c| !is_inside(c)).unwrap_or(rest.len()))?;
-        let token = token.trim_end_matches(['.', ':', '-', '+', '%']);
-        if !is_start || token.is_empty() {
-            return None;
+        if BEFORE_MAIL.iter().any(|mark| before.ends_with(mark)) {
+            let mail = rest.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-')).next()?;
+            return mail.contains('_').then(|| (mail.len(), self.mail_in_path(mail)));
         }
-        if BEFORE_HOST.iter().any(|mark| before.ends_with(mark)) {
-            return Some((token.len(), self.authority(token)));
-        }
-        let made = self.in_text(token)?;
-        Some((token.len(), made))
+        self.domain_account(before, rest).or_else(|| self.token(before, rest))
     }
 
-    /// A part of a text that no blank and no quote divides, if it is an address, an id or something encoded.
-    fn in_text(&self, token: &str) -> Option<String> {
-        if let Ok(socket) = token.parse::<SocketAddr>() {
-            return Some(self.authority(&socket.to_string()));
-        }
-        // A file has a name like a domain's.
-        let shaped = self.shaped(token).filter(|made| made != token && (!is_domain(token) || is_host(token)));
-        let hash = || (token.len() >= HASH && is_hex(token, token.len())).then(|| self.name(token));
-        shaped.or_else(hash).or_else(|| is_encoded(token).then(|| self.encoded(token)))
-    }
-
-    /// Who and where in a URL: `user@host:port`.
-    fn authority(&self, text: &str) -> String {
-        let (user, host) = text.rsplit_once('@').map_or((None, text), |(user, host)| (Some(user), host));
-        let (host, port) = match host.rsplit_once(':') {
-            Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !name.contains(':') => (name, Some(port)),
-            _ => (host, None),
-        };
-        let user = user.map(|user| format!("{}@", self.name(user))).unwrap_or_default();
-        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        format!("{user}{}{port}", self.by_shape(host))
-    }
-
-    /// As many letters that say nothing.
-    fn encoded(&self, text: &str) -> String {
-        let made = self.name(text);
-        made.chars().cycle().take(text.len()).collect()
+    /// `anna_smith_contoso_com`, part by part as in the address.
+    fn mail_in_path(&self, text: &str) -> String {
+        let parts = text.split('_').map(|part| if is_end(part) { part.to_owned() } else { self.name(part) });
+        parts.collect::<Vec<_>>().join("_")
     }
 }
 
-/// What parts of addresses and ids are made of.
-const fn is_inside(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '@' | '%' | '+' | '-' | '=')
-}
-
-/// Whether this looks like something encoded, as base64 is: capitals, small letters and digits without a word among them.
-fn is_encoded(token: &str) -> bool {
-    let has = |is: fn(&char) -> bool| token.chars().any(|c| is(&c));
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '=';
-    let mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
-    token.len() >= ENCODED && mixed && token.chars().all(is_letter)
+/// The same text in small letters, each of which is as long as what it stands for.
+fn small(text: &str) -> String {
+    let of = |c: char| {
+        let mut small = c.to_lowercase();
+        match (small.next(), small.next()) {
+            (Some(one), None) if one.len_utf8() == c.len_utf8() => one,
+            _ => c,
+        }
+    };
+    text.chars().map(of).collect()
 }
