@@ -333,6 +333,15 @@ fn named(value: &Value, field: &str, names: &mut Vec<String>) {
     }
 }
 
+/// Whether the name stands there; within a word of letters and digits it is a pseudonym's chance.
+fn stands_in(text: &str, name: &str) -> bool {
+    let is_word = |other: Option<char>| other.is_some_and(char::is_alphanumeric);
+    text.match_indices(name).any(|(at, found)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + found.len()..).unwrap_or_default());
+        !is_word(before.chars().next_back()) && !is_word(after.chars().next())
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
@@ -351,7 +360,7 @@ proptest! {
             let made = taken(&record);
             let left = made.to_string().to_lowercase();
             for name in names {
-                prop_assert!(!left.contains(&name.to_lowercase()), "{} is left in {}", name, left);
+                prop_assert!(!stands_in(&left, &name.to_lowercase()), "{} is left in {}", name, left);
             }
             prop_assert_eq!(made, taken(&record));
         }
