@@ -293,7 +293,9 @@ async fn this_build_goes_on_with_recorded_topics_and_makes_no_call_twice() {
     })
     .await;
     assert_eq!(calls(&pipeline), Vec::<String>::new(), "the recorded pause holds everything");
-    let ledger: Vec<StampedRecord> = pipeline.records(Topic::Ledger).await;
+    let log = read_all(&pipeline.kafka, Topic::Ledger).await.unwrap();
+    let (written, removed): (Vec<&Inbound>, Vec<&Inbound>) = log.iter().partition(|record| record.value.is_some());
+    let ledger: Vec<StampedRecord> = written.into_iter().map(|record| record.json().unwrap()).collect();
     let ours = ledger.iter().filter(|record| record.epoch() == Some(2));
     let begun = |record: &&StampedRecord| matches!(record.record(), LedgerRecord::Action(entry) if entry.state == AttemptState::Intent);
     assert_eq!(ours.filter(begun).count(), 0, "no attempt is begun");
@@ -301,6 +303,11 @@ async fn this_build_goes_on_with_recorded_topics_and_makes_no_call_twice() {
     let LedgerRecord::Pause(pause) = last("pause").record() else { panic!("no pause") };
     assert!(pause.on);
     assert_eq!(last("claim").epoch(), Some(2));
+    // It is more than a week old.
+    for key in removed.iter().filter_map(|record| record.key_text()) {
+        let LedgerRecord::Closed(closed) = last(key).record() else { panic!("{key} was removed before it was closed") };
+        assert!(closed.was_only_rehearsed(), "{closed:?}");
+    }
 }
 
 /// Shows by hand what an older build makes of what this one wrote: `CORDON_OLDER_ACT` names its `cordon-act`.
