@@ -79,14 +79,19 @@ fn the_fleet_is_read_when_its_pages_stand_for_four_filters_each() {
     assert_eq!(asks(&mut planner, now + STORM), ["page 0"]);
 }
 
+/// A storm in which filters are so quick that few wait at a time.
+fn three_full_filters(planner: &mut Planner, now: Instant) {
+    for batch in 0..3 {
+        add(planner, batch * FULL..(batch + 1) * FULL);
+        assert_eq!(asks(planner, now), ["filter 25"]);
+        planner.batch_ended([]);
+    }
+}
+
 #[test]
 fn a_storm_is_one_also_where_filters_are_so_quick_that_few_wait_at_a_time() {
     let (mut planner, now) = (Planner::default(), Instant::now());
-    for batch in 0..3 {
-        add(&mut planner, batch * FULL..(batch + 1) * FULL);
-        assert_eq!(asks(&mut planner, now), ["filter 25"]);
-        planner.batch_ended([]);
-    }
+    three_full_filters(&mut planner, now);
     add(&mut planner, 100..100 + FULL - 1);
     assert_eq!(asks(&mut planner, now), ["filter 24"]);
     planner.batch_ended([]);
@@ -155,11 +160,7 @@ fn a_list_of_the_fleet_that_does_not_hold_who_is_asked_for_is_let_be_for_a_while
 #[test]
 fn a_page_in_a_storm_pays_also_where_few_wait_at_a_time() {
     let (mut planner, now) = (Planner::default(), Instant::now());
-    for batch in 0..3 {
-        add(&mut planner, batch * FULL..(batch + 1) * FULL);
-        assert_eq!(asks(&mut planner, now), ["filter 25"]);
-        planner.batch_ended([]);
-    }
+    three_full_filters(&mut planner, now);
     add(&mut planner, 100..100 + FULL);
     let at = walk(&mut planner, now);
     planner.page_came(at, (9_000, true), |_| true, now);
