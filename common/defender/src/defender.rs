@@ -80,7 +80,7 @@ impl Defender {
     }
 
     /// The same client for looking what became of an effect: it leaves a minute's quota to the looks that come before one, for
-    /// a minute at most.
+    /// a minute a try.
     #[must_use]
     pub fn for_follow_up(&self) -> Self {
         Self { priority: Priority::Follow, ..self.clone() }

@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::endpoint::Endpoint;
 use crate::quota::{Account, Priority, Room};
+use crate::retry::MAX_WAIT_INSIDE;
 use crate::settings::QuotaSettings;
 
 /// Whose quota a gate keeps, and which part of it.
@@ -26,6 +27,15 @@ pub(crate) struct Owner {
 
 /// How long a follow-up leaves the quota to others before it goes as they do.
 const YIELDS: Duration = Duration::from_secs(60);
+
+/// How long a read of this priority may wait for quota. A follow-up's minute comes on top: where it was a part of that time, it
+/// would find all who came later before it at its end, and give up.
+pub(crate) fn patience(priority: Priority) -> Duration {
+    match priority {
+        Priority::Ordinary | Priority::Respond => MAX_WAIT_INSIDE,
+        Priority::Follow => YIELDS + MAX_WAIT_INSIDE,
+    }
+}
 
 /// The gates in use.
 static GATES: Mutex<Vec<Weak<Gate>>> = Mutex::new(Vec::new());
@@ -60,8 +70,7 @@ impl Gate {
         self.with(endpoint, |account, now| account.charge(now, ages));
     }
 
-    /// Waits until the call may go, and says how long that took. The minute for which a follow-up yields is not counted
-    /// against the time that it has: where it ended, it would find all who came later before it, and give up.
+    /// Waits until the call may go, and says how long that took.
     ///
     /// # Errors
     /// The wait that is left, when it would go on past `until`.
@@ -72,12 +81,15 @@ impl Gate {
         until: Instant,
     ) -> Result<Duration, Duration> {
         let came = Instant::now();
+        let yields = until.min(came + YIELDS);
         let passed = match priority {
-            Priority::Follow => match self.wait(endpoint, priority, came + YIELDS).await {
+            Priority::Follow => match self.wait(endpoint, priority, yields).await {
                 Ok(()) => Ok(()),
                 Err(_) => {
-                    tokio::time::sleep_until(came + YIELDS).await;
-                    self.wait(endpoint, Priority::Respond, until + YIELDS).await
+                    if yields < until {
+                        tokio::time::sleep_until(yields).await;
+                    }
+                    self.wait(endpoint, Priority::Respond, until).await
                 }
             },
             Priority::Ordinary | Priority::Respond => self.wait(endpoint, priority, until).await,
@@ -209,7 +221,7 @@ mod tests {
                 }
             });
         }
-        let until = Instant::now() + crate::retry::MAX_WAIT_INSIDE;
+        let until = Instant::now() + patience(Priority::Follow);
         let waited = gate.pass(Endpoint::ActionList, Priority::Follow, until).await.unwrap();
         assert!((YIELDS..YIELDS + Duration::from_secs(40)).contains(&waited), "{waited:?}");
     }

@@ -16,7 +16,7 @@ use crate::base::Base;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::exchange::{Answer, Failure, client, exchange, request_id, scrub};
-use crate::gate::{Gate, Owner};
+use crate::gate::{Gate, Owner, patience};
 use crate::observer::Observer;
 use crate::quota::{Priority, Room};
 use crate::retry;
@@ -134,7 +134,7 @@ impl Transport {
     pub(crate) async fn read(&self, call: &Call<'_>) -> Result<Answer, ApiError> {
         let mut tries = 0;
         loop {
-            let quota_until = Instant::now() + retry::MAX_WAIT_INSIDE;
+            let quota_until = Instant::now() + patience(call.priority);
             let error = match self.attempt(call, quota_until, self.ports.timeouts.read).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -149,7 +149,7 @@ impl Transport {
 
     /// A read that is not worth repeating: who asks has another way to go.
     pub(crate) async fn read_once(&self, call: &Call<'_>) -> Result<Answer, ApiError> {
-        self.attempt(call, Instant::now() + retry::MAX_WAIT_INSIDE, self.ports.timeouts.page).await
+        self.attempt(call, Instant::now() + patience(call.priority), self.ports.timeouts.page).await
     }
 
     /// A call with an effect, sent once.

@@ -131,11 +131,11 @@ impl Following {
         next.into_iter().filter_map(|key| self.now.remove_entry(&key)).collect()
     }
 
+    /// What is newer of such a key waits no longer: it may be the first that people see of it.
     fn put_back(&mut self, failed: SummaryChanges) {
         for (key, change) in failed {
-            if !self.later.contains_key(&key) {
-                self.now.entry(key).or_insert(change);
-            }
+            let newer = self.later.remove(&key);
+            self.now.entry(key).or_insert(newer.unwrap_or(change));
         }
     }
 
@@ -229,9 +229,9 @@ mod tests {
         book.keep(&pause(false), now);
         book.keep(&action("a1", ACCEPTED), now);
         book.put_back(failed);
-        let wanted = [said(pause(false)), said(claim())];
+        let wanted = [said(pause(false)), said(claim()), said(action("a1", ACCEPTED))];
         assert_eq!(book.next(now, false), wanted.into_iter().flatten().collect());
-        assert_eq!(book.next(now, true), said(action("a1", ACCEPTED)));
+        assert!(book.next(now, true).is_empty());
     }
 
     #[test]
