@@ -390,14 +390,21 @@ impl LedgerState {
         marks.filter(|(_, mark)| !mark.rehearsed).map(|(at, mark)| (mark.kind, age(at))).collect()
     }
 
-    /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well, but for
-    /// what `anew` rehearsed before: it takes that rehearsal's place. What it would have held or refused is no attempt.
+    /// Every attempt since `since`, oldest first, for the caps. A rehearsal counts what it would have done as well; what it
+    /// would have held or refused is no attempt. What is judged does not stand in its own way: of `own` neither an earlier
+    /// rehearsal counts, nor the attempt of that instant, which is made again under its number.
     #[must_use]
-    pub(crate) fn attempts(&self, since: Timestamp, mode: Mode, anew: Option<&ActionKey>) -> Vec<Attempt<'_>> {
+    pub(crate) fn attempts(
+        &self,
+        since: Timestamp,
+        mode: Mode,
+        own: Option<(&ActionKey, Option<Timestamp>)>,
+    ) -> Vec<Attempt<'_>> {
         let marked = self.attempted.range((Bound::Excluded(since), Bound::Unbounded));
         let marked = marked.flat_map(|(at, marks)| marks.iter().map(move |mark| (*at, mark)));
-        let rehearsed = |mark: &Mark| mode == Mode::Shadow && Some(&mark.key) != anew;
-        let counted = marked.filter(|(_, mark)| !mark.rehearsed || rehearsed(mark));
+        let is_own =
+            |at, mark: &Mark| own.is_some_and(|(key, again)| mark.key == *key && (mark.rehearsed || again == Some(at)));
+        let counted = marked.filter(|(at, mark)| (mode == Mode::Shadow || !mark.rehearsed) && !is_own(*at, mark));
         counted.map(|(at, mark)| mark.attempt(at)).collect()
     }
 

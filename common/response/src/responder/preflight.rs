@@ -104,16 +104,9 @@ impl Responder {
     /// What the guards say, and what they were told.
     fn judge(&self, key: &ActionKey, facts: &FreshFacts, now: Timestamp) -> Option<Judged> {
         let entry = &self.jobs.get(key)?.entry;
-        let mut attempts = self.ledger.attempts(self.counted_since(entry, now), entry.mode, Some(key));
-        if self.jobs.get(key).is_some_and(|job| job.attempt() == Attempt::Again) {
-            // This attempt is counted already; made again under its number it counts once.
-            if let Some(own) = entry.intents.last()
-                && let Some(position) =
-                    attempts.iter().position(|attempt| &attempt.at == own && *attempt.rules == entry.rules[..])
-            {
-                attempts.remove(position);
-            }
-        }
+        let is_again = self.jobs.get(key).is_some_and(|job| job.attempt() == Attempt::Again);
+        let again = entry.intents.last().copied().filter(|_| is_again);
+        let attempts = self.ledger.attempts(self.counted_since(entry, now), entry.mode, Some((key, again)));
         let (isolation, ours) = self.isolation_for(entry, &self.known_isolation(entry, facts), facts.newest.as_ref());
         let isolated_by = self.isolated_by(entry, &isolation, facts.newest.as_ref());
         let elsewhere = self.isolated_elsewhere(entry);
