@@ -39,11 +39,20 @@ impl Binaries {
 ///
 /// # Panics
 /// When it cannot be run.
-pub async fn ended(mut command: Command) -> (Option<i32>, String) {
+pub async fn ended(command: Command) -> (Option<i32>, String) {
+    let (code, out, err) = ended_with(command).await;
+    (code, out + &err)
+}
+
+/// The same, with standard output and standard error apart.
+///
+/// # Panics
+/// When it cannot be run.
+pub async fn ended_with(mut command: Command) -> (Option<i32>, String, String) {
     let ran = tokio::task::spawn_blocking(move || command.output().expect("the command runs"));
     let output = ran.await.expect("the command is waited for");
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    (output.status.code(), text(output.stdout) + &text(output.stderr))
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// Runs `cordon` with these arguments and this configuration.

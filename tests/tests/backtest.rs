@@ -11,7 +11,7 @@ use cordon_records::{
 use cordon_simulator::SimAlert;
 use cordon_tests::meddle;
 use cordon_tests::pipeline::{Pipeline, SOON, Setup, machine};
-use cordon_tests::processes::{Binaries, ended};
+use cordon_tests::processes::{Binaries, ended, ended_with};
 use cordon_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -49,17 +49,15 @@ fn line(pipeline: &Pipeline, more: &[&str]) -> Vec<OsString> {
     config.into_iter().chain(rules).chain(more).collect()
 }
 
-/// What a backtest of the rules in force says. It has no environment.
-async fn backtest(pipeline: &Pipeline, more: &[&str]) -> (Option<i32>, String) {
+/// What a backtest of the rules in force says: its exit code, the document, and what it says beside. It has no environment.
+async fn backtest(pipeline: &Pipeline, more: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(Binaries::find("cordon-backtest"));
     command.args(line(pipeline, more)).env_clear();
-    ended(command).await
+    ended_with(command).await
 }
 
-/// The document; behind it comes what went to standard error, as what the cache did.
-fn document((code, text): &(Option<i32>, String)) -> Value {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter();
-    values.next().and_then(Result::ok).unwrap_or_else(|| panic!("{code:?} {text}"))
+fn document((code, out, err): &(Option<i32>, String, String)) -> Value {
+    serde_json::from_str(out).unwrap_or_else(|_| panic!("{code:?} {out} {err}"))
 }
 
 /// Alerts of several outcomes, and all of them through: isolated, refused by a guard, held and denied, rehearsed, covered, and
@@ -141,7 +139,7 @@ async fn a_backtest_by_time_reads_what_lies_in_it_and_connects_to_nothing_but_th
     lived_through(&pipeline).await;
     let all = document(&backtest(&pipeline, &["--from", "-1h"]).await);
     assert!(all["records"].as_u64() >= Some(6), "{all}");
-    let (code, told) = backtest(&pipeline, &["--to", "-1h"]).await;
+    let (code, _, told) = backtest(&pipeline, &["--to", "-1h"]).await;
     assert!(code == Some(2) && told.contains("there is no record to judge"), "{code:?} {told}");
 
     let folder = tempfile::tempdir().unwrap();
