@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn the_smaller_of_the_two_windows_decides_and_the_floor_is_two_seconds() {
         let of = |per_minute, per_hour| tenths(QuotaSettings { share: 1.0, per_minute, per_hour }, HOURLY);
-        assert_eq!(of(Some(4), None), 328);
+        assert_eq!(of(Some(4), None), 271);
         assert_eq!(of(Some(1_000_000), Some(10_000_000)), 20);
     }
 

@@ -9,11 +9,12 @@
 //!
 //! | of a limit `L` | refill | capacity | initial | with 100 and 1,500 |
 //! |---|---|---|---|---|
-//! | minute | L / 2 | L / 2 − 3 × initial | L / 9, at most 10 | 50, 20, 10 |
-//! | hour | 0.8 L | 0.2 L − 16 × initial | L / 120, at most 10 | 1,200, 140, 10 |
+//! | minute | 0.6 L | 0.4 L − 3 × initial | L / 15, at most 10, one if L is 10 | 60, 20, 6⅔ |
+//! | hour | 0.8 L | 0.2 L − 16 × initial | L / 160, at most 10, one if L is 107 | 1,200, 150, 9⅜ |
 //!
 //! The hour binds in the long run (20 a minute of the published numbers), so the minute can afford to refill less and
-//! to keep more for restarts. A process that knows what was called before, as respond does from its ledger, says so
+//! to keep more for restarts. What it refills of the published numbers is one call a second: an isolation a second goes
+//! on for as long as the hour has some. A process that knows what was called before, as respond does from its ledger, says so
 //! ([`Account::charge`]); then the limit holds whatever the number of restarts. All arithmetic is in whole numbers.
 
 use std::time::Duration;
@@ -48,7 +49,7 @@ struct Window {
     restarts: i128,
 }
 
-const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 25, restarts: 3 };
+const MINUTE: Window = Window { length: Duration::from_secs(60), refill: 30, restarts: 3 };
 const HOUR: Window = Window { length: Duration::from_secs(3_600), refill: 40, restarts: 16 };
 
 impl Window {
@@ -84,10 +85,12 @@ impl Bucket {
         let length = nanos(window.length);
         let call = UNITS * length;
         let room = (UNITS - window.refill) * limit * length;
-        // A third of the room stays for the bucket itself, however many restarts there are to provide for.
-        let initial = (MOST_INITIAL * call).min(room * 2 / 3 / window.restarts);
+        // Half of the room stays for the bucket itself, however many restarts there are to provide for. Of a small limit it may
+        // be a quarter, so that a fresh process has a whole call.
+        let part = |of_room: i128| of_room / window.restarts;
+        let initial = (MOST_INITIAL * call).min(part(room / 2).max(call.min(part(room * 3 / 4))));
         // Without room for one whole call a tiny limit would let nothing through for ever. With it, a window still
-        // holds less than limit + 1 calls: one, the refill, and the two thirds of the room.
+        // holds less than limit + 1 calls: one, the refill, and three quarters of the room.
         let capacity = (room - window.restarts * initial).max(call);
         // At least a whole call, or the responder could not use it.
         let reserve = if shared { (capacity / 5).max(call).min(capacity - call) } else { 0 };
