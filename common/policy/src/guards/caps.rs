@@ -39,9 +39,12 @@ pub struct Counted {
 
 /// How many attempts of the window `guard` counts and `also` picks.
 fn count(guard: Guard, case: &Case, window_s: u64, also: impl Fn(&Attempt) -> bool) -> u32 {
-    let length = seconds(window_s);
+    // Before all time where the window is longer than that: then every attempt is inside.
+    let beginning = case.now.checked_sub(seconds(window_s)).ok();
     let inside = case.attempts.iter().filter(|attempt| {
-        case.now.duration_since(attempt.at) < length && guard.is_asked(attempt.kind, Asker::Rules) && also(attempt)
+        beginning.is_none_or(|beginning| attempt.at > beginning)
+            && guard.is_asked(attempt.kind, Asker::Rules)
+            && also(attempt)
     });
     u32::try_from(inside.count()).unwrap_or(u32::MAX)
 }
