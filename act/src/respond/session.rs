@@ -448,6 +448,8 @@ impl<T: Tenant> Session<T> {
         });
     }
 
+    /// Writes what came of an action. An isolation does not wait for it, so that it may leave together with others: alerts
+    /// come several at a time.
     fn write(&mut self, id: WriteId, reports: &[Report], ledger: Vec<StampedRecord>) -> Result<(), ActError> {
         let mut said = Vec::with_capacity(reports.len());
         for report in reports {
@@ -463,14 +465,10 @@ impl<T: Tenant> Session<T> {
         let (producer, told) = (self.context.producer.clone(), self.summary.told());
         self.work.spawn(async move {
             turn.come().await?;
-            for report in said {
-                producer.send(report).await?;
-            }
+            producer.send_together(said).await?;
             #[cfg(feature = "failpoints")]
             failpoint::hit_if(accepted, Point::C4Reported);
-            for record in kept {
-                producer.send(record).await?;
-            }
+            producer.send_together(kept).await?;
             #[cfg(feature = "failpoints")]
             failpoint::hit_if(accepted, Point::C5);
             told.keep(&ledger);

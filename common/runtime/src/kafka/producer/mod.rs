@@ -2,7 +2,8 @@
 //!
 //! A record waits for nobody, so that a quiet pipeline is quick. Where many are under way, that costs: librdkafka sends a
 //! request for the few that are there when it looks, and a request costs as much as many records. So a stage that has much
-//! to do writes by a second client that lets records wait for each other ([`Departure`]).
+//! to do, or whose record nobody's machine waits for, writes by a second client that lets records wait for each other
+//! ([`Departure`]).
 //!
 //! librdkafka writes records in batches, and the broker measures and refuses batches. So a record that comes back as too
 //! large is written once more, alone, by a third client whose batches have one record: only then is it known which one
@@ -136,6 +137,22 @@ impl Producer {
     pub async fn send(&self, record: Outbound) -> Result<Delivered, KafkaFailure> {
         let queued = self.enqueue(&record, Departure::AtOnce).await?;
         self.delivered(queued).await
+    }
+
+    /// Writes these records in this order. They may wait for some milliseconds for others to leave with them, and be passed by
+    /// one that leaves at once: what must not pass them is to be sent after this has returned.
+    ///
+    /// # Errors
+    /// As [`Producer::send`], for the first that is not confirmed; those after it may be.
+    pub async fn send_together(&self, records: impl IntoIterator<Item = Outbound>) -> Result<(), KafkaFailure> {
+        let mut queued = Vec::new();
+        for record in records {
+            queued.push(self.enqueue(&record, Departure::Together).await?);
+        }
+        for record in queued {
+            self.delivered(record).await?;
+        }
+        Ok(())
     }
 
     /// Hands a record over, so that many can be under way before the first report is awaited.
