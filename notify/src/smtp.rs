@@ -1,14 +1,17 @@
 //! Mail through an SMTP server.
 //!
-//! One connection with one transaction for each mail, spoken command by command: lettre's pooled transport gives the
-//! whole mail up at the first reader that is refused, and does not say in which phase a server said no. Here a
-//! refused reader does not cost the others their mail, and only the phase that judges the mail itself can refuse it.
+//! One transaction for each mail, spoken command by command: lettre's pooled transport gives the whole mail up at the
+//! first reader that is refused, and does not say in which phase a server said no. Here a refused reader does not cost the
+//! others their mail, and only the phase that judges the mail itself can refuse it. A connection that served everybody
+//! waits a moment for the next mail (`kept`).
 //!
 //! Whose fault a no is, the phase tells. Up to MAIL it is the set-up or the whole way out, and every mail waits. At RCPT it
 //! is this reader: a 4xx (452, a full mailbox; 450, greylisting) or a wish for a login puts the reader off, and so does a
 //! connection that breaks there; where it is said of every reader, the way out is closed. After DATA it may be one reader of
-//! several, so each gets a connection of its own, and what fails then counts against this mail. A 421 closes the connection
+//! several, so each gets a transaction of its own, and what fails then counts against this mail. A 421 closes the connection
 //! and says nothing about the reader.
+
+mod kept;
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -31,6 +34,7 @@ use crate::config::{Encryption, SmtpSettings};
 use crate::error::DeliveryError;
 use crate::render::Mail;
 use crate::transport::{Handover, Transport};
+use kept::{Kept, Served};
 
 /// For connecting and greeting, and for the login.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -39,6 +43,8 @@ const STARTTLS: Duration = Duration::from_secs(10);
 /// For the answer to one command. RFC 5321, section 4.5.3.2 allows a server five minutes; nobody's mail should wait so
 /// long for one reader's answer.
 const ANSWER: Duration = Duration::from_secs(60);
+/// For the first answer on a connection that served a mail a moment ago. A new one costs less than to wait for longer.
+const STILL_THERE: Duration = Duration::from_secs(5);
 /// For the answer to the mail itself. The same section allows ten minutes; a mail of ours is small.
 const TAKING: Duration = Duration::from_secs(120);
 /// For the farewell, which nothing depends on.
@@ -54,6 +60,7 @@ pub struct Smtp {
     /// Why TLS came to nothing with a server that offered it.
     broken_offer: OnceLock<String>,
     told: AtomicBool,
+    kept: Kept,
 }
 
 /// Where to look when no connection comes about.
@@ -109,10 +116,16 @@ impl Reply {
 }
 
 impl Smtp {
-    /// A transport; it connects for each mail.
+    /// A transport; it connects when there is a mail.
     #[must_use]
     pub fn new(settings: SmtpSettings) -> Self {
-        Self { settings, hello: ClientId::default(), broken_offer: OnceLock::new(), told: AtomicBool::new(false) }
+        Self {
+            settings,
+            hello: ClientId::default(),
+            broken_offer: OnceLock::new(),
+            told: AtomicBool::new(false),
+            kept: Kept::default(),
+        }
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, DeliveryError> {
@@ -195,21 +208,41 @@ impl Smtp {
         answer.map(|_| ()).map_err(|error| look_at(self.describe("login at", &error), SEE_LOGIN))
     }
 
-    /// One connection, one transaction for these readers. Gives back a no to the mail itself, and to whom it was said.
+    /// One transaction for these readers. Gives back a no to the mail itself, and to whom it was said.
     async fn transact(
         &self,
         mail: &Mail,
         (handover, readers): (&mut Handover, &[Address]),
     ) -> Result<Option<(No, Vec<Address>)>, DeliveryError> {
-        let mut connection = self.connect().await?;
-        let accepted = self.name_readers(&mut connection, mail, (handover, readers)).await?;
-        let no = self.hand_over(&mut connection, mail, (handover, &accepted)).await?;
-        // The mail is handed over or refused; how the farewell goes changes nothing.
-        let _ = timeout(FAREWELL, connection.quit()).await;
+        let mut served = self.begin(mail).await?;
+        let accepted = self.name_readers(&mut served.connection, mail, (handover, readers)).await?;
+        let no = self.hand_over(&mut served.connection, mail, (handover, &accepted)).await?;
+        // The mail is handed over or refused; what becomes of the connection changes nothing. Where TLS came to nothing it is
+        // tried anew with the next mail.
+        let is_sound = no.is_none() && accepted.len() == readers.len() && self.broken_offer.get().is_none();
+        if is_sound {
+            self.kept.put(served).await;
+        } else {
+            served.leave().await;
+        }
         Ok(no.map(|no| (no, accepted)))
     }
 
-    /// Serves the readers together. After a no to the mail itself each gets a connection of its own: one of them may be
+    /// A connection on which the server has taken the sender. Before a reader is named it judges the sender and us: a no is
+    /// about the set-up. On a connection that served a mail before, it may also be about that connection.
+    async fn begin(&self, mail: &Mail) -> Result<Served, DeliveryError> {
+        let sender = || MailFrom::new(Some(mail.from.clone()), Vec::new());
+        if let Some(mut served) = self.kept.take()
+            && matches!(self.said(served.connection.command(sender()), STILL_THERE).await, Reply::Yes)
+        {
+            return Ok(served);
+        }
+        let mut connection = self.connect().await?;
+        self.said(connection.command(sender()), ANSWER).await.or_fail()?;
+        Ok(Served::none(connection))
+    }
+
+    /// Serves the readers together. After a no to the mail itself each gets a transaction of its own: one of them may be
     /// the cause (a full mailbox, a policy of one's own), the server has one answer for all, and some servers close after it.
     async fn serve(&self, mail: &Mail, handover: &mut Handover) -> Result<(), DeliveryError> {
         let readers = handover.open.clone();
@@ -228,15 +261,13 @@ impl Smtp {
         Ok(())
     }
 
-    /// Names sender and readers. Returns the readers that the server takes mail for.
+    /// Names the readers. Returns those that the server takes mail for.
     async fn name_readers(
         &self,
         connection: &mut AsyncSmtpConnection,
         mail: &Mail,
         (handover, readers): (&mut Handover, &[Address]),
     ) -> Result<Vec<Address>, DeliveryError> {
-        // Before a reader is named the server judges the sender and us: a no here is about the set-up.
-        self.said(connection.command(MailFrom::new(Some(mail.from.clone()), Vec::new())), ANSWER).await.or_fail()?;
         let (mut accepted, mut put_off) = (Vec::new(), Vec::new());
         for reader in readers {
             match self.said(connection.command(Rcpt::new(reader.clone(), Vec::new())), ANSWER).await {

@@ -66,6 +66,55 @@ async fn an_obliging_server_takes_the_mail_for_all_readers_in_one_transaction() 
     assert_eq!((server.count("DATA"), server.count("RCPT"), server.count(".")), (1, 2, 1));
 }
 
+/// Delivers so many mails one after the other by one transport, and says how many were taken.
+async fn deliver_in_a_row(server: &Server, mails: usize) -> usize {
+    let (smtp, mail, mut taken) = (transport(server, Encryption::Offered, Some(("u", "p"))), mail(&["a@x.org"]), 0);
+    for _ in 0..mails {
+        let mut handover = Handover::new(&mail);
+        smtp.deliver(&mail, &mut handover).await.unwrap();
+        taken += handover.taken;
+    }
+    taken
+}
+
+#[tokio::test]
+async fn mails_that_follow_each_other_share_a_login_up_to_twenty_and_then_the_server_is_left() {
+    let login = |line: &str| {
+        let yes = if line.starts_with("EHLO") { "250-test\r\n250 AUTH PLAIN" } else { "" };
+        Some(if line.starts_with("AUTH") { "235 welcome" } else { yes }.to_owned())
+    };
+    let server = Server::start(login).await;
+    assert_eq!(deliver_in_a_row(&server, 25).await, 25);
+    assert_eq!((server.count("AUTH"), server.count("EHLO"), server.count("MAIL")), (2, 2, 25));
+    let left = async || if server.count("QUIT") == 2 { Ok(()) } else { Err(format!("{:?}", server.seen())) };
+    cordon_wait::until(Duration::from_secs(10), "the server to be left", left).await;
+}
+
+#[tokio::test]
+async fn a_server_that_takes_one_mail_a_connection_gets_each_on_its_own() {
+    for then in [Some("421 one mail is enough"), Some("451 no more here"), Some("503 bad sequence"), None] {
+        let taken = Mutex::new(false);
+        let server = Server::start(move |line| {
+            let mut taken = taken.lock().unwrap();
+            match line.split(' ').next() {
+                Some("EHLO") => *taken = false,
+                Some("MAIL") if *taken => return then.map(str::to_owned),
+                Some(".") => *taken = true,
+                _ => {}
+            }
+            Some(String::new())
+        })
+        .await;
+        let (smtp, mail) = (transport(&server, Encryption::Offered, None), mail(&["a@x.org"]));
+        for _ in 0..3 {
+            let mut handover = Handover::new(&mail);
+            let outcome = smtp.deliver(&mail, &mut handover).await;
+            assert_eq!((outcome.is_ok(), handover.taken), (true, 1), "{then:?}: {outcome:?}");
+        }
+        assert_eq!((server.count("."), server.count("EHLO")), (3, 3), "{then:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_refused_reader_does_not_cost_the_others_their_mail() {
     let server = Server::start(answers("RCPT TO:<a@", "550 5.1.1 no such user")).await;
