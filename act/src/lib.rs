@@ -218,10 +218,7 @@ async fn respond(
         signers: settings.policy.signers,
         lease: LEASE,
         settle: settings.settle,
-        hold_for: settings.waits.hold_for,
-        follow_up: settings.waits.follow_up,
-        alarm_after: settings.waits.alarm_after,
-        retry: settings.waits.retry,
+        waits: settings.waits,
         close_every: CLOSE_EVERY,
     };
     let holder = || Respond {

@@ -7,4 +7,4 @@ mod shell;
 
 // What `samples` is made of.
 use cordon_response::facts::ActionSnapshot;
-use cordon_response::{Config, Retry};
+use cordon_response::{Config, Waits};

@@ -110,10 +110,7 @@ impl<'a> Stage<'a> {
             signers,
             lease: LEASE,
             settle: SETTLE,
-            hold_for: times.waits.hold_for,
-            follow_up: times.waits.follow_up,
-            alarm_after: times.waits.alarm_after,
-            retry: times.waits.retry,
+            waits: times.waits,
             close_every: CLOSE_EVERY,
         };
         let began = Moment { wall, mono: Instant::now() };

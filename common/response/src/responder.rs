@@ -19,6 +19,7 @@ use super::quota::Quotas;
 use super::report::say_how_long_it_stays;
 use super::schedule::{Due, Schedule};
 use super::settlement::{Durable, NotWaiting, OnDurable, Settlement, WriteId};
+use super::waits::Waits;
 
 mod approval;
 mod attempt;
@@ -63,14 +64,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long an action in doubt rests before the list is believed. 120 s by design.
     pub settle: Duration,
-    /// How long a held action waits for a person.
-    pub hold_for: Duration,
-    /// First distance of the follow-up.
-    pub follow_up: Duration,
-    /// How long after its acceptance an action may go without an end until people are told.
-    pub alarm_after: Duration,
-    /// How often a failed isolation is attempted.
-    pub retry: Retry,
+    /// How long an action waits for what.
+    pub waits: Waits,
     /// How long from one walk through what has ended, to close it, to the next. An hour by design; a replay of months in
     /// seconds takes longer ones.
     pub close_every: Duration,
@@ -104,7 +99,7 @@ impl Responder {
     /// into the state.
     #[must_use]
     pub fn new(config: Config, ledger: LedgerState, epoch: u64, tailed_to: i64, at: Moment) -> Self {
-        let follow = FollowUps::new(config.follow_up, config.alarm_after);
+        let follow = FollowUps::new(config.waits.follow_up, config.waits.alarm_after);
         let guard_set = config.guards.hash();
         let mut responder = Self {
             config,

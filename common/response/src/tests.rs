@@ -46,4 +46,4 @@ mod world;
 
 // What `samples` is made of.
 use crate::facts::ActionSnapshot;
-use crate::{Config, Retry};
+use crate::{Config, Waits};

@@ -139,7 +139,7 @@ impl Responder {
         let mut report = report::of(&entry, state);
         report.link = link;
         if again {
-            report.reason += &format!("; a new attempt is due in {} s", self.config.retry.after.as_secs());
+            report.reason += &format!("; a new attempt is due in {} s", self.config.waits.retry.after.as_secs());
         }
         let reports = vec![Report::Action(Box::new(report))];
         self.record(reports, vec![LedgerRecord::Action(Box::new(entry))], OnDurable::default());

@@ -195,7 +195,7 @@ impl Responder {
             // What was only read again keeps the deadline that people were told.
             let is_held = job.entry.state == AttemptState::Reported(ActionState::Held);
             let told = job.entry.expires_at.filter(|until| is_held && at.wall < *until);
-            job.entry.expires_at = told.or_else(|| at.wall.checked_add(self.config.hold_for).ok());
+            job.entry.expires_at = told.or_else(|| at.wall.checked_add(self.config.waits.hold_for).ok());
             if is_approved(&job.entry) && refusal.is_none() {
                 let who = names(&job.entry.approvals);
                 reason = format!("approved by {who}{HELD_ALL_THE_SAME}{reason}; approve it anew once that is over");

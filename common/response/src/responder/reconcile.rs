@@ -165,7 +165,7 @@ impl Responder {
     /// The list shows nothing that is or does what was wanted.
     fn nowhere(&mut self, key: &ActionKey, sought: Sought, at: Moment) {
         let Some(job) = self.jobs.get(key) else { return self.misplaced("nowhere", key) };
-        let most = ATTEMPTS.max(self.config.retry.attempts);
+        let most = ATTEMPTS.max(self.config.waits.retry.attempts);
         let is_repeated = is_repeated(job.entry.action.kind()) && job.entry.attempt < most;
         match sought {
             Sought::Needless(why) => self.finish(key, ActionState::Covered, why, at),

@@ -45,7 +45,7 @@ impl Responder {
     /// Plans the new attempts that the restored ledger asks for.
     pub(super) fn resume_retries(&mut self, at: Moment) {
         let failed: Vec<LedgerEntry> =
-            self.ledger.entries().filter(|entry| self.config.retry.is_for(entry)).cloned().collect();
+            self.ledger.entries().filter(|entry| self.config.waits.retry.is_for(entry)).cloned().collect();
         for entry in &failed {
             self.plan_retry(entry, at);
         }
@@ -53,7 +53,7 @@ impl Responder {
 
     /// Plans a new attempt if this entry failed and policy wants one; says whether.
     pub(super) fn plan_retry(&mut self, entry: &LedgerEntry, at: Moment) -> bool {
-        let retry = self.config.retry;
+        let retry = self.config.waits.retry;
         let passed = at.wall.duration_since(entry.at).max(SignedDuration::ZERO);
         let late = SignedDuration::try_from(retry.after).map_or(SignedDuration::MIN, |after| passed - after);
         if !retry.is_for(entry) || late > LATEST {
@@ -102,7 +102,7 @@ impl Responder {
     /// start, so that a refusal of it is never taken for one of the attempt before.
     pub(super) fn try_again(&mut self, key: &ActionKey) {
         // A stale writer may have brought it further since, or a person asked for it anew: then that is on its way.
-        let Some(entry) = self.ledger.get(key).filter(|entry| self.config.retry.is_for(entry)) else { return };
+        let Some(entry) = self.ledger.get(key).filter(|entry| self.config.waits.retry.is_for(entry)) else { return };
         if self.jobs.contains(key) {
             return;
         }

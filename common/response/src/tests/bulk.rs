@@ -9,12 +9,12 @@ use cordon_records::{
 };
 use jiff::SignedDuration;
 
-use super::office::{ANN, BOB, config_of_the_office, config_with, machine, signed, unsigned};
+use super::office::{ANN, BOB, attempted, config_of_the_office, config_with, machine, signed, unsigned};
 use super::samples::{an, decision, pending};
 use super::world::{World, plan};
+use crate::Config;
 use crate::event::{Answer, Effect, Event};
 use crate::facts::FreshFacts;
-use crate::{Config, Retry};
 
 /// A world in which these machines were isolated by us.
 fn isolated(machines: &[&str]) -> World {
@@ -101,7 +101,7 @@ fn while_nobody_can_read_whose_isolation_stands_it_is_held_and_neither_pause_nor
 
 #[test]
 fn what_was_not_called_yet_or_waits_for_a_new_attempt_is_stopped_and_not_released() {
-    let config = Config { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..config_of_the_office() };
+    let config = Config { waits: attempted(2, 300), ..config_of_the_office() };
     let mut world = World::restored(config, Vec::new());
     world.decide(decision("a-m1", "m1"));
     world.run();

@@ -6,12 +6,12 @@ use cordon_records::{
     Action, ActionKind, ActionState, ActionStatus, Command, DecisionRecord, LedgerRecord, Mode, RefusalCause,
 };
 
-use super::office::{ANN, BOB, config_of_the_office, signed};
+use super::office::{ANN, BOB, attempted, config_of_the_office, signed};
 use super::samples::{an, config, decision, pending};
 use super::world::{World, plan};
+use crate::Config;
 use crate::event::{Answer, Effect, Event};
 use crate::facts::ActionSnapshot;
-use crate::{Config, Retry};
 
 fn cancel(what: ActionKind) -> DecisionRecord {
     plan("a1", "m1", vec![Action::Cancel { what, comment: "a false positive".into() }])
@@ -160,7 +160,7 @@ fn what_ended_between_intent_and_call_is_not_cancelled_any_more() {
 
 #[test]
 fn a_cancellation_drops_the_new_attempt_of_a_failed_isolation_for_good() {
-    let twice = || Config { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..config() };
+    let twice = || Config { waits: attempted(2, 300), ..config() };
     let mut world = World::restored(twice(), Vec::new());
     world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));
     world.run();
@@ -328,7 +328,7 @@ fn what_somebody_else_cancelled_at_defender_is_theirs_whatever_we_asked_for() {
 
 #[test]
 fn a_cancellation_of_an_earlier_attempt_says_nothing_of_the_next() {
-    let twice = Config { retry: Retry { attempts: 2, after: Duration::from_secs(300) }, ..config_of_the_office() };
+    let twice = Config { waits: attempted(2, 300), ..config_of_the_office() };
     let key = plan("a1", "m1", vec![an(ActionKind::Isolate)]).planned.remove(0).key;
     let mut world = World::restored(twice, Vec::new());
     world.decide(plan("a1", "m1", vec![an(ActionKind::Isolate)]));

@@ -15,7 +15,7 @@ fn what_nobody_decides_in_time_expires_once_also_over_a_restart_and_is_judged_an
     let mut world = held();
     let approval = world.approval();
     let next = world.responder.next_wake().unwrap();
-    assert!(next <= world.at.mono + config().hold_for);
+    assert!(next <= world.at.mono + config().waits.hold_for);
     world.pass(Duration::from_secs(86_399));
     world.run();
     assert_eq!(world.states(), [ActionState::Held]);
@@ -39,7 +39,7 @@ fn what_nobody_decides_in_time_expires_once_also_over_a_restart_and_is_judged_an
 fn a_decision_that_takes_up_what_has_just_expired_lets_nobody_wake_in_vain() {
     let mut world = held();
     // The decision comes at the very instant, before the clock has told of it.
-    let hold_for = config().hold_for;
+    let hold_for = config().waits.hold_for;
     world.at.mono += hold_for;
     world.at.wall += SignedDuration::try_from(hold_for).unwrap();
     comes_anew(&mut world);

@@ -1,5 +1,7 @@
 //! People with keys, and what they say.
 
+use std::time::Duration;
+
 use cordon_policy::Guards;
 use cordon_records::{Command, CommandId, CommandRecord, MachineId, RefusalCause, Report, TenantId};
 use jiff::{SignedDuration, Timestamp};
@@ -7,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::keys::{Pen, signers};
 use super::samples::config;
 use super::world::World;
-use crate::Config;
+use crate::{Config, Retry, Waits};
 
 /// Ann's key, and Bob's.
 pub const ANN: u8 = 1;
@@ -25,6 +27,11 @@ pub fn config_with(guards: &str) -> Config {
 /// The same, with the guards of the other tests.
 pub fn config_of_the_office() -> Config {
     config_with("hold: {kinds: []}")
+}
+
+/// As shipped, but that a failed isolation is attempted so often, so many seconds apart.
+pub fn attempted(attempts: u32, after: u64) -> Waits {
+    Waits { retry: Retry { attempts, after: Duration::from_secs(after) }, ..Waits::default() }
 }
 
 pub fn machine(id: &str) -> MachineId {

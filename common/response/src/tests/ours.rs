@@ -225,7 +225,7 @@ fn an_answer_with_an_analysts_isolation_is_told_followed_and_never_ours_also_aft
 #[test]
 fn theirs_that_comes_to_nothing_is_told_and_not_tried_again_as_ours() {
     let mut config = config_of_the_office();
-    config.retry = crate::Retry { attempts: 3, after: Duration::from_secs(60) };
+    config.waits.retry = crate::Retry { attempts: 3, after: Duration::from_secs(60) };
     for (status, state) in [
         (ActionStatus::Failed, ActionState::Failed),
         (ActionStatus::TimeOut, ActionState::TimedOut),

@@ -447,7 +447,7 @@ fn what_is_being_judged_anew_is_not_approved_and_a_no_ends_it() {
     world.run();
     let approval = world.approval();
     let Command::Approve { key, .. } = &approval else { panic!("no approval") };
-    let hold_for = config().hold_for;
+    let hold_for = config().waits.hold_for;
     world.at.mono += hold_for;
     world.at.wall += SignedDuration::try_from(hold_for).unwrap();
     let mut again = decision("a1", "m1");

@@ -243,7 +243,7 @@ fn who_may_decide_only_once_the_tenant_answers_has_the_whole_time_for_it() {
 #[test]
 fn what_runs_out_while_the_tenant_refuses_us_says_so_and_not_that_nobody_decided() {
     let mut world = held(1);
-    world.pass(config().hold_for + Duration::from_secs(1));
+    world.pass(config().waits.hold_for + Duration::from_secs(1));
     assert_eq!(refuse(&mut world), 0);
     let told = last(&world);
     assert_eq!((told.state, told.tenant_refuses), (ActionState::Expired, true));

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use cordon_records::{ActionKind, ActionState, ActionStatus, AlertStatus};
 
+use super::office::attempted;
 use super::samples::{an, config, decision, pending};
 use super::world::{World, plan};
+use crate::Config;
 use crate::event::{Answer, Effect, Event};
 use crate::facts::FreshFacts;
-use crate::{Config, Retry};
 
 fn attempts(attempts: u32) -> Config {
-    Config { retry: Retry { attempts, after: Duration::from_secs(300) }, ..config() }
+    Config { waits: attempted(attempts, 300), ..config() }
 }
 
 /// A world in which the isolation was accepted and then ended so.

@@ -13,7 +13,7 @@ use cordon_records::{
 use cordon_signing::AllowedSigners;
 use jiff::Timestamp;
 
-use super::{ActionSnapshot, Config, Retry};
+use super::{ActionSnapshot, Config, Waits};
 
 pub fn config() -> Config {
     Config {
@@ -24,10 +24,7 @@ pub fn config() -> Config {
         signers: AllowedSigners::default(),
         lease: Duration::from_secs(30),
         settle: Duration::from_secs(120),
-        hold_for: Duration::from_secs(86_400),
-        follow_up: Duration::from_secs(5),
-        alarm_after: Duration::from_secs(900),
-        retry: Retry { attempts: 1, after: Duration::from_secs(300) },
+        waits: Waits::default(),
         close_every: Duration::from_secs(3_600),
     }
 }

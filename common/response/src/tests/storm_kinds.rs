@@ -8,12 +8,12 @@ use cordon_records::{
 };
 use proptest::prelude::*;
 
-use super::office::{ANN, config_of_the_office, machine, signed};
+use super::office::{ANN, attempted, config_of_the_office, machine, signed};
 use super::samples::{an, decision, pending};
 use super::world::{World, plan};
+use crate::Config;
 use crate::event::{Answer, Effect, Event};
 use crate::lane::Lane;
-use crate::{Config, Retry};
 
 #[test]
 fn a_flood_of_ten_thousand_machines_leaves_the_caps_number_of_orders_and_one_notice_within_thirty_seconds() {
@@ -76,7 +76,7 @@ fn planned(n: u8, kinds: &[usize]) -> DecisionRecord {
 }
 
 fn twice() -> Config {
-    Config { retry: Retry { attempts: 2, after: Duration::from_secs(60) }, ..config_of_the_office() }
+    Config { waits: attempted(2, 60), ..config_of_the_office() }
 }
 
 /// A person's command about whatever of the ledger this number picks.

@@ -6,12 +6,12 @@ use cordon_records::{
     ActionKey, ActionKind, ActionState, ActionStatus, AttemptState, Command, CommandRecord, LedgerRecord, Mode,
 };
 
-use super::office::{ANN, config_of_the_office, config_with, machine, signed};
+use super::office::{ANN, attempted, config_of_the_office, config_with, machine, signed};
 use super::samples::{an, config, decision, pending};
 use super::world::{World, plan};
+use crate::Config;
 use crate::event::{Answer, Event};
 use crate::facts::ActionSnapshot;
-use crate::{Config, Retry};
 
 const LOST: &str = "the connection broke";
 
@@ -36,7 +36,7 @@ fn after_a_lost_call(then: Config) -> World {
 
 /// An isolation that failed is attempted three times.
 fn thrice() -> Config {
-    Config { retry: Retry { attempts: 3, after: Duration::from_secs(300) }, ..config_of_the_office() }
+    Config { waits: attempted(3, 300), ..config_of_the_office() }
 }
 
 fn followed_to(status: ActionStatus) -> ActionSnapshot {
