@@ -5,6 +5,7 @@
 //! the stage binaries and hurts them. [`oracle`] reads topics without our code, [`meddle`] writes to them, and
 //! deletes them, behind the stages' backs; [`load`] keeps alerts coming,
 //! [`hops`] says where the time went,
+//! [`rules`] gives a pipeline other rules,
 //! [`relay`] comes between clients and a broker and cuts them off, [`site`] is a pipeline with one; [`groups`] knows what is committed, [`progress`]
 //! how long nothing moved, [`invariants`] says what must hold afterwards. [`wait`] replaces every sleep. [`soak`]
 //! mixes all faults by chance.
@@ -29,6 +30,7 @@ pub mod pipeline;
 pub mod processes;
 pub mod progress;
 pub mod relay;
+pub mod rules;
 pub mod secured;
 pub mod site;
 pub mod soak;

@@ -25,12 +25,8 @@ const RULES: [&str; 2] = ["isolate-high.yaml", "scan-medium.yaml"];
 /// A pipeline with both rules; nothing where no broker can be had.
 async fn start(test: &str) -> Option<Pipeline> {
     let mut pipeline = Pipeline::prepare(test, Setup::default()).await?;
-    let [isolate, scan] = RULES;
-    std::fs::write(folder(&pipeline).join(scan), REHEARSED).expect("the rule is written");
-    let config = std::fs::read_to_string(pipeline.config()).expect("the configuration is there");
-    let both = config.replace(&format!("rules: [{isolate}]"), &format!("rules: [{isolate}, {scan}]"));
-    assert_ne!(both, config, "both rules are named");
-    std::fs::write(pipeline.config(), both).expect("the configuration is written");
+    let [_, scan] = RULES;
+    pipeline.add_rules(&[(scan, REHEARSED)]);
     pipeline.launch(1).await;
     Some(pipeline)
 }

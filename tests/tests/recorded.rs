@@ -58,16 +58,11 @@ const RULES: [(&str, &str); 6] = [
 const PLAIN: (&str, &str) = ("plain", "mode: auto\nactions:\n  - isolate: {comment: High severity alert}\n");
 
 fn configure(pipeline: &Pipeline, office: &Office) {
-    let beside = |name: &str| pipeline.config().with_file_name(name);
-    let mut names = Vec::new();
-    for (name, rest) in RULES.into_iter().chain([PLAIN]) {
+    let rule = |(name, rest): (&str, &str)| {
         let text = format!("id: {name}\ndescription: By title\nwhen: alert.title == \"{name}\"\n{rest}");
-        std::fs::write(beside(&format!("{name}.yaml")), text).unwrap();
-        names.push(format!("{name}.yaml"));
-    }
-    let text = std::fs::read_to_string(pipeline.config()).unwrap();
-    let text = text.replace("rules: [isolate-high.yaml]", &format!("rules: [{}]", names.join(", ")));
-    std::fs::write(pipeline.config(), text).unwrap();
+        (format!("{name}.yaml"), text)
+    };
+    pipeline.replace_rules(&RULES.into_iter().chain([PLAIN]).map(rule).collect::<Vec<_>>());
     office.guard(
         pipeline,
         &["ann"],

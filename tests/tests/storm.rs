@@ -114,20 +114,6 @@ const REHEARSED: &str = "id: rehearse-medium\ndescription: What isolating at Med
 const FLEET: u32 = 10_000;
 const HIGH: u32 = 100;
 
-/// Has the pipeline run these rules as well, by their file names.
-fn add_rules(pipeline: &Pipeline, rules: &[(String, String)]) {
-    let folder = pipeline.config().parent().unwrap();
-    let mut names = vec!["isolate-high.yaml".to_owned()];
-    for (name, text) in rules {
-        std::fs::write(folder.join(name), text).unwrap();
-        names.push(name.clone());
-    }
-    let text = std::fs::read_to_string(pipeline.config()).unwrap();
-    let more = text.replace("[isolate-high.yaml]", &format!("[{}]", names.join(", ")));
-    assert_ne!(text, more);
-    std::fs::write(pipeline.config(), more).unwrap();
-}
-
 fn rehearse_medium() -> (String, String) {
     ("rehearse-medium.yaml".to_owned(), REHEARSED.to_owned())
 }
@@ -214,7 +200,7 @@ async fn in_a_storm_of_ten_thousand_medium_alerts_a_high_one_a_second_does_not_w
     let Some(mut pipeline) = Pipeline::prepare("storm", Setup { unlimited: true, ..Setup::default() }).await else {
         return;
     };
-    add_rules(&pipeline, &[rehearse_medium()]);
+    pipeline.add_rules(&[rehearse_medium()]);
     pipeline.environment.push(("CORDON_NOTIFY__DIGEST_AFTER", "2m".to_owned()));
     pipeline.launch(1).await;
     raise_medium(&pipeline);
@@ -303,7 +289,7 @@ async fn a_storm_by_the_published_quota_costs_a_hundred_calls_and_high_alerts_in
     let tenant = Options { apps, settle: Duration::from_secs(1), ..Options::default() };
     let setup = Setup { tenant, unlimited: true, ..Setup::default() };
     let Some(pipeline) = Pipeline::prepare("published", setup).await else { return };
-    add_rules(&pipeline, &[shipped_in_shadow(), vec![rehearse_medium()]].concat());
+    pipeline.add_rules(&[shipped_in_shadow(), vec![rehearse_medium()]].concat());
     let pipeline = by_the_published_quota(pipeline).await;
     let (before, began) = (pipeline.tenant.requests().len(), Instant::now());
     raise_medium(&pipeline);
