@@ -8,7 +8,6 @@ use cordon_records::Topic;
 use cordon_runtime::kafka::KafkaSettings;
 use cordon_settings::Problems;
 use cordon_signing::AllowedSigners;
-use jiff::Timestamp;
 
 use crate::args::BacktestArgs;
 use crate::document::Reproduced;
@@ -19,6 +18,7 @@ use crate::recorded::{Check, Policies, Recorded, Whose};
 use crate::reported::Heard;
 use crate::respond::{Live, Times, replay};
 use crate::side::Side;
+use crate::time::Period;
 
 /// What `--against` says where it means no files.
 const RECORDED: &str = "recorded";
@@ -94,14 +94,10 @@ impl Compared {
     ///
     /// # Errors
     /// When what differs cannot be read once more, or the responder does what it never may.
-    pub fn reproduced(
-        self,
-        times: Times<'_>,
-        window: (Option<Timestamp>, Option<Timestamp>),
-    ) -> Result<Option<Reproduced>, BacktestError> {
+    pub fn reproduced(self, times: Times<'_>, period: Period) -> Result<Option<Reproduced>, BacktestError> {
         match self {
             Self::Nothing | Self::Files(_) => Ok(None),
-            Self::Recorded(past) => past.reproduced(times, window).map(Some),
+            Self::Recorded(past) => past.reproduced(times, period).map(Some),
         }
     }
 }
@@ -111,14 +107,10 @@ impl Past {
     ///
     /// # Errors
     /// When what differs cannot be read once more, or the responder does what it never may.
-    fn reproduced(
-        self,
-        times: Times<'_>,
-        window: (Option<Timestamp>, Option<Timestamp>),
-    ) -> Result<Reproduced, BacktestError> {
+    fn reproduced(self, times: Times<'_>, period: Period) -> Result<Reproduced, BacktestError> {
         let Self { side, kafka, recorded, check, mut decisions, live, .. } = self;
         let reproduced = check.end(&kafka)?;
-        let outcomes = replay(&side, &recorded, &mut decisions, live, (times, window))?;
+        let outcomes = replay(&side, &recorded, &mut decisions, live, (times, period))?;
         Ok(Reproduced {
             outcomes: outcomes.actions,
             outcomes_exact: outcomes.exact,
@@ -183,7 +175,7 @@ fn past(
     let mut actions = origin.since(kafka, Topic::Actions)?;
     let mut commands = origin.since(kafka, Topic::Commands)?;
     // A text never changes, so what is written there later makes no difference.
-    let mut policies = TopicRange::open(kafka, Topic::Policies, (None, None))?;
+    let mut policies = TopicRange::open(kafka, Topic::Policies, Period::default())?;
     let policies = Policies::read(&mut policies, &mut actions)?;
     let (recorded, mut unread) = Recorded::read(&mut decisions, &kafka.topic(Topic::Enriched), &policies)?;
     let recorded = Arc::new(recorded);

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cordon_records::Mode;
-use jiff::Timestamp;
 
 /// What a person is told behind the flags.
 const EXAMPLES: &str = "\
@@ -181,14 +180,5 @@ impl Denied {
             Self::Errors => "errors",
             Self::Unreproducible => "unreproducible",
         }
-    }
-}
-
-impl BacktestArgs {
-    /// Whether the range is bounded by this time.
-    #[must_use]
-    pub fn holds(&self, at: Timestamp, now: Timestamp) -> bool {
-        let bound = |asked: &Option<crate::time::Asked>| asked.map(|asked| asked.at(now));
-        bound(&self.from).is_none_or(|from| from <= at) && bound(&self.to).is_none_or(|to| at < to)
     }
 }

@@ -15,6 +15,7 @@ use crate::quick::Quick;
 use crate::record::Record;
 use crate::recorded::Check;
 use crate::tally::Tally;
+use crate::time::Period;
 
 /// All that the first step gives.
 #[derive(Debug)]
@@ -32,10 +33,8 @@ pub struct Judgement {
 pub struct Task<'a> {
     /// The rule sets: under test, then that which it is compared with.
     pub sides: &'a [&'a RuleSet],
-    /// Records made before this time are passed over.
-    pub from: Option<Timestamp>,
-    /// Records made at or after this time are.
-    pub to: Option<Timestamp>,
+    /// Records that were made at another time are passed over.
+    pub period: Period,
     /// What was decided live, to be compared with.
     pub check: Option<&'a Check>,
     /// How many threads judge.
@@ -109,7 +108,7 @@ fn one_by_one(
 ) -> Result<(), BacktestError> {
     let Judging { tally, quick } = judging;
     for (number, why) in &chunk.refused {
-        tally.not_read(chunk.place(*number), why.clone());
+        tally.unread.add(chunk.place(*number), why.clone());
     }
     for (number, bytes) in chunk.records() {
         let at = match quick.as_mut().and_then(|quick| quickly(task, chunk, (number, bytes), (tally, quick))) {
@@ -129,14 +128,14 @@ fn one(task: Task<'_>, chunk: &Chunk, (number, bytes): (i64, &[u8]), tally: &mut
     let record = match Record::read(bytes) {
         Ok(record) => record,
         Err(why) => {
-            tally.not_read(chunk.place(number), why);
+            tally.unread.add(chunk.place(number), why);
             return None;
         }
     };
     let at = record.at();
     // Also of what is not judged: people classify alerts after they have acted.
     tally.found.take(record.alert(), at);
-    if task.from.is_some_and(|from| at < from) || task.to.is_some_and(|to| to <= at) {
+    if !task.period.holds(at) {
         tally.outside += 1;
         return None;
     }
@@ -172,7 +171,7 @@ fn quickly(
     let mut read = None;
     let judged = quick.rules(&picked, &mut read)?;
     tally.found.take(&found, at);
-    if task.from.is_some_and(|from| at < from) || task.to.is_some_and(|to| to <= at) {
+    if !task.period.holds(at) {
         tally.outside += 1;
         return Some(None);
     }

@@ -12,14 +12,13 @@ use crate::error::BacktestError;
 use crate::fleet::TOO_OLD;
 use crate::input::{Files, Source, TopicRange};
 use crate::manifest::{Manifest, ManifestInput};
+use crate::time::Period;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Origin {
-    /// Records that were made at or after this time are judged.
-    pub from: Option<Timestamp>,
-    /// Up to this time.
-    pub to: Option<Timestamp>,
+    /// Records that were made then are judged.
+    pub period: Period,
     place: Place,
     /// What an earlier backtest has read.
     then: Option<Vec<ManifestInput>>,
@@ -61,17 +60,16 @@ impl Origin {
         then: Option<&Manifest>,
         now: Timestamp,
     ) -> Result<Self, BacktestError> {
-        let asked = |asked: Option<crate::time::Asked>| asked.map(|asked| asked.at(now));
-        let (from, to) = match then {
-            Some(then) => (then.from, then.to),
-            None => (asked(args.from), asked(args.to)),
+        let period = match then {
+            Some(then) => Period { from: then.from, to: then.to },
+            None => Period::asked(args.from, args.to, now),
         };
         let place = match (kafka, then) {
             (Some(kafka), _) => Place::Broker(kafka),
             (None, Some(then)) if args.input.is_empty() => Place::Files(files(then)?),
             (None, _) => Place::Files(args.input.clone()),
         };
-        Ok(Self { from, to, place, then: then.map(|then| then.inputs.clone()) })
+        Ok(Self { period, place, then: then.map(|then| then.inputs.clone()) })
     }
 
     /// The records to judge.
@@ -81,21 +79,14 @@ impl Origin {
     pub fn records(&self) -> Result<Records, BacktestError> {
         match &self.place {
             Place::Files(paths) => Ok(Records::Files(Files::new(paths.clone()))),
-            Place::Broker(kafka) => {
-                Ok(Records::Topic(Box::new(self.range(kafka, Topic::Enriched, (self.from, self.to))?)))
-            }
+            Place::Broker(kafka) => Ok(Records::Topic(Box::new(self.range(kafka, Topic::Enriched, self.period)?))),
         }
     }
 
-    fn range(
-        &self,
-        kafka: &KafkaSettings,
-        topic: Topic,
-        window: (Option<Timestamp>, Option<Timestamp>),
-    ) -> Result<TopicRange, BacktestError> {
+    fn range(&self, kafka: &KafkaSettings, topic: Topic, period: Period) -> Result<TopicRange, BacktestError> {
         match &self.then {
-            Some(inputs) => TopicRange::again(kafka, topic, inputs, window.0),
-            None => TopicRange::open(kafka, topic, window),
+            Some(inputs) => TopicRange::again(kafka, topic, inputs, period.from),
+            None => TopicRange::open(kafka, topic, period),
         }
     }
 
@@ -113,9 +104,9 @@ impl Origin {
     /// # Errors
     /// When the broker cannot be had, or does not hold the range.
     pub fn decisions(&self, and_later: bool) -> Result<Option<TopicRange>, BacktestError> {
-        let from = self.from.map(|from| from.checked_sub(TOO_OLD).unwrap_or(Timestamp::MIN));
-        let to = self.to.filter(|_| !and_later);
-        self.kafka().map(|kafka| self.range(kafka, Topic::Decisions, (from, to))).transpose()
+        let from = self.period.from.map(|from| from.checked_sub(TOO_OLD).unwrap_or(Timestamp::MIN));
+        let period = Period { from, to: self.period.to.filter(|_| !and_later) };
+        self.kafka().map(|kafka| self.range(kafka, Topic::Decisions, period)).transpose()
     }
 
     /// What was reported, or what people said, since then.
@@ -123,7 +114,7 @@ impl Origin {
     /// # Errors
     /// When the broker cannot be had, or does not hold the range.
     pub fn since(&self, kafka: &KafkaSettings, topic: Topic) -> Result<TopicRange, BacktestError> {
-        self.range(kafka, topic, (self.from, None))
+        self.range(kafka, topic, Period { to: None, ..self.period })
     }
 
     /// Refuses files that are not what they were.

@@ -13,7 +13,7 @@ use crate::against::{Against, Compared};
 use crate::args::{Approvals, BacktestArgs};
 use crate::cache;
 use crate::compare::compare;
-use crate::document::{Both, Document, Example, RuleCounts, RuleRow, Standing, Unreadable, VERSION, Window};
+use crate::document::{Both, Document, RuleCounts, RuleRow, Standing, VERSION, Window};
 use crate::error::BacktestError;
 use crate::fleet::Fleets;
 use crate::found::Later;
@@ -29,6 +29,7 @@ use crate::respond::{Played, Times, Voices, play};
 use crate::settings::Settings;
 use crate::side::Side;
 use crate::tally::Tally;
+use crate::time::Period;
 
 /// What a backtest says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,7 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     let waits = settings.as_ref().map(|settings| settings.waits).unwrap_or_default();
     let (mode, lived) = modes(args, settings.as_ref(), &against);
     let origin = Origin::of(args, settings.map(|settings| settings.kafka), then.as_ref(), now)?;
-    let (from, to) = (origin.from, origin.to);
+    let period = origin.period;
     let mut records = origin.records()?;
     let mut decisions = origin.decisions(against.is_recorded())?;
     let fleet = fleets(decisions.as_mut(), args.fleet)?;
@@ -100,13 +101,13 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     }
     let rule_sets: Vec<&RuleSet> = std::iter::once(&after).chain(before).map(|side| &side.rules).collect();
     let check = compared.past().map(|past| &past.check);
-    let task = Task { sides: &rule_sets, from, to, check, threads: cores(), progress };
+    let task = Task { sides: &rule_sets, period, check, threads: cores(), progress };
     let Judgement { tally, mut acting, covered } = judged(args, task, &mut records, now)?;
     let noted = heard.map(|heard| heard.inputs.clone()).unwrap_or_default();
     manifest.inputs = covered.inputs.into_iter().chain(decided).chain(noted).collect();
     origin.check(&manifest.inputs)?;
     if tally.records == 0 {
-        return Err(BacktestError::Empty(nothing(&tally, (from, to))));
+        return Err(BacktestError::Empty(nothing(&tally, period)));
     }
     let later = Later { found: &tally.found, people: heard.map(|heard| &heard.people) };
     let new = play(&after, &mut acting, times, later)?;
@@ -123,8 +124,8 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
         totals: both(&new, old.as_ref(), |played| played.totals.clone()),
         latches: both(&new, old.as_ref(), |played| played.latches.clone()),
         load: both(&new, old.as_ref(), |played| played.load.clone()),
-        window: Window { from, to, first: tally.first, last: tally.last, gaps: covered.gaps },
-        unreadable: unreadable(&tally),
+        window: Window { from: period.from, to: period.to, first: tally.first, last: tally.last, gaps: covered.gaps },
+        unreadable: tally.unread.told(),
         unread_past: heard.map(|heard| heard.unread.told()),
         unreproducible: both(&new, old.as_ref(), |played| played.unreproducible.clone()),
         reproduced: None,
@@ -135,7 +136,7 @@ pub fn document(args: &BacktestArgs, now: Timestamp, progress: &dyn Progress) ->
     };
     let (mode, succeeds_after) = (lived, args.succeeds_after);
     let lived = Times { mode, succeeds_after, waits, fleet: &fleet, voices: Voices::None };
-    document.reproduced = compared.reproduced(lived, (from, to))?;
+    document.reproduced = compared.reproduced(lived, period)?;
     document.gates = Gates::asked(args).judge(&document);
     Ok(document)
 }
@@ -164,8 +165,8 @@ fn manifest_of(
         rule_set: after.rules.hash().to_owned(),
         guard_set: after.guards.hash(),
         against: before.map(|side| (side.rules.hash().to_owned(), side.guards.hash())),
-        from: origin.from,
-        to: origin.to,
+        from: origin.period.from,
+        to: origin.period.to,
         inputs: Vec::new(),
         assumed,
     }
@@ -207,26 +208,18 @@ fn modes(args: &BacktestArgs, settings: Option<&Settings>, against: &Against) ->
     (args.mode.map_or(unasked, Mode::from), configured)
 }
 
-fn nothing(tally: &Tally, window: (Option<Timestamp>, Option<Timestamp>)) -> String {
-    let Tally { outside, unreadable, .. } = tally;
-    let window = match window {
-        (None, None) => String::new(),
-        (from, to) => {
-            let told = |word: &str, at: Option<Timestamp>| at.map(|at| format!(" {word} {at}")).unwrap_or_default();
-            format!(", asked for{}{}", told("from", from), told("to", to))
-        }
+fn nothing(tally: &Tally, period: Period) -> String {
+    let Tally { outside, unread, .. } = tally;
+    let told = |word: &str, at: Option<Timestamp>| at.map(|at| format!(" {word} {at}")).unwrap_or_default();
+    let asked = match period {
+        Period { from: None, to: None } => String::new(),
+        Period { from, to } => format!(", asked for{}{}", told("from", from), told("to", to)),
     };
-    format!("{outside} lie outside of the time{window}; {unreadable} could not be read")
+    format!("{outside} lie outside of the time{asked}; {} could not be read", unread.records())
 }
 
 fn both<T>(new: &Played, old: Option<&Played>, of: impl Fn(&Played) -> T) -> Both<T> {
     Both { after: of(new), before: old.map(of) }
-}
-
-fn unreadable(tally: &Tally) -> Unreadable {
-    let examples = tally.unread.iter();
-    let examples = examples.map(|(place, why)| Example { place: place.to_string(), why: why.clone() }).collect();
-    Unreadable { records: tally.unreadable, examples }
 }
 
 fn assumed(args: &BacktestArgs, mode: Mode, waits: Waits) -> BTreeMap<String, String> {

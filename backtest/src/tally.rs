@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use crate::document::{Example, NearMiss};
 use crate::found::Findings;
 use crate::place::Place;
-
-/// How many records that cannot be read are named.
-const EXAMPLES: usize = 20;
+use crate::unread::Unread;
 
 /// How many parts of a rule that never matched are named.
 const PARTS: usize = 5;
@@ -25,9 +23,7 @@ pub struct Tally {
     /// Records outside of the time that was asked for.
     pub outside: u64,
     /// Records that could not be read.
-    pub unreadable: u64,
-    /// The first of these, by place.
-    pub unread: Vec<(Place, String)>,
+    pub unread: Unread,
     /// The rules of each side, in the order of the side's rule set.
     pub sides: Vec<Vec<RuleTally>>,
     /// What people found.
@@ -56,29 +52,13 @@ impl Tally {
         self.last = Some(self.last.map_or(last, |known| known.max(last)));
     }
 
-    /// A record could not be read.
-    pub fn not_read(&mut self, place: Place, why: String) {
-        self.unreadable += 1;
-        self.unread.push((place, why));
-        if self.unread.len() > 4 * EXAMPLES {
-            self.keep_first();
-        }
-    }
-
-    fn keep_first(&mut self) {
-        self.unread.sort();
-        self.unread.truncate(EXAMPLES);
-    }
-
     /// Adds what another has counted over the same rule sets.
     pub fn merge(&mut self, other: Self) {
         self.records += other.records;
         self.outside += other.outside;
-        self.unreadable += other.unreadable;
         self.first = [self.first, other.first].into_iter().flatten().min();
         self.last = self.last.max(other.last);
-        self.unread.extend(other.unread);
-        self.keep_first();
+        self.unread.merge(other.unread);
         self.found.merge(other.found);
         for (own, others) in self.sides.iter_mut().zip(other.sides) {
             own.iter_mut().zip(others).for_each(|(own, other)| own.merge(other));

@@ -29,6 +29,30 @@ impl Asked {
     }
 }
 
+/// A time with an end or without, and with a beginning or without: its beginning is part of it, its end is not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Period {
+    /// When it begins.
+    pub from: Option<Timestamp>,
+    /// When it is over.
+    pub to: Option<Timestamp>,
+}
+
+impl Period {
+    /// What is asked for now.
+    #[must_use]
+    pub fn asked(from: Option<Asked>, to: Option<Asked>, now: Timestamp) -> Self {
+        let at = |asked: Option<Asked>| asked.map(|asked| asked.at(now));
+        Self { from: at(from), to: at(to) }
+    }
+
+    /// Whether this instant is part of it.
+    #[must_use]
+    pub fn holds(self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at < to)
+    }
+}
+
 /// Reads `2026-09-01T08:00:00Z`, `2026-09-01` (its beginning, UTC) or `-90d`.
 ///
 /// # Errors
@@ -62,6 +86,18 @@ pub fn span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_holds_its_beginning_and_not_its_end_and_where_it_has_neither_every_instant() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let held = |from: Option<i64>, to: Option<i64>| {
+            let period = Period { from: from.map(at), to: to.map(at) };
+            (0..6).filter(|second| period.holds(at(*second))).collect::<Vec<_>>()
+        };
+        assert_eq!(held(None, None), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(held(Some(2), Some(4)), [2, 3]);
+        assert_eq!((held(Some(4), None), held(None, Some(1))), (vec![4, 5], vec![0]));
+    }
 
     #[test]
     fn a_time_is_an_instant_a_day_or_so_long_ago_and_nothing_else() {

@@ -1,4 +1,4 @@
-//! What could not be read of what is recorded beside the records: counted, and the first of it named.
+//! What could not be read, of the records and of what is recorded beside them: counted, and the first of it named.
 
 use std::ops::ControlFlow;
 
@@ -34,6 +34,12 @@ impl Unread {
         self.records += other.records;
         self.first.extend(other.first);
         self.keep_first();
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.records
     }
 
     fn keep_first(&mut self) {

@@ -76,7 +76,7 @@ async fn a_topic_made_anew_and_one_of_another_cluster_are_not_taken_for_what_is_
     }
     let index = std::fs::read_to_string(of_two.join("index")).unwrap();
     let index = index.split_once('\n').unwrap().1.replace(&first, &cluster(&out));
-    let sum: String = Sha256::digest(&index).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = cordon_records::text::hex(Sha256::digest(&index).iter());
     std::fs::write(of_two.join("index"), format!("{sum}\n{index}")).unwrap();
     let (again, err) = cached(&two, &cache);
     assert!(again == out && err.contains("0 records known, 35 read"), "{err}");

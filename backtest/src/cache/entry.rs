@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cordon_policy::columns::{Column, columns};
+use cordon_records::text::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -43,7 +44,7 @@ pub enum Of {
 impl Of {
     /// The name of its folder.
     fn folder(&self) -> String {
-        let name = serde_json::to_vec(self).map(|of| hex(&of)).unwrap_or_default();
+        let name = serde_json::to_vec(self).map(|of| sum(&of)).unwrap_or_default();
         name.get(..NAME).unwrap_or_default().to_owned()
     }
 }
@@ -191,7 +192,7 @@ impl Entry {
         let written = || {
             let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
             let mut file = options?;
-            file.write_all(format!("{}\n{text}", hex(text.as_bytes())).as_bytes())?;
+            file.write_all(format!("{}\n{text}", sum(text.as_bytes())).as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&part, &path)?;
             File::open(&self.folder)?.sync_all()
@@ -243,8 +244,8 @@ fn checked(path: &Path) -> Result<Option<String>, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|error| error.to_string())?,
     };
-    let (sum, text) = text.split_once('\n').ok_or("its index is damaged")?;
-    if sum != hex(text.as_bytes()) {
+    let (written, text) = text.split_once('\n').ok_or("its index is damaged")?;
+    if written != sum(text.as_bytes()) {
         return Err("its index is damaged".to_owned());
     }
     Ok(Some(text.to_owned()))
@@ -266,11 +267,6 @@ pub fn named_by(path: &Path) -> Option<String> {
 }
 
 /// The SHA-256 of these bytes, in hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    hex_of(&Sha256::digest(bytes))
-}
-
-/// These bytes in hexadecimal digits.
-pub fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn sum(bytes: &[u8]) -> String {
+    hex(Sha256::digest(bytes).iter())
 }

@@ -179,7 +179,7 @@ impl<'a> Judging<'a> {
     fn unread(&mut self, of: &Cached<'_>, segment: &Segment) -> Result<(), CacheFault> {
         for (partition, number, why) in segment.unread()? {
             if of.holds(partition, number) {
-                self.tally.not_read(of.place(partition, number), why);
+                self.tally.unread.add(of.place(partition, number), why);
                 self.see_one(partition, number, 1);
             }
         }
@@ -205,13 +205,12 @@ impl<'a> Judging<'a> {
     /// The records that are judged, counted; none where there is none.
     fn asked(&mut self, of: &Cached<'_>, segment: &Segment, places: &Places) -> Result<Option<Rows>, CacheFault> {
         let Some((first, last)) = segment.note.times else { return Ok(None) };
-        let Task { from, to, .. } = self.task;
-        let in_time = |at: Timestamp| from.is_none_or(|from| from <= at) && to.is_none_or(|to| at < to);
+        let period = self.task.period;
         let is_whole = places.runs().all(|(run, end)| {
             let all = (run.number, run.number + i64::from(end - run.row));
             of.part(run.partition, all) == all
         });
-        if is_whole && in_time(first) && in_time(last) {
+        if is_whole && period.holds(first) && period.holds(last) {
             self.tally.judged_from_to(places.rows().into(), (first, last));
             return Ok(Some(Rows::All));
         }
@@ -220,7 +219,7 @@ impl<'a> Judging<'a> {
         for (run, end) in places.runs() {
             for (row, number) in (run.row..end).zip(run.number..) {
                 let Some(at) = times.of(row).filter(|_| of.holds(run.partition, number)) else { continue };
-                if in_time(at) {
+                if period.holds(at) {
                     self.tally.judged(at);
                     if let Some(asked) = asked.get_mut(index(row)) {
                         *asked = true;

@@ -21,7 +21,7 @@ mod topic;
 mod tuples;
 
 #[cfg(test)]
-pub use entry::hex as sum;
+pub use entry::sum;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 
 use cordon_policy::columns::{Column, columns};
 use cordon_policy::schema::{ALERT, EVIDENCE, FieldSpec, FieldType, MACHINE};
+use cordon_records::text::hex;
 use sha2::{Digest as _, Sha256};
 
-use super::entry::hex_of;
 use crate::record::Record;
 
 /// What may stand in a field, as servers and attackers write it.
@@ -54,7 +54,7 @@ pub fn reading() -> &'static str {
                 digest.update(value);
             }
         }
-        hex_of(&digest.finalize())
+        hex(digest.finalize().iter())
     });
     &READING
 }

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cordon_records::{Clock as _, SystemClock};
-use jiff::Timestamp;
 
 use super::output::{Output, Written};
 use super::pseudonym::Pseudonyms;
@@ -16,6 +15,7 @@ use crate::input::{Chunk, Covered, Files, InOrder, Source, TopicRange};
 use crate::print::harmless;
 use crate::record::Record;
 use crate::settings::Settings;
+use crate::time::Period;
 use crate::unread::Unread;
 
 /// So many records that were left out are named.
@@ -50,11 +50,9 @@ pub struct ExportArgs {
 /// When there is nothing, it cannot be read, the key is none, or the output cannot be written.
 pub fn run(args: &ExportArgs) -> Result<(), BacktestError> {
     let pseudonyms = args.pseudonyms.as_deref().map(Pseudonyms::read).transpose()?;
-    let now = SystemClock.now();
-    let bound = |asked: Option<crate::time::Asked>| asked.map(|asked| asked.at(now));
-    let window = (bound(args.from), bound(args.to));
-    let mut source = source(args, window)?;
-    let mut export = Export::new(Output::open(&args.output)?, pseudonyms, window);
+    let period = Period::asked(args.from, args.to, SystemClock.now());
+    let mut source = source(args, period)?;
+    let mut export = Export::new(Output::open(&args.output)?, pseudonyms, period);
     let mut ended = Ok(ControlFlow::Continue(()));
     let covered = source.read(&mut |chunk| {
         ended = export.chunk(&chunk);
@@ -69,11 +67,11 @@ pub fn run(args: &ExportArgs) -> Result<(), BacktestError> {
     export.end(&covered)
 }
 
-fn source(args: &ExportArgs, window: (Option<Timestamp>, Option<Timestamp>)) -> Result<Box<dyn Source>, BacktestError> {
+fn source(args: &ExportArgs, period: Period) -> Result<Box<dyn Source>, BacktestError> {
     match args.config.as_deref().filter(|_| args.input.is_empty()) {
         Some(config) => {
             let kafka = Settings::read(config)?.kafka;
-            let range = TopicRange::open(&kafka, cordon_records::Topic::Enriched, window)?;
+            let range = TopicRange::open(&kafka, cordon_records::Topic::Enriched, period)?;
             Ok(Box::new(InOrder(range)))
         }
         None => Ok(Box::new(Files::new(args.input.clone()))),
@@ -84,15 +82,15 @@ fn source(args: &ExportArgs, window: (Option<Timestamp>, Option<Timestamp>)) -> 
 struct Export {
     output: Output,
     pseudonyms: Option<Pseudonyms>,
-    window: (Option<Timestamp>, Option<Timestamp>),
+    period: Period,
     written: u64,
     outside: u64,
     unread: Unread,
 }
 
 impl Export {
-    fn new(output: Output, pseudonyms: Option<Pseudonyms>, window: (Option<Timestamp>, Option<Timestamp>)) -> Self {
-        Self { output, pseudonyms, window, written: 0, outside: 0, unread: Unread::default() }
+    fn new(output: Output, pseudonyms: Option<Pseudonyms>, period: Period) -> Self {
+        Self { output, pseudonyms, period, written: 0, outside: 0, unread: Unread::default() }
     }
 
     fn chunk(&mut self, chunk: &Chunk) -> Result<ControlFlow<()>, BacktestError> {
@@ -122,8 +120,7 @@ impl Export {
     /// What is written of a record; nothing of one outside of the time.
     fn line(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let at = Record::read(bytes)?.at();
-        let (from, to) = self.window;
-        if from.is_some_and(|from| at < from) || to.is_some_and(|to| to <= at) {
+        if !self.period.holds(at) {
             return Ok(None);
         }
         match &self.pseudonyms {

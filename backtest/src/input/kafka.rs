@@ -13,6 +13,7 @@ use super::{Chunk, Covered, Source};
 use crate::error::BacktestError;
 use crate::manifest::ManifestInput;
 use crate::progress::Size;
+use crate::time::Period;
 
 /// How many bytes a chunk holds, about.
 const CHUNK: usize = 1 << 20;
@@ -59,11 +60,7 @@ impl TopicRange {
     ///
     /// # Errors
     /// When the broker does not answer, knows no such topic, or does not let us look.
-    pub fn open(
-        kafka: &KafkaSettings,
-        topic: Topic,
-        (from, to): (Option<Timestamp>, Option<Timestamp>),
-    ) -> Result<Self, BacktestError> {
+    pub fn open(kafka: &KafkaSettings, topic: Topic, Period { from, to }: Period) -> Result<Self, BacktestError> {
         let reader = RangeReader::open(kafka, topic)?;
         let since = from.map(|from| from.checked_sub(MARGIN).unwrap_or(Timestamp::MIN));
         let until = to.map(|to| to.checked_add(MARGIN).unwrap_or(Timestamp::MAX));

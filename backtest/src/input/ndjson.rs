@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cordon_records::text::hex;
 use sha2::{Digest, Sha256};
 
 use super::{Chunk, Covered, Source};
@@ -187,7 +188,7 @@ impl Lines {
     }
 
     fn end(self) -> ManifestInput {
-        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(self.digest.finalize().iter());
         ManifestInput::File { name: self.name.to_string(), lines: self.lines, sha256 }
     }
 }

@@ -20,6 +20,7 @@ use crate::place::Place;
 use crate::recorded::Recorded;
 use crate::reported::Reported;
 use crate::side::Side;
+use crate::time::Period;
 use crate::unread::{Unread, each};
 
 /// So many differences are told.
@@ -100,10 +101,10 @@ pub fn replay(
     recorded: &Recorded,
     decisions: &mut dyn Source,
     mut live: Live,
-    (times, window): (Times<'_>, (Option<Timestamp>, Option<Timestamp>)),
+    (times, period): (Times<'_>, Period),
 ) -> Result<Outcomes, BacktestError> {
     let facts = live.facts();
-    let mut replay = Replay { side, recorded, times, window, stage: None, facts, played: HashSet::new() };
+    let mut replay = Replay { side, recorded, times, period, stage: None, facts, played: HashSet::new() };
     let mut ended = Ok(());
     let commands = &mut live.commands;
     decisions.read(&mut |chunk| {
@@ -122,7 +123,7 @@ struct Replay<'a> {
     side: &'a Side,
     recorded: &'a Recorded,
     times: Times<'a>,
-    window: (Option<Timestamp>, Option<Timestamp>),
+    period: Period,
     stage: Option<Stage<'a>>,
     facts: HashMap<ActionKey, VecDeque<GuardFacts>>,
     played: HashSet<String>,
@@ -133,9 +134,7 @@ impl Replay<'_> {
         for (at, bytes) in chunk.records() {
             // What is none was counted when the decisions were noted.
             let Ok(decision) = serde_json::from_slice::<DecisionRecord>(bytes) else { continue };
-            let (from, to) = self.window;
-            let made = decision.enriched_at;
-            let is_asked = from.is_none_or(|from| from <= made) && to.is_none_or(|to| made < to);
+            let is_asked = self.period.holds(decision.enriched_at);
             if decision.verdict == Verdict::Nothing || !is_asked || !self.recorded.is_first(&decision.id, at) {
                 continue;
             }

@@ -14,6 +14,7 @@ use crate::input::{Chunk, Covered, Source};
 use crate::judge::{Task, judge};
 use crate::progress::{Silent, Size};
 use crate::record::Record;
+use crate::time::Period;
 
 /// Records in memory, cut into chunks of this many.
 struct Memory(Vec<Vec<u8>>, usize);
@@ -103,10 +104,10 @@ proptest! {
             }
         }
         acting.sort_unstable();
-        let task = Task { sides: &[&rules], from: None, to: None, check: None, threads, progress: &Silent };
+        let task = Task { sides: &[&rules], period: Period::default(), check: None, threads, progress: &Silent };
         let mut judged = judge(task, &mut Memory(records.clone(), size)).unwrap();
         let all = u64::try_from(records.len()).unwrap();
-        prop_assert_eq!((judged.tally.records, judged.tally.unreadable), (read, all - read));
+        prop_assert_eq!((judged.tally.records, judged.tally.unread.records()), (read, all - read));
         let counted: Vec<u64> = judged.tally.sides[0].iter().map(|rule| rule.matched).collect();
         prop_assert_eq!(counted, matched);
         let counted: Vec<u64> = judged.tally.sides[0].iter().map(|rule| rule.errors).collect();

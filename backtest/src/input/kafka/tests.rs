@@ -81,7 +81,7 @@ async fn of_a_part_that_ended_early_only_what_came_counts_as_read() {
     for _ in 0..3 {
         send().await;
     }
-    let range = TopicRange::open(&broker.settings(), Topic::Actions, (None, None)).unwrap();
+    let range = TopicRange::open(&broker.settings(), Topic::Actions, Period::default()).unwrap();
     // The broker ends the partition before what was asked for, as one does that has lost its newest records.
     let asked = |from| Span { partition: 0, from, to: 5 };
     let covered = |range: &TopicRange, from| {
