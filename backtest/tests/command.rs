@@ -164,6 +164,19 @@ fn after_a_kill_in_the_middle_of_writing_the_cache_the_next_run_is_right() {
 }
 
 #[test]
+fn beside_standard_input_no_file_is_read_into_a_cache_that_nobody_would_use() {
+    let desk = Desk::new();
+    let records = std::fs::File::open(desk.path().join("corpus.ndjson")).unwrap();
+    desk.put("another.ndjson", &record(9, "High").to_string());
+    let mut command = desk.command("--rules new.yaml --input another.ndjson - --cache cache -o json");
+    let output = command.stdin(records).output().unwrap();
+    let (told, out) = (String::from_utf8(output.stderr).unwrap(), output.stdout);
+    assert!(output.status.success() && told.contains("cache: not used, -: only of files"), "{told}");
+    assert_eq!(serde_json::from_slice::<Value>(&out).unwrap()["records"], 5);
+    assert!(!desk.path().join("cache").exists(), "{told}");
+}
+
+#[test]
 fn the_same_records_give_the_same_bytes_in_every_form() {
     let desk = Desk::new();
     let run = |form: &str| {

@@ -93,12 +93,13 @@ pub fn judge(root: &Path, task: Task<'_>, records: &mut Records, now: Timestamp)
 fn once(root: &Path, task: Task<'_>, records: &mut Records, work: Work<'_>) -> Result<Judgement, CacheFault> {
     match records {
         Records::Files(files) => {
+            // Before any is read: of all of them there is a cache, or none is made.
+            if let Some(path) = files.paths().iter().find(|path| !file::is_cachable(path)) {
+                let source = std::io::Error::other("only of files there is a cache");
+                return Err(CacheFault::at(path)(source));
+            }
             let mut cached = Vec::new();
             for path in files.paths() {
-                if !file::is_cachable(path) {
-                    let source = std::io::Error::other("only of files there is a cache");
-                    return Err(CacheFault::at(path)(source));
-                }
                 cached.push(file::cached(root, path, work)?);
             }
             let new = cached.iter().filter(|file| file.is_new).count();
