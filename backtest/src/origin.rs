@@ -1,7 +1,9 @@
 //! Where the records of one backtest are, and what else is recorded beside them: files, a time on the broker's topics, or what
 //! a manifest names.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use cordon_records::Topic;
 use cordon_runtime::kafka::KafkaSettings;
@@ -53,7 +55,7 @@ impl Origin {
     /// What the command line asks for. `now` is what `-90d` counts from.
     ///
     /// # Errors
-    /// When a manifest names a topic, and no configuration says where the broker is.
+    /// When a manifest names a topic, and no configuration says where the broker is; when a file is named twice.
     pub fn of(
         args: &BacktestArgs,
         kafka: Option<KafkaSettings>,
@@ -69,6 +71,13 @@ impl Origin {
             (None, Some(then)) if args.input.is_empty() => Place::Files(files(then)?),
             (None, _) => Place::Files(args.input.clone()),
         };
+        if let Place::Files(paths) = &place
+            && let Some((one, other)) = twice(paths)
+        {
+            let [one, other] = [one, other].map(|path| path.display());
+            let why = format!("--input: {one} and {other} are one file, whose records would count twice; name it once");
+            return Err(BacktestError::Usage(why));
+        }
         Ok(Self { period, place, then: then.map(|then| then.inputs.clone()) })
     }
 
@@ -135,6 +144,19 @@ impl Origin {
         let why = "the files are not those of the manifest; run without --manifest over what is there";
         Err(BacktestError::Input { what: "the range again".to_owned(), why: why.to_owned() })
     }
+}
+
+/// The first two of these that are one file, whatever they are called.
+fn twice(paths: &[PathBuf]) -> Option<(&Path, &Path)> {
+    let mut known: BTreeMap<(u64, u64), &Path> = BTreeMap::new();
+    for path in paths.iter().filter(|path| path.as_path() != Path::new("-")) {
+        // What cannot be looked at is told when it is read.
+        let Some(it) = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file) else { continue };
+        if let Some(one) = known.insert((it.dev(), it.ino()), path) {
+            return Some((one, path));
+        }
+    }
+    None
 }
 
 /// The files that a manifest names.

@@ -164,6 +164,23 @@ fn after_a_kill_in_the_middle_of_writing_the_cache_the_next_run_is_right() {
 }
 
 #[test]
+fn one_file_is_not_counted_twice_whatever_it_is_called() {
+    let desk = Desk::new();
+    std::fs::hard_link(desk.path().join("corpus.ndjson"), desk.path().join("linked.ndjson")).unwrap();
+    desk.put("another.ndjson", &std::fs::read_to_string(desk.path().join("corpus.ndjson")).unwrap());
+    for (input, code) in [
+        ("corpus.ndjson corpus.ndjson", 2),
+        ("corpus.ndjson another.ndjson ./corpus.ndjson", 2),
+        ("linked.ndjson corpus.ndjson", 2),
+        ("corpus.ndjson another.ndjson", 0),
+    ] {
+        let told = desk.run(&format!("--rules new.yaml --input {input}"));
+        assert_eq!(told.code, Some(code), "{input}: {}{}", told.out, told.err);
+        assert!(code == 0 || told.err.contains("are one file"), "{}", told.err);
+    }
+}
+
+#[test]
 fn beside_standard_input_no_file_is_read_into_a_cache_that_nobody_would_use() {
     let desk = Desk::new();
     let records = std::fs::File::open(desk.path().join("corpus.ndjson")).unwrap();

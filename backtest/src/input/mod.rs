@@ -5,6 +5,7 @@
 mod kafka;
 mod ndjson;
 mod parallel;
+mod still;
 
 use std::ops::ControlFlow;
 use std::ops::Range;

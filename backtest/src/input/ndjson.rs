@@ -9,6 +9,7 @@ use std::sync::Arc;
 use cordon_records::text::hex;
 use sha2::{Digest, Sha256};
 
+use super::still::Still;
 use super::{Chunk, Covered, Source};
 use crate::error::BacktestError;
 use crate::manifest::ManifestInput;
@@ -52,7 +53,10 @@ impl Source for Files {
         for path in &self.paths {
             let name: Arc<str> = path.display().to_string().into();
             let mut lines = Lines::new(Arc::clone(&name));
-            let read = open(path).and_then(|input| lines.read(input, give));
+            let read = open(path).and_then(|(input, still)| {
+                let flow = lines.read(input, give)?;
+                still.map_or(Ok(()), |still| still.check()).map(|()| flow)
+            });
             let flow =
                 read.map_err(|error| BacktestError::Input { what: name.to_string(), why: lines.said(&error) })?;
             covered.inputs.push(lines.end());
@@ -84,9 +88,17 @@ fn unpacked(path: &Path) -> Option<u64> {
     Some(length)
 }
 
-/// The text of a file, unpacked.
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let raw: Box<dyn Read> = if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+/// The text of a file, unpacked; and how the file was before, where it is one.
+fn open(path: &Path) -> io::Result<(Box<dyn BufRead>, Option<Still>)> {
+    if path == Path::new("-") {
+        return Ok((unpack(io::stdin())?, None));
+    }
+    let file = File::open(path)?;
+    let still = Still::of(&file)?;
+    Ok((unpack(file)?, Some(still)))
+}
+
+fn unpack(raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
     let mut raw = BufReader::with_capacity(CHUNK, raw);
     if raw.fill_buf()?.starts_with(&ZSTD) {
         let unpacked = zstd::stream::read::Decoder::with_buffer(raw)?;
@@ -195,6 +207,9 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    use std::time::SystemTime;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -232,6 +247,40 @@ mod tests {
         let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
         let told = read(&packed[..packed.len() / 2]).unwrap_err().to_string();
         assert!(told.contains("zstd data breaks off after") && told.contains("get the whole file"), "{told}");
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_while_it_is_read_is_refused_and_one_that_another_has_replaced_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("records"), folder.path().join("other"));
+        let lines = "{\"a\":1}\n".repeat(CHUNK / 4);
+        let while_read = |change: &dyn Fn()| {
+            std::fs::write(&path, &lines).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            let mut chunks = 0;
+            let read = Files::new(vec![path.clone()]).read(&mut |_| {
+                if chunks == 0 {
+                    change();
+                }
+                chunks += 1;
+                ControlFlow::Continue(())
+            });
+            assert!(chunks > 1, "some of it was read after the change");
+            read.map(|covered| covered.inputs).map_err(|error| error.to_string())
+        };
+        let as_it_was = while_read(&|| ()).unwrap();
+        std::fs::write(&other, "{}").unwrap();
+        assert_eq!(while_read(&|| std::fs::rename(&other, &path).unwrap()), Ok(as_it_was));
+        let written = |at: u64, text: &[u8]| {
+            let mut file = File::options().write(true).open(&path).unwrap();
+            file.seek(SeekFrom::Start(at)).unwrap();
+            file.write_all(text).unwrap();
+        };
+        let end = u64::try_from(lines.len()).unwrap();
+        for (at, text) in [(end - 3, &b"2"[..]), (0, b" "), (end, b"{}\n")] {
+            let told = while_read(&|| written(at, text)).unwrap_err();
+            assert!(told.contains("was written to while it was read") && told.contains("records"), "{told}");
+        }
     }
 
     #[test]
