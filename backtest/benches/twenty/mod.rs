@@ -1,5 +1,6 @@
 //! Twenty conditions, as rules have them and as DuckDB has them, and DuckDB over the same records.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -84,6 +85,9 @@ print(json.dumps({"version": duckdb.__version__, "records": row[0], "counts": ro
 
 /// What DuckDB says of a file: its version, how many records, the counts, the seconds. `None`, and a word why, where there is
 /// no DuckDB: `CORDON_DUCKDB_PYTHON` names a Python that has it, otherwise `python3` is asked.
+///
+/// # Panics
+/// When there is none although `CORDON_REQUIRE_DUCKDB=1` asks for it, or it cannot do it.
 pub fn duckdb(file: &Path) -> Option<Value> {
     let python = variable("CORDON_DUCKDB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let conditions: Vec<&str> = TWENTY.iter().map(|(_, sql)| *sql).collect();
@@ -98,9 +102,11 @@ pub fn duckdb(file: &Path) -> Option<Value> {
         why.contains("No module named 'duckdb'") || why.contains("No such file"),
         "DuckDB is there and cannot do it: {why}"
     );
-    eprintln!(
-        "SKIPPED: no DuckDB in {} ({why}); name a Python that has it with CORDON_DUCKDB_PYTHON",
-        python.display()
-    );
+    let lacks = format!("no DuckDB in {} ({why})", python.display());
+    let is_required = variable("CORDON_REQUIRE_DUCKDB").as_deref() == Some("1");
+    assert!(!is_required, "CORDON_REQUIRE_DUCKDB=1, but there is {lacks}");
+    // Not `eprintln!`: the test harness swallows what a passing test prints with it.
+    let told = writeln!(std::io::stderr(), "SKIPPED: {lacks}; name a Python that has it with CORDON_DUCKDB_PYTHON");
+    told.expect("standard error is open");
     None
 }
