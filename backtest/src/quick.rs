@@ -19,6 +19,13 @@ const ALERT: [&str; 4] = ["id", "machineId", "classification", "lastUpdateTime"]
 /// So many combinations are remembered before it is asked whether that helps.
 const TRIED: usize = 2_048;
 
+/// So many bytes is all that is remembered of one condition, about. Whoever writes alerts chooses how many combinations there
+/// are, and how long.
+const REMEMBERED: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
+
+/// What one combination takes beside its text, about.
+const ENTRY: usize = 96;
+
 /// See the module. Each thread has its own.
 #[derive(Debug)]
 pub struct Quick {
@@ -60,6 +67,9 @@ struct Question {
     alert: Vec<usize>,
     machine: Vec<usize>,
     known: HashMap<Vec<u8>, Judged>,
+    /// How many bytes that takes, about.
+    held: usize,
+    /// How often it was asked since nothing was known.
     asked: usize,
     /// Judged record by record.
     by_record: bool,
@@ -176,7 +186,7 @@ impl Question {
         let reads = condition.reads();
         let (of_alert, of_machine, by_record) =
             (places(alert, &reads.alert), places(machine, &reads.machine), reads.now);
-        Self { condition, alert: of_alert, machine: of_machine, known: HashMap::new(), asked: 0, by_record }
+        Self { condition, alert: of_alert, machine: of_machine, known: HashMap::new(), held: 0, asked: 0, by_record }
     }
 
     /// The texts that it reads, one after the other. A text of JSON holds no zero byte, so the end of each is known.
@@ -192,12 +202,25 @@ impl Question {
         of(&picked.machine, &self.machine, key);
     }
 
+    /// Keeps what was found out as long as that helps. What takes too much room is forgotten, and found out again.
     fn remember(&mut self, key: &[u8], judged: &Judged) {
         self.asked += 1;
+        let said = match judged {
+            Judged::True | Judged::False => 0,
+            Judged::Unknown(why) | Judged::Cut(why) => why.len(),
+        };
+        let takes = ENTRY + key.len() + said;
+        if takes > REMEMBERED / 16 {
+            return;
+        }
+        self.held += takes;
         self.known.insert(key.to_vec(), judged.clone());
-        if self.known.len() >= TRIED && self.known.len() * 2 > self.asked {
-            self.by_record = true;
-            self.known = HashMap::new();
+        let is_full = self.held > REMEMBERED;
+        if is_full || self.known.len() >= TRIED {
+            self.by_record = self.known.len() * 2 > self.asked;
+        }
+        if is_full || self.by_record {
+            (self.known, self.held, self.asked) = (HashMap::new(), 0, 0);
         }
     }
 }
@@ -290,5 +313,32 @@ impl Picked<'_> {
     #[must_use]
     pub const fn at(&self) -> jiff::Timestamp {
         self.outer.enriched_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_a_condition_takes_so_much_room_and_no_more_whatever_the_records_say() {
+        let text = "id: r\nmode: auto\nwhen: alert.title == \"x\"\nactions: []\n".to_owned();
+        let rules = RuleSet::load(&[("r.yaml".to_owned(), text)]).unwrap();
+        for (length, times) in [(8, 1), (8, 3), (700, 3), (5_000, 3)] {
+            let mut quick = Quick::of(&[&rules]);
+            let question = quick.questions.first_mut().unwrap();
+            for number in 0..3_000 {
+                let key = format!("{number:>length$}").into_bytes();
+                question.remember(&key, &Judged::Unknown("why".to_owned()));
+                // Asked again so often, which an attacker makes look worth it.
+                question.asked += times - 1;
+                let held: usize = question.known.keys().map(Vec::len).sum();
+                assert!(held <= REMEMBERED, "{held} bytes of {length} each, {times} times");
+                if question.by_record {
+                    break;
+                }
+            }
+            assert_eq!(question.by_record, times == 1, "{length} {times}");
+        }
     }
 }
