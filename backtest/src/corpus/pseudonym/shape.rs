@@ -93,6 +93,7 @@ impl Pseudonyms {
         }
         let found = text.parse::<IpAddr>().ok().map(|ip| self.address(ip));
         found
+            .or_else(|| self.zoned(text))
             .or_else(|| is_guid(text).then(|| self.hexadecimal("guid", text)))
             .or_else(|| is_mac(text).then(|| self.hexadecimal("mac", text)))
             .or_else(|| self.sid(text))
@@ -198,6 +199,21 @@ impl Pseudonyms {
                 None => self.v6(ip).to_string(),
             },
         }
+    }
+
+    /// An address of version 6 and the interface by which it is reached: `fe80::1%eth0`, in a URL `fe80::1%25eth0`.
+    fn zoned(&self, text: &str) -> Option<String> {
+        let (ip, zone) = text.split_once('%')?;
+        let ip: Ipv6Addr = ip.parse().ok()?;
+        let (escape, zone) = match zone.strip_prefix("25") {
+            Some(zone) if !zone.is_empty() => ("%25", zone),
+            Some(_) | None => ("%", zone),
+        };
+        let is_name = !zone.is_empty() && zone.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        // A number is one of a few, and names nobody.
+        let is_number = zone.chars().all(|c| c.is_ascii_digit());
+        let zone = if is_number { zone.to_owned() } else { self.name(zone) };
+        is_name.then(|| format!("{}{escape}{zone}", self.address(IpAddr::V6(ip))))
     }
 
     fn v4(&self, ip: Ipv4Addr) -> Ipv4Addr {

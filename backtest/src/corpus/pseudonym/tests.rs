@@ -1,3 +1,5 @@
+use std::net::Ipv6Addr;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -287,6 +289,68 @@ proptest! {
         made.user(&"\\".repeat(many));
         made.cleaned(&"a:b=@".repeat(many / 10), &Known::default());
     }
+}
+
+/// The same address as four programs write it.
+fn spelt(address: Ipv6Addr, spelling: usize) -> String {
+    let groups = address.segments().map(|group| format!("{group:04x}")).join(":");
+    match spelling {
+        0 => address.to_string(),
+        1 => groups,
+        2 => groups.to_ascii_uppercase(),
+        _ => address.to_string().to_ascii_uppercase(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn in_a_url_an_address_in_brackets_is_the_one_that_it_is_elsewhere_and_scheme_port_and_zone_stay_in_their_places(
+        address in prop_oneof![
+            any::<u128>().prop_map(Ipv6Addr::from),
+            any::<u32>().prop_map(|ip| std::net::Ipv4Addr::from(ip).to_ipv6_mapped()),
+            any::<u64>().prop_map(|host| Ipv6Addr::from(0xfe80_u128 << 112 | u128::from(host))),
+        ],
+        spelling in 0..4_usize,
+        zone in proptest::option::of(("%|%25", "[0-9]{1,2}|lap9-[a-z]{5}")),
+        user in proptest::option::of("[b-d]{3}\\.[b-d]{6}(:[b-d]{5})?"),
+        port in proptest::option::of(any::<u16>()),
+        scheme in "(https?://)?",
+        rest in "|/|/x/y\\?a=1|\\?a|#b|/\\[x\\]:1",
+    ) {
+        let ours = ours();
+        let (mark, zone) = zone.unwrap_or_default();
+        let user_at = user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let url = format!("{scheme}{user_at}[{}{mark}{zone}]{port}{rest}", spelt(address, spelling));
+        let made = ours.url(&url, &Known::default());
+        let other = ours.by_shape(&address.to_string());
+        let is_number = zone.chars().all(|c| c.is_ascii_digit());
+        let zone_made = if is_number { zone.clone() } else { ours.name(&zone) };
+        prop_assert!(made.starts_with(&scheme), "{url}: {made}");
+        let expected = format!("[{other}{mark}{zone_made}]{port}{rest}");
+        prop_assert!(made.ends_with(&expected), "{url}: {made} instead of {expected}");
+        prop_assert_eq!(made.contains('@'), user.is_some(), "{}: {}", url, made);
+        for gone in user.iter().chain((!is_number).then_some(&zone)) {
+            prop_assert!(!made.contains(gone.as_str()), "{gone} of {url} is left in {made}");
+        }
+    }
+}
+
+#[test]
+fn an_address_in_brackets_has_one_pseudonym_in_a_url_in_a_field_and_in_a_text() {
+    let mut record = record();
+    record["alert"]["evidence"][3]["url"] = json!("https://[fe80::77]:8443/x?to=fe80::77");
+    record["alert"]["evidence"][2]["ipAddress"] = json!("fe80::77");
+    record["alert"]["title"] =
+        json!("curl https://[FE80::77]:8443/x and http://bob:pw@[fe80::77%25eth0]/ and [fe80::77]");
+    let made = taken(&record);
+    let other = made["alert"]["evidence"][2]["ipAddress"].as_str().unwrap();
+    assert!(other.starts_with("fe80:") && other != "fe80::77");
+    assert_eq!(made["alert"]["evidence"][3]["url"], json!(format!("https://[{other}]:8443/x?to={other}")));
+    let title = made["alert"]["title"].as_str().unwrap();
+    assert!(title.starts_with(&format!("curl https://[{other}]:8443/x and http://")), "{title}");
+    assert!(title.ends_with(&format!(" and [{other}]")) && title.matches(other).count() == 3, "{title}");
+    assert!(!title.contains("bob") && !title.contains("pw") && !title.contains("eth0"), "{title}");
 }
 
 /// The fields that name somebody or something, with what they hold; written down here once more, so that a field that the code

@@ -129,13 +129,20 @@ fn parts(url: &str) -> (&str, &str, &str) {
     let authority = rest.get(..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())).unwrap_or(rest);
     let named = begin + authority.rfind('@').map_or(0, |at| at + 1);
     let host = url.get(named..begin + authority.len()).unwrap_or_default();
-    let length = match host.rsplit_once(':') {
+    let (before, rest) = url.split_at_checked(named).unwrap_or((url, ""));
+    let (host, after) = rest.split_at_checked(without_port(host)).unwrap_or((rest, ""));
+    (before, host, after)
+}
+
+/// How long a host is without its port. An address of version 6 stands in brackets, and its colons are not the port's.
+fn without_port(host: &str) -> usize {
+    if let Some(end) = host.find(']').filter(|_| host.starts_with('[')) {
+        return end + 1;
+    }
+    match host.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') && port.chars().all(|c| c.is_ascii_digit()) => name.len(),
         _ => host.len(),
-    };
-    let (before, rest) = url.split_at_checked(named).unwrap_or((url, ""));
-    let (host, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
-    (before, host, after)
+    }
 }
 
 impl Pseudonyms {
