@@ -88,7 +88,7 @@ pub struct Item {
 /// items to a new one, and the new ones wait for all of them to be read. The rest of an alert may be anything; that its
 /// machine's id is not given twice is looked at here as wherever alerts are read.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 struct Sighted {
     id: AlertId,
     #[serde(default, deserialize_with = "lenient::instant")]
@@ -109,11 +109,7 @@ impl Item {
     /// Reads one item. Never fails: what cannot be read is an item too, since it must not get lost.
     #[must_use]
     pub fn read(raw: Verbatim) -> Self {
-        let sighted = match raw.get().starts_with('{') {
-            true => raw.view::<Sighted>().map_err(|error| error.to_string()),
-            false => Err("it is no object".to_owned()),
-        };
-        let (reading, stamp) = match sighted {
+        let (reading, stamp) = match raw.view::<Sighted>() {
             Ok(alert) => (Reading::Alert(alert.id), alert.last_update_time),
             Err(error) => {
                 let stamp = raw.view::<Stamp>().ok().and_then(|found| found.last_update_time);
@@ -317,7 +313,14 @@ mod tests {
             assert!(matches!(item.reading, Reading::Unreadable(_)), "{json} was read as {:?}", item.reading);
             assert!(item.stamp.is_some(), "{json} lost its stamp");
         }
-        assert!(matches!(item(r#"["a"]"#).reading, Reading::Unreadable(_)), "a list reads as a struct, too");
+        for list in [r#"["a"]"#, r#"["a","2026-01-01T00:00:00Z",1]"#, r#"["2026-01-01T00:00:00Z"]"#] {
+            let item = item(list);
+            assert!(
+                matches!(&item.reading, Reading::Unreadable(why) if why.contains("expected an object")),
+                "{item:?}"
+            );
+            assert_eq!(item.stamp, None, "{list}");
+        }
         assert_eq!(item("17").stamp, None);
         assert_eq!(item("null").stamp, None);
     }

@@ -110,9 +110,6 @@ pub(crate) fn beginning(text: &str) -> String {
 
 /// The id of an object; nothing for anything else.
 pub(crate) fn id_of(item: &Verbatim) -> Option<String> {
-    if !item.get().starts_with('{') {
-        return None;
-    }
     item.view::<Identified>().ok()?.id.filter(|id| !id.is_empty())
 }
 

@@ -14,6 +14,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
+use crate::by_name::ByName;
 pub use crate::repair::{entries, from_str};
 
 /// Reads a text, or the spelling of a number or a boolean, and makes something of it; all else is absent.
@@ -93,12 +94,12 @@ pub fn parse_instant(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| format!("{text}Z").parse().ok())
 }
 
-/// Any type that reads itself; a value that does not fit is absent.
+/// Any type that reads itself; a value that does not fit is absent, and so is a list in the place of an object.
 ///
 /// # Errors
 /// Only when the input is not JSON at all.
 pub fn or_absent<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+    Ok(T::deserialize(ByName(Value::deserialize(deserializer)?)).ok())
 }
 
 /// What a list that is not ours may hold.

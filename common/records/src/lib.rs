@@ -7,6 +7,7 @@
 
 mod action;
 mod alert;
+mod by_name;
 mod claim;
 mod clock;
 mod command;

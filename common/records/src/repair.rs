@@ -18,26 +18,36 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAcce
 use serde_json::value::RawValue;
 use serde_json::{Error, Map, Number, Value};
 
+use crate::by_name::ByName;
+
 /// Nothing that is read lies deeper; `serde_json` itself reads down to 127.
 const MAX_DEPTH: usize = 100;
 /// The keys whose values are ids: none is chosen between two.
 const IDS: [&str; 2] = ["id", "machineId"];
 
-/// Reads JSON text of Microsoft's as a typed view; what cannot be read as it stands is repaired (see the module's text).
+/// Reads JSON text of Microsoft's as a typed view; what cannot be read as it stands is repaired (see the module's text). A
+/// struct is read from an object alone, never from a list.
 ///
 /// # Errors
 /// When the text is no JSON, or the JSON does not have the view's shape.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).or_else(|error| {
+    as_it_stands(text).or_else(|error| {
         let mut repair = Repair::default();
         match serde_json::from_str::<&RawValue>(text) {
             Ok(raw) => match (repair.top(raw)?, repair.made) {
-                (value, true) => serde_json::from_value(value),
+                (value, true) => T::deserialize(ByName(value)),
                 (_, false) => Err(error),
             },
             Err(_) => Err(error),
         }
     })
+}
+
+fn as_it_stands<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = T::deserialize(ByName(&mut json))?;
+    json.end()?;
+    Ok(read)
 }
 
 /// The entries of a JSON object in their order, repeated keys kept; each value stays as it is written.

@@ -29,7 +29,7 @@ impl Verbatim {
     }
 
     /// Reads the text as a typed view. The text itself stays as it is; what in it is no text, or is given twice, is
-    /// repaired for the view only (see [`lenient::from_str`]).
+    /// repaired for the view only (see [`lenient::from_str`]). A list is no object, whatever is in it.
     ///
     /// # Errors
     /// When the JSON does not have the view's shape.

@@ -57,6 +57,22 @@ fn of_a_key_that_is_given_twice_the_last_one_counts() {
 }
 
 #[test]
+fn a_list_is_no_object_whatever_stands_in_it_and_whatever_has_to_be_repaired() {
+    for list in [r#"["a"]"#, r#"["a",7,"High"]"#, r#"["a",1e999]"#, r#"["a","\ud800"]"#, "[]"] {
+        let told = alert(list).unwrap_err();
+        assert!(told.contains("invalid type: sequence"), "{list}: {told}");
+        assert!(Verbatim::parse(list).unwrap().view::<Machine>().is_err(), "{list}");
+    }
+    for repaired in ["", r#","title":"\ud83d""#] {
+        let read = alert(&format!(r#"{{"id":"a","severity":"High","relatedUser":["eve","CORP"]{repaired}}}"#)).unwrap();
+        assert_eq!((read.related_user, read.severity), (None, Some(Severity::High)), "{repaired}");
+    }
+    let raw = |text: &str| Verbatim::parse(text).unwrap();
+    assert_eq!(raw(r#"["a",1]"#).view::<(String, u8)>().unwrap(), ("a".to_owned(), 1), "what is a list stays one");
+    assert_eq!(raw("null").view::<Option<Alert>>().unwrap(), None);
+}
+
+#[test]
 fn an_id_is_never_repaired() {
     for (json, why) in [
         (r#"{"id":"a\ud800","severity":"High"}"#, "the alert id holds the character"),
@@ -91,7 +107,7 @@ fn a_number_that_no_number_can_hold_and_a_value_nested_too_deep_are_absent() {
 #[test]
 fn what_is_no_alert_at_all_is_told_as_before() {
     for (json, why) in [
-        ("[]", "invalid length 0"),
+        ("[]", "invalid type: sequence, expected struct Alert"),
         ("17", "invalid type: integer"),
         (r#"{"title":"x"}"#, "missing field `id` at line 1 column 13"),
         (r#"{"id":"a/b"}"#, "holds the character '/'"),
