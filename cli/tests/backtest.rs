@@ -13,16 +13,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// Without a home and without a word where, there is no cache.
 fn cordon(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
-    command
-        .arg("backtest")
-        .args(args)
-        .env_remove("CORDON_CONFIG")
-        .env_remove("HOME")
-        .env_remove("XDG_CACHE_HOME")
-        .output()
-        .expect("cordon starts")
+    for name in ["CORDON_CONFIG", "CORDON_CACHE", "HOME", "XDG_CACHE_HOME"] {
+        command.env_remove(name);
+    }
+    command.arg("backtest").args(args).output().expect("cordon starts")
 }
 
 #[test]
@@ -59,6 +56,7 @@ fn script(folder: &Path, gates: &str) -> Output {
     let path = std::env::join_paths(std::iter::once(binaries).chain(std::env::split_paths(&path))).unwrap();
     let mut command = Command::new("bash");
     command.arg(script).args(["before", "out"]).current_dir(folder).env("PATH", path);
+    command.env("CORDON_CACHE", folder.join("cache"));
     // As in the image, where a configuration is named for the stages.
     command.env("CORDON_CONFIG", "/etc/cordon/cordon.yaml").env("GATES", gates).output().expect("bash starts")
 }
@@ -75,6 +73,7 @@ fn the_script_of_the_workflows_lints_tests_and_backtests_and_its_code_is_the_gat
         let output = script(folder.path(), gates);
         let told = text(&output.stdout) + &text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{told}");
+        assert_eq!(folder.path().join("cache").is_dir(), rule != "id: broken\n", "what is kept of the records: {told}");
         let results = ["comment.md", "report.html", "rules.xml", "backtest.xml"];
         let made = results.map(|name| out(folder.path(), name).exists());
         assert_eq!(made, [rule != "id: broken\n"; 4], "{told}");

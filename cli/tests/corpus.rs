@@ -31,6 +31,8 @@ impl World {
     fn cordon(&self, line: &str) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
         command.args(line.split(' ')).current_dir(self.folder.path()).env_remove("CORDON_CONFIG");
+        // Never the cache of whoever runs the tests.
+        command.env("CORDON_CACHE", self.path("cache"));
         command.output().expect("cordon starts")
     }
 
@@ -79,6 +81,7 @@ async fn a_corpus_goes_into_a_topic_and_out_again_and_rules_count_the_same_on_ev
             |rules: &Value| rules.as_array().unwrap().iter().map(|it| it["matched"].clone()).collect::<Vec<_>>();
         assert_eq!(matched(&counted.1), matched(&made.1), "{from}");
     }
+    assert!(world.path("cache").is_dir(), "what backtests keep of the records is kept there");
 }
 
 #[tokio::test(flavor = "multi_thread")]
