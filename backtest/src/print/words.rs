@@ -224,10 +224,10 @@ pub fn load(document: &Document) -> Vec<Pair> {
     type Reading = fn(&Load) -> String;
     let rows: [(&'static str, Reading); 5] = [
         ("API calls, at most", |load| number(load.calls)),
-        ("API calls in one minute", |load| number(load.calls_in_a_minute)),
+        ("API calls in the busiest minute", |load| number(load.calls_in_a_minute)),
         ("questions to people", |load| number(load.questions_by_shift.values().sum())),
-        ("questions in one shift", |load| busiest(&load.questions_by_shift)),
-        ("mails in one day, at most", |load| busiest(&load.reports_by_day)),
+        ("questions in the busiest shift of 8 h", |load| busiest(&load.questions_by_shift)),
+        ("mails on the busiest day, at most", |load| busiest(&load.reports_by_day)),
     ];
     let Both { before, after } = &document.load;
     rows.into_iter().map(|(what, of)| Pair { what, before: before.as_ref().map(of), after: of(after) }).collect()

@@ -1,11 +1,13 @@
 //! What the templates show, ready to be put in: words and numbers, no decisions.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use super::super::foreign::{NAME, SENTENCE, shown};
 use super::super::headline::{self, Sign};
 use super::super::words::{self, Pair, count, counted, number};
-use crate::document::{Change, Course, Document, Flip, RuleRow, SideName};
+use crate::document::{Both, Change, Course, Document, Flip, Load, RuleRow, SideName};
 
 /// So many rules are told.
 const RULES: usize = 2_000;
@@ -27,6 +29,7 @@ pub struct PageView {
     rules: Vec<RuleView>,
     latches: Vec<(&'static str, Vec<String>)>,
     load: Vec<LoadView>,
+    load_by_time: Vec<LoadTable>,
     sweep: Vec<[String; 6]>,
     sweep_titles: [&'static str; 6],
     reproduced: Section,
@@ -45,9 +48,18 @@ struct GateView {
     why: String,
 }
 
+/// A number for each of many times.
+#[derive(Debug, Serialize)]
+struct LoadTable {
+    title: &'static str,
+    when: &'static str,
+    rows: Vec<LoadView>,
+    left_out: Option<String>,
+}
+
 #[derive(Debug, Serialize)]
 struct LoadView {
-    what: &'static str,
+    what: String,
     before: Option<String>,
     after: String,
 }
@@ -100,6 +112,12 @@ impl PageView {
             rules: document.rules.iter().take(RULES).map(RuleView::of).collect(),
             latches,
             load: words::load(document).into_iter().map(LoadView::of).collect(),
+            load_by_time: vec![
+                LoadTable::of(document, ("Questions to people by shift", "Shift (UTC)"), |load| {
+                    &load.questions_by_shift
+                }),
+                LoadTable::of(document, ("Mails by day, at most", "Day (UTC)"), |load| &load.reports_by_day),
+            ],
             sweep: words::sweep(document),
             sweep_titles: words::SWEEP,
             reproduced: Section::of(words::reproduced(document)),
@@ -145,7 +163,27 @@ fn unreadable(document: &Document) -> Section {
 
 impl LoadView {
     fn of(Pair { what, before, after }: Pair) -> Self {
-        Self { what, before, after }
+        Self { what: what.to_owned(), before, after }
+    }
+}
+
+impl LoadTable {
+    fn of(
+        document: &Document,
+        (title, when): (&'static str, &'static str),
+        of: fn(&Load) -> &BTreeMap<String, u64>,
+    ) -> Self {
+        let Both { before, after } = &document.load;
+        let times: BTreeSet<&String> = before.iter().chain([after]).flat_map(|load| of(load).keys()).collect();
+        let many = |load: &Load, time: &String| number(of(load).get(time).copied().unwrap_or(0));
+        let row = |time: &String| LoadView {
+            what: time.clone(),
+            before: before.as_ref().map(|load| many(load, time)),
+            after: many(after, time),
+        };
+        let left_out = times.len().saturating_sub(ROWS);
+        let rows = times.into_iter().take(ROWS).map(row).collect();
+        Self { title, when, rows, left_out: (left_out > 0).then(|| number(count(left_out))) }
     }
 }
 
