@@ -36,6 +36,21 @@ impl ActSettings {
     #[must_use]
     pub fn read(root: &mut Section) -> Option<Self> {
         let (tenant, defender) = read_identity(root.section("defender"));
+        Self::read_act(root, tenant, defender)
+    }
+
+    /// The same for who only decides, and is told of no identity even where the file has one.
+    #[must_use]
+    pub fn read_without_identity(root: &mut Section) -> Option<Self> {
+        let tenant = read_tenant(&mut root.section("defender"));
+        Self::read_act(root, tenant, Some(None))
+    }
+
+    fn read_act(
+        root: &mut Section,
+        tenant: Option<TenantId>,
+        defender: Option<Option<DefenderSettings>>,
+    ) -> Option<Self> {
         let mut act = root.section("act");
         let mode = act.choice("mode", MODES).or(Mode::Shadow);
         let policy = read_policy(&mut act);
@@ -57,8 +72,12 @@ fn read_identity(mut section: Section) -> (Option<TenantId>, Option<Option<Defen
         section.finish();
         return (defender.as_ref().map(|defender| defender.tenant_id.clone()), defender.map(Some));
     }
-    let tenant = section.text("tenant_id").convert(|text| TenantId::new(text).map_err(|error| error.to_string()));
-    (tenant.required(), Some(None))
+    (read_tenant(&mut section), Some(None))
+}
+
+fn read_tenant(section: &mut Section) -> Option<TenantId> {
+    let tenant = section.text("tenant_id");
+    tenant.convert(|text| TenantId::new(text).map_err(|error| error.to_string())).required()
 }
 
 /// Below lease (30 s), HTTP timeout (20 s) and the list's lag (60 s) together, a lost answer could be taken for

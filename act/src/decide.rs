@@ -8,7 +8,7 @@ use cordon_policy::{DecideError, RuleSet, decide, decide_read};
 use cordon_records::{
     Alert, Clock, DeadLetterReason, DecisionRecord, EnrichedRecord, Fleet, Headers, Machine, TenantId, Topic,
 };
-use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome};
+use cordon_runtime::kafka::{Handler, Inbound, Outbound, Outcome, Subscription};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -16,6 +16,14 @@ use crate::reload::LoadedPolicy;
 
 /// The consumer group of decide, without the prefix.
 pub const GROUP: &str = "act-decide";
+
+/// How many records are judged at the same time; judging is quick, the broker's round trip is not.
+const CONCURRENCY: usize = 64;
+
+/// What decide reads.
+pub fn subscription() -> Subscription {
+    Subscription { topic: Topic::Enriched, group: GROUP.into(), concurrency: CONCURRENCY }
+}
 
 /// Judges every record by the rules that are in force when it comes.
 pub struct Decide {

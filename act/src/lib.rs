@@ -9,6 +9,7 @@ pub mod failpoint;
 mod metrics;
 mod policy_log;
 mod reload;
+mod replay;
 pub mod respond;
 
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use clap::ValueEnum;
 use cordon_defender::{CallMetrics, Defender, Ports};
 use cordon_records::{Classified, ErrorClass, TenantId, Topic};
 use cordon_response::Config as RespondConfig;
+use cordon_runtime::beside::{Beside, RunName};
 use cordon_runtime::context::Context;
-use cordon_runtime::kafka::{self, Access, Election, Start, Subscription};
+use cordon_runtime::kafka::{self, Access, Election, Start};
 use cordon_runtime::process::Stage;
 use cordon_runtime::telemetry::metrics::register;
 use cordon_runtime::telemetry::watch_need;
@@ -30,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub use config::{ActSettings, read_guards};
 pub use decide::GROUP as DECIDE_GROUP;
 pub use error::ActError;
+pub use replay::DecideAgain;
 
 use crate::decide::Decide;
 use crate::metrics::{ActMetrics, PolicyMetrics};
@@ -44,9 +47,6 @@ const CLOSE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How long respond rests before it stands for election again after a passing failure.
 const AGAIN: Duration = Duration::from_secs(2);
-
-/// How many records are judged at the same time; judging is quick, the broker's round trip is not.
-const DECIDE_CONCURRENCY: usize = 64;
 
 /// Which half of the stage this process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -104,6 +104,10 @@ pub struct ActArgs {
     /// `breaker_latched@2026-11-22T18:00:00Z`. A later one stays
     #[arg(long, value_name = "NOTICE")]
     pub resume: Option<String>,
+    /// Judge live by other rules, beside those in force: what they decide goes to topics of their own,
+    /// `candidate-NAME`, which nobody acts on. Needs `--role decide`, and reads no credential
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["init_ledger", "resume"])]
+    pub candidate: Option<RunName>,
 }
 
 /// The stage.
@@ -118,6 +122,15 @@ impl Stage for Act {
 
     fn access(args: &ActArgs) -> &'static [Access] {
         args.role.access()
+    }
+
+    fn misused(args: &ActArgs) -> Option<String> {
+        let acts = args.candidate.is_some() && args.role != Role::Decide;
+        acts.then(|| "a candidate only decides: give --role decide with --candidate".to_owned())
+    }
+
+    fn beside(args: &ActArgs) -> Option<Beside> {
+        args.candidate.clone().map(Beside::Candidate)
     }
 
     fn read(root: &mut Section) -> Option<ActSettings> {
@@ -187,11 +200,9 @@ async fn decide(
     tracing::info!(rules = policy.borrow().told(), "decide starts");
     let (counts, fleet) = watch::channel(None);
     let handler = Arc::new(Decide { policy, fleet, tenant, clock: context.clock.clone() });
-    let subscription =
-        Subscription { topic: Topic::Enriched, group: decide::GROUP.into(), concurrency: DECIDE_CONCURRENCY };
     let following = CancellationToken::new();
     let judging = async {
-        let ended = kafka::consume(subscription, handler, context, shutdown).await;
+        let ended = kafka::consume(decide::subscription(), handler, context, shutdown).await;
         following.cancel();
         ended
     };

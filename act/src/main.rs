@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cordon_runtime::process::main::<cordon_act::Act>()
+    cordon_runtime::process::main_with_replay::<cordon_act::Act, cordon_act::DecideAgain>()
 }

@@ -56,7 +56,10 @@ pub async fn record(
 }
 
 /// Writes what is not there yet.
-async fn write(policy: &Policy, context: &Context) -> Result<(), ActError> {
+///
+/// # Errors
+/// When the topic cannot be read or written.
+pub async fn write(policy: &Policy, context: &Context) -> Result<(), ActError> {
     let known = kafka::read_all(&context.kafka, Topic::Policies).await?;
     let now = context.clock.now();
     for text in unknown(policy, &texts(&known), now)? {
@@ -164,7 +167,7 @@ pub async fn follow_fleet(fleet: watch::Sender<Option<Fleet>>, context: &Context
 }
 
 async fn read_fleet(fleet: &watch::Sender<Option<Fleet>>, context: &Context) -> Result<(), KafkaFailure> {
-    let mut log = StateLog::open(context, Topic::Policies).await?;
+    let mut log = StateLog::open(&context.reading_input(), Topic::Policies).await?;
     let mut known = None;
     loop {
         if let Ok(PolicyRecord::Fleet(counted)) = log.next().await?.json()

@@ -73,3 +73,37 @@ fn the_decide_role_needs_no_credential_and_half_a_credential_is_a_mistake() {
     assert_eq!(code, Some(78), "{text}");
     assert!(text.contains("client_secret"), "{text}");
 }
+
+#[test]
+fn a_candidate_and_a_replay_only_decide_and_go_with_no_flag_of_what_acts() {
+    for (args, why) in [
+        (&["--candidate", "next"][..], "give --role decide with --candidate"),
+        (&["--candidate", "next", "--role", "respond"], "give --role decide with --candidate"),
+        (&["--candidate", "Next", "--role", "decide"], "small letters, digits and dashes"),
+        (&["--candidate", "next", "--role", "decide", "--init-ledger"], "cannot be used with"),
+        (&["--replay-from", "-1d", "--replay-name", "x"], "give --role decide with a replay"),
+        (&["--replay-from", "-1d", "--replay-name", "x", "--role", "respond"], "respond cannot be replayed"),
+        (&["--replay-from", "-1d", "--role", "decide"], "--replay-name"),
+        (&["--replay-name", "x", "--role", "decide"], "--replay-from"),
+        (&["--replay-from", "-1d", "--replay-name", "x", "--role", "decide", "--candidate", "y"], "what runs live"),
+        (&["--replay-from", "-1d", "--replay-to", "-2d", "--replay-name", "x", "--role", "decide"], "nothing between"),
+    ] {
+        let output = act(&[args, &["--config", "missing.yaml"]].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && told.contains(why), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn a_replay_is_told_of_no_credential_even_where_the_file_names_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cordon.yaml");
+    std::fs::write(folder.path().join("rule.yaml"), include_str!("../../deploy/rules/isolate-high.yaml")).unwrap();
+    let config = "kafka: {bootstrap_servers: 'localhost:9092'}\nact: {rules: [rule.yaml]}\n\
+         defender: {tenant_id: t, client_id: c, client_secret: 'env:NOT_THERE'}\n";
+    std::fs::write(&path, config).unwrap();
+    let check = ["--check", "--config", path.to_str().unwrap(), "--role", "decide"];
+    assert_eq!(act(&check).status.code(), Some(78), "--check looks whether each secret can be had");
+    let output = act(&[&check[..], &["--replay-from", "-1d", "--replay-name", "x"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8(output.stderr).unwrap());
+}

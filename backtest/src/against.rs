@@ -1,12 +1,15 @@
-//! What the rules under test are compared with: nothing, other files, or what was decided live.
+//! What the rules under test are compared with: nothing, other files, or what was decided live: by the rules in force, or by a
+//! candidate beside them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cordon_policy::{Guards, PolicyFiles};
 use cordon_records::Topic;
+use cordon_runtime::beside::{Beside, RunName};
 use cordon_runtime::kafka::KafkaSettings;
-use cordon_settings::Problems;
+use cordon_runtime::time::Period;
+use cordon_settings::{Problem, Problems};
 use cordon_signing::AllowedSigners;
 
 use crate::args::BacktestArgs;
@@ -16,12 +19,14 @@ use crate::input::TopicRange;
 use crate::origin::Origin;
 use crate::recorded::{Check, Policies, Recorded, Whose};
 use crate::reported::Heard;
-use crate::respond::{Live, Times, replay};
+use crate::respond::{Live, Outcomes, Times, replay};
 use crate::side::Side;
-use crate::time::Period;
 
 /// What `--against` says where it means no files.
 const RECORDED: &str = "recorded";
+
+/// With what it begins where it means a candidate.
+const CANDIDATE: &str = "candidate:";
 
 /// See the module.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub enum Against {
 pub struct Given {
     guards: Guards,
     signers: AllowedSigners,
+    /// The candidate that decided; without one it was the installation itself.
+    by: Option<RunName>,
     /// Whether these guards are to hold, whatever is recorded.
     are_asked: bool,
 }
@@ -59,11 +66,14 @@ pub enum Compared {
 pub struct Past {
     side: Side,
     kafka: KafkaSettings,
+    /// The topics of whoever decided.
+    own: KafkaSettings,
     recorded: Arc<Recorded>,
     /// Compares the decisions while records are judged.
     pub check: Check,
     decisions: TopicRange,
-    live: Live,
+    /// What came of it; nothing comes of what a candidate decides.
+    live: Option<Live>,
     /// What people did, and what was read.
     pub heard: Heard,
     /// What this side does not tell.
@@ -108,9 +118,12 @@ impl Past {
     /// # Errors
     /// When what differs cannot be read once more, or the responder does what it never may.
     fn reproduced(self, times: Times<'_>, period: Period) -> Result<Reproduced, BacktestError> {
-        let Self { side, kafka, recorded, check, mut decisions, live, .. } = self;
-        let reproduced = check.end(&kafka)?;
-        let outcomes = replay(&side, &recorded, &mut decisions, live, (times, period))?;
+        let Self { side, kafka, own, recorded, check, mut decisions, live, .. } = self;
+        let reproduced = check.end(&kafka, &own)?;
+        let outcomes = match live {
+            Some(live) => replay(&side, &recorded, &mut decisions, live, (times, period))?,
+            None => Outcomes::default(),
+        };
         Ok(Reproduced {
             outcomes: outcomes.actions,
             outcomes_exact: outcomes.exact,
@@ -127,14 +140,16 @@ impl Against {
     /// Every mistake in every file.
     pub fn read(args: &BacktestArgs, configured: Option<&PathBuf>) -> Result<Self, Problems> {
         let asked = args.against_guards.as_ref();
+        if let [word] = &args.against[..]
+            && let Some(by) = decider(word)?
+        {
+            let guards = asked.or(configured).cloned();
+            let files = PolicyFiles { rules: Vec::new(), guards }.read();
+            let (guards, signers) = (files.check_guards()?, files.check_signers()?);
+            return Ok(Self::Recorded(Box::new(Given { guards, signers, by, are_asked: asked.is_some() })));
+        }
         match &args.against[..] {
             [] => Ok(Self::Nothing),
-            [word] if word.as_path() == Path::new(RECORDED) => {
-                let guards = asked.or(configured).cloned();
-                let files = PolicyFiles { rules: Vec::new(), guards }.read();
-                let (guards, signers) = (files.check_guards()?, files.check_signers()?);
-                Ok(Self::Recorded(Box::new(Given { guards, signers, are_asked: asked.is_some() })))
-            }
             paths => {
                 let guards = asked.or(args.guards.as_ref()).or(configured);
                 Ok(Self::Files(Box::new(Side::read(paths, guards)?)))
@@ -159,7 +174,7 @@ impl Against {
             Self::Recorded(given) => {
                 let (Some(kafka), Some(decisions)) = (origin.kafka(), decisions) else {
                     let why = "what was decided is on the broker: give --config, and no --input";
-                    return Err(BacktestError::Usage(format!("--against {RECORDED}: {why}")));
+                    return Err(BacktestError::Usage(format!("--against {}: {why}", given.name())));
                 };
                 Ok(Compared::Recorded(Box::new(past((origin, kafka), decisions, *given)?)))
             }
@@ -167,29 +182,61 @@ impl Against {
     }
 }
 
-fn past(
-    (origin, kafka): (&Origin, &KafkaSettings),
-    mut decisions: TopicRange,
-    given: Given,
-) -> Result<Past, BacktestError> {
+impl Given {
+    /// As it is written on the command line.
+    fn name(&self) -> String {
+        match &self.by {
+            Some(name) => format!("{CANDIDATE}{name}"),
+            None => RECORDED.to_owned(),
+        }
+    }
+}
+
+/// Whose decisions a word means: nobody's where it is a path, else those of the installation or of a candidate.
+fn decider(word: &Path) -> Result<Option<Option<RunName>>, Problems> {
+    let Some(word) = word.to_str() else { return Ok(None) };
+    match word.strip_prefix(CANDIDATE) {
+        Some(name) => {
+            let name = name.parse().map_err(|why| Problem::whole("--against", format!("{word}: {why}")))?;
+            Ok(Some(Some(name)))
+        }
+        None => Ok((word == RECORDED).then_some(None)),
+    }
+}
+
+fn past((origin, kafka): (&Origin, &KafkaSettings), live: TopicRange, given: Given) -> Result<Past, BacktestError> {
+    let name = given.name();
+    let Given { guards, signers, by, are_asked } = given;
+    let own = match &by {
+        Some(name) => kafka.beside(&Beside::Candidate(name.clone())),
+        None => kafka.clone(),
+    };
+    let mut decisions = if by.is_some() { origin.decisions_of(&own, true)? } else { live };
     let mut actions = origin.since(kafka, Topic::Actions)?;
     let mut commands = origin.since(kafka, Topic::Commands)?;
     // A text never changes, so what is written there later makes no difference.
-    let mut policies = TopicRange::open(kafka, Topic::Policies, Period::default())?;
+    let mut policies = TopicRange::open(&own, Topic::Policies, Period::default())?;
     let policies = Policies::read(&mut policies, &mut actions)?;
     let (recorded, mut unread) = Recorded::read(&mut decisions, &kafka.topic(Topic::Enriched), &policies)?;
     let recorded = Arc::new(recorded);
-    let Given { guards, signers, are_asked } = given;
-    let (guards, whose) = if are_asked { (guards, Whose::Asked) } else { policies.guards(guards) };
+    let (guards, whose) = match by {
+        _ if are_asked => (guards, Whose::Asked),
+        Some(_) => (guards, Whose::Nobodys),
+        None => policies.guards(guards),
+    };
     let limits = limits(&recorded, whose);
     let side = Side::recorded(Arc::clone(&recorded), guards, signers);
     let side = side.ok_or_else(|| BacktestError::Broken("the newest rules are gone".to_owned()))?;
+    let side = Side { name, ..side };
     let (live, people, unreported) = Live::read(&mut actions, &mut commands)?;
     unread.merge(unreported);
-    let inputs = actions.inputs().into_iter().chain(commands.inputs()).collect();
+    // Those of the installation are noted with what is known of the fleet.
+    let decided = if by.is_some() { decisions.inputs() } else { Vec::new() };
+    let inputs = actions.inputs().into_iter().chain(commands.inputs()).chain(decided).collect();
     let (kafka, check) = (kafka.clone(), Check::new(Arc::clone(&recorded)));
     let heard = Heard { people, unread, inputs };
-    Ok(Past { side, kafka, recorded, check, decisions, live, heard, limits })
+    let live = by.is_none().then_some(live);
+    Ok(Past { side, kafka, own, recorded, check, decisions, live, heard, limits })
 }
 
 fn limits(recorded: &Recorded, whose: Whose) -> Vec<String> {
@@ -209,6 +256,9 @@ fn limits(recorded: &Recorded, whose: Whose) -> Vec<String> {
         Whose::Given => {
             "No report names guards whose text is on the topic policies, so those of the configuration hold, or the \
              built-in ones."
+        }
+        Whose::Nobodys => {
+            "A candidate asks no guards, so those of the configuration hold for what it decided, or the built-in ones."
         }
         Whose::Asked => "The guards of --against-guards hold for what was decided, whatever guards held then.",
     };

@@ -29,7 +29,8 @@ pub struct BacktestArgs {
     /// The guards under test; those of --config, else the built-in ones, unless given
     #[arg(long, value_name = "FILE")]
     pub guards: Option<PathBuf>,
-    /// What to compare with: the other rules, a folder or a file; or `recorded`, what was decided live
+    /// What to compare with: the other rules, a folder or a file; `recorded`, what was decided live; or
+    /// `candidate:NAME`, what that candidate decides beside it (`cordon-act --candidate`)
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub against: Vec<PathBuf>,
     /// The guards to compare with; the same as --guards unless given
@@ -44,11 +45,11 @@ pub struct BacktestArgs {
     )]
     pub config: Option<PathBuf>,
     /// Records that were made at or after this time: `2026-09-01`, `2026-09-01T08:00Z`, or `-90d`
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true, conflicts_with = "manifest")]
-    pub from: Option<crate::time::Asked>,
+    #[arg(long, value_name = "TIME", value_parser = cordon_runtime::time::parse, allow_hyphen_values = true, conflicts_with = "manifest")]
+    pub from: Option<cordon_runtime::time::Asked>,
     /// Records that were made before this time
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true, conflicts_with = "manifest")]
-    pub to: Option<crate::time::Asked>,
+    #[arg(long, value_name = "TIME", value_parser = cordon_runtime::time::parse, allow_hyphen_values = true, conflicts_with = "manifest")]
+    pub to: Option<cordon_runtime::time::Asked>,
     /// Recorded enriched alerts, one JSON record a line, plain or packed with zstd; - is standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub input: Vec<PathBuf>,
@@ -76,7 +77,7 @@ pub struct BacktestArgs {
     #[arg(long, value_enum, value_name = "MODE")]
     pub mode: Option<Ceiling>,
     /// How long an action takes that Defender has accepted
-    #[arg(long, default_value = "2m", value_name = "TIME", value_parser = crate::time::span)]
+    #[arg(long, default_value = "2m", value_name = "TIME", value_parser = cordon_runtime::time::span)]
     pub succeeds_after: std::time::Duration,
     /// What people answer to what is held
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]

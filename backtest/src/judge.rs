@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cordon_policy::{Condition, Judged, Rule, RuleSet};
 use cordon_records::Verdict;
+use cordon_runtime::time::Period;
 use jiff::Timestamp;
 
 use crate::acting::Acting;
@@ -15,7 +16,6 @@ use crate::quick::Quick;
 use crate::record::Record;
 use crate::recorded::Check;
 use crate::tally::Tally;
-use crate::time::Period;
 
 /// All that the first step gives.
 #[derive(Debug)]

@@ -41,7 +41,6 @@ mod sweep;
 mod tally;
 #[cfg(test)]
 mod tests;
-mod time;
 mod unread;
 mod watch;
 

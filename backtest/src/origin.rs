@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_records::Topic;
 use cordon_runtime::kafka::KafkaSettings;
+use cordon_runtime::time::Period;
 use jiff::Timestamp;
 
 use crate::args::BacktestArgs;
@@ -14,7 +15,6 @@ use crate::error::BacktestError;
 use crate::fleet::TOO_OLD;
 use crate::input::{Files, Source, TopicRange};
 use crate::manifest::{Manifest, ManifestInput};
-use crate::time::Period;
 
 /// See the module.
 #[derive(Debug)]
@@ -113,9 +113,17 @@ impl Origin {
     /// # Errors
     /// When the broker cannot be had, or does not hold the range.
     pub fn decisions(&self, and_later: bool) -> Result<Option<TopicRange>, BacktestError> {
+        self.kafka().map(|kafka| self.decisions_of(kafka, and_later)).transpose()
+    }
+
+    /// The same of whoever has these topics.
+    ///
+    /// # Errors
+    /// As [`Self::decisions`].
+    pub fn decisions_of(&self, kafka: &KafkaSettings, and_later: bool) -> Result<TopicRange, BacktestError> {
         let from = self.period.from.map(|from| from.checked_sub(TOO_OLD).unwrap_or(Timestamp::MIN));
         let period = Period { from, to: self.period.to.filter(|_| !and_later) };
-        self.kafka().map(|kafka| self.range(kafka, Topic::Decisions, period)).transpose()
+        self.range(kafka, Topic::Decisions, period)
     }
 
     /// What was reported, or what people said, since then.

@@ -6,6 +6,7 @@ use std::io::Write;
 use cordon_policy::RuleSet;
 use cordon_records::Mode;
 use cordon_response::Waits;
+use cordon_runtime::time::Period;
 use cordon_settings::Problems;
 use jiff::Timestamp;
 
@@ -29,7 +30,6 @@ use crate::respond::{Played, Times, Voices, play};
 use crate::settings::Settings;
 use crate::side::Side;
 use crate::tally::Tally;
-use crate::time::Period;
 
 /// What a backtest says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

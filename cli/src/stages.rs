@@ -7,7 +7,7 @@ use cordon_act::{Act, ActArgs, ActSettings};
 use cordon_defender::DefenderSettings;
 use cordon_enrich::Enrich;
 use cordon_ingest::{Ingest, PollInterval};
-use cordon_notify::Notify;
+use cordon_notify::{Notify, NotifyArgs};
 use cordon_policy::Guards;
 use cordon_records::{SystemClock, TenantId};
 use cordon_runtime::context::Context;
@@ -46,7 +46,7 @@ impl Stages {
             one::<Ingest>(self.ingest, NoArgs::default(), contexts.ingest, &shutdown),
             one::<Enrich>(self.enrich, NoArgs::default(), contexts.enrich, &shutdown),
             one::<Act>(self.act, act, contexts.act, &shutdown),
-            one::<Notify>(self.notify, NoArgs::default(), contexts.notify, &shutdown),
+            one::<Notify>(self.notify, NotifyArgs::default(), contexts.notify, &shutdown),
         );
         ingest.and(enrich).and(act).and(notify)
     }

@@ -38,6 +38,21 @@ impl EnrichSettings {
         let mut defender_section = root.section("defender");
         let defender = DefenderSettings::read(&mut defender_section);
         defender_section.finish();
+        let Own { lookups, concurrency, deadline, cache_ttl } = Own::read(root);
+        Some(Self { defender: defender?, lookups, concurrency, deadline, cache_ttl })
+    }
+}
+
+/// What the section `enrich` says.
+struct Own {
+    lookups: Vec<Lookup>,
+    concurrency: usize,
+    deadline: Duration,
+    cache_ttl: Duration,
+}
+
+impl Own {
+    fn read(root: &mut Section) -> Self {
         let mut section = root.section("enrich");
         let lookups = section.texts("lookups").convert(|names| lookups(&names)).or(vec![Lookup::Machine]);
         let concurrency = section.count("concurrency").convert(concurrency).or(1_000);
@@ -50,8 +65,13 @@ impl EnrichSettings {
             .check(|ttl| within(*ttl, Duration::ZERO, Duration::from_secs(24 * 3_600)))
             .or(Duration::from_secs(300));
         section.finish();
-        Some(Self { defender: defender?, lookups, concurrency, deadline, cache_ttl })
+        Self { lookups, concurrency, deadline, cache_ttl }
     }
+}
+
+/// How many alerts are worked on at once, for who looks nothing up and is told of no credential.
+pub fn concurrency_alone(root: &mut Section) -> usize {
+    Own::read(root).concurrency
 }
 
 fn lookups(names: &[String]) -> Result<Vec<Lookup>, String> {

@@ -13,6 +13,12 @@ pub enum EnrichError {
     /// The API's client cannot be made.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// A replay's range holds too much.
+    #[error("what was found in this time takes more than {} MiB; replay a shorter time", most / (1024 * 1024))]
+    TooMuchRecorded {
+        /// So many bytes are held at most.
+        most: usize,
+    },
     /// The metrics' names are taken by something else in this process.
     #[error("cannot register the metrics of enrich: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -23,7 +29,7 @@ impl Classified for EnrichError {
         match self {
             Self::Kafka(failure) => failure.class(),
             Self::Api(error) => error.class(),
-            Self::Metrics(_) => ErrorClass::Fatal,
+            Self::Metrics(_) | Self::TooMuchRecorded { .. } => ErrorClass::Fatal,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The work on one alert: read it, look its machine up, make one record of both ([`expand`], pure), send it on. Nothing that
 //! fails here keeps an alert back.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,25 +20,31 @@ use crate::machine_cache::MachineCache;
 /// The part of health that tells whether lookups are permitted.
 const COMPONENT: &str = "defender";
 
-/// Expands alerts.
-pub struct Enricher {
+/// What there is to know about an alert.
+pub trait Facts: Send + Sync + 'static {
+    /// The machine that it names, or why there is none.
+    ///
+    /// # Errors
+    /// When to ask again: waiting for our own quota is not a lookup that failed.
+    fn machine(
+        &self,
+        alert: &AlertRecord,
+        id: &MachineId,
+    ) -> impl Future<Output = Result<Result<Verbatim, String>, Duration>> + Send;
+
+    /// When its record is made.
+    fn made_at(&self, alert: &AlertRecord) -> Timestamp;
+}
+
+/// Asks Defender.
+pub struct Asked {
     machines: Option<MachineCache>,
     clock: Arc<dyn Clock>,
     health: Health,
 }
 
-impl Enricher {
-    /// `machines` is absent when the lookup is switched off.
-    #[must_use]
-    pub fn new(machines: Option<MachineCache>, clock: Arc<dyn Clock>, health: Health) -> Self {
-        Self { machines, clock, health }
-    }
-
-    /// The machine, or why there is none.
-    ///
-    /// # Errors
-    /// When to ask again: waiting for our own quota is not a lookup that failed.
-    async fn machine(&self, id: &MachineId) -> Result<Result<Verbatim, String>, Duration> {
+impl Facts for Asked {
+    async fn machine(&self, _: &AlertRecord, id: &MachineId) -> Result<Result<Verbatim, String>, Duration> {
         let Some(machines) = &self.machines else {
             return Ok(Err("the lookup is switched off (enrich.lookups)".to_owned()));
         };
@@ -47,6 +54,18 @@ impl Enricher {
             Err(LookupError::Busy { after }) => Err(after),
             found => Ok(found.map_err(|error| error.to_string())),
         }
+    }
+
+    fn made_at(&self, _: &AlertRecord) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Asked {
+    /// `machines` is absent when the lookup is switched off.
+    #[must_use]
+    pub fn new(machines: Option<MachineCache>, clock: Arc<dyn Clock>, health: Health) -> Self {
+        Self { machines, clock, health }
     }
 
     fn report(&self, id: &MachineId, found: &Result<Verbatim, LookupError>) {
@@ -63,18 +82,21 @@ impl Enricher {
             Err(LookupError::Busy { .. }) => {}
         }
     }
+}
 
-    fn emit(&self, record: &EnrichedRecord, key: &str) -> Outcome {
-        let id = &record.id;
-        let headers = Headers::event("enrich", "alert.enriched", id, record.enriched_at, record.alert_id.as_str());
-        match Outbound::json(Topic::Enriched, key, headers, record) {
-            Ok(outbound) => Outcome::Emit(vec![outbound]),
-            Err(error) => Outcome::Halt(format!("cannot write {id} as JSON: {error}; please report this")),
-        }
+/// Expands alerts.
+pub struct Enricher<F>(pub F);
+
+fn emit(record: &EnrichedRecord, key: &str) -> Outcome {
+    let id = &record.id;
+    let headers = Headers::event("enrich", "alert.enriched", id, record.enriched_at, record.alert_id.as_str());
+    match Outbound::json(Topic::Enriched, key, headers, record) {
+        Ok(outbound) => Outcome::Emit(vec![outbound]),
+        Err(error) => Outcome::Halt(format!("cannot write {id} as JSON: {error}; please report this")),
     }
 }
 
-impl Handler for Enricher {
+impl<F: Facts> Handler for Enricher<F> {
     async fn handle(&self, record: &Inbound) -> Outcome {
         let alert = match record.json::<AlertRecord>() {
             Ok(alert) => alert,
@@ -82,14 +104,15 @@ impl Handler for Enricher {
         };
         let id = machine_of(&alert);
         let machine = match &id {
-            Ok(id) => match self.machine(id).await {
+            Ok(id) => match self.0.machine(&alert, id).await {
                 Ok(machine) => machine,
                 Err(after) => return Outcome::Retry { after, why: "the quota for lookups is used up".to_owned() },
             },
             Err(why) => Err((*why).to_owned()),
         };
-        let (enriched, key) = expand(alert, id.ok().as_ref(), machine, self.clock.now());
-        self.emit(&enriched, &key)
+        let made_at = self.0.made_at(&alert);
+        let (enriched, key) = expand(alert, id.ok().as_ref(), machine, made_at);
+        emit(&enriched, &key)
     }
 }
 
@@ -203,7 +226,7 @@ mod tests {
         let lookup = Arc::new(OutOfQuotaOnce(AtomicBool::new(true)));
         let metrics = Metrics::register(&Registry::new()).unwrap();
         let cache = MachineCache::start(lookup, Duration::from_secs(60), metrics);
-        let enricher = Enricher::new(Some(cache), Arc::new(SystemClock), Health::new("enrich"));
+        let enricher = Enricher(Asked::new(Some(cache), Arc::new(SystemClock), Health::new("enrich")));
         let alert = r#"{"id":"a@1","alert_id":"a","tenant":"t","source":"mde","change":"new","seen_at":"2026-11-22T18:00:00Z","raw":{"id":"a","machineId":"m"}}"#;
         let inbound = Inbound {
             topic: Topic::Alerts,

@@ -11,6 +11,8 @@ mod handler;
 pub mod lookup;
 pub mod machine_cache;
 mod metrics;
+mod recorded;
+mod replay;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,9 +31,10 @@ use tokio_util::sync::CancellationToken;
 pub use config::EnrichSettings;
 pub use error::EnrichError;
 pub use metrics::Metrics;
+pub use replay::EnrichAgain;
 
 use config::Lookup;
-use handler::Enricher;
+use handler::{Asked, Enricher};
 use machine_cache::MachineCache;
 
 /// The group whose members share the work; without the prefix.
@@ -84,7 +87,7 @@ impl Stage for Enrich {
             }
             std::future::pending::<Infallible>().await
         };
-        let enricher = Enricher::new(machines, Arc::clone(&context.clock), context.health.clone());
+        let enricher = Enricher(Asked::new(machines, Arc::clone(&context.clock), context.health.clone()));
         let subscription =
             Subscription { topic: Topic::Alerts, group: GROUP.to_owned(), concurrency: settings.concurrency };
         tokio::select! {

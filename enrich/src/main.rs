@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cordon_runtime::process::main::<cordon_enrich::Enrich>()
+    cordon_runtime::process::main_with_replay::<cordon_enrich::Enrich, cordon_enrich::EnrichAgain>()
 }

@@ -45,3 +45,10 @@ fn defaults_are_enough_beside_broker_and_identity() {
     );
     assert_eq!(answer.status.code(), Some(0), "{}", String::from_utf8_lossy(&answer.stderr));
 }
+
+#[test]
+fn nothing_that_is_recorded_can_be_replayed_by_a_stage_without_input_topic() {
+    let answer = run(&["--config", "missing.yaml", "--replay-from", "-1d", "--replay-name", "x"]);
+    let text = String::from_utf8(answer.stderr).unwrap();
+    assert!(answer.status.code() == Some(2) && text.contains("cordon-ingest has no input topic"), "{text}");
+}

@@ -1,5 +1,6 @@
 //! The stage's errors, and what may be done about each.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cordon_records::{Classified, ErrorClass};
@@ -64,6 +65,14 @@ impl Classified for DeliveryError {
 /// Why the stage stops.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
+    /// The mails of a replay have no place.
+    #[error("the mails of the replay cannot go to {}: {source}", path.display())]
+    Folder {
+        /// Where they were to go.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The templates that are built in do not compile.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -84,7 +93,7 @@ pub enum NotifyError {
 impl Classified for NotifyError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Render(_) | Self::Metrics(_) | Self::Encode(_) => ErrorClass::Fatal,
+            Self::Folder { .. } | Self::Render(_) | Self::Metrics(_) | Self::Encode(_) => ErrorClass::Fatal,
             Self::Kafka(error) => error.class(),
             Self::Graph(error) => error.class(),
         }

@@ -19,22 +19,26 @@ pub mod metrics;
 pub mod mistakes;
 pub mod notified;
 pub mod render;
+mod replay;
 pub mod smtp;
 pub mod transport;
 pub mod window;
 pub mod wording;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cordon_defender::{CallMetrics, Graph, Ports};
 use cordon_records::Topic;
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Access, ElectError, Election, Start, elect};
-use cordon_runtime::process::{NoArgs, Stage};
+use cordon_runtime::process::Stage;
 use cordon_runtime::telemetry::metrics::register;
 use cordon_runtime::telemetry::watch_need;
 use cordon_settings::Section;
 use tokio_util::sync::CancellationToken;
+
+pub use crate::replay::NotifyAgain;
 
 use crate::config::{MailConfig, NotifySettings, Route};
 use crate::error::NotifyError;
@@ -55,17 +59,25 @@ pub const ACCESS: Access = Access {
     ..Access::NONE
 };
 
+/// Flags of `cordon-notify`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct NotifyArgs {
+    /// Where a replay puts its mails, one file each, for none is sent: a folder that is empty, or is to be made
+    #[arg(long, value_name = "DIR", requires = "replay_name", help_heading = "Replay")]
+    pub replay_mails: Option<PathBuf>,
+}
+
 /// Stage notify.
 #[derive(Debug)]
 pub struct Notify;
 
 impl Stage for Notify {
     const NAME: &'static str = "notify";
-    type Args = NoArgs;
+    type Args = NotifyArgs;
     type Settings = NotifySettings;
     type Error = NotifyError;
 
-    fn access(_: &NoArgs) -> &'static [Access] {
+    fn access(_: &NotifyArgs) -> &'static [Access] {
         &[ACCESS]
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cordon_records::{Clock as _, SystemClock};
+use cordon_runtime::time::Period;
 
 use super::output::{Output, Written};
 use super::pseudonym::Pseudonyms;
@@ -15,7 +16,6 @@ use crate::input::{Chunk, Covered, Files, InOrder, Source, TopicRange};
 use crate::print::harmless;
 use crate::record::Record;
 use crate::settings::Settings;
-use crate::time::Period;
 use crate::unread::Unread;
 
 /// So many records that were left out are named.
@@ -31,11 +31,11 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub input: Vec<PathBuf>,
     /// Records that were made at or after this time: `2026-09-01`, `2026-09-01T08:00Z`, or `-90d`
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub from: Option<crate::time::Asked>,
+    #[arg(long, value_name = "TIME", value_parser = cordon_runtime::time::parse, allow_hyphen_values = true)]
+    pub from: Option<cordon_runtime::time::Asked>,
     /// Records that were made before this time
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub to: Option<crate::time::Asked>,
+    #[arg(long, value_name = "TIME", value_parser = cordon_runtime::time::parse, allow_hyphen_values = true)]
+    pub to: Option<cordon_runtime::time::Asked>,
     /// Replace what names machines and people; where the key is: env:NAME or file:/path
     #[arg(long, value_name = "KEYFILE")]
     pub pseudonyms: Option<String>,

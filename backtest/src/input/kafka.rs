@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cordon_records::Topic;
 use cordon_runtime::kafka::{Extent, KafkaSettings, Lent, RangeReader, Span};
+use cordon_runtime::time::Period;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,6 @@ use super::{Chunk, Covered, Source};
 use crate::error::BacktestError;
 use crate::manifest::ManifestInput;
 use crate::progress::Size;
-use crate::time::Period;
 
 /// How many bytes a chunk holds, about.
 const CHUNK: usize = 1 << 20;

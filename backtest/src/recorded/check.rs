@@ -62,16 +62,15 @@ impl Check {
         noted.acts
     }
 
-    /// How exactly it was reproduced; what was not is read once more to say why.
+    /// How exactly it was reproduced; what was not is read once more to say why: records here, decisions there.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn end(self, kafka: &KafkaSettings) -> Result<Reproduced, BacktestError> {
+    pub fn end(self, kafka: &KafkaSettings, decided: &KafkaSettings) -> Result<Reproduced, BacktestError> {
         let differing = self.differing.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut differences = Vec::with_capacity(differing.len());
-        let topics = [Topic::Enriched, Topic::Decisions].map(|topic| RangeReader::open(kafka, topic));
-        let [enriched, decisions] = topics;
-        let (enriched, decisions) = (enriched?, decisions?);
+        let enriched = RangeReader::open(kafka, Topic::Enriched)?;
+        let decisions = RangeReader::open(decided, Topic::Decisions)?;
         for ((partition, offset), noted) in differing {
             let record = one(&enriched, partition, offset)?;
             let decision = one(&decisions, 0, noted.at)?;

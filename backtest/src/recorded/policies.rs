@@ -22,6 +22,8 @@ pub enum Whose {
     Recorded,
     /// No report names any, or their text is not at hand.
     Given,
+    /// A candidate decided, and asked none.
+    Nobodys,
     /// Others are asked for.
     Asked,
 }

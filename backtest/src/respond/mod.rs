@@ -28,7 +28,7 @@ pub use courses::{Played, Step};
 use model::ModelTenant;
 use people::People;
 pub use people::Voices;
-pub use replay::{Live, replay};
+pub use replay::{Live, Outcomes, replay};
 
 /// What a live responder knows from its configuration and its surroundings.
 #[derive(Debug, Clone, Copy)]

@@ -9,6 +9,7 @@ use cordon_records::{
 };
 use cordon_response::Event;
 use cordon_response::facts::FreshFacts;
+use cordon_runtime::time::Period;
 use jiff::Timestamp;
 
 use super::courses::outcome;
@@ -20,7 +21,6 @@ use crate::place::Place;
 use crate::recorded::Recorded;
 use crate::reported::Reported;
 use crate::side::Side;
-use crate::time::Period;
 use crate::unread::{Unread, each};
 
 /// So many differences are told.

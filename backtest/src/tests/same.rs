@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use cordon_policy::{Judged, Laid, RuleSet};
+use cordon_runtime::time::Period;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +15,6 @@ use crate::input::{Chunk, Covered, Source};
 use crate::judge::{Task, judge};
 use crate::progress::{Silent, Size};
 use crate::record::Record;
-use crate::time::Period;
 
 /// Records in memory, cut into chunks of this many.
 struct Memory(Vec<Vec<u8>>, usize);

@@ -1,20 +1,26 @@
 //! What a stage is given to work with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cordon_records::{Classified, Clock, ErrorClass};
 use prometheus::Registry;
 
+use crate::beside::Beside;
 use crate::kafka::{KafkaFailure, KafkaSettings, Producer};
 use crate::telemetry::{Health, StageMetrics};
 
 /// The surroundings of one stage; copies share everything.
 #[derive(Clone)]
 pub struct Context {
-    /// Where the broker is.
+    /// Where the broker is, and the stage's own topics and groups.
     pub kafka: KafkaSettings,
+    /// Where its input is: the installation's topics, whatever runs beside that.
+    pub(crate) input: KafkaSettings,
+    /// Where its input ends, if it does.
+    pub(crate) ends: Option<Ends>,
     /// The one producer.
     pub producer: Producer,
     /// The counters that every stage has.
@@ -36,6 +42,29 @@ pub struct Context {
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("stage", &self.stage).field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// Where the input of a replay ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ends {
+    /// The first offset of each partition that is no part of it; of partitions that are not named nothing is.
+    pub(crate) offsets: BTreeMap<i32, i64>,
+    /// Whether everything before was settled.
+    reached: Arc<AtomicBool>,
+}
+
+impl Ends {
+    pub(crate) fn at(offsets: BTreeMap<i32, i64>) -> Self {
+        Self { offsets, reached: Arc::default() }
+    }
+
+    pub(crate) fn reach(&self) {
+        self.reached.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn are_reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
     }
 }
 
@@ -92,11 +121,39 @@ impl Context {
             health,
             groups: Groups::default(),
             owner: owner(),
+            input: kafka.clone(),
+            ends: None,
             kafka,
             registry,
             clock,
             stage,
         })
+    }
+
+    /// Sets up what runs beside the installation at `kafka`: it reads there, and knows no other topics to write to than its
+    /// own.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn beside(
+        stage: &'static str,
+        kafka: KafkaSettings,
+        beside: &Beside,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ContextError> {
+        let own = Self::open(stage, kafka.beside(beside), Registry::new(), clock)?;
+        Ok(Self { input: kafka, ..own })
+    }
+
+    /// The same surroundings, for reading what the installation has on its topics.
+    #[must_use]
+    pub fn reading_input(&self) -> Self {
+        Self { kafka: self.input.clone(), ..self.clone() }
+    }
+
+    /// Whether it runs beside the installation whose topics it reads.
+    pub(crate) fn is_beside(&self) -> bool {
+        self.kafka.topic_prefix != self.input.topic_prefix
     }
 }
 

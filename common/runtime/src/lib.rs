@@ -3,8 +3,10 @@
 //!
 //! Read in this order: [`process`] (how a stage starts), [`kafka`] (what it does with topics).
 
+pub mod beside;
 pub mod context;
 mod heartbeat;
 pub mod kafka;
 pub mod process;
 pub mod telemetry;
+pub mod time;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordon_notify::Notify;
 use cordon_notify::config::{MailConfig, NotifySettings};
 use cordon_notify::mailer::Mailer;
 use cordon_notify::transport::Transport;
+use cordon_notify::{Notify, NotifyArgs};
 use cordon_records::{ActionKey, ActionRecord, ActionState, Headers, Report, SystemClock, Topic};
 use cordon_runtime::context::Context;
 use cordon_runtime::kafka::{Election, KafkaSettings, MemoryBroker, Outbound, Start, elect, read_all};
-use cordon_runtime::process::{NoArgs, Stage};
+use cordon_runtime::process::Stage;
 use cordon_settings::{Document, Reader};
 use cordon_simulator::{Options, Simulator};
 use prometheus::{Registry, TextEncoder};
@@ -72,7 +72,7 @@ impl World {
         let registry = Registry::new();
         let context = Context::open("notify", self.kafka(), registry.clone(), Arc::new(SystemClock)).unwrap();
         let (shutdown, health) = (CancellationToken::new(), context.health.clone());
-        let stage = Notify::run(read, NoArgs::default(), context, shutdown.clone());
+        let stage = Notify::run(read, NotifyArgs::default(), context, shutdown.clone());
         Running {
             task: tokio::spawn(async move { stage.await.map_err(|error| error.to_string()) }),
             shutdown,

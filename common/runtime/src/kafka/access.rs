@@ -70,6 +70,18 @@ impl Access {
         let checked: BTreeSet<Topic> = all.iter().flat_map(|access| access.checks).copied().collect();
         checked.into_iter().collect()
     }
+
+    /// The topics that these write.
+    pub(crate) fn written(all: &[Self]) -> Vec<Topic> {
+        let written: BTreeSet<Topic> = all.iter().flat_map(|access| access.writes).copied().collect();
+        written.into_iter().collect()
+    }
+
+    /// The topics that must be there before these start, and that others write.
+    pub(crate) fn written_by_others(all: &[Self]) -> Vec<Topic> {
+        let written = Self::written(all);
+        Self::checked(all).into_iter().filter(|topic| !written.contains(topic)).collect()
+    }
 }
 
 /// Kafka takes Read and Write for Describe as well.

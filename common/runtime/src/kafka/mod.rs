@@ -41,3 +41,4 @@ pub use topics::snapshot::{fold_all, fold_since, oldest_at, read_all, read_newes
 pub use topics::tail::Tail;
 pub use topics::trial::{Outcome as TrialOutcome, Trial, try_rights};
 pub use topics::{Applied, TopicsError, apply_topics, check_topics, cluster_id, commit_end, has_committed};
+pub(crate) use topics::{claim_topic, make_topics, place_group};

@@ -16,6 +16,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use secrecy::ExposeSecret;
 
+use crate::beside::Beside;
 use crate::kafka::error::KafkaFailure;
 use crate::kafka::producer::Departure;
 
@@ -107,6 +108,12 @@ impl KafkaSettings {
             properties: BTreeMap::new(),
             in_memory: true,
         }
+    }
+
+    /// The same broker, for what runs beside the installation: topics and groups have names of their own.
+    #[must_use]
+    pub fn beside(&self, beside: &Beside) -> Self {
+        Self { topic_prefix: format!("{}{beside}.", self.topic_prefix), ..self.clone() }
     }
 
     /// The topic's name on the broker.

@@ -10,6 +10,8 @@ use super::signals::Signal;
 use crate::context::ContextError;
 use crate::kafka::{Fault, KafkaFailure, TopicsError};
 
+/// The command line asks for what cannot be.
+const USAGE: u8 = 2;
 /// Something outside is missing or unreachable.
 pub(super) const UNAVAILABLE: u8 = 69;
 /// The stage failed.
@@ -45,12 +47,14 @@ fn code(failure: &StageFailure) -> u8 {
     match failure {
         StageFailure::Topics(TopicsError::Kafka(failure)) => fault(failure),
         StageFailure::Topics(TopicsError::Wrong(_)) => UNAVAILABLE,
+        StageFailure::Used { .. } => USAGE,
         StageFailure::Broker(failure) | StageFailure::Context(ContextError::Kafka(failure)) => fault(failure),
         StageFailure::Context(ContextError::Metrics(_))
         | StageFailure::Telemetry(_)
         | StageFailure::Start(_)
         | StageFailure::Panicked(_)
         | StageFailure::Overrun
+        | StageFailure::CutShort(_)
         | StageFailure::Stuck => SOFTWARE,
         StageFailure::Stage(error) => match error.class() {
             ErrorClass::Transient => UNAVAILABLE,

@@ -16,6 +16,20 @@ pub enum StageFailure {
     /// The broker refuses this client. One that cannot be reached is waited for instead.
     #[error(transparent)]
     Broker(KafkaFailure),
+    /// The name of a replay was taken before.
+    #[error(
+        "the name {name} was used: {topic} is there already; take another one, or delete what that replay left with \
+         `kafka-topics --delete`"
+    )]
+    Used {
+        /// The name.
+        name: String,
+        /// The topic that is there.
+        topic: String,
+    },
+    /// A replay was told to stop before it had read its range. What it came to until then.
+    #[error("the replay was stopped before the end of its range: {0}")]
+    CutShort(String),
     /// The stage could not be set up.
     #[error(transparent)]
     Context(#[from] ContextError),
@@ -47,7 +61,12 @@ impl Classified for StageFailure {
             Self::Context(error) => error.class(),
             Self::Telemetry(error) => error.class(),
             Self::Stage(error) => error.class(),
-            Self::Start(_) | Self::Panicked(_) | Self::Overrun | Self::Stuck => ErrorClass::Fatal,
+            Self::Start(_)
+            | Self::Panicked(_)
+            | Self::Overrun
+            | Self::Stuck
+            | Self::Used { .. }
+            | Self::CutShort(_) => ErrorClass::Fatal,
         }
     }
 }

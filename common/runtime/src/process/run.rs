@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use cordon_records::{Classified, ErrorClass, Topic};
+use cordon_records::{Classified, ErrorClass};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Stage;
 use super::budget::{DRAIN_BUDGET, FLUSH_BUDGET};
 use super::failure::StageFailure;
+use super::replay;
+use crate::beside::{Beside, Replay};
 use crate::context::Context;
 use crate::heartbeat;
-use crate::kafka::{Access, TopicsError, check_topics};
+use crate::kafka::{Access, TopicsError, check_topics, make_topics};
 use crate::telemetry::Health;
 
 /// The pause after the first failed look at the broker; it doubles.
@@ -30,9 +32,30 @@ pub async fn run_embedded<S: Stage>(
     context: Context,
     shutdown: CancellationToken,
 ) -> Result<(), StageFailure> {
-    if !topics_are_there(&context, &Access::checked(S::access(&args)), &shutdown).await? {
-        return Ok(());
+    let again = match S::beside(&args) {
+        Some(Beside::Replay(replay)) => Some(replay),
+        Some(Beside::Candidate(_)) | None => None,
+    };
+    let are_there = topics_are_there(&context, (S::access(&args), again.as_ref()), &shutdown).await?;
+    match again {
+        Some(_) if !are_there => Err(StageFailure::CutShort("it had not begun".to_owned())),
+        Some(replay) => {
+            let context = replay::begin(&replay, context).await?;
+            until_ended::<S>(settings, args, context.clone(), shutdown).await?;
+            replay::tell(&replay, &context)
+        }
+        None if !are_there => Ok(()),
+        None => until_ended::<S>(settings, args, context, shutdown).await,
     }
+}
+
+/// Runs the stage, and says meanwhile that it lives.
+async fn until_ended<S: Stage>(
+    settings: S::Settings,
+    args: S::Args,
+    context: Context,
+    shutdown: CancellationToken,
+) -> Result<(), StageFailure> {
     let (health, producer) = (context.health.clone(), context.producer.clone());
     let beating = context.clone();
     let mut task = JoinSet::new();
@@ -71,10 +94,10 @@ async fn drain_budget(shutdown: &CancellationToken, health: &Health) {
 /// Waits until the topics can be looked at; false when `shutdown` came first.
 async fn topics_are_there(
     context: &Context,
-    topics: &[Topic],
+    (access, again): (&[Access], Option<&Replay>),
     shutdown: &CancellationToken,
 ) -> Result<bool, StageFailure> {
-    if context.kafka.in_memory || topics.is_empty() {
+    if context.kafka.in_memory || Access::checked(access).is_empty() {
         return Ok(true);
     }
     context.health.set_ready("kafka", false, "the broker has not been reached yet");
@@ -82,10 +105,10 @@ async fn topics_are_there(
     loop {
         let looked = tokio::select! {
             () = shutdown.cancelled() => return Ok(false),
-            looked = check_topics(&context.kafka, topics) => looked,
+            looked = look_at_topics(context, access, again) => looked,
         };
         match looked {
-            Ok(_) => break,
+            Ok(()) => break,
             Err(error) => wait_or_fail(context, error, pause)?,
         }
         tokio::select! {
@@ -95,6 +118,18 @@ async fn topics_are_there(
     }
     context.health.set_ready("kafka", true, "");
     Ok(true)
+}
+
+/// The topics of the installation must be there. What runs beside it makes its own, but for the one by which a replay claims
+/// its name.
+async fn look_at_topics(context: &Context, access: &[Access], again: Option<&Replay>) -> Result<(), TopicsError> {
+    if !context.is_beside() {
+        return check_topics(&context.kafka, &Access::checked(access)).await.map(drop);
+    }
+    check_topics(&context.input, &Access::written_by_others(access)).await?;
+    let mut own = Access::written(access);
+    own.retain(|topic| again.is_none_or(|replay| *topic != replay.output));
+    make_topics(&context.kafka, &own).await
 }
 
 fn wait_or_fail(context: &Context, error: TopicsError, pause: Duration) -> Result<(), StageFailure> {
@@ -120,7 +155,7 @@ fn wait_or_fail(context: &Context, error: TopicsError, pause: Duration) -> Resul
 mod tests {
     use std::sync::Arc;
 
-    use cordon_records::SystemClock;
+    use cordon_records::{SystemClock, Topic};
     use cordon_settings::Section;
     use prometheus::Registry;
 

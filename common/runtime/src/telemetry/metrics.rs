@@ -20,6 +20,21 @@ pub struct StageMetrics {
     lag: IntGaugeVec,
 }
 
+/// What became of the records of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Read.
+    pub received: u64,
+    /// Led to output.
+    pub sent: u64,
+    /// Left out on purpose.
+    pub skipped: u64,
+    /// Set aside as dead letters.
+    pub dead_lettered: u64,
+    /// Deleted by the broker before they were read.
+    pub lost: u64,
+}
+
 /// Registers a collector. One of the same name and labels that is there already is replaced: a stage that is started
 /// again inside a running process begins at zero, as it would after a restart of the process.
 ///
@@ -95,6 +110,22 @@ impl StageMetrics {
     /// only what changed.
     pub fn in_flight_changed(&self, by: i64) {
         self.in_flight.add(by);
+    }
+
+    /// What became of all records so far.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let all = |by_reason: &IntCounterVec| {
+            let families = by_reason.collect();
+            families.iter().flat_map(|family| family.get_metric()).map(|one| one.get_counter().get_value() as u64).sum()
+        };
+        Totals {
+            received: self.received.get(),
+            sent: self.sent.get(),
+            skipped: all(&self.skipped),
+            dead_lettered: all(&self.dead_lettered),
+            lost: self.lost.get(),
+        }
     }
 
     /// How many records of a partition are still ahead; 0 for one that this process no longer reads.

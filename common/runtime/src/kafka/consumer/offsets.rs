@@ -100,6 +100,12 @@ impl PartitionTracker {
         Some(watermark)
     }
 
+    /// Whether everything that was received is settled.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Records that are received and neither settled nor aside.
     #[must_use]
     pub fn pending(&self) -> usize {

@@ -14,6 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
+use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
@@ -23,7 +24,7 @@ use super::hooks::{Hooks, store};
 use super::leave::Farewell;
 use super::loss::{self, Meaning, Watch};
 use super::registry::{Limits, PartitionRegistry};
-use crate::context::Context;
+use crate::context::{Context, Ends};
 use crate::kafka::error::{KafkaFailure, is_fatal, words};
 use crate::kafka::records::Inbound;
 use crate::kafka::settings::Role;
@@ -77,10 +78,15 @@ impl Poller {
         context: &Context,
         shutdown: &CancellationToken,
     ) -> Result<Self, KafkaFailure> {
-        let config = context.kafka.consumer(context.stage, &spec.group, spec.role, spec.reset)?;
+        let mut config = context.kafka.consumer(context.stage, &spec.group, spec.role, spec.reset)?;
+        let ends = context.ends.clone();
+        if ends.is_some() {
+            config.set("enable.partition.eof", "true");
+        }
         context.groups.join(&spec.group);
-        let topic_name: Arc<str> = context.kafka.topic(spec.topic).into();
-        let (registry, stop) = (Arc::new(PartitionRegistry::new(spec.limits)), shutdown.child_token());
+        let topic_name: Arc<str> = context.input.topic(spec.topic).into();
+        let registry = PartitionRegistry::new(spec.limits).ending_at(ends.as_ref().map(|ends| ends.offsets.clone()));
+        let (registry, stop) = (Arc::new(registry), shutdown.child_token());
         let ending = match spec.role {
             // Shared partitions are worked on until the group is left: see `leave`.
             Role::Handler => CancellationToken::new(),
@@ -109,6 +115,7 @@ impl Poller {
             drain,
             gate: Gate::default(),
             watch: Watch::new(Instant::now()),
+            ends: ends.map(|ends| (ends, shutdown.clone())),
         };
         let gone = done.clone().drop_guard();
         std::thread::Builder::new().name("kafka-poll".to_owned()).spawn(move || {
@@ -158,6 +165,8 @@ struct PollThread {
     drain: Duration,
     gate: Gate,
     watch: Watch,
+    /// Where the input ends, and what tells the stage that it has.
+    ends: Option<(Ends, CancellationToken)>,
 }
 
 impl PollThread {
@@ -196,7 +205,12 @@ impl PollThread {
         match self.consumer.poll(POLL)? {
             Ok(message) => {
                 *unseen = unseen.saturating_add(1);
-                if let Some(found) = self.registry.comes(message.partition(), message.offset()) {
+                let (partition, offset) = (message.partition(), message.offset());
+                if self.registry.is_beyond(partition, offset) {
+                    self.has_come(partition, offset);
+                    return None;
+                }
+                if let Some(found) = self.registry.comes(partition, offset) {
                     match loss::judge(&self.consumer, &self.topic.0, self.topic.1, found) {
                         Some(Meaning::Anew) => self.consumer.context().begins_anew(found.partition, found.came),
                         Some(Meaning::Lost(gap)) => self.consumer.context().lost(gap),
@@ -205,6 +219,7 @@ impl PollThread {
                 }
                 self.registry.receive(Inbound::detach(&message, self.topic.1, &self.topic.0));
                 self.consumer.context().connected();
+                self.has_come(partition, offset.saturating_add(1));
                 None
             }
             Err(error) => self.judge(&error),
@@ -214,6 +229,11 @@ impl PollThread {
     /// Most errors are the weather: librdkafka keeps trying by itself. A few end the consumer.
     fn judge(&self, error: &KafkaError) -> Option<KafkaFailure> {
         match error {
+            // Only asked for where the input ends: nothing is there that would come before the end.
+            KafkaError::PartitionEOF(partition) => {
+                self.has_come(*partition, i64::MAX);
+                None
+            }
             KafkaError::MessageConsumptionFatal(_) => Some(KafkaFailure::Dead(error.to_string())),
             KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => {
                 let hooks = self.consumer.context();
@@ -233,11 +253,33 @@ impl PollThread {
         }
     }
 
+    /// All of a partition before this offset has come. Of one of which no more is wanted nothing is fetched any more.
+    fn has_come(&self, partition: i32, next: i64) {
+        if self.registry.has_come(partition, next) {
+            let mut list = TopicPartitionList::with_capacity(1);
+            list.add_partition(&self.topic.0, partition);
+            if let Err(error) = self.consumer.pause(&list) {
+                tracing::debug!(%error, partition, "cannot pause what is read to its end");
+            }
+        }
+    }
+
+    /// Tells the stage when all of an input that ends is settled.
+    fn look_at_the_end(&self) {
+        if let Some((ends, stage)) = &self.ends
+            && self.registry.has_ended()
+        {
+            ends.reach();
+            stage.cancel();
+        }
+    }
+
     fn tick(&mut self) {
         self.consumer.context().settle_doubts(&self.consumer, Instant::now());
         store(&self.consumer, &self.topic.0, &self.registry.advances());
         self.consumer.context().beat(self.registry.pending());
         self.look_at_a_silent_partition();
+        self.look_at_the_end();
     }
 
     fn look_at_a_silent_partition(&mut self) {

@@ -46,6 +46,9 @@ pub(super) struct Break {
 #[derive(Debug)]
 pub(in crate::kafka) struct PartitionRegistry {
     limits: Limits,
+    /// The first offset of each partition that is not wanted any more; of partitions that are not named none is. Nothing where
+    /// reading has no end.
+    ends: Option<BTreeMap<i32, i64>>,
     state: Mutex<State>,
     /// Nothing runs any more on some partition, or one is gone.
     rests: Condvar,
@@ -86,6 +89,8 @@ struct PartitionState {
     /// Nobody could say yet where the group stands: whether records before the first one are lost. Until then no
     /// watermark is handed out, since a commit would pass over them untold.
     doubted: bool,
+    /// All that is wanted of it has come.
+    is_read: bool,
 }
 
 impl PartitionState {
@@ -119,7 +124,34 @@ impl Drop for Running<'_> {
 
 impl PartitionRegistry {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, state: Mutex::default(), rests: Condvar::new(), room: Condvar::new() }
+        Self { limits, ends: None, state: Mutex::default(), rests: Condvar::new(), room: Condvar::new() }
+    }
+
+    /// Wants nothing at these offsets, by partition, and beyond, nor of partitions that are not named.
+    pub(super) fn ending_at(self, ends: Option<BTreeMap<i32, i64>>) -> Self {
+        Self { ends, ..self }
+    }
+
+    /// Whether a record is behind all that is wanted.
+    pub(super) fn is_beyond(&self, partition: i32, offset: i64) -> bool {
+        self.ends.as_ref().is_some_and(|ends| ends.get(&partition).is_none_or(|end| offset >= *end))
+    }
+
+    /// All before this offset has come. Says whether nothing more of the partition is wanted.
+    pub(super) fn has_come(&self, partition: i32, next: i64) -> bool {
+        let is_read = self.is_beyond(partition, next);
+        if is_read && let Some(held) = self.lock().partitions.get_mut(&partition) {
+            held.is_read = true;
+        }
+        is_read
+    }
+
+    /// Whether all that is wanted has come and is settled. Never where reading has no end.
+    pub(super) fn has_ended(&self) -> bool {
+        let Some(ends) = &self.ends else { return false };
+        let state = self.lock();
+        let done = |held: &PartitionState| held.is_read && !held.doubted && held.tracker.is_idle();
+        ends.keys().all(|partition| state.partitions.get(partition).is_some_and(done))
     }
 
     /// A poisoned lock only means that another thread panicked between two whole updates.
@@ -146,8 +178,16 @@ impl PartitionRegistry {
         let epoch = state.epochs;
         let lease = Lease { partition, epoch, draining: stop.child_token(), over: CancellationToken::new() };
         let tracker = PartitionTracker::default();
-        let held =
-            PartitionState { lease: lease.clone(), tracker, running: 0, records, next, first: None, doubted: false };
+        let held = PartitionState {
+            lease: lease.clone(),
+            tracker,
+            running: 0,
+            records,
+            next,
+            first: None,
+            doubted: false,
+            is_read: false,
+        };
         if let Some(old) = state.partitions.insert(partition, held) {
             old.lease.draining.cancel();
             old.lease.over.cancel();

@@ -129,12 +129,29 @@ fn told_missing(missing: &[String]) -> Option<String> {
 /// # Errors
 /// When the broker does not answer or refuses.
 pub async fn apply_topics(kafka: &KafkaSettings) -> Result<Vec<Applied>, TopicsError> {
+    apply(kafka, &Topic::ALL).await
+}
+
+/// Makes those of these topics that are missing.
+///
+/// # Errors
+/// When one of them is there and differs, or the broker does not answer or refuses.
+pub(crate) async fn make_topics(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(), TopicsError> {
+    let differing = apply(kafka, topics).await?.into_iter().filter_map(|applied| match applied {
+        Applied::Differs { topic, differences } => Some(format!("{topic} {}", differences.join(", "))),
+        Applied::Created { .. } | Applied::Exists { .. } => None,
+    });
+    let wrong: Vec<String> = differing.collect();
+    if wrong.is_empty() { Ok(()) } else { Err(TopicsError::Wrong(wrong)) }
+}
+
+async fn apply(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Vec<Applied>, TopicsError> {
     let mut applied = Vec::new();
     if kafka.in_memory {
         return Ok(applied);
     }
-    let (seen, brokers) = look(kafka, &Topic::ALL).await?;
-    for (topic, seen) in Topic::ALL.into_iter().zip(seen) {
+    let (seen, brokers) = look(kafka, topics).await?;
+    for (topic, seen) in topics.iter().copied().zip(seen) {
         let name = kafka.topic(topic);
         let Some(seen) = seen else {
             create(kafka, topic, brokers).await?;
@@ -148,16 +165,16 @@ pub async fn apply_topics(kafka: &KafkaSettings) -> Result<Vec<Applied>, TopicsE
             Applied::Differs { topic: name, differences }
         });
     }
-    until_visible(kafka).await?;
+    until_visible(kafka, topics).await?;
     Ok(applied)
 }
 
 /// Waits until every topic can be seen: a broker confirms a new topic before all of its metadata tells of it, and a
 /// stage started in between would find it missing.
-async fn until_visible(kafka: &KafkaSettings) -> Result<(), TopicsError> {
+async fn until_visible(kafka: &KafkaSettings, topics: &[Topic]) -> Result<(), TopicsError> {
     let deadline = Instant::now() + ASK;
     loop {
-        match look(kafka, &Topic::ALL).await {
+        match look(kafka, topics).await {
             Ok((seen, _)) if seen.iter().all(Option::is_some) => return Ok(()),
             Ok(_) => {}
             // A topic whose partitions have no leader yet.
@@ -241,6 +258,41 @@ pub async fn commit_end(kafka: &KafkaSettings, group: &str, topic: Topic) -> Res
         Ok(end)
     };
     ask(kafka, Some(group), commit, (&what, needs)).await
+}
+
+/// Makes a topic that nobody may have made before. Says whether it did.
+///
+/// # Errors
+/// When the broker does not answer or refuses.
+pub(crate) async fn claim_topic(kafka: &KafkaSettings, topic: Topic) -> Result<bool, TopicsError> {
+    let (seen, brokers) = look(kafka, &[topic]).await?;
+    if seen.iter().any(Option::is_some) || !create(kafka, topic, brokers).await? {
+        return Ok(false);
+    }
+    until_visible(kafka, &[topic]).await?;
+    Ok(true)
+}
+
+/// Commits these offsets, by partition, for a group of `own` that is not running, on a topic of `input`.
+///
+/// # Errors
+/// Transient when the broker does not answer; a group with running members refuses.
+pub(crate) async fn place_group(
+    (own, group): (&KafkaSettings, &str),
+    (input, topic): (&KafkaSettings, Topic),
+    offsets: Vec<(i32, i64)>,
+) -> Result<(), KafkaFailure> {
+    let name = input.topic(topic);
+    let what = format!("place group {} in {name}", own.group(group));
+    let needs = Needs::topic(Operation::Read, &name).and_group(Operation::Read, own.group(group));
+    let commit = move |consumer: &BaseConsumer<Connection>| {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, offset) in offsets {
+            list.add_partition_offset(&name, partition, Offset::Offset(offset))?;
+        }
+        consumer.commit(&list, CommitMode::Sync)
+    };
+    ask(own, Some(group), commit, (&what, needs)).await
 }
 
 /// What the broker says of some topics; `None` for one that does not exist.
@@ -357,7 +409,8 @@ pub(super) async fn describe(
     Err(connection.request(what, &needs, KafkaError::AdminOp(code)))
 }
 
-async fn create(kafka: &KafkaSettings, topic: Topic, brokers: usize) -> Result<(), KafkaFailure> {
+/// Says whether it is this call that made it.
+async fn create(kafka: &KafkaSettings, topic: Topic, brokers: usize) -> Result<bool, KafkaFailure> {
     let name = kafka.topic(topic);
     let what = format!("create topic {name}");
     let replicas = i32::try_from(brokers.clamp(1, 3)).unwrap_or(1);
@@ -366,15 +419,16 @@ async fn create(kafka: &KafkaSettings, topic: Topic, brokers: usize) -> Result<(
     let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
     let answer = admin(kafka)?.create_topics([&new], &options()).await;
     let (connection, needs) = (Connection::of(kafka), Needs::topic(Operation::Create, &name));
+    let mut made = true;
     for result in answer.map_err(|answer| connection.request(what.clone(), &needs, answer))? {
-        // Somebody else may have been quicker; the next look will tell whether it is as it must be.
-        if let Err((_, code)) = result
-            && code != RDKafkaErrorCode::TopicAlreadyExists
-        {
-            return Err(connection.request(what, &needs, KafkaError::AdminOp(code)));
+        match result {
+            Ok(_) => {}
+            // Somebody else may have been quicker; the next look will tell whether it is as it must be.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => made = false,
+            Err((_, code)) => return Err(connection.request(what, &needs, KafkaError::AdminOp(code))),
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 fn options() -> AdminOptions {

@@ -159,3 +159,48 @@ fn one_stuck_record_pauses_its_partition_by_span() {
     }
     assert_eq!(registry.full(), vec![3]);
 }
+
+fn ending_at(ends: &[(i32, i64)]) -> PartitionRegistry {
+    PartitionRegistry::new(LIMITS).ending_at(Some(ends.iter().copied().collect()))
+}
+
+#[test]
+fn an_input_with_an_end_has_ended_once_all_before_that_came_and_is_settled_and_one_without_never() {
+    let registry = ending_at(&[(3, 9)]);
+    let (lease, _records) = opened(&registry);
+    registry.receive(inbound(7, None, None));
+    assert!(!registry.has_come(3, 8), "8 is still to come");
+    registry.receive(inbound(8, None, None));
+    assert!(registry.has_come(3, 9) && registry.is_beyond(3, 9) && !registry.is_beyond(3, 8));
+    assert!(registry.settle(&lease, 8) && !registry.has_ended());
+    assert!(registry.settle(&lease, 7) && registry.has_ended());
+    let endless = PartitionRegistry::new(LIMITS);
+    let (lease, _records) = opened(&endless);
+    endless.receive(inbound(8, None, None));
+    assert!(endless.settle(&lease, 8) && !endless.has_come(3, i64::MAX) && !endless.has_ended());
+    assert!(ending_at(&[]).has_ended(), "nothing is wanted");
+}
+
+#[test]
+fn an_input_has_not_ended_while_a_record_is_aside_or_a_partition_is_gone_or_came_anew() {
+    let registry = ending_at(&[(3, 8)]);
+    let (lease, _records) = opened(&registry);
+    registry.receive(inbound(7, None, None));
+    registry.has_come(3, 8);
+    assert!(registry.put_aside(&lease, 7) && !registry.has_ended());
+    registry.close(&[3]);
+    assert!(!registry.has_ended(), "whoever has it next may read it again");
+    let (lease, _records) = opened(&registry);
+    registry.receive(inbound(7, None, None));
+    assert!(registry.settle(&lease, 7) && !registry.has_ended(), "nobody knows yet that nothing more comes");
+    registry.has_come(3, 8);
+    assert!(registry.has_ended());
+    registry.doubt(3);
+    assert!(!registry.has_ended(), "what is lost before the first record is still to be told");
+}
+
+#[test]
+fn of_a_partition_that_an_input_with_an_end_does_not_name_nothing_is_wanted() {
+    let registry = ending_at(&[(3, 8)]);
+    assert!(registry.is_beyond(4, 0) && !registry.is_beyond(3, 7));
+}
