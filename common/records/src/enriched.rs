@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cut::Cut;
 use crate::ids::{AlertId, TenantId};
 use crate::sighting::{Change, Source};
-use crate::{Verbatim, known_version_of_alert, schema_version};
+use crate::{Verbatim, by_name, known_version_of_alert, schema_version};
 
 /// A record on `enriched`: keyed by machine id, else by alert id.
 ///
@@ -34,9 +34,10 @@ pub struct EnrichedRecord<A = Verbatim, M = Verbatim> {
     /// When this record was made. A backtest takes it for "now".
     pub enriched_at: Timestamp,
     /// Microsoft's alert with its evidence (users, files, addresses, domains): byte for byte, but for what `cut` names.
+    #[serde(deserialize_with = "by_name::value")]
     pub alert: A,
     /// Microsoft's machine, byte for byte, of a very large one the fields that are known; absent when it could not be had (see `missing`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "by_name::option", skip_serializing_if = "Option::is_none")]
     pub machine: Option<M>,
     /// What of the alert did not fit into the record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
