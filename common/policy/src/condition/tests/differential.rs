@@ -152,6 +152,69 @@ proptest! {
     }
 }
 
+/// What is said, as far as it counts: false, cannot be told, true.
+fn strength(judged: &Judged) -> u8 {
+    match judged {
+        Judged::False => 0,
+        Judged::Unknown(_) | Judged::Cut(_) => 1,
+        Judged::True => 2,
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn what_is_asked_one_item_at_a_time_is_what_is_said_of_no_item_or_of_any_one_alone(
+        bytes in proptest::collection::vec(any::<u8>(), 100..500),
+        expression in proptest::collection::vec(any::<u8>(), 20..300),
+        list in prop_oneof![Just("alert.evidence"), Just("users")],
+        other in prop_oneof![Just("&&"), Just("||")],
+        is_machine_absent: bool,
+    ) {
+        let (alert, machine) = records(&mut Dice(bytes.into_iter()));
+        let mut writer = Writer::new(Dice(expression.into_iter()));
+        let source = format!("{} {other} {list}.{}", writer.truth(1), writer.exists(list == "users"));
+        let Ok(condition) = Condition::parse(&source) else { return Err(TestCaseError::reject("stricter on purpose")) };
+        if !condition.reads().by_item {
+            return Err(TestCaseError::reject("not by item"));
+        }
+        let judge = |alert: &Alert| {
+            let facts = RecordFacts::new(alert, (!is_machine_absent).then_some(&machine), NOW.parse().unwrap());
+            strength(&condition.judge(&facts))
+        };
+        let with = |evidence: Vec<_>| judge(&Alert { evidence, ..alert.clone() });
+        let each = alert.evidence.iter().map(|item| with(vec![item.clone()]));
+        prop_assert_eq!(judge(&alert), each.chain([with(Vec::new())]).max().unwrap(), "{}", source);
+    }
+}
+
+#[test]
+fn only_what_asks_about_each_item_apart_is_asked_one_item_at_a_time() {
+    let by_item = |source: &str| Condition::parse(source).unwrap().reads().by_item;
+    for source in [
+        "alert.evidence.exists(e, e.sha1 == 'a' && has(e.url))",
+        "alert.severity == 'High' && (users.exists(u, u == 'a') || alert.title == 'a' || alert.evidence.exists(e, e.url == 'a'))",
+        "'eve@corp.example' in users",
+        "alert.evidence.exists(e, alert.mitreTechniques.exists(t, t == e.fileName)) && machine.isExcluded",
+    ] {
+        assert!(by_item(source), "{source}");
+    }
+    for source in [
+        "alert.severity == 'High'",
+        "size(alert.evidence) > 4",
+        "!alert.evidence.exists(e, e.sha1 == 'a')",
+        "alert.evidence.all(e, e.sha1 == 'a')",
+        "alert.evidence.exists(e, e.sha1 == 'a') && users.exists(u, u == 'a')",
+        "alert.evidence.exists(e, size(users) > 1 && e.sha1 == 'a')",
+        "alert.evidence.exists(e, has(alert.evidence) && e.sha1 == 'a')",
+        "users.exists_one(u, u == 'a') || alert.evidence[0].sha1 == 'a'",
+        "users[0] in users",
+    ] {
+        assert!(!by_item(source), "{source}");
+    }
+}
+
 /// The text of each part parses, and is a piece of the text that it is a part of.
 fn is_sound(step: &Step) {
     assert!(parse::parse(&step.text).is_ok(), "{}", step.text);

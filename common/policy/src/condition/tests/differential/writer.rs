@@ -210,6 +210,13 @@ impl Writer {
         format!("{list}.{name}({variable}, {test})")
     }
 
+    /// A loop over texts or items of the evidence, without its list.
+    pub fn exists(&mut self, is_of_texts: bool) -> String {
+        let (kind, variable) = if is_of_texts { (Kind::Text, "t0") } else { (Kind::Item, "e0") };
+        let test = self.inside(variable, kind, |writer| writer.truth(3));
+        format!("exists({variable}, {test})")
+    }
+
     fn given(&mut self) -> String {
         match self.local(Kind::Item) {
             Some(item) => format!("has({item}.{})", EVIDENCE[self.dice.roll(EVIDENCE.len())].name),
