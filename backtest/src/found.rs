@@ -26,8 +26,12 @@ pub struct Findings(HashMap<[u64; 2], (Timestamp, Found)>);
 impl Findings {
     /// Takes in what this record of an alert says. The newest update counts, however records come.
     pub fn take(&mut self, alert: &Alert, at: Timestamp) {
-        let said = (alert.last_update_time.unwrap_or(at), finding(alert.classification.as_ref()));
-        self.keep(key(&alert.id), said);
+        self.take_found(alert.id.as_str(), alert.last_update_time.unwrap_or(at), found_of(alert));
+    }
+
+    /// The same, where no more is read of the alert than its id, when it was updated, and what was found.
+    pub fn take_found(&mut self, id: &str, updated: Timestamp, found: Found) {
+        self.keep(key(id), (updated, found));
     }
 
     /// Takes in what another has found.
@@ -46,21 +50,22 @@ impl Findings {
     /// What was found of this alert.
     #[must_use]
     pub fn of(&self, alert: &AlertId) -> Found {
-        self.0.get(&key(alert)).map_or(Found::Open, |(_, found)| *found)
+        self.0.get(&key(alert.as_str())).map_or(Found::Open, |(_, found)| *found)
     }
 }
 
-fn key(alert: &AlertId) -> [u64; 2] {
+fn key(id: &str) -> [u64; 2] {
     [0_u8, 1].map(|salt| {
         let mut hasher = DefaultHasher::new();
         salt.hash(&mut hasher);
-        alert.as_str().hash(&mut hasher);
+        id.hash(&mut hasher);
         hasher.finish()
     })
 }
 
-fn finding(classification: Option<&Classification>) -> Found {
-    match classification {
+/// What people found, by this record of an alert.
+pub fn found_of(alert: &Alert) -> Found {
+    match &alert.classification {
         Some(Classification::TruePositive) => Found::TruePositive,
         Some(Classification::InformationalExpectedActivity) => Found::Expected,
         Some(Classification::FalsePositive) => Found::FalsePositive,

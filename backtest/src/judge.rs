@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use cordon_policy::{Condition, Judged, Rule, RuleSet};
+use cordon_policy::{Judged, Rule, RuleSet};
 use cordon_records::Verdict;
 use cordon_runtime::time::Period;
 use jiff::Timestamp;
@@ -166,22 +166,22 @@ fn quickly(
     (tally, quick): (&mut Tally, &mut Quick),
 ) -> Option<Option<Timestamp>> {
     let picked = quick.pick(bytes)?;
-    let found = quick.found(&picked)?;
-    let at = picked.at();
-    let mut read = None;
-    let judged = quick.rules(&picked, &mut read)?;
-    tally.found.take(&found, at);
+    let found = quick.found(picked.classification)?;
+    quick.rules(&picked)?;
+    let at = picked.at;
+    tally.found.take_found(picked.id, picked.updated.unwrap_or(at), found);
     if !task.period.holds(at) {
         tally.outside += 1;
         return Some(None);
     }
     tally.judged(at);
     let mut acts = false;
-    for ((rules, counts), judged) in task.sides.iter().zip(&mut tally.sides).zip(judged) {
-        let is_open = rules.rules().iter().zip(&judged).any(|(rule, judged)| may_ask(rule, judged));
-        for (rule, (judged, counted)) in judged.iter().zip(counts).enumerate() {
-            let part = |part, _: &Condition| quick.part(rule, part, &picked, &mut read);
-            counted.count(judged, part, || chunk.place(number));
+    for (side, (rules, counts)) in task.sides.iter().zip(&mut tally.sides).enumerate() {
+        let mut is_open = false;
+        for (place, (rule, counted)) in rules.rules().iter().zip(counts).enumerate() {
+            let Some(judged) = quick.said(side, place).cloned() else { continue };
+            is_open |= may_ask(rule, &judged);
+            counted.count(&judged, |part, _| quick.part(place, part, &picked), || chunk.place(number));
         }
         acts = acts || (is_open && Record::read(bytes).is_ok_and(|record| plans(&record, rules)));
     }

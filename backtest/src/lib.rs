@@ -1,7 +1,7 @@
 //! What would other rules have done? Records that the pipeline has made are judged again, by a program that cannot act.
 //!
 //! One backtest's way, in order: `side.rs` reads rules and guards; `input` hands out records; `judge.rs` judges each by both
-//! rule sets, in parallel and as little of it as it can (`quick.rs`), and keeps counts (`tally.rs`) and the records on which
+//! rule sets, in parallel and as little of it as it can (`quick`), and keeps counts (`tally.rs`) and the records on which
 //! anything is planned (`acting.rs`); `cache` does the same from what it keeps of records that were read before; `respond` plays these, in the order of their time, through the same responder that runs live, against a model
 //! tenant; `compare.rs` says what differs and why; `document.rs` is the result, `print` shows it, `gates.rs` judges it; `command.rs`
 //! is how it begins and ends, `progress.rs` what is told meanwhile.

@@ -43,8 +43,8 @@ pub enum ManifestInput {
         name: String,
         /// So many lines.
         lines: u64,
-        /// SHA-256 of its text, in hexadecimal digits.
-        sha256: String,
+        /// BLAKE3 of its text, in hexadecimal digits.
+        blake3: String,
     },
     /// A partition of a topic.
     Partition {

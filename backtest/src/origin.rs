@@ -141,7 +141,7 @@ impl Origin {
     pub fn check(&self, read: &[ManifestInput]) -> Result<(), BacktestError> {
         let Some(then) = &self.then else { return Ok(()) };
         let content = |input: &ManifestInput| match input {
-            ManifestInput::File { sha256, .. } => Some(sha256.clone()),
+            ManifestInput::File { blake3, .. } => Some(blake3.clone()),
             // By offset, which are never given twice.
             ManifestInput::Partition { .. } => None,
         };

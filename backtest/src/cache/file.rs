@@ -26,7 +26,7 @@ pub struct FileNote {
     /// When it was looked at.
     noted: Timestamp,
     lines: u64,
-    sha256: String,
+    blake3: String,
 }
 
 /// What the file system says of a file.
@@ -91,7 +91,7 @@ pub fn cached(root: &Path, path: &Path, work: Work<'_>) -> Result<CachedFile, Ca
     if let Some(note) = known {
         let is_certain = note.stat == stat && stat.is_settled(note.noted);
         if is_certain || is_same(&mut entry, (path, &stat), &note, work)? {
-            let input = ManifestInput::File { name: name.clone(), lines: note.lines, sha256: note.sha256 };
+            let input = ManifestInput::File { name: name.clone(), lines: note.lines, blake3: note.blake3 };
             return Ok(CachedFile { entry, name, input, is_new: false });
         }
     }
@@ -103,11 +103,11 @@ pub fn cached(root: &Path, path: &Path, work: Work<'_>) -> Result<CachedFile, Ca
     let Some(input @ ManifestInput::File { .. }) = covered.inputs.into_iter().next() else {
         return Err(BacktestError::Broken(format!("{name} was read, and it was not told what it is")).into());
     };
-    if let ManifestInput::File { lines, sha256, .. } = &input {
+    if let ManifestInput::File { lines, blake3, .. } = &input {
         // What changed while it was read is looked into the next time.
         let is_still = Stat::of(path).is_ok_and(|now| now == stat);
         let noted = if is_still { work.now } else { Timestamp::MIN };
-        let file = FileNote { stat, noted, lines: *lines, sha256: sha256.clone() };
+        let file = FileNote { stat, noted, lines: *lines, blake3: blake3.clone() };
         entry.commit(Some(Batch { file: Some(file), seen: Vec::new(), segments }))?;
     }
     Ok(CachedFile { entry, name, input, is_new: true })
@@ -125,10 +125,10 @@ fn is_same(
     let covered = read_over(&mut files);
     work.progress.end();
     let content = covered?.inputs.into_iter().find_map(|input| match input {
-        ManifestInput::File { sha256, .. } => Some(sha256),
+        ManifestInput::File { blake3, .. } => Some(blake3),
         ManifestInput::Partition { .. } => None,
     });
-    if content.as_ref() != Some(&note.sha256) {
+    if content.as_ref() != Some(&note.blake3) {
         return Ok(false);
     }
     let Some(mut batch) = entry.batches().first().cloned() else { return Ok(false) };

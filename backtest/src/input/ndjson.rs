@@ -1,13 +1,10 @@
 //! Files with one record a line, plain or packed with zstd; `-` is standard input.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use cordon_records::text::hex;
-use sha2::{Digest, Sha256};
 
 use super::still::Still;
 use super::{Chunk, Covered, Source};
@@ -89,7 +86,7 @@ fn unpacked(path: &Path) -> Option<u64> {
 }
 
 /// The text of a file, unpacked; and how the file was before, where it is one.
-fn open(path: &Path) -> io::Result<(Box<dyn BufRead>, Option<Still>)> {
+fn open(path: &Path) -> io::Result<(Box<dyn Read>, Option<Still>)> {
     if path == Path::new("-") {
         return Ok((unpack(io::stdin())?, None));
     }
@@ -98,27 +95,31 @@ fn open(path: &Path) -> io::Result<(Box<dyn BufRead>, Option<Still>)> {
     Ok((unpack(file)?, Some(still)))
 }
 
-fn unpack(raw: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
-    let mut raw = BufReader::with_capacity(CHUNK, raw);
-    if raw.fill_buf()?.starts_with(&ZSTD) {
-        let unpacked = zstd::stream::read::Decoder::with_buffer(raw)?;
-        return Ok(Box::new(BufReader::with_capacity(CHUNK, unpacked)));
-    }
-    Ok(Box::new(raw))
+fn unpack(mut raw: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    let mut head = Vec::new();
+    raw.by_ref().take(4).read_to_end(&mut head)?;
+    let is_packed = head == ZSTD;
+    let raw = io::Cursor::new(head).chain(raw);
+    Ok(if is_packed { Box::new(zstd::stream::read::Decoder::new(raw)?) } else { Box::new(raw) })
 }
 
 /// Cuts a text into lines and those into chunks.
 struct Lines {
     name: Arc<str>,
     chunk: Chunk,
+    /// Where in the chunk the line begins that has not ended.
+    start: usize,
+    /// That line is too long: nothing is kept of it.
+    is_too_long: bool,
     /// How many lines have ended.
     lines: u64,
-    digest: Sha256,
+    digest: blake3::Hasher,
 }
 
 impl Lines {
     fn new(name: Arc<str>) -> Self {
-        Self { chunk: Self::chunk(&name), name, lines: 0, digest: Sha256::new() }
+        let chunk = Self::chunk(&name);
+        Self { chunk, name, start: 0, is_too_long: false, lines: 0, digest: blake3::Hasher::new() }
     }
 
     fn chunk(name: &Arc<str>) -> Chunk {
@@ -133,57 +134,64 @@ impl Lines {
 
     fn read(
         &mut self,
-        mut input: Box<dyn BufRead>,
+        mut input: Box<dyn Read>,
         give: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
     ) -> io::Result<ControlFlow<()>> {
-        while self.line(&mut input)? {
-            if self.chunk.bytes.len() >= CHUNK && self.give(give).is_break() {
+        let most = u64::try_from(CHUNK).unwrap_or(u64::MAX);
+        loop {
+            let known = self.chunk.bytes.len();
+            let read = input.by_ref().take(most).read_to_end(&mut self.chunk.bytes);
+            self.digest.update(self.chunk.bytes.get(known..).unwrap_or_default());
+            self.cut(known);
+            if read? == 0 {
+                let end = self.chunk.bytes.len();
+                if self.start < end || self.is_too_long {
+                    self.end_line(end, 0);
+                }
+                return Ok(self.give(give));
+            }
+            if self.give(give).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(self.give(give))
     }
 
-    /// Takes in one line; `false` at the end.
-    fn line(&mut self, input: &mut Box<dyn BufRead>) -> io::Result<bool> {
-        let start = self.chunk.bytes.len();
-        let most = u64::try_from(LONGEST).unwrap_or(u64::MAX);
-        if input.by_ref().take(most).read_until(b'\n', &mut self.chunk.bytes)? == 0 {
-            return Ok(false);
+    /// Finds the lines that end behind this byte of the chunk.
+    fn cut(&mut self, known: usize) {
+        let ends: Vec<usize> = memchr::memchr_iter(b'\n', self.chunk.bytes.get(known..).unwrap_or_default())
+            .map(|at| known + at)
+            .collect();
+        ends.into_iter().for_each(|end| self.end_line(end, 1));
+        if self.is_too_long || self.chunk.bytes.len() - self.start >= LONGEST {
+            self.is_too_long = true;
+            self.chunk.bytes.truncate(self.start);
         }
-        let read = self.chunk.bytes.get(start..).unwrap_or_default();
-        self.digest.update(read);
-        let number = i64::try_from(self.lines + 1).unwrap_or(i64::MAX);
-        if read.len() >= LONGEST && !read.ends_with(b"\n") {
-            self.chunk.bytes.truncate(start);
-            self.pass_over(input)?;
-            self.chunk.refused.push((number, format!("the line is longer than {} MiB", LONGEST >> 20)));
-        } else if read.trim_ascii().is_empty() {
-            self.chunk.bytes.truncate(start);
-        } else {
-            self.chunk.records.push((number, start..self.chunk.bytes.len()));
-        }
+    }
+
+    /// A line ends here, and so many bytes further begins the next.
+    fn end_line(&mut self, end: usize, break_length: usize) {
         self.lines += 1;
-        Ok(true)
-    }
-
-    /// Reads to the end of the line and keeps nothing.
-    fn pass_over(&mut self, input: &mut Box<dyn BufRead>) -> io::Result<()> {
-        loop {
-            let read = input.fill_buf()?;
-            let end = read.iter().position(|byte| *byte == b'\n');
-            let used = end.map_or(read.len(), |end| end + 1);
-            self.digest.update(read.get(..used).unwrap_or_default());
-            input.consume(used);
-            if end.is_some() || used == 0 {
-                return Ok(());
-            }
+        let (number, line) = (i64::try_from(self.lines).unwrap_or(i64::MAX), self.start..end);
+        if self.is_too_long || line.len() >= LONGEST {
+            self.chunk.refused.push((number, format!("the line is longer than {} MiB", LONGEST >> 20)));
+        } else if !self.chunk.bytes.get(line.clone()).unwrap_or_default().trim_ascii().is_empty() {
+            self.chunk.records.push((number, line));
         }
+        (self.start, self.is_too_long) = (end + break_length, false);
     }
 
+    /// Gives away the lines that have ended.
     fn give(&mut self, give: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> ControlFlow<()> {
-        let full = std::mem::replace(&mut self.chunk, Self::chunk(&self.name));
-        if full.records.is_empty() && full.refused.is_empty() { ControlFlow::Continue(()) } else { give(full) }
+        if self.chunk.records.is_empty() && self.chunk.refused.is_empty() {
+            self.chunk.bytes.drain(..self.start);
+            self.start = 0;
+            return ControlFlow::Continue(());
+        }
+        let mut full = std::mem::replace(&mut self.chunk, Self::chunk(&self.name));
+        self.chunk.bytes.extend_from_slice(full.bytes.get(self.start..).unwrap_or_default());
+        full.bytes.truncate(self.start);
+        self.start = 0;
+        give(full)
     }
 
     /// Says what went wrong after so many lines, and what to do.
@@ -200,8 +208,8 @@ impl Lines {
     }
 
     fn end(self) -> ManifestInput {
-        let sha256 = hex(self.digest.finalize().iter());
-        ManifestInput::File { name: self.name.to_string(), lines: self.lines, sha256 }
+        let blake3 = self.digest.finalize().to_hex().to_string();
+        ManifestInput::File { name: self.name.to_string(), lines: self.lines, blake3 }
     }
 }
 

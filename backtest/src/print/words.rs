@@ -258,8 +258,8 @@ pub fn manifest(document: &Document) -> Vec<String> {
 
 fn input(input: &ManifestInput) -> String {
     match input {
-        ManifestInput::File { name, lines, sha256 } => {
-            format!("{}, {}, SHA-256 {sha256}", shown(name, 2 * NAME), counted(*lines, "line"))
+        ManifestInput::File { name, lines, blake3 } => {
+            format!("{}, {}, BLAKE3 {blake3}", shown(name, 2 * NAME), counted(*lines, "line"))
         }
         ManifestInput::Partition { cluster, topic, partition, from, to, cut: _ } => {
             format!("cluster {}, {}/{partition}, offsets {from} up to {to}", shown(cluster, NAME), shown(topic, NAME))

@@ -148,7 +148,7 @@ fn manifest() -> Manifest {
         from: Some(at("2026-09-01T00:00:00Z")),
         to: None,
         inputs: vec![
-            ManifestInput::File { name: "corpus.ndjson.zst".to_owned(), lines: 50_003, sha256: "ab".repeat(32) },
+            ManifestInput::File { name: "corpus.ndjson.zst".to_owned(), lines: 50_003, blake3: "ab".repeat(32) },
             ManifestInput::Partition {
                 cluster: "MkU3OEVBNTcwNTJENDM2Qk".to_owned(),
                 topic: "cordon.enriched".to_owned(),
