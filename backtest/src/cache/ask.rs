@@ -2,28 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use cordon_policy::columns::{Column as Field, columns, together};
-use cordon_policy::{Condition, Judged, Laid, Rule, RuleSet};
-use cordon_records::{Alert, Cut, Machine};
+use cordon_policy::columns::{Column as Field, columns};
+use cordon_policy::{Condition, Judged, Laid, Reads, Rule, RuleSet};
+use cordon_records::cut::EVIDENCE;
 use jiff::Timestamp;
 
-use super::column::{Column, index};
 use super::fault::CacheFault;
-use super::segment::{CUT, HAS_MACHINE, Segment};
-use super::tuples::Tuples;
-use crate::error::BacktestError;
+use super::loaded::{Items, Loaded};
 use crate::judge::may_ask;
 use crate::tally::only_missing;
 
+/// Of a group that is asked by item, rules and parts of rules together are so many at most.
+const SLOTS: usize = 64;
+
 /// Which rules read which columns.
 pub struct Plan<'a> {
-    fields: Vec<(Field, String)>,
     pub groups: Vec<Group<'a>>,
+}
+
+/// A column, with its name.
+pub type Named = (Field, String);
+
+/// How rules use the evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    Unused,
+    /// One item at a time.
+    ByItem,
+    AsAWhole,
 }
 
 /// The rules that read the same fields.
 pub struct Group<'a> {
-    pub fields: Vec<usize>,
+    /// Those of alerts and machines.
+    pub fields: Vec<Named>,
+    /// Those of items of evidence.
+    pub items: Vec<Named>,
+    pub evidence: Evidence,
     /// Each record is a case of its own: the time at which it was made is read.
     pub by_row: bool,
     pub rules: Vec<Asked<'a>>,
@@ -34,26 +49,71 @@ pub struct Asked<'a> {
     pub rule: &'a Rule,
     pub at: (usize, usize),
     /// What must all hold, of a rule under test.
-    parts: Vec<Condition>,
+    pub parts: Vec<Condition>,
+}
+
+impl Asked<'_> {
+    fn slots(&self) -> usize {
+        1 + self.parts.len()
+    }
 }
 
 impl<'a> Plan<'a> {
     pub fn of(sides: &[&'a RuleSet]) -> Self {
-        let fields: Vec<(Field, String)> = columns().into_iter().map(|field| (field, field.name())).collect();
-        let mut groups: BTreeMap<(Vec<usize>, bool), Vec<Asked<'a>>> = BTreeMap::new();
+        let all: Vec<Named> = columns().into_iter().map(|field| (field, field.name())).collect();
+        let mut groups: BTreeMap<_, Vec<Asked<'a>>> = BTreeMap::new();
         for (side, rules) in sides.iter().enumerate() {
             for (number, rule) in rules.rules().iter().enumerate() {
                 let reads = rule.condition().reads();
-                let read = fields.iter().enumerate().filter(|(_, (field, _))| field.is_read(reads));
                 let parts = if side == 0 { rule.parts() } else { Vec::new() };
                 let parts = parts.into_iter().map(|(_, part)| part).collect();
-                let key = (read.map(|(number, _)| number).collect(), reads.now);
-                groups.entry(key).or_default().push(Asked { rule, at: (side, number), parts });
+                let asked = Asked { rule, at: (side, number), parts };
+                let evidence = evidence(reads, &asked);
+                let read: Vec<usize> = all
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, (field, _))| field.is_read(reads))
+                    .map(|(place, _)| place)
+                    .collect();
+                groups.entry((read, reads.now, evidence)).or_default().push(asked);
             }
         }
-        let group = |((fields, by_row), rules)| Group { fields, by_row, rules };
-        Self { fields, groups: groups.into_iter().map(group).collect() }
+        let mut plan = Self { groups: Vec::new() };
+        for ((fields, by_row, evidence), rules) in groups {
+            let named = fields.iter().filter_map(|field| all.get(*field).cloned());
+            let (items, fields): (Vec<_>, Vec<_>) = named.partition(|(field, _)| field.is_of_items());
+            for rules in fitting(rules, evidence) {
+                plan.groups.push(Group { fields: fields.clone(), items: items.clone(), evidence, by_row, rules });
+            }
+        }
+        plan
     }
+}
+
+fn evidence(reads: &Reads, asked: &Asked<'_>) -> Evidence {
+    if !reads.alert.contains(EVIDENCE) {
+        return Evidence::Unused;
+    }
+    if reads.by_item && !reads.now && asked.slots() <= SLOTS { Evidence::ByItem } else { Evidence::AsAWhole }
+}
+
+/// These rules in as many groups as are needed.
+fn fitting(rules: Vec<Asked<'_>>, evidence: Evidence) -> Vec<Vec<Asked<'_>>> {
+    if evidence != Evidence::ByItem {
+        return vec![rules];
+    }
+    let (mut groups, mut slots) = (vec![Vec::new()], 0);
+    for rule in rules {
+        if slots + rule.slots() > SLOTS {
+            groups.push(Vec::new());
+            slots = 0;
+        }
+        slots += rule.slots();
+        if let Some(last) = groups.last_mut() {
+            last.push(rule);
+        }
+    }
+    groups
 }
 
 /// What a rule says of a combination.
@@ -74,93 +134,99 @@ pub struct Answer {
     pub is_open: bool,
 }
 
-/// What has been read of a segment so far.
-pub struct Loaded<'s> {
-    pub segment: &'s Segment,
-    columns: BTreeMap<String, (Column, Vec<u32>)>,
-}
-
-impl<'s> Loaded<'s> {
-    /// Nothing yet.
-    pub const fn new(segment: &'s Segment) -> Self {
-        Self { segment, columns: BTreeMap::new() }
-    }
-
-    pub fn load(&mut self, name: &str) -> Result<&(Column, Vec<u32>), CacheFault> {
-        if !self.columns.contains_key(name) {
-            let column = self.segment.column(name)?;
-            let codes = column.codes(self.segment.note.rows);
-            self.columns.insert(name.to_owned(), (column, codes));
-        }
-        let gone = || BacktestError::Broken(format!("{name} was loaded and is gone"));
-        self.columns.get(name).ok_or_else(|| gone().into())
-    }
-
-    /// The combinations of a group's fields, of what is cut, and of whether there is a machine.
-    pub fn tuples(&mut self, plan: &Plan<'_>, group: &Group<'_>) -> Result<Tuples, CacheFault> {
-        let mut names = vec![(0, CUT), (0, HAS_MACHINE)];
-        names.extend(
-            group.fields.iter().filter_map(|field| plan.fields.get(*field)).map(|(_, name)| (0, name.as_str())),
-        );
-        for (values, name) in &mut names {
-            *values = self.load(name)?.0.len();
-        }
-        let rows = self.segment.note.rows;
-        if group.by_row {
-            return Ok(Tuples::by_row(rows));
-        }
-        // Those with few values first, so that tables stay small.
-        names.sort_unstable();
-        let mut tuples = Tuples::one(rows);
-        for (values, name) in names {
-            tuples = tuples.with(&self.load(name)?.1, values);
-        }
-        Ok(tuples)
-    }
-
-    pub fn value(&self, name: &str, row: u32) -> &[u8] {
-        let Some((column, codes)) = self.columns.get(name) else { return &[] };
-        codes.get(index(row)).map_or(&[], |code| column.value(*code))
-    }
-
-    /// The values of a row, one after the other: JSON text holds no zero byte.
-    pub fn key(&self, plan: &Plan<'_>, group: &Group<'_>, row: u32, key: &mut Vec<u8>) {
-        key.clear();
-        let names = group.fields.iter().filter_map(|field| plan.fields.get(*field)).map(|(_, name)| name.as_str());
-        for name in [CUT, HAS_MACHINE].into_iter().chain(names) {
-            key.extend(self.value(name, row));
-            key.push(0);
-        }
-    }
-
-    /// Asks the rules of a group about a row.
-    pub fn ask(&self, plan: &Plan<'_>, group: &Group<'_>, (row, made): (u32, Timestamp)) -> Result<Answer, CacheFault> {
-        let damaged = |error: serde_json::Error| CacheFault::Damaged(format!("a value: {error}"));
-        let fields = group.fields.iter().filter_map(|field| plan.fields.get(*field));
-        let values = fields.map(|(field, name)| (field, self.value(name, row)));
-        let has_machine = !self.value(HAS_MACHINE, row).is_empty();
-        let (alert, machine): (Alert, Option<Machine>) = together(values, has_machine).map_err(damaged)?;
-        let cut = match self.value(CUT, row) {
-            [] => Vec::new(),
-            text => serde_json::from_slice::<Vec<Cut>>(text).map_err(damaged)?,
-        };
-        // Why there is none is told with the record that is the example.
-        let machine = machine.as_ref().ok_or_else(String::new);
-        let laid = Laid::parts(&alert, machine, (made, &cut));
-        let mut answer = Answer { said: Vec::with_capacity(group.rules.len()), sides: 0, is_open: false };
-        for Asked { rule, at: (side, _), parts } in &group.rules {
-            let judged = laid.judge(rule);
-            if may_ask(rule, &judged) {
-                answer.sides |= u32::try_from(*side).ok().and_then(|side| 1_u8.checked_shl(side)).unwrap_or(0);
+impl Answer {
+    /// Of what each rule of the group is judged to be, and of its parts where it does not hold.
+    pub fn of(
+        group: &Group<'_>,
+        mut judge: impl FnMut(usize, &Asked<'_>) -> Judged,
+        mut part: impl FnMut(usize, usize, &Condition) -> Judged,
+    ) -> Self {
+        let mut answer = Self { said: Vec::with_capacity(group.rules.len()), sides: 0, is_open: false };
+        for (number, asked) in group.rules.iter().enumerate() {
+            let judged = judge(number, asked);
+            if may_ask(asked.rule, &judged) {
+                let (side, _) = asked.at;
+                answer.sides |= u32::try_from(side).ok().and_then(|side| 1_u8.checked_shl(side)).unwrap_or(0);
             }
             let said = match judged {
                 Judged::True => Said::True,
-                Judged::False => Said::False(only_missing(parts.iter().map(|part| Some(laid.condition(part))))),
+                Judged::False => {
+                    let parts = asked.parts.iter().enumerate();
+                    Said::False(only_missing(parts.map(|(at, condition)| Some(part(number, at, condition)))))
+                }
                 Judged::Unknown(_) | Judged::Cut(_) => Said::Open,
             };
             answer.is_open |= said == Said::Open;
             answer.said.push(said);
         }
-        Ok(answer)
+        answer
     }
+}
+
+/// Asks the rules of a group about a row.
+pub fn ask(loaded: &Loaded<'_>, group: &Group<'_>, (row, made): (u32, Timestamp)) -> Result<Answer, CacheFault> {
+    loaded.laid(group, (row, made), Items::All, |laid| {
+        Answer::of(group, |_, asked| laid.judge(asked.rule), |_, _, part| laid.condition(part))
+    })
+}
+
+/// What rules and parts of rules say of several items, each in two bits: that it holds of one, that it cannot be told of one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Word(u128);
+
+impl Word {
+    /// With what is said of another item.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn note(&mut self, slot: usize, judged: &Judged) {
+        self.0 |= match judged {
+            Judged::True => 1 << (2 * slot),
+            Judged::Unknown(_) | Judged::Cut(_) => 2 << (2 * slot),
+            Judged::False => 0,
+        };
+    }
+
+    fn judged(self, slot: usize) -> Judged {
+        match self.0 >> (2 * slot) & 3 {
+            0 => Judged::False,
+            // Why is told with the record that is the example.
+            2 => Judged::Unknown(String::new()),
+            _ => Judged::True,
+        }
+    }
+
+    /// What the rules of the group say.
+    pub fn answer(self, group: &Group<'_>) -> Answer {
+        let slots = slots(group);
+        let slot = |rule: usize| slots.get(rule).copied().unwrap_or_default();
+        Answer::of(group, |rule, _| self.judged(slot(rule)), |rule, part, _| self.judged(slot(rule) + 1 + part))
+    }
+}
+
+/// The slot of each rule, before those of its parts.
+fn slots(group: &Group<'_>) -> Vec<usize> {
+    let mut next = 0;
+    let slot = |asked: &Asked<'_>| {
+        let slot = next;
+        next += asked.slots();
+        slot
+    };
+    group.rules.iter().map(slot).collect()
+}
+
+/// Asks the rules of a group about a row and none or one of its items.
+pub fn word(loaded: &Loaded<'_>, group: &Group<'_>, row: u32, items: Items) -> Result<Word, CacheFault> {
+    loaded.laid(group, (row, Timestamp::UNIX_EPOCH), items, |laid: &Laid<'_>| {
+        let mut word = Word::default();
+        for (asked, slot) in group.rules.iter().zip(slots(group)) {
+            word.note(slot, &laid.judge(asked.rule));
+            for (part, slot) in asked.parts.iter().zip(slot + 1..) {
+                word.note(slot, &laid.condition(part));
+            }
+        }
+        word
+    })
 }

@@ -24,7 +24,7 @@ use super::segment::{Note, Segment};
 use super::topic::Seen;
 
 /// Counts the changes of what is written here.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a cache is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,12 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cordon_policy::columns::{Column as Field, columns, together};
 use cordon_policy::{Judged, RuleSet};
 use cordon_runtime::kafka::Span;
+use foldhash::quality::RandomState;
 use jiff::Timestamp;
 
-use super::ask::{Answer, Group, Loaded, Plan, Said};
+use super::ask::{Answer, Evidence, Group, Plan, Said, ask};
 use super::column::index;
 use super::fault::CacheFault;
+use super::items::{Words, by_item};
 use super::layout::Places;
+use super::loaded::{Items, Loaded};
 use super::segment::Segment;
 use super::tuples::Tuples;
 use crate::acting::Acting;
@@ -121,11 +124,18 @@ type RuleAt = (usize, usize);
 /// The first record on which a rule could not be judged: where it is from, and its row in the segment of this number.
 type Example = (Place, usize, u32);
 
+/// What is known of the combinations of a group: of whole records, or by item.
+#[derive(Debug, Default)]
+struct Known {
+    answers: HashMap<Vec<u8>, Arc<Answer>, RandomState>,
+    words: Words,
+}
+
 /// What one thread has.
 struct Judging<'a> {
     task: Task<'a>,
     plan: &'a Plan<'a>,
-    known: Vec<HashMap<Vec<u8>, Arc<Answer>>>,
+    known: Vec<Known>,
     tally: Tally,
     seen: BTreeMap<i32, (i64, i64)>,
     errors: BTreeMap<RuleAt, Example>,
@@ -137,7 +147,7 @@ impl<'a> Judging<'a> {
         Self {
             task,
             plan,
-            known: plan.groups.iter().map(|_| HashMap::new()).collect(),
+            known: plan.groups.iter().map(|_| Known::default()).collect(),
             tally: Tally::of(task.sides),
             seen: BTreeMap::new(),
             errors: BTreeMap::new(),
@@ -158,8 +168,7 @@ impl<'a> Judging<'a> {
         let mut loaded = Loaded::new(segment);
         let mut sides = vec![0_u8; segment.note.rows];
         for (at, group) in plan.groups.iter().enumerate() {
-            let tuples = loaded.tuples(plan, group)?;
-            let answers = self.answers((at, group), &mut loaded, &tuples)?;
+            let (tuples, answers) = self.answers((at, group), &mut loaded)?;
             self.count(group, &tuples, &answers, &asked);
             self.example((of, number, &places), group, (&tuples, &answers), &asked);
             if answers.iter().any(|answer| answer.sides != 0) {
@@ -232,35 +241,39 @@ impl<'a> Judging<'a> {
         Ok(Some(Rows::Some(asked)))
     }
 
-    /// What the rules of a group say of each combination.
+    /// The combinations of a group's values, and what its rules say of each.
     fn answers(
         &mut self,
         (at, group): (usize, &Group<'_>),
         loaded: &mut Loaded<'_>,
-        tuples: &Tuples,
-    ) -> Result<Vec<Arc<Answer>>, CacheFault> {
+    ) -> Result<(Tuples, Vec<Arc<Answer>>), CacheFault> {
+        let mut known = self.known.get_mut(at);
+        if let (Evidence::ByItem, Some(known)) = (group.evidence, &mut known) {
+            return by_item(loaded, group, &mut known.words);
+        }
+        let tuples = loaded.tuples(group)?;
         let times = if group.by_row { Some(loaded.segment.times()?) } else { None };
         // Where nearly every row has its own, none comes again.
         let remembers = times.is_none() && tuples.len() * 8 <= loaded.segment.note.rows;
         let mut key = Vec::new();
         let mut answers = Vec::with_capacity(tuples.len());
+        let mut known = known.filter(|_| remembers).map(|known| &mut known.answers);
         for row in &tuples.first {
-            let known = self.known.get_mut(at).filter(|_| remembers);
             if known.is_some() {
-                loaded.key(self.plan, group, *row, &mut key);
+                loaded.key(group, *row, Items::All, &mut key);
             }
             if let Some(answer) = known.as_ref().and_then(|known| known.get(&key)) {
                 answers.push(Arc::clone(answer));
                 continue;
             }
             let made = times.as_ref().and_then(|times| times.of(*row)).unwrap_or(Timestamp::UNIX_EPOCH);
-            let answer = Arc::new(loaded.ask(self.plan, group, (*row, made))?);
-            if let Some(known) = known.filter(|known| known.len() < REMEMBERED) {
+            let answer = Arc::new(ask(loaded, group, (*row, made))?);
+            if let Some(known) = known.as_mut().filter(|known| known.len() < REMEMBERED) {
                 known.insert(key.clone(), Arc::clone(&answer));
             }
             answers.push(answer);
         }
-        Ok(answers)
+        Ok((tuples, answers))
     }
 
     fn count(&mut self, group: &Group<'_>, tuples: &Tuples, answers: &[Arc<Answer>], asked: &Rows) {

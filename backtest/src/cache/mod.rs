@@ -3,7 +3,7 @@
 //!
 //! `file.rs` and `topic.rs` know what of an input is there already, and have the rest read (`build.rs`) into segments
 //! (`segment.rs`, `column.rs`, `layout.rs`); `entry.rs` is one input's cache, with the index that says what is there, `folder.rs` the folder that it is in; `judge.rs`
-//! judges from the columns, once for each combination of values (`ask.rs`, `tuples.rs`). What is there is checked wherever it is read: what is
+//! judges from the columns, once for each combination of values (`ask.rs`, `loaded.rs`, `tuples.rs`), of evidence once for each combination of an item's values (`items.rs`). What is there is checked wherever it is read: what is
 //! damaged, of another version, read otherwise than this build reads (`reading.rs`) or of something else is made anew. A result never depends on whether there was a cache.
 
 mod ask;
@@ -13,8 +13,10 @@ mod entry;
 mod fault;
 mod file;
 mod folder;
+mod items;
 mod judge;
 mod layout;
+mod loaded;
 mod reading;
 mod segment;
 mod topic;

@@ -22,6 +22,8 @@ use crate::record::Record;
 /// So many records, those that cannot be read among them, and so many bytes of values are in a segment at most.
 const ROWS: usize = if cfg!(test) { 64 } else { 65_536 };
 const BYTES: usize = 80 << 20;
+/// So many items of evidence.
+const ITEMS: usize = 1 << 20;
 
 /// So many bytes of records are packed together: reading one record unpacks all of them.
 const BLOCK: usize = 32 << 10;
@@ -29,9 +31,11 @@ const BLOCK: usize = 32 << 10;
 /// How hard zstd tries: alerts repeat themselves so much that more makes little difference.
 const LEVEL: i32 = 1;
 
-/// The column that says what of an alert is cut, and the one that says whether there is a machine to judge on.
+/// The column that says what of an alert is cut, the one that says whether there is a machine to judge on, and the one that says
+/// how many items of evidence there are.
 pub const CUT: &str = "cut";
 pub const HAS_MACHINE: &str = "has machine";
+pub const EVIDENCE: &str = "evidence";
 
 const PLACES: &str = "places";
 const TIMES: &str = "times";
@@ -48,6 +52,8 @@ pub struct Note {
     pub file: String,
     /// How many records it holds.
     pub rows: usize,
+    /// How many items of evidence these have.
+    pub items: usize,
     /// How many it names that cannot be read.
     pub unread: usize,
     /// When the first was made, and the last.
@@ -78,8 +84,9 @@ pub struct Writer {
     columns: Vec<(columns::Column, Filling)>,
     cut: Filling,
     has_machine: Filling,
+    evidence: Filling,
+    items: usize,
     unread: Vec<Unread>,
-    text: Vec<u8>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -114,8 +121,9 @@ impl Writer {
             columns: columns().into_iter().map(|column| (column, Filling::default())).collect(),
             cut: Filling::default(),
             has_machine: Filling::default(),
+            evidence: Filling::default(),
+            items: 0,
             unread: Vec::new(),
-            text: Vec::new(),
         })
     }
 
@@ -139,7 +147,7 @@ impl Writer {
     #[must_use]
     pub fn is_full(&self) -> bool {
         let values: usize = self.columns.iter().map(|(_, filling)| filling.size()).sum();
-        index(self.places.rows()) + self.unread.len() >= ROWS || values >= BYTES
+        index(self.places.rows()) + self.unread.len() >= ROWS || values >= BYTES || self.items >= ITEMS
     }
 
     fn add(
@@ -153,10 +161,11 @@ impl Writer {
         self.times.push(at);
         let machine = record.laid().machine();
         for (column, filling) in &mut self.columns {
-            self.text.clear();
-            column.write(record.alert(), machine, &mut self.text);
-            filling.push(&self.text);
+            column.values(record.alert(), machine, |value| filling.push(value));
         }
+        let items = record.alert().evidence.len();
+        self.items += items;
+        self.evidence.push(&u32::try_from(items).unwrap_or(u32::MAX).to_le_bytes());
         let cut =
             if record.cut().is_empty() { Vec::new() } else { serde_json::to_vec(record.cut()).unwrap_or_default() };
         self.cut.push(&cut);
@@ -194,9 +203,10 @@ impl Writer {
         for (column, filling) in std::mem::take(&mut self.columns) {
             self.section(&mut sections, &column.name(), &filling.bytes())?;
         }
-        let (cut, has_machine) = (self.cut.bytes(), self.has_machine.bytes());
+        let (cut, has_machine, evidence) = (self.cut.bytes(), self.has_machine.bytes(), self.evidence.bytes());
         self.section(&mut sections, CUT, &cut)?;
         self.section(&mut sections, HAS_MACHINE, &has_machine)?;
+        self.section(&mut sections, EVIDENCE, &evidence)?;
         let (places, blocks) = (self.places.bytes(), self.blocks.bytes());
         self.section(&mut sections, PLACES, &places)?;
         self.section(&mut sections, BLOCKS, &blocks)?;
@@ -208,6 +218,7 @@ impl Writer {
         Ok(Note {
             file: self.name,
             rows: index(self.places.rows()),
+            items: self.items,
             unread: self.unread.len(),
             times: self.between,
             sections,
@@ -265,12 +276,20 @@ impl Segment {
         CacheFault::damaged(&self.path, format!("the section {what} is not what was written"))
     }
 
-    /// A column.
+    /// A column that has a value for each row.
     ///
     /// # Errors
     /// When it is not what was written, as of all sections.
     pub fn column(&self, name: &str) -> Result<Column, CacheFault> {
         Column::of(self.section(name)?, self.note.rows).ok_or_else(|| self.odd(name))
+    }
+
+    /// A column that has a value for each item of evidence.
+    ///
+    /// # Errors
+    /// As of a column of rows.
+    pub fn column_of_items(&self, name: &str) -> Result<Column, CacheFault> {
+        Column::of(self.section(name)?, self.note.items).ok_or_else(|| self.odd(name))
     }
 
     /// Where the rows are from.

@@ -1,6 +1,9 @@
 //! The distinct combinations of several columns' values.
 
 use std::collections::HashMap;
+use std::ops::Range;
+
+use foldhash::quality::RandomState;
 
 /// A table for fewer combinations than this beats a map.
 const TABLE: usize = 1 << 20;
@@ -54,10 +57,23 @@ impl Tuples {
                 })
             }
             None => {
-                let mut map: HashMap<u64, u32> = HashMap::new();
+                let mut map: HashMap<u64, u32, RandomState> = HashMap::default();
                 self.combined(codes, values, |key, next| *map.entry(key).or_insert(next))
             }
         }
+    }
+
+    /// A number for each of these ranges, the same where they hold the same combinations in the same order, and how many there
+    /// are.
+    #[must_use]
+    pub fn lists(&self, ranges: impl Iterator<Item = Range<usize>>) -> (Vec<u32>, usize) {
+        let mut known: HashMap<&[u32], u32, RandomState> = HashMap::default();
+        let mut number = |range: Range<usize>| {
+            let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            *known.entry(self.of_row.get(range).unwrap_or_default()).or_insert(next)
+        };
+        let numbers = ranges.map(&mut number).collect();
+        (numbers, known.len())
     }
 
     /// `number` gives the number of a combination, or takes the next one for it.
@@ -80,6 +96,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn lists_have_one_number_where_they_hold_the_same_in_the_same_order() {
+        let tuples = Tuples { of_row: vec![1, 2, 1, 2, 2, 1], first: vec![0, 1] };
+        let (numbers, all) = tuples.lists([0..2, 2..4, 4..6, 6..6, 0..1, 3..3].into_iter());
+        assert_eq!((numbers, all), (vec![0, 0, 1, 2, 3, 2], 4));
+    }
 
     proptest! {
         #[test]

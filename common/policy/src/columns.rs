@@ -1,8 +1,8 @@
 //! What rules can read, column by column: for whoever keeps many records and judges them later. The columns follow from
-//! [`crate::schema`]; of the evidence each field of its items is one, a list over the items.
+//! [`crate::schema`]; of the evidence each field of its items is one, with a value for each item.
 //!
 //! A value is JSON text, and empty where the field is not given. What [`Reads`] names of a record, put together again by
-//! [`together`], is judged as the record itself.
+//! [`together`] and [`item`], is judged as the record itself.
 
 use std::sync::LazyLock;
 
@@ -37,27 +37,40 @@ impl Column {
         format!("{}.{}", self.whose.name(), self.name)
     }
 
-    /// Whether a condition that reads this reads the column. How many items of evidence there are is told by each of their
-    /// columns; where none of their fields is read, by the first.
+    /// Whether it is one of the evidence, which has a value for each item.
+    #[must_use]
+    pub fn is_of_items(&self) -> bool {
+        self.whose == Whose::Evidence
+    }
+
+    /// Whether a condition that reads this reads the column. How many items of evidence there are no column tells.
     #[must_use]
     pub fn is_read(&self, reads: &Reads) -> bool {
         match self.whose {
             Whose::Alert => reads.alert.contains(self.name),
             Whose::Machine => reads.machine.contains(self.name),
-            Whose::Evidence if reads.evidence.is_empty() => {
-                reads.alert.contains(EVIDENCE_FIELD) && EVIDENCE.first().is_some_and(|first| first.name == self.name)
-            }
             Whose::Evidence => reads.evidence.contains(self.name),
         }
     }
 
-    /// Writes the value that a record has.
-    pub fn write(&self, alert: &Alert, machine: Option<&Machine>, text: &mut Vec<u8>) {
+    /// Lends the values that a record has: one, or of the evidence one for each item.
+    pub fn values(&self, alert: &Alert, machine: Option<&Machine>, mut take: impl FnMut(&[u8])) {
+        let mut text = Vec::new();
         match self.whose {
-            Whose::Alert => of_alert(self.name).map(|getter| written(&getter, alert, text)),
-            Whose::Machine => machine.zip(of_machine(self.name)).map(|(it, getter)| written(&getter, it, text)),
-            Whose::Evidence => of_evidence(self.name).map(|get| listed(get, &alert.evidence, text)),
-        };
+            Whose::Alert => _ = of_alert(self.name).map(|getter| written(&getter, alert, &mut text)),
+            Whose::Machine => {
+                _ = machine.zip(of_machine(self.name)).map(|(it, getter)| written(&getter, it, &mut text));
+            }
+            Whose::Evidence => {
+                for item in &alert.evidence {
+                    text.clear();
+                    put(of_evidence(self.name).and_then(|get| get(item)), &mut text);
+                    take(&text);
+                }
+                return;
+            }
+        }
+        take(&text);
     }
 }
 
@@ -73,11 +86,6 @@ fn written<R>(getter: &Getter<R>, record: &R, text: &mut Vec<u8>) {
     }
 }
 
-fn listed(get: fn(&Evidence) -> Option<&str>, items: &[Evidence], text: &mut Vec<u8>) {
-    let list: Vec<Option<&str>> = items.iter().map(get).collect();
-    put((!list.is_empty()).then_some(list), text);
-}
-
 fn put(value: Option<impl Serialize>, text: &mut Vec<u8>) {
     let Some(value) = value else { return };
     let start = text.len();
@@ -87,11 +95,11 @@ fn put(value: Option<impl Serialize>, text: &mut Vec<u8>) {
     }
 }
 
-/// An alert and, where there is one, a machine of these values. What no column gives is absent; an id that none gives is
-/// `-`.
+/// An alert without evidence and, where there is one, a machine of these values. What no column gives is absent; an id that
+/// none gives is `-`.
 ///
 /// # Errors
-/// When a value is not one that [`Column::write`] writes.
+/// When a value is not one that [`Column::values`] lends.
 pub fn together<'v>(
     values: impl IntoIterator<Item = (&'v Column, &'v [u8])>,
     has_machine: bool,
@@ -101,7 +109,7 @@ pub fn together<'v>(
         match column.whose {
             Whose::Alert => put_alert(&mut alert, column.name, value)?,
             Whose::Machine => put_machine(&mut machine, column.name, value)?,
-            Whose::Evidence => put_items(&mut alert.evidence, column.name, value)?,
+            Whose::Evidence => return Err(serde::de::Error::custom("it is of an item")),
         }
     }
     Ok((alert, has_machine.then_some(machine)))
@@ -124,12 +132,16 @@ impl From<Blank> for serde_json::Error {
     }
 }
 
-fn put_items(items: &mut Vec<Evidence>, name: &'static str, list: &[u8]) -> Result<(), serde_json::Error> {
-    let texts: Vec<Option<String>> = serde_json::from_slice(list)?;
-    if items.len() < texts.len() {
-        items.resize_with(texts.len(), Evidence::default);
+/// An item of evidence of these values.
+///
+/// # Errors
+/// As of [`together`].
+pub fn item<'v>(values: impl IntoIterator<Item = (&'v Column, &'v [u8])>) -> Result<Evidence, serde_json::Error> {
+    let mut item = Evidence::default();
+    for (column, value) in values.into_iter().filter(|(_, value)| !value.is_empty()) {
+        put_evidence(&mut item, column.name, serde_json::from_slice(value)?)?;
     }
-    items.iter_mut().zip(texts).try_for_each(|(item, text)| put_evidence(item, name, text))
+    Ok(item)
 }
 
 #[cfg(test)]
@@ -137,13 +149,24 @@ mod tests {
     use super::*;
     use crate::schema::FieldType;
 
-    fn values(alert: &Alert, machine: Option<&Machine>) -> Vec<(Column, Vec<u8>)> {
-        let value = |column: Column| {
-            let mut text = Vec::new();
-            column.write(alert, machine, &mut text);
-            (column, text)
+    type Values = Vec<(Column, Vec<Vec<u8>>)>;
+
+    fn values(alert: &Alert, machine: Option<&Machine>) -> Values {
+        let of = |column: Column| {
+            let mut values = Vec::new();
+            column.values(alert, machine, |value| values.push(value.to_vec()));
+            (column, values)
         };
-        columns().into_iter().map(value).collect()
+        columns().into_iter().map(of).collect()
+    }
+
+    fn again(held: &Values, items: usize, has_machine: bool) -> (Alert, Option<Machine>) {
+        let (of_items, one): (Vec<_>, Vec<_>) = held.iter().partition(|(column, _)| column.is_of_items());
+        let one = one.into_iter().map(|(column, values)| (column, &values[0][..]));
+        let (mut alert, machine) = together(one, has_machine).unwrap();
+        let of = |number: usize| item(of_items.iter().map(|(column, values)| (column, &values[number][..]))).unwrap();
+        alert.evidence = (0..items).map(of).collect();
+        (alert, machine)
     }
 
     #[test]
@@ -156,11 +179,8 @@ mod tests {
         let alert: Alert = serde_json::from_str(&alert).unwrap();
         let machine = r#"{"id":"M","osBuild":5,"isExcluded":"true","machineTags":["x","y"],"riskScore":null}"#;
         let machine: Machine = serde_json::from_str(machine).unwrap();
-        let held = values(&alert, Some(&machine));
-        let (again, same) = together(held.iter().map(|(column, value)| (column, value.as_slice())), true).unwrap();
-        assert_eq!((again, same), (alert.clone(), Some(machine)));
-        let held = values(&alert, None);
-        assert_eq!(together(held.iter().map(|(column, value)| (column, &value[..])), false).unwrap(), (alert, None));
+        assert_eq!(again(&values(&alert, Some(&machine)), 3, true), (alert.clone(), Some(machine)));
+        assert_eq!(again(&values(&alert, None), 3, false), (alert, None));
     }
 
     #[test]
@@ -181,20 +201,19 @@ mod tests {
         let alert: Alert = serde_json::from_value(alert.into()).unwrap();
         let machine: Machine = serde_json::from_value(all(MACHINE).into()).unwrap();
         let held = values(&alert, Some(&machine));
-        assert!(held.iter().all(|(_, value)| !value.is_empty()));
-        let again = together(held.iter().map(|(column, value)| (column, value.as_slice())), true).unwrap();
-        assert_eq!(again, (alert, Some(machine)));
+        assert!(held.iter().all(|(_, values)| !values[0].is_empty()));
+        assert_eq!(again(&held, 2, true), (alert, Some(machine)));
     }
 
     #[test]
-    fn a_condition_reads_the_columns_that_it_names_and_of_the_evidence_its_length_at_least() {
+    fn a_condition_reads_the_columns_that_it_names() {
         let read = |when: &str| -> Vec<String> {
             let condition = crate::Condition::parse(when).unwrap();
             let read = columns().into_iter().filter(|column| column.is_read(condition.reads()));
             read.map(|column| column.name()).collect()
         };
         assert_eq!(read("alert.severity == \"High\" && machine.osBuild > 3"), ["alert.severity", "machine.osBuild"]);
-        assert_eq!(read("alert.evidence.size() > 2"), ["evidence.entityType"]);
+        assert_eq!(read("alert.evidence.size() > 2"), [""; 0]);
         assert_eq!(read("alert.evidence.exists(e, e.url != \"\" || has(e.sha1))"), ["evidence.sha1", "evidence.url"]);
         assert_eq!(
             read("users.size() == 1 && has(machine.version)"),
