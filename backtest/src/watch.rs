@@ -15,7 +15,7 @@ use crate::run;
 use crate::settings::Settings;
 
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_millis(150);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Clears a terminal and goes to its first line.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";

@@ -1,7 +1,6 @@
 //! Counts are those of DuckDB over the same file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
-#[path = "../benches/twenty/mod.rs"]
 mod twenty;
 
 use std::io::Write as _;

@@ -70,6 +70,7 @@ import duckdb, json, sys, time
 path, conditions = sys.argv[1], json.loads(sys.argv[2])
 db = duckdb.connect()
 db.execute("SET threads = 2")
+db.execute("SET enable_progress_bar = false")
 columns = {
     "alert": "STRUCT(severity VARCHAR, status VARCHAR, category VARCHAR, title VARCHAR, computerDnsName VARCHAR, detectionSource VARCHAR, "
              "classification VARCHAR, incidentId BIGINT, mitreTechniques VARCHAR[], evidence STRUCT(entityType VARCHAR, fileName VARCHAR, "
