@@ -6,11 +6,12 @@ use foldhash::quality::RandomState;
 
 /// So many are remembered before it is asked whether that helps, and so many at most.
 const TRIED: usize = 2_048;
-const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 17;
 
-/// Whether so many distinct ones among so many are too many to be worth it.
+/// Whether so many distinct ones among so many are too many to be worth it: to ask about one that does not come again costs no
+/// more than to ask about its record.
 const fn is_vain(distinct: usize, all: usize) -> bool {
-    distinct >= TRIED && distinct * 2 > all
+    distinct >= TRIED && distinct * 10 > all * 9
 }
 
 /// The texts that one field has had, each with its number. An absent one has the number 0.
@@ -18,17 +19,23 @@ const fn is_vain(distinct: usize, all: usize) -> bool {
 pub struct Dictionary {
     numbers: HashMap<Box<str>, u32, RandomState>,
     asked: usize,
+    is_given_up: bool,
 }
 
 impl Dictionary {
     /// The number of a text; `None` from when nearly every record has another, for good.
     pub fn number(&mut self, text: Option<&str>) -> Option<u32> {
+        if self.is_given_up {
+            return None;
+        }
         let Some(text) = text else { return Some(0) };
         self.asked = self.asked.saturating_add(1);
         if let Some(number) = self.numbers.get(text) {
             return Some(*number);
         }
         if is_vain(self.numbers.len(), self.asked) {
+            self.is_given_up = true;
+            self.numbers = HashMap::default();
             return None;
         }
         let number = u32::try_from(self.numbers.len()).ok()? + 1;
@@ -101,7 +108,7 @@ mod tests {
         let mut various = Dictionary::default();
         let numbers: Vec<_> = (0..3_000).map(|number| various.number(Some(&number.to_string()))).collect();
         assert_eq!(numbers.iter().flatten().count(), TRIED);
-        assert_eq!(various.number(None), Some(0));
+        assert_eq!(various.number(Some("7")), None);
         let mut few = Dictionary::default();
         assert!((0..90_000).all(|number| few.number(Some(&(number / 9).to_string())).is_some()));
         assert!(!few.is_full() && (0..MOST * 9).all(|number| few.number(Some(&(number / 9).to_string())).is_some()));
