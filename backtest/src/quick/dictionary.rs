@@ -8,6 +8,9 @@ use foldhash::quality::RandomState;
 const TRIED: usize = 2_048;
 const MOST: usize = 1 << 17;
 
+/// So many bytes of them are remembered at most, about: whoever writes alerts chooses how long they are.
+const ROOM: usize = 8 << 20;
+
 /// Whether so many distinct ones among so many are too many to be worth it: to ask about one that does not come again costs no
 /// more than to ask about its record.
 const fn is_vain(distinct: usize, all: usize) -> bool {
@@ -18,6 +21,8 @@ const fn is_vain(distinct: usize, all: usize) -> bool {
 #[derive(Debug, Default)]
 pub struct Dictionary {
     numbers: HashMap<Box<str>, u32, RandomState>,
+    /// How many bytes the texts are.
+    held: usize,
     asked: usize,
     is_given_up: bool,
 }
@@ -35,18 +40,19 @@ impl Dictionary {
         }
         if is_vain(self.numbers.len(), self.asked) {
             self.is_given_up = true;
-            self.numbers = HashMap::default();
+            (self.numbers, self.held) = (HashMap::default(), 0);
             return None;
         }
         let number = u32::try_from(self.numbers.len()).ok()? + 1;
         self.numbers.insert(text.into(), number);
+        self.held += text.len();
         Some(number)
     }
 
     /// Whether it is time to forget all numbers.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.numbers.len() >= MOST
+        self.numbers.len() >= MOST || self.held >= ROOM
     }
 }
 
@@ -114,6 +120,17 @@ mod tests {
         assert!(!few.is_full() && (0..MOST * 9).all(|number| few.number(Some(&(number / 9).to_string())).is_some()));
         assert!(few.is_full());
         assert_eq!(few.number(Some("7")), few.number(Some("7")));
+    }
+
+    #[test]
+    fn long_texts_fill_the_room_before_they_are_many() {
+        let mut long = Dictionary::default();
+        let asked = (0..100_000).take_while(|number| {
+            let text = format!("{number:>60000}");
+            assert!(long.number(Some(&text)).is_some());
+            !long.is_full()
+        });
+        assert_eq!(asked.count(), ROOM / 60_000);
     }
 
     proptest! {
