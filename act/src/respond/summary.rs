@@ -273,9 +273,15 @@ impl Writer {
 
     /// Sends these side by side: each is of another key.
     async fn send(&self, changes: &SummaryChanges) -> Result<(), ActError> {
-        let outbound = changes.iter().map(|(key, change)| self.outbound(key, change.as_ref()));
-        let outbound: Vec<Outbound> = outbound.collect::<Result<_, _>>()?;
-        Ok(self.context.producer.send_together(outbound).await?)
+        let mut under_way = JoinSet::new();
+        for (key, change) in changes {
+            let (outbound, producer) = (self.outbound(key, change.as_ref())?, self.context.producer.clone());
+            under_way.spawn(async move { producer.send(outbound).await });
+        }
+        while let Some(sent) = under_way.join_next().await {
+            sent.map_err(|_| ActError::Task)??;
+        }
+        Ok(())
     }
 
     fn outbound(&self, key: &str, change: Option<&LedgerRecord>) -> Result<Outbound, ActError> {

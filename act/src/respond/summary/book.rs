@@ -1,8 +1,7 @@
 //! What is to be written to `summary`, and when. Pure; time is passed in.
 //!
-//! What people would not see otherwise is written within a tenth of a second: an INTENT, what is held, a switch, and the first
-//! word of each key. In that time an INTENT mostly has its answer, and both are one record; where many begin, theirs leave
-//! together. Of a key that they see already, that its call was taken and what came of it may wait for a moment: after a crash they read
+//! What people would not see otherwise is written at once: an INTENT, what is held, a switch, and the first word of each key.
+//! Of a key that they see already, that its call was taken and what came of it may wait for a moment: after a crash they read
 //! that the call may have been made, until the successor has compared. Where many actions are under way, the records of all of
 //! them leave together then, and of one action often only the last.
 
@@ -14,9 +13,6 @@ use cordon_response::{SummaryChanges, SummaryFold, SummaryRecords, mirrored};
 
 /// So many records are under way at once.
 const AT_ONCE: usize = 256;
-
-/// What may not wait goes when the first of it has gathered others for so long.
-const GATHERED: Duration = Duration::from_millis(100);
 
 /// What may wait goes when nothing more has come for so long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -88,8 +84,7 @@ impl Book {
 /// What is yet to be written, of each key the newest: it stands in one of the two.
 #[derive(Debug, Default)]
 pub(super) struct Following {
-    /// What may not wait, and since when the first of it gathers others. What was handed out before, or could not be, gathers
-    /// nothing: it goes with whatever is asked for next.
+    /// Now; and since when there is something.
     now: SummaryChanges,
     since: Option<Instant>,
     /// After others.
@@ -128,11 +123,8 @@ impl Following {
     }
 
     fn next(&mut self, now: Instant, all: bool) -> SummaryChanges {
-        let is_over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
-        if all || is_over(self.waited_until()) {
+        if all || self.waited_until().is_some_and(|until| until <= now) {
             self.now.append(&mut self.later);
-        } else if self.since.is_some() && !is_over(self.gathered_at()) {
-            return SummaryChanges::new();
         }
         self.since = None;
         let next: Vec<String> = self.now.keys().take(AT_ONCE).cloned().collect();
@@ -148,12 +140,7 @@ impl Following {
     }
 
     fn due(&self) -> Option<Instant> {
-        [self.gathered_at(), self.waited_until()].into_iter().flatten().min()
-    }
-
-    /// When what may not wait has gathered others.
-    fn gathered_at(&self) -> Option<Instant> {
-        self.since.map(|since| since + GATHERED)
+        self.since.or_else(|| self.waited_until())
     }
 
     /// When what may wait has waited.
@@ -238,39 +225,20 @@ mod tests {
     fn what_could_not_be_written_is_written_again_unless_something_newer_has_come() {
         let (mut book, now) = (Book::Following(Following::default()), Instant::now());
         [pause(true), claim(), action("a1", AttemptState::Intent)].iter().for_each(|record| book.keep(record, now));
-        let now = now + GATHERED;
         let failed = book.next(now, false);
         book.keep(&pause(false), now);
         book.keep(&action("a1", ACCEPTED), now);
         book.put_back(failed);
-        let now = now + GATHERED;
         let wanted = [said(pause(false)), said(claim()), said(action("a1", ACCEPTED))];
         assert_eq!(book.next(now, false), wanted.into_iter().flatten().collect());
         assert!(book.next(now, true).is_empty());
     }
 
     #[test]
-    fn an_intent_gathers_others_and_its_answer_for_a_moment_and_no_longer() {
+    fn an_intent_is_written_at_once_and_what_came_of_it_waits_for_others_but_not_for_ever() {
         let (mut book, start) = (Book::Following(Following::default()), Instant::now());
-        let next = action("a2", AttemptState::Intent);
         book.keep(&action("a1", AttemptState::Intent), start);
-        assert_eq!((book.next(start, false), book.due()), (SummaryChanges::new(), Some(start + GATHERED)));
-        book.keep(&action("a1", ACCEPTED), start + GATHERED / 2);
-        book.keep(&next, start + GATHERED / 2);
-        assert_eq!(
-            (book.next(start + GATHERED / 2, false), book.due()),
-            (SummaryChanges::new(), Some(start + GATHERED))
-        );
-        let wanted = [said(action("a1", ACCEPTED)), said(next)];
-        assert_eq!(book.next(start + GATHERED, false), wanted.into_iter().flatten().collect());
-        assert_eq!(book.due(), None);
-    }
-
-    #[test]
-    fn an_intent_is_written_soon_and_what_came_of_it_waits_for_others_but_not_for_ever() {
-        let (mut book, before) = (Book::Following(Following::default()), Instant::now());
-        book.keep(&action("a1", AttemptState::Intent), before);
-        let start = before + GATHERED;
+        assert_eq!(book.due(), Some(start));
         assert_eq!(book.next(start, false), said(action("a1", AttemptState::Intent)));
         book.keep(&action("a1", ACCEPTED), start);
         assert_eq!((book.next(start, false), book.due()), (SummaryChanges::new(), Some(start + QUIET)));
@@ -290,16 +258,14 @@ mod tests {
 
     #[test]
     fn nothing_waits_of_what_people_would_not_see_otherwise() {
-        let (mut book, mut now) = (Book::Following(Following::default()), Instant::now());
+        let (mut book, now) = (Book::Following(Following::default()), Instant::now());
         let first = [action("a1", ACCEPTED), action("a2", SUCCEEDED)];
         first.iter().for_each(|record| book.keep(record, now));
-        now += GATHERED;
         assert_eq!(book.next(now, false), first.into_iter().flat_map(said).collect(), "the first word of a key");
         book.keep(&action("a1", SUCCEEDED), now);
         let held = AttemptState::Reported(ActionState::Held);
         for state in [AttemptState::Intent, AttemptState::InDoubt, held] {
             book.keep(&action("a1", state), now);
-            now += GATHERED;
             assert_eq!(book.next(now, false), said(action("a1", state)));
             assert!(book.next(now, true).is_empty(), "what was to be written later is older");
         }
