@@ -72,8 +72,10 @@ impl Recorded {
         }
         let machine = match machine {
             Some(machine) => Ok(self.interned(machine.get())),
-            None => Err(missing.into_iter().find(|missing| missing.what == "machine").map(|missing| missing.why))
-                .map_err(|why| why.unwrap_or_else(|| "the record then does not say why".to_owned())),
+            None => {
+                let why = missing.into_iter().find(|missing| missing.what == "machine").map(|missing| missing.why);
+                Err(why.unwrap_or_else(|| "the record then does not say why".to_owned()))
+            }
         };
         self.held += ENTRY;
         self.found.insert(id, Found { at, machine });

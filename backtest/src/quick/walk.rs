@@ -70,7 +70,7 @@ impl<'r> Walk<'r> {
         Some(next)
     }
 
-    fn expect(&mut self, byte: u8) -> Option<()> {
+    fn must_be(&mut self, byte: u8) -> Option<()> {
         (self.next()? == byte).then_some(())
     }
 
@@ -110,19 +110,19 @@ impl<'r> Walk<'r> {
 
     /// Walks an object; `member` gets each key, and has to pass its value.
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &'r [u8]) -> Option<()>) -> Option<()> {
-        self.expect(b'{')?;
+        self.must_be(b'{')?;
         if self.peek()? == b'}' {
             self.at += 1;
             return Some(());
         }
         loop {
-            self.expect(b'"')?;
+            self.must_be(b'"')?;
             let start = self.at;
             if self.string()? {
                 return None;
             }
             let key = self.text.get(start..self.at - 1)?;
-            self.expect(b':')?;
+            self.must_be(b':')?;
             member(self, key)?;
             match self.next()? {
                 b',' => {}
@@ -134,7 +134,7 @@ impl<'r> Walk<'r> {
 
     /// Walks a list; `item` has to pass each of its values.
     pub fn array(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.expect(b'[')?;
+        self.must_be(b'[')?;
         if self.peek()? == b']' {
             self.at += 1;
             return Some(());
